@@ -152,8 +152,12 @@ impl ChunkAppender {
         let window = (u32::from(self.leading), u32::from(self.trailing));
         if leading >= window.0 && trailing >= window.1 {
             let width = 64 - window.0 - window.1;
-            writer.write(0b10, 2);
-            writer.write(xor >> window.1, width);
+            if width <= 62 {
+                writer.write((0b10 << width) | (xor >> window.1), 2 + width);
+            } else {
+                writer.write(0b10, 2);
+                writer.write(xor >> window.1, width);
+            }
             return;
         }
         let width = 64 - leading - trailing;

@@ -136,55 +136,53 @@ impl<'a> State<'a> {
         self.delta = bytes.uvarint()?;
         self.reader = BitReader::new(chunk, bytes.position());
         let word = self.reader.peek();
-        self.read_value(word)?;
+        self.read_value(word, BitReader::PEEK_BITS)?;
         self.advance()
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_next(&mut self) -> Result<(), DecodeError> {
         let word = self.reader.peek();
         if word >> 62 == 0 {
             self.reader.skip(2);
             return self.advance();
         }
-        if word >> 63 == 0 {
-            self.reader.skip(1);
-            self.read_value(word << 1)?;
-            return self.advance();
-        }
         let ones = (!word).leading_zeros();
-        if ones < 4 {
-            // At most 24 of the 57 valid bits: the value's control bits are in the same word.
-            let width = SMALL_WIDTHS.get(ones as usize).copied().unwrap_or_default();
+        if ones == 0 {
+            self.reader.skip(1);
+            self.read_value(word << 1, BitReader::PEEK_BITS - 1)?;
+        } else if ones < 4 {
+            let width = SMALL_WIDTHS.get(ones as usize).copied().unwrap_or(1);
+            let used = ones + 1 + width;
             let raw = (word << (ones + 1)) >> (64 - width);
-            let wraps = raw > 1 << (width - 1);
-            let change = raw.wrapping_sub(u64::from(wraps) << width);
-            self.delta = self.delta.wrapping_add(change);
-            self.reader.skip(ones + 1 + width);
-            self.read_value(word << (ones + 1 + width))?;
+            let wraps = u64::from(raw > 1 << (width - 1));
+            self.delta = self.delta.wrapping_add(raw.wrapping_sub(wraps << width));
+            self.reader.skip(used);
+            self.read_value(word << used, BitReader::PEEK_BITS - used)?;
         } else {
             self.reader.skip(4);
             self.delta = self.delta.wrapping_add(self.reader.take(64));
             let word = self.reader.peek();
-            self.read_value(word)?;
+            self.read_value(word, BitReader::PEEK_BITS)?;
         }
         self.advance()
     }
 
-    /// The value whose control bits stand highest in `word`, of which 13 are valid.
-    #[inline]
-    fn read_value(&mut self, word: u64) -> Result<(), DecodeError> {
+    /// The value whose bits stand highest in `word`, of which `valid` are known: at least the 13
+    /// of the longest control code.
+    #[inline(always)]
+    fn read_value(&mut self, word: u64, valid: u32) -> Result<(), DecodeError> {
         if word >> 63 == 0 {
             self.reader.skip(1);
             return Ok(());
         }
-        if word >> 62 == 0b10 {
-            self.reader.skip(2);
-        } else {
+        let mut used = 2;
+        if word >> 62 != 0b10 {
             let leading = ((word >> 57) & 0x1f) as u32;
             let width = ((word >> 51) & 0x3f) as u32;
+            // Six bits say 1 to 64 significant bits, 64 as 0.
             let width = if width == 0 { 64 } else { width };
-            self.reader.skip(13);
+            used = 13;
             if leading + width > 64 {
                 return Err(self.error("value window wider than 64 bits"));
             }
@@ -192,11 +190,18 @@ impl<'a> State<'a> {
             self.trailing = 64 - leading - width;
         }
         let width = 64 - self.leading - self.trailing;
-        self.bits ^= self.reader.take(width) << self.trailing;
+        let xor = if used + width <= valid {
+            self.reader.skip(used + width);
+            (word << used) >> (64 - width)
+        } else {
+            self.reader.skip(used);
+            self.reader.take(width)
+        };
+        self.bits ^= xor << self.trailing;
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self) -> Result<(), DecodeError> {
         let timestamp = self.timestamp.wrapping_add(self.delta.cast_signed());
         if self.reader.is_past_end() {
