@@ -1,0 +1,71 @@
+//! The project's rules and chores as code: `cargo xtask COMMAND`.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    reason = "a command line tool speaks on standard output"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a tool of the repository works on its real files"
+)]
+
+mod capture;
+mod golden;
+mod repository;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+/// One command: its name, what it does in a line, and the function that takes its arguments.
+struct Command {
+    name: &'static str,
+    summary: &'static str,
+    run: fn(&[String]) -> anyhow::Result<()>,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "tidy",
+        summary: "check the rules that the compiler does not",
+        run: tidy::run,
+    },
+    Command {
+        name: "golden",
+        summary: "record new golden files (old ones never change)",
+        run: golden::run,
+    },
+    Command {
+        name: "capture",
+        summary: "scrape real exporters into a capture: --out DIR --scrapes N --interval-ms M",
+        run: capture::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    match run(&name, &rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(name: &str, arguments: &[String]) -> anyhow::Result<()> {
+    if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
+        return (command.run)(arguments);
+    }
+    println!("usage: cargo xtask COMMAND\n");
+    for command in COMMANDS {
+        println!("  {:<10} {}", command.name, command.summary);
+    }
+    if matches!(name, "" | "help" | "--help") {
+        return Ok(());
+    }
+    bail!("no command named `{name}`: the ones above exist")
+}
