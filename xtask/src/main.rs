@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
-    reason = "a command line tool speaks on standard output"
+    clippy::print_stderr,
+    reason = "a command line tool speaks on its standard streams"
 )]
 #![expect(
     clippy::disallowed_methods,
@@ -11,6 +12,7 @@
 
 mod capture;
 mod golden;
+mod protos;
 mod repository;
 mod tidy;
 
@@ -37,11 +39,25 @@ const COMMANDS: &[Command] = &[
         run: golden::run,
     },
     Command {
+        name: "protos",
+        summary: "generate the protobuf types anew, or compare them: --check",
+        run: run_protos,
+    },
+    Command {
         name: "capture",
         summary: "scrape real exporters into a capture: --out DIR --scrapes N --interval-ms M",
         run: capture::run,
     },
 ];
+
+/// `cargo xtask protos [--check]`.
+fn run_protos(arguments: &[String]) -> anyhow::Result<()> {
+    match arguments {
+        [] => protos::run(false),
+        [only] if only == "--check" => protos::run(true),
+        _ => bail!("protos takes nothing or --check"),
+    }
+}
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
