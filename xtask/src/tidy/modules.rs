@@ -91,10 +91,14 @@ fn children(file: &SourceFile, root: bool) -> Vec<String> {
 
 fn add_children(items: &[Item], folder: &str, beside: &str, found: &mut Vec<String>) {
     for item in items {
+        if let Some(included) = included(item) {
+            found.push(format!("{beside}/{included}"));
+        }
         let Item::Mod(module) = item else { continue };
         match (&module.content, path_attribute(module)) {
             (Some((_, items)), _) => {
-                add_children(items, &format!("{folder}/{}", module.ident), beside, found);
+                let inner = format!("{folder}/{}", module.ident);
+                add_children(items, &inner, beside, found);
             }
             (None, Some(path)) => found.push(format!("{beside}/{path}")),
             (None, None) => {
@@ -103,6 +107,18 @@ fn add_children(items: &[Item], folder: &str, beside: &str, found: &mut Vec<Stri
             }
         }
     }
+}
+
+/// The file that an `include!("..")` item names.
+fn included(item: &Item) -> Option<String> {
+    let Item::Macro(item) = item else { return None };
+    if !item.mac.path.is_ident("include") {
+        return None;
+    }
+    item.mac
+        .parse_body::<syn::LitStr>()
+        .ok()
+        .map(|path| path.value())
 }
 
 fn path_attribute(module: &ItemMod) -> Option<String> {

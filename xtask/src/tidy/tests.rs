@@ -297,6 +297,15 @@ fn a_file_that_no_module_names_is_found() {
         )
         .with("examples/a.rs", "fn main() {}\n");
     assert_eq!(findings(&named), Vec::<String>::new());
+    let included = sound()
+        .with("docs/format/README.md", "")
+        .with("xtask/Cargo.toml", "")
+        .with(
+            "xtask/src/lib.rs",
+            "#![forbid(unsafe_code)]\nmod a { include!(\"b.in.rs\"); }\n",
+        )
+        .with("xtask/src/b.in.rs", "");
+    assert_eq!(findings(&included), Vec::<String>::new());
 }
 
 #[test]
@@ -391,44 +400,43 @@ fn a_format_page_that_quotes_another_constant_is_found() {
     let path = "tsdb-core/src/wal/log.rs";
     let source =
         "pub struct Log;\npub const LOG_MAGIC: [u8; 4] = *b\"TLOG\";\nconst CAP: u64 = 8 * 2;\n";
-    let page = |rows: &str| {
-        format!("# Log\n\nConstants of `{path}`:\n\n| name | value |\n|---|---|\n{rows}\n")
-    };
-    let repository = |rows: &str| {
+    let folder = "Code: `tsdb-core/src/wal/`.";
+    let repository = |text: &str| {
         sound()
             .with(path, source)
-            .with("docs/format/wal.md", &page(rows))
+            .with("docs/format/wal.md", &format!("{folder}\n{text}\n"))
     };
-    let magic = "| `LOG_MAGIC` | `*b\"TLOG\"` |";
+    let magic = "`LOG_MAGIC = *b\"TLOG\"`, then `a = b`";
     assert_eq!(findings(&repository(magic)), Vec::<String>::new());
     assert_eq!(
-        findings(&repository(&format!("{magic}\n| `CAP` | `8 * 2` |"))),
+        findings(&repository("| `LOG_MAGIC` | `*b\"TLOG\"` |")),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        findings(&repository(&format!("{magic}\n- `CAP = 8*2`"))),
         Vec::<String>::new()
     );
     let other = format!("{magic}\n| `CAP` | `16` |");
     check(
         &repository(&other),
-        "docs/format/wal.md:8:",
+        "docs/format/wal.md:3:",
         "quotes `CAP` as `16`",
     );
-    let unknown = format!("{magic}\n| `MISSING` | `16` |");
+    let unknown = format!("{magic} `MISSING = 16`");
     check(
         &repository(&unknown),
-        "docs/format/wal.md:8:",
-        "has no constant `MISSING`",
+        "docs/format/wal.md:2:",
+        "has a constant `MISSING`",
     );
     check(
-        &repository("| `CAP` | `8 * 2` |"),
+        &repository("`CAP = 8 * 2`"),
         &format!("{path}:2:"),
         "quotes `LOG_MAGIC`",
     );
-    let gone = sound().with(
-        "docs/format/wal.md",
-        &page(magic).replace("log.rs", "gone.rs"),
-    );
-    check(&gone, "docs/format/wal.md:7:", "which is gone");
+    let gone = format!("{magic} `tsdb-core/src/wal/gone.rs`");
+    check(&repository(&gone), "docs/format/wal.md:0:", "which is gone");
     let empty = sound().with("docs/format/wal.md", "# Log\n");
-    check(&empty, "docs/format/wal.md:0:", "has a table");
+    check(&empty, "docs/format/wal.md:0:", "quotes constants");
 }
 
 #[test]
