@@ -31,15 +31,30 @@ prometheus.yml:
 #[command(name = "tsdb-server", version, about, after_help = EXAMPLES)]
 pub struct Config {
     /// Folder of the data, made if it is not there
-    #[arg(long, env = "TSDB_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
+    #[arg(
+        long,
+        env = "TSDB_DATA_DIR",
+        value_name = "FOLDER",
+        default_value = "./data"
+    )]
     pub data_dir: PathBuf,
 
     /// Address of the API: remote write, remote read, series, labels, export, import
-    #[arg(long, env = "TSDB_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7201")]
+    #[arg(
+        long,
+        env = "TSDB_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:7201"
+    )]
     pub listen: SocketAddr,
 
     /// Address of the server's own /metrics
-    #[arg(long, env = "TSDB_METRICS_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7203")]
+    #[arg(
+        long,
+        env = "TSDB_METRICS_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:7203"
+    )]
     pub metrics_listen: SocketAddr,
 
     /// Log level, or levels by module (error, warn, info, debug, trace)
@@ -112,7 +127,9 @@ fn parse_retention(text: &str) -> Result<Retention, String> {
         return Ok(Retention::Forever);
     }
     match parse_duration(text)? {
-        Duration::ZERO => Err("a retention of nothing keeps nothing: write \"forever\" or a duration".to_owned()),
+        Duration::ZERO => {
+            Err("a retention of nothing keeps nothing: write \"forever\" or a duration".to_owned())
+        }
         duration => Ok(Retention::For(duration)),
     }
 }
@@ -147,17 +164,28 @@ mod tests {
 
     #[test]
     fn words_for_without_limit() {
-        let config =
-            Config::try_parse_from(["tsdb-server", "--max-future", "off", "--retention", "forever"]).expect("words");
+        let config = Config::try_parse_from([
+            "tsdb-server",
+            "--max-future",
+            "off",
+            "--retention",
+            "forever",
+        ])
+        .expect("words");
         assert_eq!(config.max_future.limit(), None);
         assert_eq!(config.retention.map(Retention::limit), Some(None));
     }
 
     #[test]
     fn wrong_values_are_named() {
-        for arguments in [["--listen", "nowhere"], ["--retention", "0s"], ["--max-future", "soon"], ["--memory-budget", "lots"]]
-        {
-            let error = Config::try_parse_from(["tsdb-server"].into_iter().chain(arguments)).expect_err("wrong");
+        for arguments in [
+            ["--listen", "nowhere"],
+            ["--retention", "0s"],
+            ["--max-future", "soon"],
+            ["--memory-budget", "lots"],
+        ] {
+            let error = Config::try_parse_from(["tsdb-server"].into_iter().chain(arguments))
+                .expect_err("wrong");
             assert!(error.to_string().contains(arguments[0]), "{error}");
         }
     }

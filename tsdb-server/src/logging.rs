@@ -9,8 +9,9 @@ use tracing_subscriber::EnvFilter;
 /// # Errors
 /// Text that says what is wrong with the filter, or that a log was started already.
 pub fn start(filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| format!("log filter {filter:?} is no list of levels like info or debug,hyper=warn: {error}"))?;
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        format!("log filter {filter:?} is no list of levels like info or debug,hyper=warn: {error}")
+    })?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -4,23 +4,23 @@ use std::path::Path;
 
 /// What this process uses.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ProcessUsage {
+pub(crate) struct ProcessUsage {
     /// Seconds of CPU used, in user and kernel mode.
-    pub cpu_seconds: f64,
+    pub(crate) cpu_seconds: f64,
     /// Bytes of memory held.
-    pub resident_bytes: u64,
+    pub(crate) resident_bytes: u64,
     /// Bytes of address space.
-    pub virtual_bytes: u64,
+    pub(crate) virtual_bytes: u64,
     /// Open file descriptors.
-    pub open_fds: u64,
+    pub(crate) open_fds: u64,
     /// Start, in seconds since the epoch.
-    pub start_seconds: f64,
+    pub(crate) start_seconds: f64,
 }
 
 /// Bytes of memory this process may have: the least of the machine's and its cgroup's.
 /// `None` when the machine does not say.
 #[must_use]
-pub fn memory_limit_bytes() -> Option<u64> {
+pub(crate) fn memory_limit_bytes() -> Option<u64> {
     let machine = read(Path::new("/proc/meminfo")).and_then(|text| meminfo_total(&text));
     let groups = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
     cgroup_files(&groups)
@@ -33,13 +33,23 @@ pub fn memory_limit_bytes() -> Option<u64> {
 
 /// What this process uses now. `None` where there is no /proc.
 #[must_use]
-pub fn process_usage() -> Option<ProcessUsage> {
+pub(crate) fn process_usage() -> Option<ProcessUsage> {
     let stat = read(Path::new("/proc/self/stat"))?;
     let boot = read(Path::new("/proc/stat"))?;
-    let boot = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse::<u64>().ok()?;
+    let boot = boot
+        .lines()
+        .find_map(|line| line.strip_prefix("btime "))?
+        .trim()
+        .parse::<u64>()
+        .ok()?;
     let open_fds = std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64);
-    parse_stat(&stat, rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64, boot)
-        .map(|usage| ProcessUsage { open_fds, ..usage })
+    parse_stat(
+        &stat,
+        rustix::param::clock_ticks_per_second(),
+        rustix::param::page_size() as u64,
+        boot,
+    )
+    .map(|usage| ProcessUsage { open_fds, ..usage })
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -47,8 +57,15 @@ fn read(path: &Path) -> Option<String> {
 }
 
 fn meminfo_total(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1024)
 }
 
 /// The files that may hold a memory limit, for each cgroup in /proc/self/cgroup and those above it.
@@ -56,7 +73,9 @@ fn cgroup_files(groups: &str) -> Vec<String> {
     let mut files = vec!["/sys/fs/cgroup/memory.max".to_owned()];
     for line in groups.lines() {
         let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else {
+            continue;
+        };
         let (root, file) = match controllers {
             "" => ("/sys/fs/cgroup", "memory.max"),
             list if list.split(',').any(|name| name == "memory") => {
@@ -77,7 +96,12 @@ fn cgroup_files(groups: &str) -> Vec<String> {
 }
 
 /// Reads /proc/self/stat: fields count behind the last `)`, as the command may hold anything.
-fn parse_stat(stat: &str, ticks_per_second: u64, page_bytes: u64, boot_seconds: u64) -> Option<ProcessUsage> {
+fn parse_stat(
+    stat: &str,
+    ticks_per_second: u64,
+    page_bytes: u64,
+    boot_seconds: u64,
+) -> Option<ProcessUsage> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
     let ticks = ticks_per_second as f64;
@@ -96,7 +120,10 @@ mod tests {
 
     #[test]
     fn total_memory() {
-        assert_eq!(meminfo_total("MemTotal:       24684096 kB\nMemFree: 1 kB\n"), Some(24_684_096 * 1024));
+        assert_eq!(
+            meminfo_total("MemTotal:       24684096 kB\nMemFree: 1 kB\n"),
+            Some(24_684_096 * 1024)
+        );
         assert_eq!(meminfo_total("MemFree: 1 kB\n"), None);
     }
 
@@ -122,7 +149,10 @@ mod tests {
         let usage = parse_stat(stat, 100, 4096, 1_000_000).expect("a stat line");
         assert_eq!(usage.cpu_seconds.to_bits(), 2.0_f64.to_bits());
         assert_eq!(usage.start_seconds.to_bits(), 1_000_010.0_f64.to_bits());
-        assert_eq!((usage.virtual_bytes, usage.resident_bytes), (4_096_000, 1_024_000));
+        assert_eq!(
+            (usage.virtual_bytes, usage.resident_bytes),
+            (4_096_000, 1_024_000)
+        );
         assert!(parse_stat("", 100, 4096, 0).is_none());
     }
 

@@ -7,13 +7,19 @@ use std::thread::JoinHandle;
 ///
 /// # Errors
 /// When the machine has no thread to give.
-#[expect(clippy::disallowed_methods, reason = "here the server owns its threads")]
-pub fn spawn(name: impl Into<String>, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "here the server owns its threads"
+)]
+pub(crate) fn spawn(
+    name: impl Into<String>,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.into()).spawn(run)
 }
 
 /// How many threads can run at a time; 1 when the machine does not say.
 #[must_use]
-pub fn parallelism() -> usize {
+pub(crate) fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

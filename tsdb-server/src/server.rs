@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
-use tsdb_core::db::DbOptions;
+use tsdb_core::DbOptions;
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::config::{Config, Retention};
@@ -38,7 +38,9 @@ pub enum ServerError {
         source: std::io::Error,
     },
     /// An address is taken or not this machine's.
-    #[error("cannot listen on {address} for the {purpose}: {source}; choose another address with {flag}")]
+    #[error(
+        "cannot listen on {address} for the {purpose}: {source}; choose another address with {flag}"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -55,11 +57,11 @@ pub enum ServerError {
         /// The folder.
         folder: String,
         /// Why not.
-        source: StoreError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The database does not close in order; what was acked is in its log.
     #[error("closing the database failed, what was acked is in its log: {0}")]
-    Close(StoreError),
+    Close(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Runs the server until a SIGTERM or SIGINT.
@@ -82,8 +84,19 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
     move |source| ServerError::System { what, source }
 }
 
-async fn bind(address: SocketAddr, purpose: &'static str, flag: &'static str) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, purpose, flag, source })
+async fn bind(
+    address: SocketAddr,
+    purpose: &'static str,
+    flag: &'static str,
+) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServerError::Listen {
+            address,
+            purpose,
+            flag,
+            source,
+        })
 }
 
 async fn run_async(config: &Config) -> Result<(), ServerError> {
@@ -96,15 +109,28 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     let app = open(config).await?;
     announce(config, addresses);
     let (stop, stopped) = watch::channel(false);
-    let api_server = tokio::spawn(serve(api_listener, api(&app), stopped.clone(), REQUESTS_GRACE));
-    let metrics_server = tokio::spawn(serve(metrics_listener, metrics(&app), stopped, REQUESTS_GRACE));
+    let api_server = tokio::spawn(serve(
+        api_listener,
+        api(&app),
+        stopped.clone(),
+        REQUESTS_GRACE,
+    ));
+    let metrics_server = tokio::spawn(serve(
+        metrics_listener,
+        metrics(&app),
+        stopped,
+        REQUESTS_GRACE,
+    ));
 
     let name = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     };
     let began = Instant::now();
-    tracing::info!(signal = name, "stopping: no new connections, requests in flight are answered");
+    tracing::info!(
+        signal = name,
+        "stopping: no new connections, requests in flight are answered"
+    );
     stop.send_replace(true);
     for server in [api_server, metrics_server] {
         match server.await {
@@ -117,7 +143,9 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
 }
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
-    listener.local_addr().map_err(system("learn the own address"))
+    listener
+        .local_addr()
+        .map_err(system("learn the own address"))
 }
 
 async fn open(config: &Config) -> Result<App, ServerError> {
@@ -132,7 +160,9 @@ async fn open(config: &Config) -> Result<App, ServerError> {
         database.limits.series = series;
     }
     let mut limits = Limits::default();
-    limits.max_inflight_bytes = limits.max_inflight_bytes.min(database.memory_budget_bytes / 4);
+    limits.max_inflight_bytes = limits
+        .max_inflight_bytes
+        .min(database.memory_budget_bytes / 4);
     tracing::info!(
         folder = %config.data_dir.display(),
         memory_budget_bytes = database.memory_budget_bytes,
@@ -148,9 +178,18 @@ async fn open(config: &Config) -> Result<App, ServerError> {
     let for_store = Arc::clone(&telemetry);
     let opened = tokio::task::spawn_blocking(move || Store::open(options, &for_store)).await;
     let opened = opened.unwrap_or_else(|_| Err(StoreError::Lost));
-    let store = opened.map_err(|source| ServerError::Open { folder: config.data_dir.display().to_string(), source })?;
+    let store = opened.map_err(|error| ServerError::Open {
+        folder: config.data_dir.display().to_string(),
+        source: Box::new(error),
+    })?;
     let inflight = InflightBytes::new(limits.max_inflight_bytes);
-    Ok(App { store, telemetry, limits, inflight, started: Instant::now() })
+    Ok(App {
+        store,
+        telemetry,
+        limits,
+        inflight,
+        started: Instant::now(),
+    })
 }
 
 /// Says what was opened, who can reach it, and what to put into prometheus.yml.
@@ -180,19 +219,29 @@ async fn close(store: &Store, began: Instant) -> Result<(), ServerError> {
     let closing = store.clone();
     let closed = tokio::task::spawn_blocking(move || closing.close());
     match timeout(FLUSH_GRACE, closed).await {
-        Ok(Ok(Ok(Closing { flushed_samples, queries_cut }))) => {
+        Ok(Ok(Ok(Closing {
+            flushed_samples,
+            queries_cut,
+        }))) => {
             if queries_cut {
                 tracing::warn!("queries that took too long were cut off");
             }
             let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(flushed_samples, took_ms, "stopped: everything is flushed and closed");
+            tracing::info!(
+                flushed_samples,
+                took_ms,
+                "stopped: everything is flushed and closed"
+            );
             Ok(())
         }
-        Ok(Ok(Err(error))) => Err(ServerError::Close(error)),
-        Ok(Err(_)) => Err(ServerError::Close(StoreError::Lost)),
+        Ok(Ok(Err(error))) => Err(ServerError::Close(Box::new(error))),
+        Ok(Err(_)) => Err(ServerError::Close(Box::new(StoreError::Lost))),
         Err(_) => {
             let grace_ms = u64::try_from(FLUSH_GRACE.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(grace_ms, "stopped before everything was flushed; the next start replays the rest from the log");
+            tracing::warn!(
+                grace_ms,
+                "stopped before everything was flushed; the next start replays the rest from the log"
+            );
             Ok(())
         }
     }

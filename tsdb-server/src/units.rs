@@ -18,12 +18,20 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         "m" | "mib" => 1 << 20,
         "g" | "gib" => 1 << 30,
         "t" | "tib" => 1 << 40,
-        _ => return Err(format!("unit {unit:?} of size {text:?} is none of B, KiB, MiB, GiB, TiB, KB, MB, GB, TB")),
+        _ => {
+            return Err(format!(
+                "unit {unit:?} of size {text:?} is none of B, KiB, MiB, GiB, TiB, KB, MB, GB, TB"
+            ));
+        }
     };
     if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(factor).ok_or_else(|| format!("size {text:?} is more than 64 bits hold"));
+        return whole
+            .checked_mul(factor)
+            .ok_or_else(|| format!("size {text:?} is more than 64 bits hold"));
     }
-    let parsed: f64 = number.parse().map_err(|_| format!("size {text:?} does not start with a number"))?;
+    let parsed: f64 = number
+        .parse()
+        .map_err(|_| format!("size {text:?} does not start with a number"))?;
     Duration::try_from_secs_f64(parsed)
         .ok()
         .and_then(|exact| exact.as_nanos().checked_mul(u128::from(factor)))
@@ -42,9 +50,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err("a duration is empty: write 90s, 15m, 12h or 30d".to_owned());
     }
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (number, tail) = rest.split_at(digits);
-        let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let letters = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(letters);
         let unit_ms: u64 = match unit {
             "ms" => 1,
@@ -54,10 +66,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             "d" => 86_400_000,
             "w" => 7 * 86_400_000,
             "y" => 365 * 86_400_000,
-            _ => return Err(format!("unit {unit:?} of duration {text:?} is none of ms, s, m, h, d, w, y")),
+            _ => {
+                return Err(format!(
+                    "unit {unit:?} of duration {text:?} is none of ms, s, m, h, d, w, y"
+                ));
+            }
         };
-        let part: u64 =
-            number.parse().map_err(|_| format!("duration {text:?} needs a whole number before {unit:?}"))?;
+        let part: u64 = number
+            .parse()
+            .map_err(|_| format!("duration {text:?} needs a whole number before {unit:?}"))?;
         total_ms = part
             .checked_mul(unit_ms)
             .and_then(|ms| total_ms.checked_add(ms))
@@ -68,7 +85,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 fn split_unit(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     (number, unit.trim())
 }
@@ -85,7 +104,16 @@ mod tests {
         assert_eq!(parse_size("2GB"), Ok(2_000_000_000));
         assert_eq!(parse_size("1.5GiB"), Ok(3 << 29));
         assert_eq!(parse_size("18446744073709551615"), Ok(u64::MAX));
-        for wrong in ["", "x", "12XB", "-1", "99999999999999999999", "18446744073709551615k", "1e400GB", "."] {
+        for wrong in [
+            "",
+            "x",
+            "12XB",
+            "-1",
+            "99999999999999999999",
+            "18446744073709551615k",
+            "1e400GB",
+            ".",
+        ] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }
     }
@@ -96,7 +124,16 @@ mod tests {
         assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse_duration("30d"), Ok(Duration::from_secs(30 * 86_400)));
         assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
-        for wrong in ["", "5", "m", "1x", "1.5h", "-1h", "99999999999999999999d", "9999999999999999y"] {
+        for wrong in [
+            "",
+            "5",
+            "m",
+            "1x",
+            "1.5h",
+            "-1h",
+            "99999999999999999999d",
+            "9999999999999999y",
+        ] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -33,7 +33,14 @@ impl LineBatches {
     }
 
     fn with_limits(batch_bytes: usize, max_line_bytes: usize) -> Self {
-        Self { pending: Vec::new(), whole: 0, line: 1, skipping: false, batch_bytes, max_line_bytes }
+        Self {
+            pending: Vec::new(),
+            whole: 0,
+            line: 1,
+            skipping: false,
+            batch_bytes,
+            max_line_bytes,
+        }
     }
 
     /// Bytes gathered.
@@ -84,7 +91,10 @@ mod tests {
     use super::*;
 
     fn lines(first: u64, text: &str) -> Option<Completed> {
-        Some(Completed::Lines { first, bytes: text.as_bytes().to_vec() })
+        Some(Completed::Lines {
+            first,
+            bytes: text.as_bytes().to_vec(),
+        })
     }
 
     #[test]

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use tsdb_core::db::ErrorKind;
+use tsdb_core::ErrorKind;
 
 use crate::store::StoreError;
 
@@ -69,7 +69,11 @@ pub(super) struct ApiError {
 
 impl ApiError {
     pub(super) fn bad_data(message: impl Into<String>) -> Self {
-        Self { kind: ErrorType::BadData, message: message.into(), retry_after_seconds: None }
+        Self {
+            kind: ErrorType::BadData,
+            message: message.into(),
+            retry_after_seconds: None,
+        }
     }
 
     pub(super) fn invalid_parameter(name: &str, error: impl std::fmt::Display) -> Self {
@@ -78,10 +82,17 @@ impl ApiError {
 
     /// The answer, with `data` beside the error: what was done before it.
     pub(super) fn with_data<T: Serialize>(&self, data: Option<&T>) -> Response {
-        let failure = Failure { status: "error", data, error_type: self.kind.name(), error: &self.message };
+        let failure = Failure {
+            status: "error",
+            data,
+            error_type: self.kind.name(),
+            error: &self.message,
+        };
         let mut response = json(self.kind.status(), &failure);
         if let Some(seconds) = self.retry_after_seconds {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -99,13 +110,18 @@ impl From<StoreError> for ApiError {
             StoreError::Decode(_) => ErrorType::BadData,
             _ => ErrorType::Internal,
         };
-        let retry_after_seconds = (kind == ErrorType::Unavailable).then(|| error.retry_after().as_secs().max(1));
-        Self { kind, message: error.to_string(), retry_after_seconds }
+        let retry_after_seconds =
+            (kind == ErrorType::Unavailable).then(|| error.retry_after().as_secs().max(1));
+        Self {
+            kind,
+            message: error.to_string(),
+            retry_after_seconds,
+        }
     }
 }
 
-impl From<tsdb_core::db::Error> for ApiError {
-    fn from(error: tsdb_core::db::Error) -> Self {
+impl From<tsdb_core::Error> for ApiError {
+    fn from(error: tsdb_core::Error) -> Self {
         StoreError::from(error).into()
     }
 }
@@ -118,13 +134,23 @@ impl IntoResponse for ApiError {
 
 /// A successful answer.
 pub(super) fn success<T: Serialize>(data: &T, warnings: &[&str]) -> Response {
-    json(StatusCode::OK, &Success { status: "success", data, warnings })
+    json(
+        StatusCode::OK,
+        &Success {
+            status: "success",
+            data,
+            warnings,
+        },
+    )
 }
 
 fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => {
-            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+            let headers = HeaderMap::from_iter([(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            )]);
             (status, headers, body).into_response()
         }
         Err(error) => {

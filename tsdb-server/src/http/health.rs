@@ -35,7 +35,11 @@ struct Readiness {
 /// `/health`: the process answers.
 pub(super) async fn health(State(app): State<App>) -> Response {
     let uptime = show_duration(app.started.elapsed().as_secs());
-    Json(Health { uptime, now: format_rfc3339(SystemClock::new().now_ms()) }).into_response()
+    Json(Health {
+        uptime,
+        now: format_rfc3339(SystemClock::new().now_ms()),
+    })
+    .into_response()
 }
 
 /// `/ready`: 200 when reads and writes are right, else 503 with the reason.
@@ -43,8 +47,16 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
     let reason = app.store.not_ready();
     let namespace = || vec![NamespaceReadiness { id: "default" }];
     let (status, ready, not_ready) = match reason {
-        None => (StatusCode::OK, namespace as fn() -> _, Vec::new as fn() -> _),
-        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, Vec::new as fn() -> _, namespace as fn() -> _),
+        None => (
+            StatusCode::OK,
+            namespace as fn() -> _,
+            Vec::new as fn() -> _,
+        ),
+        Some(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Vec::new as fn() -> _,
+            namespace as fn() -> _,
+        ),
     };
     let readiness = Readiness {
         ready_reads: ready(),

@@ -24,5 +24,8 @@ pub(super) async fn home() -> &'static str {
 }
 
 pub(super) async fn nothing(uri: Uri) -> (StatusCode, String) {
-    (StatusCode::NOT_FOUND, format!("nothing is at {}: see / for the routes\n", uri.path()))
+    (
+        StatusCode::NOT_FOUND,
+        format!("nothing is at {}: see / for the routes\n", uri.path()),
+    )
 }

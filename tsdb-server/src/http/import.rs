@@ -71,14 +71,23 @@ impl Progress {
         self.rejected_lines += other.rejected_lines;
         self.stored += other.stored;
         self.rejected += other.rejected;
-        other.errors.into_iter().for_each(|problem| self.list(problem));
+        other
+            .errors
+            .into_iter()
+            .for_each(|problem| self.list(problem));
     }
 }
 
 pub(super) async fn import(State(app): State<App>, request: Request) -> Response {
-    let encoding = request.headers().get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let encoding = request
+        .headers()
+        .get(CONTENT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     if !matches!(encoding, "" | "identity") {
-        let text = format!("{encoding} encoding (compression) is not accepted here: send the lines as they are\n");
+        let text = format!(
+            "{encoding} encoding (compression) is not accepted here: send the lines as they are\n"
+        );
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, text).into_response();
     }
     let mut progress = Progress::default();
@@ -93,12 +102,21 @@ pub(super) async fn import(State(app): State<App>, request: Request) -> Response
 
 async fn read(app: &App, mut body: Body, progress: &mut Progress) -> Result<(), ApiError> {
     let mut batches = LineBatches::new();
-    let permit = app.inflight.try_acquire(0).map_err(|fault| unavailable(&fault))?;
+    let permit = app
+        .inflight
+        .try_acquire(0)
+        .map_err(|fault| unavailable(&fault))?;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| ApiError::bad_data(format!("cannot read the request body: {error}")))?;
-        let Ok(piece) = frame.into_data() else { continue };
+        let frame = frame.map_err(|error| {
+            ApiError::bad_data(format!("cannot read the request body: {error}"))
+        })?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
         let needed = (batches.pending() + piece.len()) as u64;
-        permit.grow(needed.saturating_sub(permit.held())).map_err(|fault| unavailable(&fault))?;
+        permit
+            .grow(needed.saturating_sub(permit.held()))
+            .map_err(|fault| unavailable(&fault))?;
         if let Some(completed) = batches.feed(&piece) {
             store(app, completed, progress).await?;
         }
@@ -119,8 +137,14 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
         Completed::TooLong { line } => {
             progress.lines += 1;
             progress.rejected_lines += 1;
-            let error = format!("the line is longer than {MAX_LINE_BYTES} bytes: export less of the series at a time");
-            progress.list(Problem { line: Some(line), column: None, error });
+            let error = format!(
+                "the line is longer than {MAX_LINE_BYTES} bytes: export less of the series at a time"
+            );
+            progress.list(Problem {
+                line: Some(line),
+                column: None,
+                error,
+            });
             app.telemetry.imported(1, 1);
             return Ok(());
         }
@@ -132,7 +156,10 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
         let mut batch = WriteBatch::new();
         for (_, line) in &lines {
             batch.begin(SeriesKey::Labels(&line.labels));
-            line.timestamps.iter().zip(&line.values).for_each(|(ms, value)| batch.sample(*ms, *value));
+            line.timestamps
+                .iter()
+                .zip(&line.values)
+                .for_each(|(ms, value)| batch.sample(*ms, *value));
         }
         if batch.is_empty() {
             return reply.send(Ok(progress));
@@ -142,12 +169,16 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
                 telemetry.stored(WriteSource::Import, &append.report);
                 progress.stored += append.report.appended;
                 progress.rejected += append.report.rejected_samples;
-                append.report.rejected.iter().for_each(|rejected| progress.list(place(rejected, &lines)));
+                append
+                    .report
+                    .rejected
+                    .iter()
+                    .for_each(|rejected| progress.list(place(rejected, &lines)));
                 append.ticket.on_commit(move |durable| {
-                    reply.send(durable.map(|()| progress).map_err(StoreError::from));
+                    reply.send(durable.map(|()| progress).map_err(StoreError::database));
                 });
             }
-            Err(error) => reply.send(Err(error.into())),
+            Err(error) => reply.send(Err(StoreError::database(error))),
         }
     };
     let stored = app.store.write(work).await?;
@@ -168,7 +199,11 @@ fn parse(first: u64, bytes: &[u8]) -> (Vec<(u64, SeriesLine)>, Progress) {
             Err(error) => {
                 progress.rejected_lines += 1;
                 let column = (error.column > 0).then_some(error.column);
-                progress.list(Problem { line: Some(number), column, error: error.reason });
+                progress.list(Problem {
+                    line: Some(number),
+                    column,
+                    error: error.reason,
+                });
             }
         }
     }
@@ -177,10 +212,22 @@ fn parse(first: u64, bytes: &[u8]) -> (Vec<(u64, SeriesLine)>, Progress) {
 
 /// A refusal with the number of its line, which is found by its series.
 fn place(rejected: &Rejected, lines: &[(u64, SeriesLine)]) -> Problem {
-    let of_series = lines.iter().filter(|(_, line)| line.labels.to_string() == rejected.series);
-    let of_time = of_series.clone().find(|(_, line)| rejected.timestamp.is_none_or(|ms| line.timestamps.contains(&ms)));
-    let line = of_time.or(of_series.clone().next()).map(|(number, _)| *number);
-    Problem { line, column: None, error: rejected.to_string() }
+    let of_series = lines
+        .iter()
+        .filter(|(_, line)| line.labels.to_string() == rejected.series);
+    let of_time = of_series.clone().find(|(_, line)| {
+        rejected
+            .timestamp
+            .is_none_or(|ms| line.timestamps.contains(&ms))
+    });
+    let line = of_time
+        .or(of_series.clone().next())
+        .map(|(number, _)| *number);
+    Problem {
+        line,
+        column: None,
+        error: rejected.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -191,7 +238,10 @@ mod tests {
     fn lines_are_numbered_and_refused_alone() {
         let text = b"\n{\"metric\":{\"__name__\":\"a\"},\"values\":[1],\"timestamps\":[1]}\r\nx\n  \n{\"metric\":{},\"values\":[],\"timestamps\":[1]}";
         let (lines, progress) = parse(7, text);
-        assert_eq!(lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [8]);
+        assert_eq!(
+            lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
+            [8]
+        );
         assert_eq!((progress.lines, progress.rejected_lines), (3, 2));
         let problems: Vec<String> = progress.errors.iter().map(Problem::to_string).collect();
         assert_eq!(

@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use tsdb_core::db::{Error, Namespace};
 use tsdb_core::model::{Matcher, TimeRange};
+use tsdb_core::{Error, Namespace};
 
 use super::app::App;
 use super::envelope::{ApiError, TRUNCATED, success};
@@ -16,7 +16,9 @@ type Found = Result<(Vec<String>, bool), Error>;
 
 pub(super) async fn names(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
     lists(&app, &form, |namespace, range, set, limit| {
-        namespace.label_names(range, set, limit).map(|found| (found.values, found.truncated))
+        namespace
+            .label_names(range, set, limit)
+            .map(|found| (found.values, found.truncated))
     })
     .await
 }
@@ -31,7 +33,9 @@ pub(super) async fn values(
         return Err(ApiError::bad_data(format!("invalid label name: {name:?}")));
     }
     lists(&app, &form, move |namespace, range, set, limit| {
-        namespace.label_values(&name, range, set, limit).map(|found| (found.values, found.truncated))
+        namespace
+            .label_values(&name, range, set, limit)
+            .map(|found| (found.values, found.truncated))
     })
     .await
 }
@@ -58,7 +62,10 @@ async fn lists(
             }
         }
         let (all, cut) = union(lists, limit);
-        Ok(success(&all, if truncated || cut { &[TRUNCATED] } else { &[] }))
+        Ok(success(
+            &all,
+            if truncated || cut { &[TRUNCATED] } else { &[] },
+        ))
     };
     app.store.queries().run(&admission, work).await?
 }
@@ -66,7 +73,9 @@ async fn lists(
 /// Undoes Prometheus' escaping of names that are not legacy names: `U__a_2e_b` is `a.b`.
 /// What is not escaped, or not properly, stands for itself.
 fn unescape_name(name: &str) -> String {
-    name.strip_prefix("U__").and_then(unescape).unwrap_or_else(|| name.to_owned())
+    name.strip_prefix("U__")
+        .and_then(unescape)
+        .unwrap_or_else(|| name.to_owned())
 }
 
 fn unescape(escaped: &str) -> Option<String> {

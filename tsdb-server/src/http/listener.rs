@@ -32,7 +32,10 @@ pub(crate) async fn serve(
     grace: Duration,
 ) -> Connections {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN);
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -52,7 +55,9 @@ pub(crate) async fn serve(
             continue;
         }
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

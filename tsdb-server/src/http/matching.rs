@@ -14,10 +14,12 @@ pub(super) fn matcher_sets(form: &Form) -> Result<Vec<Vec<Matcher>>, ApiError> {
     let mut sets = Vec::new();
     for selector in form.all("match[]") {
         if sets.len() >= MAX_SETS {
-            let reason = format!("more than {MAX_SETS} selectors: join them, as in {{__name__=~\"a|b\"}}");
+            let reason =
+                format!("more than {MAX_SETS} selectors: join them, as in {{__name__=~\"a|b\"}}");
             return Err(ApiError::invalid_parameter("match[]", reason));
         }
-        let set = parse_selector(selector).map_err(|error| ApiError::invalid_parameter("match[]", error))?;
+        let set = parse_selector(selector)
+            .map_err(|error| ApiError::invalid_parameter("match[]", error))?;
         if set.iter().all(Matcher::matches_empty) {
             let reason = "match[] must contain at least one non-empty matcher";
             return Err(ApiError::invalid_parameter("match[]", reason));
@@ -68,15 +70,25 @@ mod tests {
 
     #[test]
     fn sets_are_joined_in_order_without_doubles() {
-        assert_eq!(union(vec![vec![1, 3], vec![2, 3]], None), (vec![1, 2, 3], false));
-        assert_eq!(union(vec![vec![1, 3], vec![2, 3]], Some(2)), (vec![1, 2], true));
+        assert_eq!(
+            union(vec![vec![1, 3], vec![2, 3]], None),
+            (vec![1, 2, 3], false)
+        );
+        assert_eq!(
+            union(vec![vec![1, 3], vec![2, 3]], Some(2)),
+            (vec![1, 2], true)
+        );
         assert_eq!(union(vec![vec![1, 3]], Some(2)), (vec![1, 3], false));
         assert_eq!(union::<i32>(vec![], Some(2)), (vec![], false));
     }
 
     #[test]
     fn a_set_must_say_something() {
-        for query in ["match[]={}", "match[]={a=\"\"}", "match[]=up&match[]={a=~\".*\"}"] {
+        for query in [
+            "match[]={}",
+            "match[]={a=\"\"}",
+            "match[]=up&match[]={a=~\".*\"}",
+        ] {
             let error = matcher_sets(&Form::of_query(Some(query))).expect_err(query);
             assert_eq!(
                 error.message,

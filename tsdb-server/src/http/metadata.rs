@@ -32,7 +32,11 @@ pub(super) async fn metadata(State(app): State<App>, form: Form) -> Result<Respo
         let data: BTreeMap<&str, [Entry<'_>; 1]> = found
             .iter()
             .map(|entry| {
-                let shown = Entry { kind: entry.kind.to_string(), help: &entry.help, unit: &entry.unit };
+                let shown = Entry {
+                    kind: entry.kind.to_string(),
+                    help: &entry.help,
+                    unit: &entry.unit,
+                };
                 (entry.metric.as_str(), [shown])
             })
             .collect();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tower::Service;
-use tsdb_core::db::{Namespace, SeriesSet};
 use tsdb_core::model::{AppendReport, Matcher, TimeRange};
+use tsdb_core::{Namespace, SeriesSet};
 use tsdb_remote::read::{Chunks, Columns, ReadRequest, SeriesStream, Storage, XorChunk};
 use tsdb_remote::write::{DecodeScratch, WriteRequest, WriteSummary};
 use tsdb_remote::{ReadError, WriteError};
@@ -36,9 +36,10 @@ impl Service<WriteRequest> for StoreWriter {
     fn call(&mut self, request: WriteRequest) -> Self::Future {
         let Self { store, telemetry } = self.clone();
         Box::pin(async move {
-            let work = move |opened: Opened, scratch: &mut DecodeScratch, reply: Reply<WriteSummary>| {
-                write(&opened.namespace, &request, scratch, &telemetry, reply);
-            };
+            let work =
+                move |opened: Opened, scratch: &mut DecodeScratch, reply: Reply<WriteSummary>| {
+                    write(&opened.namespace, &request, scratch, &telemetry, reply);
+                };
             store.write(work).await.map_err(WriteError::from)
         })
     }
@@ -60,7 +61,7 @@ fn write(
     if !extras.metadata.is_empty() {
         match namespace.set_metadata(&extras.metadata) {
             Ok(ticket) => tickets.push(ticket),
-            Err(error) => return reply.send(Err(error.into())),
+            Err(error) => return reply.send(Err(StoreError::database(error))),
         }
     }
     let mut report = AppendReport::default();
@@ -70,19 +71,27 @@ fn write(
                 report = append.report;
                 tickets.push(append.ticket);
             }
-            Err(error) => return reply.send(Err(error.into())),
+            Err(error) => return reply.send(Err(StoreError::database(error))),
         }
     }
     telemetry.stored(WriteSource::RemoteWrite, &report);
-    let (metadata, histograms) = (extras.metadata.len() as u64, extras.refused_histograms.count);
-    telemetry.extras(extras.exemplars, histograms, metadata, extras.refused_metadata);
+    let (metadata, histograms) = (
+        extras.metadata.len() as u64,
+        extras.refused_histograms.count,
+    );
+    telemetry.extras(
+        extras.exemplars,
+        histograms,
+        metadata,
+        extras.refused_metadata,
+    );
     let summary = decoded.summary(report);
     answer_when_durable(tickets, reply, summary);
 }
 
 /// Answers once every ticket's commit is done, or with the first failure.
 fn answer_when_durable(
-    mut tickets: Vec<tsdb_core::db::CommitTicket>,
+    mut tickets: Vec<tsdb_core::CommitTicket>,
     reply: Reply<WriteSummary>,
     summary: WriteSummary,
 ) {
@@ -90,7 +99,7 @@ fn answer_when_durable(
         None => reply.send(Ok(summary)),
         Some(ticket) => ticket.on_commit(move |durable| match durable {
             Ok(()) => answer_when_durable(tickets, reply, summary),
-            Err(error) => reply.send(Err(error.into())),
+            Err(error) => reply.send(Err(StoreError::database(error))),
         }),
     }
 }
@@ -131,7 +140,10 @@ impl Storage for NamespaceStorage {
     type Stream<'s> = SelectedSeries;
 
     fn select(&self, range: TimeRange, matchers: &[Matcher]) -> Result<SelectedSeries, ReadError> {
-        let set = self.0.select(range, matchers).map_err(StoreError::from)?;
+        let set = self
+            .0
+            .select(range, matchers)
+            .map_err(StoreError::database)?;
         Ok(SelectedSeries(set))
     }
 }
@@ -143,15 +155,30 @@ impl SeriesStream for SelectedSeries {
         &mut self,
         visit: &mut dyn FnMut(Columns<'_>) -> Result<(), ReadError>,
     ) -> Result<bool, ReadError> {
-        let Some(series) = self.0.next().transpose().map_err(StoreError::from)? else { return Ok(false) };
-        visit(Columns { labels: series.labels(), timestamps: series.timestamps(), values: series.values() })?;
+        let Some(series) = self.0.next().transpose().map_err(StoreError::database)? else {
+            return Ok(false);
+        };
+        visit(Columns {
+            labels: series.labels(),
+            timestamps: series.timestamps(),
+            values: series.values(),
+        })?;
         Ok(true)
     }
 
     fn next_chunks(&mut self) -> Result<Option<Chunks>, ReadError> {
-        let Some(series) = self.0.next_chunks().map_err(StoreError::from)? else { return Ok(None) };
+        let Some(series) = self.0.next_chunks().map_err(StoreError::database)? else {
+            return Ok(None);
+        };
         let chunks = series.chunks.into_iter();
-        let chunks = chunks.map(|chunk| XorChunk { min: chunk.min, max: chunk.max, bytes: chunk.bytes });
-        Ok(Some(Chunks { labels: series.labels, chunks: chunks.collect() }))
+        let chunks = chunks.map(|chunk| XorChunk {
+            min: chunk.min,
+            max: chunk.max,
+            bytes: chunk.bytes.into(),
+        });
+        Ok(Some(Chunks {
+            labels: series.labels,
+            chunks: chunks.collect(),
+        }))
     }
 }

@@ -7,8 +7,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use tokio::time::Instant;
 use tower::Layer;
 use tsdb_remote::{RemoteReadLayer, RemoteWriteLayer};
@@ -21,10 +21,19 @@ use crate::telemetry::render;
 
 /// The routes of the API's address.
 pub(crate) fn api(app: &App) -> Router {
-    let writer = StoreWriter { store: app.store.clone(), telemetry: Arc::clone(&app.telemetry) };
-    let write = RemoteWriteLayer::new(app.limits.clone()).share(app.inflight.clone()).layer(writer);
-    let reader = StoreReader { store: app.store.clone() };
-    let read = RemoteReadLayer::new(app.limits.clone()).share(app.inflight.clone()).layer(reader);
+    let writer = StoreWriter {
+        store: app.store.clone(),
+        telemetry: Arc::clone(&app.telemetry),
+    };
+    let write = RemoteWriteLayer::new(app.limits.clone())
+        .share(app.inflight.clone())
+        .layer(writer);
+    let reader = StoreReader {
+        store: app.store.clone(),
+    };
+    let read = RemoteReadLayer::new(app.limits.clone())
+        .share(app.inflight.clone())
+        .layer(reader);
     Router::new()
         .route_service("/api/v1/write", write.clone())
         .route_service("/api/v1/prom/remote/write", write)
@@ -51,30 +60,51 @@ pub(crate) fn metrics(app: &App) -> Router {
     Router::new()
         .route("/metrics", get(page))
         .route("/-/healthy", get(health::healthy))
-        .route("/", get(async || "The metrics of tsdb-server are at /metrics.\n"))
+        .route(
+            "/",
+            get(async || "The metrics of tsdb-server are at /metrics.\n"),
+        )
         .with_state(app.clone())
 }
 
 /// Counts every request by its route and status.
-async fn observe(State(app): State<App>, route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+async fn observe(
+    State(app): State<App>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let response = next.run(request).await;
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    app.telemetry.request(route, response.status().as_u16(), started.elapsed());
+    app.telemetry
+        .request(route, response.status().as_u16(), started.elapsed());
     response
 }
 
 async fn page(State(app): State<App>) -> Response {
     let render = move || {
         let inflight = (app.inflight.used(), app.inflight.limit());
-        render(&app.telemetry, &app.store.figures(), inflight, process_usage())
+        render(
+            &app.telemetry,
+            &app.store.figures(),
+            inflight,
+            process_usage(),
+        )
     };
     // Figures take locks of the database, so they are not for the threads of the network.
     match tokio::task::spawn_blocking(render).await {
         Ok(page) => {
-            let headers = [(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"))];
+            let headers = [(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+            )];
             (headers, page).into_response()
         }
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("the metrics cannot be read: {error}\n")).into_response(),
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the metrics cannot be read: {error}\n"),
+        )
+            .into_response(),
     }
 }

@@ -38,14 +38,20 @@ pub(super) async fn series(State(app): State<App>, form: Form) -> Result<Respons
     let work = move || -> Result<Response, ApiError> {
         let namespace = store.current()?.namespace;
         let (mut lists, mut truncated) = (Vec::new(), false);
-        for set in range.iter().flat_map(|range| sets.iter().map(move |set| (*range, set))) {
+        for set in range
+            .iter()
+            .flat_map(|range| sets.iter().map(move |set| (*range, set)))
+        {
             let found = namespace.series(set.0, set.1, limit.unwrap_or(MAX_RESULTS))?;
             truncated |= found.truncated;
             lists.push(found.values);
         }
         let (all, cut) = union(lists, limit);
         let all: Vec<LabelSet<'_>> = all.iter().map(LabelSet).collect();
-        Ok(success(&all, if truncated || cut { &[TRUNCATED] } else { &[] }))
+        Ok(success(
+            &all,
+            if truncated || cut { &[TRUNCATED] } else { &[] },
+        ))
     };
     app.store.queries().run(&admission, work).await?
 }

@@ -36,7 +36,10 @@ pub struct LineError {
 pub fn parse_line(line: &[u8]) -> Result<SeriesLine, LineError> {
     if !line.trim_ascii_start().starts_with(b"{") {
         // Serde would take an array for the fields in their order.
-        return Err(LineError { column: 1, reason: "a line is an object with metric, values and timestamps".to_owned() });
+        return Err(LineError {
+            column: 1,
+            reason: "a line is an object with metric, values and timestamps".to_owned(),
+        });
     }
     let raw: RawLine = serde_json::from_slice(line).map_err(|error| LineError {
         column: error.column(),
@@ -44,11 +47,20 @@ pub fn parse_line(line: &[u8]) -> Result<SeriesLine, LineError> {
     })?;
     if raw.values.len() != raw.timestamps.len() {
         let (values, timestamps) = (raw.values.len(), raw.timestamps.len());
-        return Err(LineError { column: 0, reason: format!("{values} values do not go with {timestamps} timestamps") });
+        return Err(LineError {
+            column: 0,
+            reason: format!("{values} values do not go with {timestamps} timestamps"),
+        });
     }
-    let labels = Labels::from_pairs(raw.metric.0)
-        .map_err(|error| LineError { column: 0, reason: format!("metric is no set of labels: {error}") })?;
-    Ok(SeriesLine { labels, timestamps: raw.timestamps, values: raw.values.into_iter().map(|value| value.0).collect() })
+    let labels = Labels::from_pairs(raw.metric.0).map_err(|error| LineError {
+        column: 0,
+        reason: format!("metric is no set of labels: {error}"),
+    })?;
+    Ok(SeriesLine {
+        labels,
+        timestamps: raw.timestamps,
+        values: raw.values.into_iter().map(|value| value.0).collect(),
+    })
 }
 
 /// The error without the position that serde puts behind it: the caller knows the line better.

@@ -14,7 +14,11 @@ fn line(labels: &Labels, timestamps: &[i64], values: &[f64], piece: usize) -> Ve
     loop {
         let mut out = Vec::new();
         let done = writer.write(labels, timestamps, values, &mut out, piece);
-        assert!(done || out.len() >= piece, "a piece of {} bytes is not full", out.len());
+        assert!(
+            done || out.len() >= piece,
+            "a piece of {} bytes is not full",
+            out.len()
+        );
         whole.extend_from_slice(&out);
         if done {
             return whole;
@@ -52,7 +56,12 @@ fn a_line_looks_like_this() {
         f64::from_bits(0xfff8_0000_0000_0000),
     ];
     let timestamps: Vec<i64> = (-1..11).collect();
-    let written = line(&labels(&[("__name__", "up"), ("a", "\"\n\u{e9}\u{1}")]), &timestamps, &values, 1 << 20);
+    let written = line(
+        &labels(&[("__name__", "up"), ("a", "\"\n\u{e9}\u{1}")]),
+        &timestamps,
+        &values,
+        1 << 20,
+    );
     let expected = concat!(
         r#"{"metric":{"__name__":"up","a":"\"\n"#,
         "\u{e9}",
@@ -67,32 +76,97 @@ fn a_line_looks_like_this() {
 fn other_spellings_are_read() {
     let line = r#" {"timestamps":[1,2,3,4,5,6],"metric":{"__name__":"a"},"values":[null,"Inf","Infinity","-Infinity",1E2,18446744073709551616]} "#;
     let read = read(line.as_bytes());
-    let expected = [f64::from_bits(0x7ff0_0000_0000_0002), f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, 100.0, 2f64.powi(64)];
+    let expected = [
+        f64::from_bits(0x7ff0_0000_0000_0002),
+        f64::INFINITY,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        100.0,
+        2f64.powi(64),
+    ];
     assert_eq!(bits(&read.values), bits(&expected));
 }
 
 #[test]
 fn errors_say_what_and_where() {
     let cases = [
-        ("", 1, "a line is an object with metric, values and timestamps"),
-        ("[{},[],[]]", 1, "a line is an object with metric, values and timestamps"),
+        (
+            "",
+            1,
+            "a line is an object with metric, values and timestamps",
+        ),
+        (
+            "[{},[],[]]",
+            1,
+            "a line is an object with metric, values and timestamps",
+        ),
         ("{", 1, "EOF while parsing an object"),
-        (r#"{"metric":{},"values":[]}"#, 25, "missing field `timestamps`"),
-        (r#"{"metric":{},"values":[],"timestamps":[1]}"#, 0, "0 values do not go with 1 timestamps"),
-        (r#"{"metric":{"a":1},"values":[],"timestamps":[]}"#, 16, "invalid type: integer `1`, expected a string"),
-        (r#"{"metric":{},"values":[1e999],"timestamps":[1]}"#, 28, "number out of range"),
-        (r#"{"metric":{},"values":[1],"timestamps":[1.5]}"#, 43, "invalid type: floating point `1.5`, expected i64"),
-        (r#"{"metric":{},"values":[],"timestamps":[],"x":1}"#, 44, "unknown field `x`, expected one of `metric`, `values`, `timestamps`"),
-        (r#"{"metric":{},"values":[],"timestamps":[]} x"#, 43, "trailing characters"),
+        (
+            r#"{"metric":{},"values":[]}"#,
+            25,
+            "missing field `timestamps`",
+        ),
+        (
+            r#"{"metric":{},"values":[],"timestamps":[1]}"#,
+            0,
+            "0 values do not go with 1 timestamps",
+        ),
+        (
+            r#"{"metric":{"a":1},"values":[],"timestamps":[]}"#,
+            16,
+            "invalid type: integer `1`, expected a string",
+        ),
+        (
+            r#"{"metric":{},"values":[1e999],"timestamps":[1]}"#,
+            28,
+            "number out of range",
+        ),
+        (
+            r#"{"metric":{},"values":[1],"timestamps":[1.5]}"#,
+            43,
+            "invalid type: floating point `1.5`, expected i64",
+        ),
+        (
+            r#"{"metric":{},"values":[],"timestamps":[],"x":1}"#,
+            44,
+            "unknown field `x`, expected one of `metric`, `values`, `timestamps`",
+        ),
+        (
+            r#"{"metric":{},"values":[],"timestamps":[]} x"#,
+            43,
+            "trailing characters",
+        ),
     ];
     for (line, column, reason) in cases {
-        assert_eq!(refused(line), LineError { column, reason: reason.to_owned() }, "{line}");
+        assert_eq!(
+            refused(line),
+            LineError {
+                column,
+                reason: reason.to_owned()
+            },
+            "{line}"
+        );
     }
     let twice = refused(r#"{"metric":{"a":"b","a":"c"},"values":[],"timestamps":[]}"#);
-    assert!(twice.reason.starts_with("metric is no set of labels: "), "{twice}");
-    for value in ["\"nan\"", "\"NaN:0x1\"", "\"NaN:0x3ff0000000000000\"", "\"NaN:0x+ff8000000000123\"", "true", "[]"] {
-        let error = refused(&format!(r#"{{"metric":{{}},"values":[{value}],"timestamps":[1]}}"#));
-        assert!(error.reason.contains("expected a number, \"NaN\""), "{value}: {error}");
+    assert!(
+        twice.reason.starts_with("metric is no set of labels: "),
+        "{twice}"
+    );
+    for value in [
+        "\"nan\"",
+        "\"NaN:0x1\"",
+        "\"NaN:0x3ff0000000000000\"",
+        "\"NaN:0x+ff8000000000123\"",
+        "true",
+        "[]",
+    ] {
+        let error = refused(&format!(
+            r#"{{"metric":{{}},"values":[{value}],"timestamps":[1]}}"#
+        ));
+        assert!(
+            error.reason.contains("expected a number, \"NaN\""),
+            "{value}: {error}"
+        );
     }
 }
 

@@ -50,19 +50,27 @@ impl Visitor<'_> for ValueVisitor {
     type Value = SampleValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, \"NaN\", \"+Inf\", \"-Inf\", \"stale\", \"NaN:0x<16 hex digits>\" or null")
+        f.write_str(
+            "a number, \"NaN\", \"+Inf\", \"-Inf\", \"stale\", \"NaN:0x<16 hex digits>\" or null",
+        )
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<SampleValue, E> {
         Ok(SampleValue(value))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "rounding to the nearest float is what reading a number means")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "rounding to the nearest float is what reading a number means"
+    )]
     fn visit_u64<E: Error>(self, value: u64) -> Result<SampleValue, E> {
         Ok(SampleValue(value as f64))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "rounding to the nearest float is what reading a number means")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "rounding to the nearest float is what reading a number means"
+    )]
     fn visit_i64<E: Error>(self, value: i64) -> Result<SampleValue, E> {
         Ok(SampleValue(value as f64))
     }
@@ -77,7 +85,8 @@ impl Visitor<'_> for ValueVisitor {
             "+Inf" | "Inf" | "Infinity" => f64::INFINITY,
             "-Inf" | "-Infinity" => f64::NEG_INFINITY,
             "stale" => f64::from_bits(STALE_NAN_BITS),
-            other => nan_with_bits(other).ok_or_else(|| E::invalid_value(Unexpected::Str(other), &self))?,
+            other => nan_with_bits(other)
+                .ok_or_else(|| E::invalid_value(Unexpected::Str(other), &self))?,
         };
         Ok(SampleValue(value))
     }

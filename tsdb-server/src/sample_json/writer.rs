@@ -50,7 +50,13 @@ impl LineWriter {
                     Part::Values(0)
                 }
                 Part::Values(from) => {
-                    let written = write_list(out, limit, values.get(from..).unwrap_or(&[]), from, write_value);
+                    let written = write_list(
+                        out,
+                        limit,
+                        values.get(from..).unwrap_or(&[]),
+                        from,
+                        write_value,
+                    );
                     if written < values.len() {
                         self.part = Part::Values(written);
                         return false;
@@ -60,7 +66,9 @@ impl LineWriter {
                 }
                 Part::Timestamps(from) => {
                     let rest = timestamps.get(from..).unwrap_or(&[]);
-                    let written = write_list(out, limit, rest, from, |out, ms| append(out, format_args!("{ms}")));
+                    let written = write_list(out, limit, rest, from, |out, ms| {
+                        append(out, format_args!("{ms}"))
+                    });
                     if written < timestamps.len() {
                         self.part = Part::Timestamps(written);
                         return false;

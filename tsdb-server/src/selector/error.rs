@@ -19,7 +19,11 @@ impl SelectorError {
             Some(newline) => before.len() - newline,
             None => before.len() + 1,
         };
-        Self { line, column, reason }
+        Self {
+            line,
+            column,
+            reason,
+        }
     }
 
     /// Line of the error, from 1.
@@ -43,7 +47,11 @@ impl SelectorError {
 
 impl fmt::Display for SelectorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: parse error: {}", self.line, self.column, self.reason)
+        write!(
+            f,
+            "{}:{}: parse error: {}",
+            self.line, self.column, self.reason
+        )
     }
 }
 

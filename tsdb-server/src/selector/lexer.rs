@@ -81,7 +81,11 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(input: &'a str) -> Self {
-        Self { input, position: 0, inside_braces: false }
+        Self {
+            input,
+            position: 0,
+            inside_braces: false,
+        }
     }
 
     fn rest(&self) -> &'a str {
@@ -116,7 +120,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn token(&self, kind: Kind, start: usize) -> Token<'a> {
-        Token { kind, text: self.input.get(start..self.position).unwrap_or(""), start }
+        Token {
+            kind,
+            text: self.input.get(start..self.position).unwrap_or(""),
+            start,
+        }
     }
 
     /// The next token, or what stands where none can.
@@ -151,7 +159,10 @@ impl<'a> Lexer<'a> {
                 Some('=') => Ok(self.token(Kind::NotEqual, start)),
                 Some(other) => {
                     let other = quote_char(other);
-                    Err(self.error(start, format!("unexpected character after '!' inside braces: {other}")))
+                    Err(self.error(
+                        start,
+                        format!("unexpected character after '!' inside braces: {other}"),
+                    ))
                 }
                 None => Err(self.error(start, "unexpected end of input after '!' inside braces")),
             },
@@ -161,7 +172,10 @@ impl<'a> Lexer<'a> {
             }
             other => {
                 let other = quote_char(other);
-                Err(self.error(start, format!("unexpected character inside braces: {other}")))
+                Err(self.error(
+                    start,
+                    format!("unexpected character inside braces: {other}"),
+                ))
             }
         }
     }
@@ -174,7 +188,11 @@ impl<'a> Lexer<'a> {
             }
             ':' => {
                 let Token { text, .. } = self.identifier(start);
-                Ok(Token { kind: Kind::MetricIdentifier, text, start })
+                Ok(Token {
+                    kind: Kind::MetricIdentifier,
+                    text,
+                    start,
+                })
             }
             '=' => match self.peek() {
                 Some('=') => {
@@ -198,12 +216,16 @@ impl<'a> Lexer<'a> {
             ')' => Err(self.error(start, "unexpected right parenthesis ')'")),
             '}' => Err(self.error(start, "unexpected right brace '}'")),
             digit if digit.is_ascii_digit() || digit == '.' => {
-                while matches!(self.peek(), Some(next) if next.is_ascii_alphanumeric() || next == '.') {
+                while matches!(self.peek(), Some(next) if next.is_ascii_alphanumeric() || next == '.')
+                {
                     self.position += 1;
                 }
                 Ok(self.token(Kind::Number, start))
             }
-            other => Err(self.error(start, format!("unexpected character: {}", quote_char(other)))),
+            other => Err(self.error(
+                start,
+                format!("unexpected character: {}", quote_char(other)),
+            )),
         }
     }
 
@@ -225,7 +247,9 @@ impl<'a> Lexer<'a> {
         loop {
             match self.bump() {
                 Some('\\') => self.escape(quote, start)?,
-                Some(char::REPLACEMENT_CHARACTER) => return Err(self.error(start, "invalid UTF-8 rune")),
+                Some(char::REPLACEMENT_CHARACTER) => {
+                    return Err(self.error(start, "invalid UTF-8 rune"));
+                }
                 None | Some('\n') => return Err(self.error(start, "unterminated quoted string")),
                 Some(next) if next == quote => return Ok(self.token(Kind::String, start)),
                 Some(_) => {}
@@ -236,7 +260,9 @@ impl<'a> Lexer<'a> {
     fn raw(&mut self, start: usize) -> Result<Token<'a>, SelectorError> {
         loop {
             match self.bump() {
-                Some(char::REPLACEMENT_CHARACTER) => return Err(self.error(start, "invalid UTF-8 rune")),
+                Some(char::REPLACEMENT_CHARACTER) => {
+                    return Err(self.error(start, "invalid UTF-8 rune"));
+                }
                 None => return Err(self.error(start, "unterminated raw string")),
                 Some('`') => return Ok(self.token(Kind::String, start)),
                 Some(_) => {}
@@ -256,7 +282,10 @@ impl<'a> Lexer<'a> {
             Some('u') => (4, 16, 0x0010_ffff, None),
             Some('U') => (8, 16, 0x0010_ffff, None),
             Some(other) => {
-                return Err(self.error(start, format!("unknown escape sequence {}", code_point(other))));
+                return Err(self.error(
+                    start,
+                    format!("unknown escape sequence {}", code_point(other)),
+                ));
             }
         };
         let mut value = 0_u64;
@@ -266,7 +295,10 @@ impl<'a> Lexer<'a> {
                 None => self.bump().ok_or_else(|| self.error(start, unterminated))?,
             };
             let digit = next.to_digit(base).ok_or_else(|| {
-                self.error(start, format!("illegal character {} in escape sequence", code_point(next)))
+                self.error(
+                    start,
+                    format!("illegal character {} in escape sequence", code_point(next)),
+                )
             })?;
             value = value * u64::from(base) + u64::from(digit);
         }

@@ -45,9 +45,17 @@ fn unescape(rest: &mut std::str::Chars<'_>, bytes: &mut Vec<u8>) {
         't' => bytes.push(b'\t'),
         'v' => bytes.push(0x0b),
         'x' => bytes.push(number(0, 2, 16).to_le_bytes()[0]),
-        'u' => push(bytes, char::from_u32(number(0, 4, 16)).unwrap_or(char::REPLACEMENT_CHARACTER)),
-        'U' => push(bytes, char::from_u32(number(0, 8, 16)).unwrap_or(char::REPLACEMENT_CHARACTER)),
-        octal @ '0'..='7' => bytes.push(number(octal.to_digit(8).unwrap_or(0), 2, 8).to_le_bytes()[0]),
+        'u' => push(
+            bytes,
+            char::from_u32(number(0, 4, 16)).unwrap_or(char::REPLACEMENT_CHARACTER),
+        ),
+        'U' => push(
+            bytes,
+            char::from_u32(number(0, 8, 16)).unwrap_or(char::REPLACEMENT_CHARACTER),
+        ),
+        octal @ '0'..='7' => {
+            bytes.push(number(octal.to_digit(8).unwrap_or(0), 2, 8).to_le_bytes()[0])
+        }
         other => push(bytes, other),
     }
 }

@@ -16,7 +16,11 @@ const METRIC_NAME: &str = "__name__";
 /// # Errors
 /// The first thing that is not a selector, with its line and column.
 pub fn parse_selector(input: &str) -> Result<Vec<Matcher>, SelectorError> {
-    let mut parser = Parser { input, lexer: Lexer::new(input), matchers: Vec::new() };
+    let mut parser = Parser {
+        input,
+        lexer: Lexer::new(input),
+        matchers: Vec::new(),
+    };
     parser.selector()?;
     Ok(parser.matchers)
 }
@@ -33,14 +37,19 @@ impl<'a> Parser<'a> {
     }
 
     fn unexpected(&self, token: &Token<'_>, context: &str) -> SelectorError {
-        self.error(token.start, format!("unexpected {}{context}", token.describe()))
+        self.error(
+            token.start,
+            format!("unexpected {}{context}", token.describe()),
+        )
     }
 
     fn selector(&mut self) -> Result<(), SelectorError> {
         let mut token = self.lexer.next()?;
         let mut metric = None;
         match token.kind {
-            Kind::Identifier if keyword(token.text).is_some() => return Err(self.unexpected(&token, "")),
+            Kind::Identifier if keyword(token.text).is_some() => {
+                return Err(self.unexpected(&token, ""));
+            }
             Kind::Identifier | Kind::MetricIdentifier => {
                 metric = Some(token);
                 token = self.lexer.next()?;
@@ -72,7 +81,11 @@ impl<'a> Parser<'a> {
             match after.kind {
                 Kind::RightBrace => return Ok(()),
                 Kind::Comma => token = self.lexer.next()?,
-                _ => return Err(self.unexpected(&after, " in label matching, expected \",\" or \"}\"")),
+                _ => {
+                    return Err(
+                        self.unexpected(&after, " in label matching, expected \",\" or \"}\"")
+                    );
+                }
             }
         }
     }
@@ -82,7 +95,11 @@ impl<'a> Parser<'a> {
         let name = match first.kind {
             Kind::Identifier => first.text.to_owned(),
             Kind::String => self.text(&first, "label name")?,
-            _ => return Err(self.unexpected(&first, " in label matching, expected identifier or \"}\"")),
+            _ => {
+                return Err(
+                    self.unexpected(&first, " in label matching, expected identifier or \"}\"")
+                );
+            }
         };
         let operator = self.lexer.next()?;
         let op = match operator.kind {
@@ -109,12 +126,23 @@ impl<'a> Parser<'a> {
     }
 
     fn text(&self, literal: &Token<'_>, what: &str) -> Result<String, SelectorError> {
-        String::from_utf8(unquote(literal.text))
-            .map_err(|_| self.error(literal.start, format!("{what} is not valid UTF-8: {}", literal.text)))
+        String::from_utf8(unquote(literal.text)).map_err(|_| {
+            self.error(
+                literal.start,
+                format!("{what} is not valid UTF-8: {}", literal.text),
+            )
+        })
     }
 
-    fn push(&mut self, offset: usize, op: MatchOp, name: &str, value: &str) -> Result<(), SelectorError> {
-        let matcher = Matcher::new(op, name, value).map_err(|error| self.error(offset, error.to_string()))?;
+    fn push(
+        &mut self,
+        offset: usize,
+        op: MatchOp,
+        name: &str,
+        value: &str,
+    ) -> Result<(), SelectorError> {
+        let matcher =
+            Matcher::new(op, name, value).map_err(|error| self.error(offset, error.to_string()))?;
         self.matchers.push(matcher);
         Ok(())
     }

@@ -20,7 +20,10 @@ pub(super) fn run(slot: &Arc<Slot>) {
 fn commit_until_it_fails(slot: &Slot, opened: &Opened) {
     while !slot.stopping() {
         if !opened.db.wait_for_work(LOOK) {
-            if slot.current().map_or(true, |current| current.epoch != opened.epoch) {
+            if slot
+                .current()
+                .map_or(true, |current| current.epoch != opened.epoch)
+            {
                 return;
             }
             continue;

@@ -1,12 +1,13 @@
 //! The store as the rest of the server sees it.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tsdb_core::db::{Db, DbOptions, ErrorKind, NamespaceOptions, RecoveryReport, Stats};
+use tsdb_core::{Db, DbOptions, ErrorKind, NamespaceOptions, RecoveryReport, Stats};
 use tsdb_remote::write::DecodeScratch;
 
 use super::committer;
@@ -24,24 +25,23 @@ const WRITE_QUEUE: usize = 1024;
 
 /// How the database is opened, and reopened after a failure.
 #[derive(Clone, Debug)]
-pub struct StoreOptions {
+pub(crate) struct StoreOptions {
     /// Folder of the data.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Options of the database.
-    pub database: DbOptions,
+    pub(crate) database: DbOptions,
     /// Retention of the default namespace: `None` leaves it as it is.
-    pub retention: Option<Option<Duration>>,
+    pub(crate) retention: Option<Option<Duration>>,
     /// Most queries that run at a time.
-    pub max_concurrent_queries: usize,
+    pub(crate) max_concurrent_queries: usize,
 }
 
 /// The database and its threads. Cloning shares them.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(crate) struct Store {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     slot: Arc<Slot>,
     writes: Arc<Queue<Job<DecodeScratch>>>,
@@ -51,28 +51,36 @@ struct Shared {
     keepers: Mutex<Vec<JoinHandle<()>>>,
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("slot", &self.slot)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Figures of the store at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// Of the database; `None` while it is not open.
-    pub database: Option<Stats>,
+    pub(crate) database: Option<Stats>,
     /// Why writes are refused; `None` when they are not.
-    pub not_ready: Option<String>,
+    pub(crate) not_ready: Option<String>,
     /// What opening at the start found.
-    pub recovery: RecoveryReport,
+    pub(crate) recovery: RecoveryReport,
     /// Writes waiting for a thread, and how many may.
-    pub writes_queued: (usize, usize),
+    pub(crate) writes_queued: (usize, usize),
     /// Queries running, and how many may.
-    pub queries_running: (usize, usize),
+    pub(crate) queries_running: (usize, usize),
 }
 
 /// What closing found and did.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Closing {
+pub(crate) struct Closing {
     /// Samples that were in memory only, beside the log, and that closing flushed.
-    pub flushed_samples: u64,
+    pub(crate) flushed_samples: u64,
     /// Whether queries were still running and were cut off.
-    pub queries_cut: bool,
+    pub(crate) queries_cut: bool,
 }
 
 impl Store {
@@ -83,18 +91,36 @@ impl Store {
     ///
     /// # Panics
     /// Never; a machine without threads to give is an error.
-    pub fn open(options: StoreOptions, telemetry: &Arc<Telemetry>) -> Result<Self, StoreError> {
-        let StoreOptions { folder, database, retention, max_concurrent_queries } = options;
+    pub(crate) fn open(
+        options: StoreOptions,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Self, StoreError> {
+        let StoreOptions {
+            folder,
+            database,
+            retention,
+            max_concurrent_queries,
+        } = options;
         let db = Db::open(&folder, database.clone())?;
         if let Some(retention) = retention {
             let present = db.default_namespace().options();
-            db.namespace("default", NamespaceOptions { retention, ..present })?;
+            db.namespace(
+                "default",
+                NamespaceOptions {
+                    retention,
+                    ..present
+                },
+            )?;
         }
         let recovery = db.recovery().clone();
         let slot = Arc::new(Slot::new(db));
         let writes = Arc::new(Queue::new(WRITE_QUEUE));
-        let maintainer =
-            Maintainer { slot: Arc::clone(&slot), folder, options: database, telemetry: Arc::clone(telemetry) };
+        let maintainer = Maintainer {
+            slot: Arc::clone(&slot),
+            folder,
+            options: database,
+            telemetry: Arc::clone(telemetry),
+        };
         let commits = Arc::clone(&slot);
         let threads = || -> io::Result<_> {
             let writers = start("store", parallelism(), &writes, telemetry)?;
@@ -105,10 +131,20 @@ impl Store {
             ];
             Ok((writers, queries, keepers))
         };
-        let (writers, queries, keepers) =
-            threads().map_err(|error| StoreError::Unavailable(format!("no thread can be started: {error}")))?;
+        let (writers, queries, keepers) = threads().map_err(|error| {
+            StoreError::Unavailable(format!("no thread can be started: {error}"))
+        })?;
         let (writers, keepers) = (Mutex::new(writers), Mutex::new(keepers));
-        Ok(Self { shared: Arc::new(Shared { slot, writes, queries, recovery, writers, keepers }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                slot,
+                writes,
+                queries,
+                recovery,
+                writers,
+                keepers,
+            }),
+        })
     }
 
     /// The open database.
@@ -123,10 +159,12 @@ impl Store {
     ) -> Result<T, StoreError> {
         let (reply, answer) = Reply::new();
         let slot = Arc::clone(&self.shared.slot);
-        self.shared.writes.push(Box::new(move |scratch| match slot.current() {
-            Ok(opened) => work(opened, scratch, reply),
-            Err(error) => reply.send(Err(error)),
-        }))?;
+        self.shared
+            .writes
+            .push(Box::new(move |scratch| match slot.current() {
+                Ok(opened) => work(opened, scratch, reply),
+                Err(error) => reply.send(Err(error)),
+            }))?;
         let answer = answer.await.map_err(|_| StoreError::Lost)?;
         if let Err(StoreError::Database(error)) = &answer
             && error.kind() == ErrorKind::Poisoned
@@ -138,25 +176,28 @@ impl Store {
 
     /// The threads for reading.
     #[must_use]
-    pub fn queries(&self) -> &Queries {
+    pub(crate) fn queries(&self) -> &Queries {
         &self.shared.queries
     }
 
     /// Why reads or writes are not right at this moment; `None` when both are.
     #[must_use]
-    pub fn not_ready(&self) -> Option<String> {
+    pub(crate) fn not_ready(&self) -> Option<String> {
         if self.shared.slot.stopping() {
             return Some("the server stops".to_owned());
         }
         match self.current() {
-            Ok(opened) => opened.db.poisoned().map(|reason| format!("the database refuses writes: {reason}")),
+            Ok(opened) => opened
+                .db
+                .poisoned()
+                .map(|reason| format!("the database refuses writes: {reason}")),
             Err(error) => Some(error.to_string()),
         }
     }
 
     /// Figures for the metrics. May wait for locks of the database.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub(crate) fn figures(&self) -> Figures {
         Figures {
             database: self.current().ok().map(|opened| opened.db.stats()),
             not_ready: self.not_ready(),
@@ -170,13 +211,28 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be closed in order; acked samples are in its log.
-    pub fn close(&self) -> Result<Closing, StoreError> {
-        let Shared { slot, writes, queries, writers, keepers, .. } = &*self.shared;
+    pub(crate) fn close(&self) -> Result<Closing, StoreError> {
+        let Shared {
+            slot,
+            writes,
+            queries,
+            writers,
+            keepers,
+            ..
+        } = &*self.shared;
         writes.close();
         queries.close();
         join(writers);
-        let before = self.current().ok().map(|opened| opened.db.stats()).unwrap_or_default();
-        let flushed_samples = before.namespaces.iter().map(|namespace| namespace.buffered_samples).sum();
+        let before = self
+            .current()
+            .ok()
+            .map(|opened| opened.db.stats())
+            .unwrap_or_default();
+        let flushed_samples = before
+            .namespaces
+            .iter()
+            .map(|namespace| namespace.buffered_samples)
+            .sum();
         if let Ok(opened) = self.current() {
             opened.db.commit()?;
         }
@@ -189,7 +245,10 @@ impl Store {
             None => Ok(()),
         };
         join(keepers);
-        closed.map(|()| Closing { flushed_samples, queries_cut: !queries.is_done() })
+        closed.map(|()| Closing {
+            flushed_samples,
+            queries_cut: !queries.is_done(),
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tsdb_core::db::{Db, DbOptions, ErrorKind};
+use tsdb_core::{Db, DbOptions, ErrorKind};
 
 use super::slot::Slot;
 use crate::telemetry::Telemetry;
@@ -56,8 +56,14 @@ impl Maintainer {
 
     /// Closes the database and opens it again, as often as it takes.
     fn reopen(&self, reason: &str) {
-        tracing::error!(reason, "the database refuses writes; closing and reopening it");
-        if let Some(old) = self.slot.withdraw(format!("it is being reopened, because {reason}")) {
+        tracing::error!(
+            reason,
+            "the database refuses writes; closing and reopening it"
+        );
+        if let Some(old) = self
+            .slot
+            .withdraw(format!("it is being reopened, because {reason}"))
+        {
             let db = old.db;
             drop(old.namespace);
             if let Err(error) = db.close() {
@@ -70,7 +76,11 @@ impl Maintainer {
             match Db::open(&self.folder, self.options.clone()) {
                 Ok(db) => {
                     let found = db.recovery();
-                    tracing::info!(frames = found.frames, samples = found.samples, "the database is open again");
+                    tracing::info!(
+                        frames = found.frames,
+                        samples = found.samples,
+                        "the database is open again"
+                    );
                     self.telemetry.reopened();
                     self.slot.put(db);
                     return;

@@ -10,10 +10,9 @@ mod queue;
 mod slot;
 mod threads;
 
-pub use error::StoreError;
-pub use handle::{Closing, Figures, Store, StoreOptions};
-pub use queries::{Admission, Queries};
-pub use queue::{Queue, QueueError};
-pub use threads::Reply;
+pub(crate) use error::StoreError;
+pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
+pub(crate) use queries::Admission;
+pub(crate) use threads::Reply;
 
 pub(crate) use slot::Opened;

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Why an item was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum QueueError {
+pub(crate) enum QueueError {
     /// It holds as much as it may.
     #[error("the queue holds {0} items, its limit")]
     Full(usize),
@@ -22,7 +22,7 @@ struct State<T> {
 
 /// First in, first out; full means refused, not waited for.
 #[derive(Debug)]
-pub struct Queue<T> {
+pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     pushed: Condvar,
     capacity: usize,
@@ -31,8 +31,15 @@ pub struct Queue<T> {
 impl<T> Queue<T> {
     /// A queue that holds at most `capacity` items.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self { state: Mutex::new(State { items: VecDeque::new(), open: true }), pushed: Condvar::new(), capacity }
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                items: VecDeque::new(),
+                open: true,
+            }),
+            pushed: Condvar::new(),
+            capacity,
+        }
     }
 
     /// No state is left half changed under the lock, so a panic elsewhere does not matter here.
@@ -44,7 +51,7 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     /// When the queue is full or closed; the item is dropped.
-    pub fn push(&self, item: T) -> Result<(), QueueError> {
+    pub(crate) fn push(&self, item: T) -> Result<(), QueueError> {
         let mut state = self.lock();
         if !state.open {
             return Err(QueueError::Closed);
@@ -59,7 +66,7 @@ impl<T> Queue<T> {
     }
 
     /// Takes the first item, waiting for one. `None` once the queue is closed and empty.
-    pub fn pop(&self) -> Option<T> {
+    pub(crate) fn pop(&self) -> Option<T> {
         let mut state = self.lock();
         loop {
             if let Some(item) = state.items.pop_front() {
@@ -68,31 +75,28 @@ impl<T> Queue<T> {
             if !state.open {
                 return None;
             }
-            state = self.pushed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .pushed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Takes nothing more; what is in it is still handed out.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().open = false;
         self.pushed.notify_all();
     }
 
     /// Items waiting.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lock().items.len()
-    }
-
-    /// Whether nothing waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Most items that may wait.
     #[must_use]
-    pub fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 }
@@ -114,7 +118,10 @@ mod tests {
         assert_eq!(queue.push(4), Ok(()));
         queue.close();
         assert_eq!(queue.push(5), Err(QueueError::Closed));
-        assert_eq!((queue.pop(), queue.pop(), queue.pop()), (Some(2), Some(4), None));
+        assert_eq!(
+            (queue.pop(), queue.pop(), queue.pop()),
+            (Some(2), Some(4), None)
+        );
     }
 
     #[test]
@@ -130,7 +137,10 @@ mod tests {
                         out.lock().expect("taken").push(item);
                     }
                 };
-                (spawn(format!("popper-{index}"), run).expect("a thread"), taken)
+                (
+                    spawn(format!("popper-{index}"), run).expect("a thread"),
+                    taken,
+                )
             })
             .collect();
         (0..1000).for_each(|item| queue.push(item).expect("room"));

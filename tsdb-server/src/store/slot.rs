@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tsdb_core::db::{Db, Namespace};
+use tsdb_core::{Db, Namespace};
 
 use super::error::StoreError;
 
@@ -36,8 +36,20 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(db: Db) -> Self {
-        let current = Ok(Opened { namespace: db.default_namespace(), db, epoch: 0 });
-        Self { state: Mutex::new(State { current, epoch: 0, stopping: false, called: false }), changed: Condvar::new() }
+        let current = Ok(Opened {
+            namespace: db.default_namespace(),
+            db,
+            epoch: 0,
+        });
+        Self {
+            state: Mutex::new(State {
+                current,
+                epoch: 0,
+                stopping: false,
+                called: false,
+            }),
+            changed: Condvar::new(),
+        }
     }
 
     /// No state is left half changed under the lock, so a panic elsewhere does not matter here.
@@ -59,7 +71,11 @@ impl Slot {
     pub(super) fn put(&self, db: Db) {
         let mut state = self.lock();
         state.epoch += 1;
-        state.current = Ok(Opened { namespace: db.default_namespace(), db, epoch: state.epoch });
+        state.current = Ok(Opened {
+            namespace: db.default_namespace(),
+            db,
+            epoch: state.epoch,
+        });
         drop(state);
         self.changed.notify_all();
     }
@@ -82,14 +98,19 @@ impl Slot {
     /// Waits until the server stops, somebody calls, or `timeout` is over.
     pub(super) fn wait_for_call(&self, timeout: Duration) {
         let state = self.lock();
-        let wait = self.changed.wait_timeout_while(state, timeout, |state| !state.stopping && !state.called);
+        let wait = self
+            .changed
+            .wait_timeout_while(state, timeout, |state| !state.stopping && !state.called);
         wait.unwrap_or_else(PoisonError::into_inner).0.called = false;
     }
 
     /// Waits until the server stops or `timeout` is over.
     pub(super) fn wait_for_stop(&self, timeout: Duration) {
         let state = self.lock();
-        drop(self.changed.wait_timeout_while(state, timeout, |state| !state.stopping));
+        drop(
+            self.changed
+                .wait_timeout_while(state, timeout, |state| !state.stopping),
+        );
     }
 
     /// The first database newer than `epoch`, waiting for it; `None` when the server stops.
@@ -100,8 +121,15 @@ impl Slot {
                 return None;
             }
             match &state.current {
-                Ok(opened) if epoch.is_none_or(|seen| opened.epoch > seen) => return Some(opened.clone()),
-                _ => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Ok(opened) if epoch.is_none_or(|seen| opened.epoch > seen) => {
+                    return Some(opened.clone());
+                }
+                _ => {
+                    state = self
+                        .changed
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ pub(super) type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// Where the answer to a request goes. Dropped without one, the request fails as lost.
 #[derive(Debug)]
-pub struct Reply<T> {
+pub(crate) struct Reply<T> {
     sender: oneshot::Sender<Result<T, StoreError>>,
 }
 
@@ -28,7 +28,7 @@ impl<T> Reply<T> {
     }
 
     /// Answers. When nobody waits any more, the client is gone and the answer is dropped.
-    pub fn send(self, answer: Result<T, StoreError>) {
+    pub(crate) fn send(self, answer: Result<T, StoreError>) {
         drop(self.sender.send(answer));
     }
 }
@@ -49,7 +49,9 @@ pub(super) fn start<S: Default + 'static>(
                     // What the job left behind may be half done; the panic hook has told where.
                     kept = S::default();
                     telemetry.panicked();
-                    tracing::error!("a job panicked, which is a bug; its request was answered with an error");
+                    tracing::error!(
+                        "a job panicked, which is a bug; its request was answered with an error"
+                    );
                 }
             }
         })

@@ -8,12 +8,13 @@ use std::time::Duration;
 use tsdb_core::model::{AppendReport, RejectReason};
 
 /// Upper bounds of the request durations, in seconds.
-pub(super) const DURATION_BOUNDS: [f64; 12] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+pub(super) const DURATION_BOUNDS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
 
 /// By which way samples came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum WriteSource {
+pub(crate) enum WriteSource {
     /// Remote write.
     RemoteWrite,
     /// JSON lines.
@@ -48,7 +49,7 @@ pub(super) struct Tables {
 
 /// All counters of the server. They start at zero with the process.
 #[derive(Debug, Default)]
-pub struct Telemetry {
+pub(crate) struct Telemetry {
     tables: Mutex<Tables>,
     pub(super) exemplars_not_stored: AtomicU64,
     pub(super) histograms_refused: AtomicU64,
@@ -71,28 +72,40 @@ impl Telemetry {
     }
 
     /// A request was answered; `route` is the pattern it matched, not what the client sent.
-    pub fn request(&self, route: &str, status: u16, took: Duration) {
+    pub(crate) fn request(&self, route: &str, status: u16, took: Duration) {
         let seconds = took.as_secs_f64();
         let mut tables = self.tables();
-        *tables.requests.entry((route.to_owned(), status)).or_default() += 1;
+        *tables
+            .requests
+            .entry((route.to_owned(), status))
+            .or_default() += 1;
         let durations = tables.durations.entry(route.to_owned()).or_default();
         let bounds = DURATION_BOUNDS.iter().zip(&mut durations.buckets);
-        bounds.filter(|(bound, _)| seconds <= **bound).for_each(|(_, bucket)| *bucket += 1);
+        bounds
+            .filter(|(bound, _)| seconds <= **bound)
+            .for_each(|(_, bucket)| *bucket += 1);
         durations.sum_seconds += seconds;
         durations.count += 1;
     }
 
     /// A batch was stored, or as much of it as could be.
-    pub fn stored(&self, source: WriteSource, report: &AppendReport) {
+    pub(crate) fn stored(&self, source: WriteSource, report: &AppendReport) {
         let mut tables = self.tables();
         *tables.stored.entry(source).or_default() += report.appended;
         let mut listed = 0;
         for rejected in &report.rejected {
-            *tables.rejected.entry((source, reason_name(&rejected.reason))).or_default() += rejected.samples;
+            *tables
+                .rejected
+                .entry((source, reason_name(&rejected.reason)))
+                .or_default() += rejected.samples;
             listed += rejected.samples;
         }
         // The report lists the first refusals and counts the rest.
-        if let Some(unlisted) = report.rejected_samples.checked_sub(listed).filter(|unlisted| *unlisted > 0) {
+        if let Some(unlisted) = report
+            .rejected_samples
+            .checked_sub(listed)
+            .filter(|unlisted| *unlisted > 0)
+        {
             *tables.rejected.entry((source, "unlisted")).or_default() += unlisted;
         }
         drop(tables);
@@ -100,7 +113,13 @@ impl Telemetry {
     }
 
     /// What came with samples and was stored or refused.
-    pub fn extras(&self, exemplars: u64, histograms: u64, metadata: u64, refused_metadata: u64) {
+    pub(crate) fn extras(
+        &self,
+        exemplars: u64,
+        histograms: u64,
+        metadata: u64,
+        refused_metadata: u64,
+    ) {
         add(&self.exemplars_not_stored, exemplars);
         add(&self.histograms_refused, histograms);
         add(&self.metadata_stored, metadata);
@@ -108,29 +127,29 @@ impl Telemetry {
     }
 
     /// Lines of an import were read.
-    pub fn imported(&self, lines: u64, refused: u64) {
+    pub(crate) fn imported(&self, lines: u64, refused: u64) {
         add(&self.import_lines, lines);
         add(&self.import_lines_refused, refused);
     }
 
     /// A series was exported.
-    pub fn exported(&self, samples: u64) {
+    pub(crate) fn exported(&self, samples: u64) {
         add(&self.export_series, 1);
         add(&self.export_samples, samples);
     }
 
     /// A poisoned database was opened anew.
-    pub fn reopened(&self) {
+    pub(crate) fn reopened(&self) {
         add(&self.reopenings, 1);
     }
 
     /// A step of maintenance failed.
-    pub fn maintenance_failed(&self) {
+    pub(crate) fn maintenance_failed(&self) {
         add(&self.maintenance_failures, 1);
     }
 
     /// A job panicked.
-    pub fn panicked(&self) {
+    pub(crate) fn panicked(&self) {
         add(&self.panics, 1);
     }
 }

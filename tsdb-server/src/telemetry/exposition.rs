@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// What a family of metrics is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FamilyKind {
+pub(crate) enum FamilyKind {
     /// Only grows; its name ends in `_total`.
     Counter,
     /// Goes up and down.
@@ -15,7 +15,7 @@ pub enum FamilyKind {
 
 /// A page of metrics in the making.
 #[derive(Debug, Default)]
-pub struct Exposition {
+pub(crate) struct Exposition {
     text: String,
     family: &'static str,
 }
@@ -23,12 +23,12 @@ pub struct Exposition {
 impl Exposition {
     /// An empty page.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Starts a family; the samples that follow belong to it.
-    pub fn family(&mut self, name: &'static str, kind: FamilyKind, help: &str) -> &mut Self {
+    pub(crate) fn family(&mut self, name: &'static str, kind: FamilyKind, help: &str) -> &mut Self {
         let kind = match kind {
             FamilyKind::Counter => "counter",
             FamilyKind::Gauge => "gauge",
@@ -41,17 +41,29 @@ impl Exposition {
     }
 
     /// A family of one sample without labels.
-    pub fn single(&mut self, name: &'static str, kind: FamilyKind, help: &str, value: f64) -> &mut Self {
+    pub(crate) fn single(
+        &mut self,
+        name: &'static str,
+        kind: FamilyKind,
+        help: &str,
+        value: f64,
+    ) -> &mut Self {
         self.family(name, kind, help).sample(&[], value)
     }
 
     /// One sample of the family.
-    pub fn sample(&mut self, labels: &[(&str, &str)], value: f64) -> &mut Self {
+    pub(crate) fn sample(&mut self, labels: &[(&str, &str)], value: f64) -> &mut Self {
         self.line("", labels, value)
     }
 
     /// One histogram of the family: cumulative `buckets` (upper bound, count), their sum and count.
-    pub fn histogram(&mut self, labels: &[(&str, &str)], buckets: &[(f64, u64)], sum: f64, count: u64) -> &mut Self {
+    pub(crate) fn histogram(
+        &mut self,
+        labels: &[(&str, &str)],
+        buckets: &[(f64, u64)],
+        sum: f64,
+        count: u64,
+    ) -> &mut Self {
         let with_bound = |bound: &str, text: &mut Self, value: u64| {
             let labels: Vec<(&str, &str)> = labels.iter().copied().chain([("le", bound)]).collect();
             text.line("_bucket", &labels, count_as_value(value));
@@ -66,15 +78,19 @@ impl Exposition {
 
     /// The page.
     #[must_use]
-    pub fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 
     fn line(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) -> &mut Self {
-        self.write(format_args!("{}{suffix}", self.family));
+        let family = self.family;
+        self.write(format_args!("{family}{suffix}"));
         for (index, (name, value)) in labels.iter().enumerate() {
             let opening = if index == 0 { '{' } else { ',' };
-            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let value = value
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n");
             self.write(format_args!("{opening}{name}=\"{value}\""));
         }
         let closing = if labels.is_empty() { "" } else { "}" };
@@ -98,7 +114,7 @@ impl Exposition {
 /// A count as the float the format has for every number.
 #[expect(clippy::cast_precision_loss, reason = "the format knows floats only")]
 #[must_use]
-pub fn count_as_value(count: u64) -> f64 {
+pub(crate) fn count_as_value(count: u64) -> f64 {
     count as f64
 }
 
@@ -114,7 +130,8 @@ mod tests {
             .sample(&[("x", "q\"\\\n"), ("y", "")], f64::NEG_INFINITY)
             .sample(&[], f64::NAN)
             .sample(&[("x", "1")], 0.25);
-        page.family("c_seconds", FamilyKind::Histogram, "C.").histogram(&[("r", "/")], &[(0.5, 1), (2.0, 3)], 4.5, 4);
+        page.family("c_seconds", FamilyKind::Histogram, "C.")
+            .histogram(&[("r", "/")], &[(0.5, 1), (2.0, 3)], 4.5, 4);
         let expected = r#"# HELP a_total Things\nand \\ more.
 # TYPE a_total counter
 a_total 3

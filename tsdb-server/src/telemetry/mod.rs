@@ -4,6 +4,5 @@ mod counters;
 mod exposition;
 mod page;
 
-pub use counters::{Telemetry, WriteSource};
-pub use exposition::{Exposition, FamilyKind, count_as_value};
-pub use page::render;
+pub(crate) use counters::{Telemetry, WriteSource};
+pub(crate) use page::render;
