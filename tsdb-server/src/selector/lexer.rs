@@ -8,6 +8,10 @@ use super::literal::quote;
 pub(super) enum Kind {
     /// Letters, digits and underscores.
     Identifier,
+    /// A word of PromQL outside of braces; some of them may name a metric as well.
+    Keyword {
+        may_name_metric: bool,
+    },
     /// An identifier with a colon, which only a metric may have.
     MetricIdentifier,
     /// A quoted string, quotes included in its span.
@@ -41,16 +45,17 @@ impl Token<'_> {
     pub(super) fn describe(&self) -> String {
         match self.kind {
             Kind::End => "end of input".to_owned(),
-            Kind::Identifier => match keyword(self.text) {
-                Some(described) => described,
-                None => format!("identifier {}", quote(self.text)),
-            },
+            Kind::Keyword { .. } => keyword(self.text).unwrap_or_default(),
+            Kind::Identifier => format!("identifier {}", quote(self.text)),
             Kind::MetricIdentifier => format!("metric identifier {}", quote(self.text)),
             Kind::String if self.text.len() > 10 => {
                 let head: String = self.text.chars().take(10).collect();
                 format!("string {}...", quote(&head))
             }
             Kind::String => format!("string {}", quote(self.text)),
+            Kind::Number if self.text.ends_with(['s', 'm', 'h', 'd', 'w', 'y']) => {
+                format!("duration {}", quote(self.text))
+            }
             Kind::Number => format!("number {}", quote(self.text)),
             Kind::NotEqual | Kind::EqualRegex | Kind::NotEqualRegex | Kind::Operator => {
                 format!("<op:{}>", self.text)
@@ -61,14 +66,26 @@ impl Token<'_> {
     }
 }
 
-/// Keywords of PromQL that cannot name a metric, as errors show them.
-pub(super) fn keyword(text: &str) -> Option<String> {
+/// A word of PromQL outside of braces, as errors show it; `None` for any other word.
+fn keyword(text: &str) -> Option<String> {
     match text.to_ascii_lowercase().as_str() {
-        "on" | "ignoring" | "bool" | "group_left" | "group_right" => Some(format!("<{text}>")),
-        "atan2" => Some(format!("<op:{text}>")),
+        "on" | "ignoring" | "bool" | "group_left" | "group_right" | "by" | "without" | "offset" => {
+            Some(format!("<{text}>"))
+        }
+        "and" | "or" | "unless" | "atan2" => Some(format!("<op:{text}>")),
+        "sum" | "avg" | "count" | "min" | "max" | "group" | "stddev" | "stdvar" | "topk"
+        | "bottomk" | "count_values" | "quantile" => Some(format!("<aggr:{text}>")),
         "inf" | "nan" => Some(format!("number {}", quote(text))),
         _ => None,
     }
+}
+
+/// Whether a keyword may name a metric where no other meaning is possible.
+fn may_name_metric(keyword: &str) -> bool {
+    !matches!(
+        keyword.to_ascii_lowercase().as_str(),
+        "on" | "ignoring" | "bool" | "group_left" | "group_right" | "atan2" | "inf" | "nan"
+    )
 }
 
 /// Reads tokens off a selector, one at a time.
@@ -141,7 +158,7 @@ impl<'a> Lexer<'a> {
             ',' => Ok(self.token(Kind::Comma, start)),
             '"' | '\'' => self.quoted(first, start),
             '`' => self.raw(start),
-            first if first.is_ascii_alphabetic() || first == '_' => Ok(self.identifier(start)),
+            first if first.is_ascii_alphabetic() || first == '_' => Ok(self.word(start)),
             first if self.inside_braces => self.inside(first, start),
             first => self.outside(first, start),
         }
@@ -206,6 +223,10 @@ impl<'a> Lexer<'a> {
                 self.position += 1;
                 Ok(self.token(Kind::NotEqual, start))
             }
+            '!' => {
+                let next = quote_char(self.peek().unwrap_or(char::REPLACEMENT_CHARACTER));
+                Err(self.error(start, format!("unexpected character after '!': {next}")))
+            }
             '+' | '-' | '*' | '/' | '%' | '^' | '<' | '>' | '@' => {
                 if matches!(first, '<' | '>') && self.peek() == Some('=') {
                     self.position += 1;
@@ -214,7 +235,6 @@ impl<'a> Lexer<'a> {
             }
             '(' | '[' | ']' => Ok(self.token(Kind::Bracket, start)),
             ')' => Err(self.error(start, "unexpected right parenthesis ')'")),
-            '}' => Err(self.error(start, "unexpected right brace '}'")),
             digit if digit.is_ascii_digit() || digit == '.' => {
                 while matches!(self.peek(), Some(next) if next.is_ascii_alphanumeric() || next == '.')
                 {
@@ -227,6 +247,16 @@ impl<'a> Lexer<'a> {
                 format!("unexpected character: {}", quote_char(other)),
             )),
         }
+    }
+
+    /// An identifier, or outside of braces a keyword.
+    fn word(&mut self, start: usize) -> Token<'a> {
+        let mut token = self.identifier(start);
+        if !self.inside_braces && token.kind == Kind::Identifier && keyword(token.text).is_some() {
+            let may_name_metric = may_name_metric(token.text);
+            token.kind = Kind::Keyword { may_name_metric };
+        }
+        token
     }
 
     fn identifier(&mut self, start: usize) -> Token<'a> {

@@ -3,7 +3,7 @@
 use tsdb_core::model::{MatchOp, Matcher};
 
 use super::error::SelectorError;
-use super::lexer::{Kind, Lexer, Token, keyword};
+use super::lexer::{Kind, Lexer, Token};
 use super::literal::unquote;
 
 /// The label under which a series' metric name is kept.
@@ -47,10 +47,11 @@ impl<'a> Parser<'a> {
         let mut token = self.lexer.next()?;
         let mut metric = None;
         match token.kind {
-            Kind::Identifier if keyword(token.text).is_some() => {
-                return Err(self.unexpected(&token, ""));
-            }
-            Kind::Identifier | Kind::MetricIdentifier => {
+            Kind::Identifier
+            | Kind::MetricIdentifier
+            | Kind::Keyword {
+                may_name_metric: true,
+            } => {
                 metric = Some(token);
                 token = self.lexer.next()?;
             }
