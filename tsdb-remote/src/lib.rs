@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod body;
+pub mod client;
 mod error;
 mod limits;
 mod negotiate;
+mod put;
 pub mod read;
 mod snappy;
 mod status;

@@ -4,7 +4,6 @@ mod chunked;
 mod frames;
 mod gate;
 mod layer;
-mod put;
 mod request;
 mod samples;
 mod service;
