@@ -8,6 +8,8 @@ mod request;
 mod samples;
 mod service;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 pub use frames::ReadBody;
 pub use layer::RemoteReadLayer;

@@ -1,5 +1,4 @@
 //! A store in memory and the little that tests of both services share.
-#![expect(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,18 +18,18 @@ use tsdb_remote::write::{DecodeScratch, WriteRequest, WriteSummary};
 use tsdb_remote::{ReadError, ResponseBody, WriteError};
 
 /// Series and samples by labels, values as bits.
-pub type Content = BTreeMap<Labels, BTreeMap<i64, u64>>;
+pub(crate) type Content = BTreeMap<Labels, BTreeMap<i64, u64>>;
 
 /// A store in memory. `fail_after` makes a select fail after so many series.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore {
-    pub content: Arc<Mutex<Content>>,
-    pub samples_per_chunk: usize,
-    pub fail_after: Option<usize>,
+pub(crate) struct MemoryStore {
+    pub(crate) content: Arc<Mutex<Content>>,
+    pub(crate) samples_per_chunk: usize,
+    pub(crate) fail_after: Option<usize>,
 }
 
 impl MemoryStore {
-    pub fn with(series: impl IntoIterator<Item = (Labels, Vec<Sample>)>) -> Self {
+    pub(crate) fn with(series: impl IntoIterator<Item = (Labels, Vec<Sample>)>) -> Self {
         let content = series.into_iter().map(|(labels, samples)| {
             (
                 labels,
@@ -48,7 +47,7 @@ impl MemoryStore {
         }
     }
 
-    pub fn append(&self, batch: &WriteBatch<'_>) -> AppendReport {
+    pub(crate) fn append(&self, batch: &WriteBatch<'_>) -> AppendReport {
         let mut report = AppendReport::default();
         let mut content = self.content.lock().unwrap();
         for (key, timestamps, values) in batch.series() {
@@ -91,7 +90,7 @@ impl MemoryStore {
 
 /// Runs writes where they arrive.
 #[derive(Clone, Debug)]
-pub struct InlineWrites(pub MemoryStore);
+pub(crate) struct InlineWrites(pub(crate) MemoryStore);
 
 impl Service<WriteRequest> for InlineWrites {
     type Response = WriteSummary;
@@ -115,7 +114,7 @@ impl Service<WriteRequest> for InlineWrites {
 
 /// Runs reads on threads that may block.
 #[derive(Clone, Debug)]
-pub struct BlockingReads(pub MemoryStore);
+pub(crate) struct BlockingReads(pub(crate) MemoryStore);
 
 impl Service<ReadRequest> for BlockingReads {
     type Response = ();
@@ -169,7 +168,7 @@ impl Storage for MemoryStore {
     }
 }
 
-pub struct MemoryStream {
+pub(crate) struct MemoryStream {
     series: std::vec::IntoIter<(Labels, Vec<Sample>)>,
     samples_per_chunk: usize,
     fail_after: Option<usize>,
@@ -220,26 +219,26 @@ impl SeriesStream for MemoryStream {
     }
 }
 
-pub fn labels(pairs: &[(&str, &str)]) -> Labels {
+pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
     Labels::from_pairs(pairs.iter().copied()).unwrap()
 }
 
-pub fn compressed(message: &[u8]) -> Bytes {
+pub(crate) fn compressed(message: &[u8]) -> Bytes {
     snap::raw::Encoder::new()
         .compress_vec(message)
         .unwrap()
         .into()
 }
 
-pub async fn whole(response: Response<ResponseBody>) -> Bytes {
+pub(crate) async fn whole(response: Response<ResponseBody>) -> Bytes {
     response.into_body().collect().await.unwrap().to_bytes()
 }
 
-pub async fn text(response: Response<ResponseBody>) -> String {
+pub(crate) async fn text(response: Response<ResponseBody>) -> String {
     String::from_utf8(whole(response).await.to_vec()).unwrap()
 }
 
 /// Takes the error out of what cannot fail.
-pub fn infallible<T>(result: Result<T, Infallible>) -> T {
+pub(crate) fn infallible<T>(result: Result<T, Infallible>) -> T {
     result.unwrap_or_else(|never| match never {})
 }

@@ -1,7 +1,5 @@
 //! The service that receives writes, driven by hand: what it accepts, refuses and holds.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +19,7 @@ use tsdb_remote::client::write::{Outcome, WriteEncoder, outcome, request};
 use tsdb_remote::write::{WriteRequest, WriteSummary};
 use tsdb_remote::{InflightBytes, Limits, RemoteWrite, RemoteWriteLayer, ResponseBody, WriteError};
 
-use support::{InlineWrites, MemoryStore, compressed, infallible, labels, text};
+use crate::support::{InlineWrites, MemoryStore, compressed, infallible, labels, text};
 
 fn service(store: &MemoryStore, limits: Limits) -> RemoteWrite<InlineWrites> {
     RemoteWriteLayer::new(limits).layer(InlineWrites(store.clone()))

@@ -1,12 +1,10 @@
 //! Requests made by an encoder that this project did not write.
 
-mod support;
-
 use prometheus_remote_write::{LABEL_NAME, Label, Sample, TimeSeries, WriteRequest};
 use tower::{Layer as _, ServiceExt as _};
 use tsdb_remote::{Limits, RemoteWriteLayer};
 
-use support::{InlineWrites, MemoryStore, infallible};
+use crate::support::{InlineWrites, MemoryStore, infallible};
 
 #[tokio::test]
 async fn an_independent_client_is_understood() {
