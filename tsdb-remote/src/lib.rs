@@ -1,4 +1,4 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod body;
