@@ -12,6 +12,8 @@ mod regex_dialect;
 mod regex_shape;
 mod report;
 mod sample;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
