@@ -37,7 +37,10 @@ impl<'a> ByteReader<'a> {
     /// An error at the present position.
     #[must_use]
     pub fn error(&self, what: &'static str) -> DecodeError {
-        DecodeError { what, offset: self.position }
+        DecodeError {
+            what,
+            offset: self.position,
+        }
     }
 
     /// The next `len` bytes.
@@ -59,7 +62,10 @@ impl<'a> ByteReader<'a> {
     #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let offset = self.position;
-        let error = DecodeError { what: "truncated", offset };
+        let error = DecodeError {
+            what: "truncated",
+            offset,
+        };
         self.take(N)?.try_into().map_err(|_| error)
     }
 

@@ -1,1 +1,20 @@
-//! Being written.
+//! Rank 2: the only door to time. Nothing else in this crate reads a clock.
+
+#[cfg(any(test, feature = "testkit"))]
+mod manual;
+mod system;
+#[cfg(test)]
+mod tests;
+
+#[cfg(any(test, feature = "testkit"))]
+pub use manual::ManualClock;
+pub use system::SystemClock;
+
+/// Two views of time: the calendar's, which people may set, and one that only runs forward.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// Wall clock: milliseconds since the Unix epoch. May jump in either direction.
+    fn now_ms(&self) -> i64;
+
+    /// Milliseconds since some fixed moment of this clock. Never goes back.
+    fn monotonic_ms(&self) -> u64;
+}

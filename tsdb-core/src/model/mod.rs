@@ -1,1 +1,27 @@
-//! Being written.
+//! Rank 1: the vocabulary every other layer speaks. Knows no disk, no clock and no file format.
+
+mod batch;
+mod fingerprint;
+mod hash;
+mod id;
+mod label;
+mod matcher;
+mod metadata;
+mod quote;
+mod regex_dialect;
+mod regex_shape;
+mod report;
+mod sample;
+mod time;
+
+pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
+pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use hash::{HashMap, HashSet, HashTable};
+pub use id::{Generation, Lsn, NamespaceId, RunId, SeriesId, ShardId};
+pub use label::{Label, LabelIter, Labels, LabelsBuilder, LabelsError, METRIC_NAME};
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use metadata::{MetricKind, MetricMetadata};
+pub use quote::{is_legacy_label_name, is_legacy_metric_name, write_quoted};
+pub use report::{AppendReport, RejectReason, Rejected};
+pub use sample::{STALE_NAN_BITS, Sample, is_stale, winner};
+pub use time::{TimeRange, TimeRangeError};

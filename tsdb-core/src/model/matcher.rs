@@ -1,0 +1,326 @@
+//! Conditions on one label.
+
+use std::fmt;
+use std::sync::Arc;
+
+use regex::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+
+use super::quote::{is_legacy_label_name, write_quoted};
+use super::regex_dialect::translate;
+use super::regex_shape::{Gap, Shape, shape_of};
+
+/// How a matcher compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MatchOp {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`
+    Regex,
+    /// `!~`
+    NotRegex,
+}
+
+impl MatchOp {
+    /// Whether it is `!=` or `!~`.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        matches!(self, Self::NotEqual | Self::NotRegex)
+    }
+
+    /// As it is written in PromQL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        }
+    }
+}
+
+impl fmt::Display for MatchOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a matcher could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MatcherError {
+    /// The pattern is no regular expression, or too large a one.
+    #[error("error parsing regexp: {message}")]
+    Regex {
+        /// The pattern as it was given.
+        pattern: String,
+        /// Offset of the mistake in the pattern, where it is known.
+        position: Option<usize>,
+        /// What is wrong, and the part of the pattern that is.
+        message: String,
+    },
+}
+
+/// Bytes that one compiled expression may take.
+const PROGRAM_BYTES: usize = 10 << 20;
+/// How deep the parts of a translated expression may nest.
+const NESTING: u32 = 1100;
+/// Sets of up to this many strings are searched from the front.
+const SHORT_SET: usize = 8;
+
+/// A condition on the value of one label, where a label that is not there has the value "".
+///
+/// Regular expressions are Go's (RE2), anchored at both ends, `.` matching every character.
+/// Clones share the compiled expression.
+#[derive(Clone)]
+pub struct Matcher {
+    name: String,
+    op: MatchOp,
+    value: String,
+    program: Option<Arc<Program>>,
+}
+
+/// An anchored expression ready to run.
+#[derive(Debug)]
+struct Program {
+    shape: Shape,
+    /// `None` when the shape says it all.
+    regex: Option<Regex>,
+}
+
+impl Program {
+    fn new(pattern: &str) -> Result<Self, MatcherError> {
+        let refuse = |position, message| MatcherError::Regex {
+            pattern: pattern.to_owned(),
+            position,
+            message,
+        };
+        let translated = translate(pattern).map_err(|error| {
+            let message = format!("{}: `{}`", error.message, error.fragment);
+            refuse(Some(error.position), message)
+        })?;
+        let too_large = || refuse(None, format!("expression too large: `{pattern}`"));
+        let inner = format!("(?s:{translated})");
+        let hir = ParserBuilder::new()
+            .nest_limit(NESTING)
+            .build()
+            .parse(&inner);
+        let hir = hir.map_err(|_| too_large())?;
+        let shape = shape_of(&hir, pattern.len());
+        let regex = match shape {
+            Shape::Set(_) | Shape::Around { .. } => None,
+            Shape::Other { .. } => {
+                let mut builder = RegexBuilder::new(&format!("^{inner}$"));
+                builder.nest_limit(NESTING).size_limit(PROGRAM_BYTES);
+                Some(builder.build().map_err(|_| too_large())?)
+            }
+        };
+        Ok(Self { shape, regex })
+    }
+
+    #[inline]
+    fn matches(&self, value: &str) -> bool {
+        match &self.shape {
+            Shape::Set(set) if set.len() <= SHORT_SET => set.iter().any(|text| text == value),
+            Shape::Set(set) => set
+                .binary_search_by(|text| text.as_str().cmp(value))
+                .is_ok(),
+            Shape::Around {
+                before,
+                literal,
+                after,
+            } => matches_around(value, *before, literal, *after),
+            Shape::Other { prefix } => {
+                value.starts_with(prefix.as_str())
+                    && self
+                        .regex
+                        .as_ref()
+                        .is_some_and(|regex| regex.is_match(value))
+            }
+        }
+    }
+}
+
+fn matches_around(value: &str, before: Gap, literal: &str, after: Gap) -> bool {
+    let mut chars = value.char_indices();
+    let start = match before {
+        Gap::Something => chars.next().map_or(usize::MAX, |(_, char)| char.len_utf8()),
+        Gap::Nothing | Gap::Anything => 0,
+    };
+    let end = match after {
+        Gap::Something => chars.next_back().map_or(0, |(at, _)| at),
+        Gap::Nothing | Gap::Anything => value.len(),
+    };
+    let Some(middle) = value.get(start..end) else {
+        return false;
+    };
+    match (before, after) {
+        (Gap::Nothing, Gap::Nothing) => middle == literal,
+        (Gap::Nothing, _) => middle.starts_with(literal),
+        (_, Gap::Nothing) => middle.ends_with(literal),
+        _ => middle.contains(literal),
+    }
+}
+
+impl Matcher {
+    /// A matcher of any kind.
+    ///
+    /// # Errors
+    /// When `value` is no regular expression and `op` wants one.
+    pub fn new(
+        op: MatchOp,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, MatcherError> {
+        let value = value.into();
+        let program = match op {
+            MatchOp::Equal | MatchOp::NotEqual => None,
+            MatchOp::Regex | MatchOp::NotRegex => Some(Arc::new(Program::new(&value)?)),
+        };
+        Ok(Self {
+            name: name.into(),
+            op,
+            value,
+            program,
+        })
+    }
+
+    /// `name="value"`
+    #[must_use]
+    pub fn equal(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            op: MatchOp::Equal,
+            value: value.into(),
+            program: None,
+        }
+    }
+
+    /// `name!="value"`
+    #[must_use]
+    pub fn not_equal(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            op: MatchOp::NotEqual,
+            value: value.into(),
+            program: None,
+        }
+    }
+
+    /// `name=~"pattern"`
+    ///
+    /// # Errors
+    /// When `pattern` is no regular expression.
+    pub fn regex(
+        name: impl Into<String>,
+        pattern: impl Into<String>,
+    ) -> Result<Self, MatcherError> {
+        Self::new(MatchOp::Regex, name, pattern)
+    }
+
+    /// `name!~"pattern"`
+    ///
+    /// # Errors
+    /// When `pattern` is no regular expression.
+    pub fn not_regex(
+        name: impl Into<String>,
+        pattern: impl Into<String>,
+    ) -> Result<Self, MatcherError> {
+        Self::new(MatchOp::NotRegex, name, pattern)
+    }
+
+    /// The label it looks at.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it compares.
+    #[must_use]
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// What it compares with: a value or a pattern.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether a label of this value is selected.
+    #[inline]
+    #[must_use]
+    pub fn matches(&self, value: &str) -> bool {
+        self.positive_matches(value) != self.op.is_negative()
+    }
+
+    /// Whether series without the label are selected.
+    #[must_use]
+    pub fn matches_empty(&self) -> bool {
+        self.matches("")
+    }
+
+    /// As [`Matcher::matches`], the negation of `!=` and `!~` left aside.
+    #[inline]
+    pub(crate) fn positive_matches(&self, value: &str) -> bool {
+        match &self.program {
+            None => self.value == value,
+            Some(program) => program.matches(value),
+        }
+    }
+
+    /// For `=~` and `!~`: all values the expression matches, sorted, if they are few. They may
+    /// hold "".
+    #[must_use]
+    pub fn set_matches(&self) -> Option<&[String]> {
+        match &self.program.as_ref()?.shape {
+            Shape::Set(set) => Some(set),
+            _ => None,
+        }
+    }
+
+    /// For `=~` and `!~`: a text that all values which the expression matches begin with.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        let prefix = match &self.program.as_ref()?.shape {
+            Shape::Around {
+                before: Gap::Nothing,
+                literal,
+                ..
+            } => literal,
+            Shape::Other { prefix } => prefix,
+            _ => return None,
+        };
+        (!prefix.is_empty()).then_some(prefix)
+    }
+}
+
+/// By what was asked for; the compiled expression follows from it.
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        (self.op, &self.name, &self.value) == (other.op, &other.name, &other.value)
+    }
+}
+
+impl Eq for Matcher {}
+
+/// As PromQL writes it: `name=~"value"`.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_legacy_label_name(&self.name) {
+            f.write_str(&self.name)?;
+        } else {
+            write_quoted(f, &self.name)?;
+        }
+        f.write_str(self.op.as_str())?;
+        write_quoted(f, &self.value)
+    }
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
