@@ -1,5 +1,7 @@
 //! Time windows: the grid into which samples are cut on disk.
 
+use super::TimeRange;
+
 /// A window of the time grid, both ends inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
@@ -19,5 +21,11 @@ impl Window {
         let start = timestamp.saturating_sub(into);
         let last = timestamp.saturating_add(length - 1 - into);
         Self { start, last }
+    }
+
+    /// The window as a range.
+    #[must_use]
+    pub const fn range(self) -> TimeRange {
+        TimeRange::ordered(self.start, self.last)
     }
 }

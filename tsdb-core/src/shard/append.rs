@@ -184,7 +184,7 @@ impl Head {
         let live = self.live();
         rows.iter().all(|&(slot, timestamp, bits)| {
             let mut parts = Vec::new();
-            let range = crate::model::TimeRange::inclusive(timestamp, timestamp);
+            let range = crate::model::TimeRange::at(timestamp);
             live.generations.iter().for_each(|open| open.parts(slot, range, &mut parts));
             crate::series::merge_parts(&mut parts, range)
                 .is_ok_and(|found| found.values.first().map(|v| v.to_bits()) == Some(bits))

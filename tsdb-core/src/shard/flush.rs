@@ -2,7 +2,7 @@
 
 use super::{GenerationBuffers, ShardError};
 use crate::chunk::{ChunkMeta, Encoding};
-use crate::model::{SeriesId, ShardId, TimeRange, Window};
+use crate::model::{SeriesId, ShardId, Window};
 use crate::run::{RunMeta, RunWriter};
 use crate::series::{ChunkPart, disjoint_parts};
 
@@ -36,8 +36,7 @@ pub fn write_generation(
             run.section(window)?;
             section = Some(window);
         }
-        let range = TimeRange::inclusive(window.start, window.last);
-        buffers.parts(slot, range, &mut parts);
+        buffers.parts(slot, window.range(), &mut parts);
         for part in disjoint_parts(std::mem::take(&mut parts))? {
             let meta = ChunkMeta {
                 encoding: Encoding::Xor,

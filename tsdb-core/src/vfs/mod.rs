@@ -11,4 +11,4 @@ mod transfer;
 pub use file_system::{File, FileLock, OpenMode, Vfs};
 pub use memory::MemVfs;
 pub use os::OsVfs;
-pub use transfer::{read_exact_at, read_to_end, write_all_at};
+pub use transfer::{read_exact_at, read_to_end, rewrite, write_all_at};

@@ -12,6 +12,7 @@ use super::file::RESERVE_STEP_BYTES;
 use super::{FRAME_STAMP_BYTES, FrameStamp, LOG_HEADER_BYTES, LogFile, WalError};
 use crate::clock::Clock;
 use crate::model::{Generation, ProtocolRules};
+use crate::vfs::Vfs;
 
 /// When a namespace's writers are told that their samples were stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -359,7 +360,7 @@ impl CommitLog {
         }
     }
 
-    /// Ends the present generation: `next` takes over for all frames enqueued after `switch` has
+    /// Ends the present generation: the log of generation `next` takes over for all frames enqueued after `switch` has
     /// run. Frames of the old one are written and synced before this returns.
     ///
     /// `switch` is called once, with no lock of the log held, and must keep out every append
@@ -369,7 +370,8 @@ impl CommitLog {
     /// When a write or sync failed: the log is poisoned from then on.
     pub fn cut(
         &self,
-        create: impl FnOnce() -> Result<LogFile, WalError>,
+        vfs: &dyn Vfs,
+        next: Generation,
         switch: impl FnOnce(&mut dyn FnMut()),
     ) -> Result<(), WalError> {
         let mut state = self.state.lock();
@@ -381,15 +383,16 @@ impl CommitLog {
         }
         state.leading = true;
         drop(state);
-        self.cut_as_leader(create, switch)
+        self.cut_as_leader(vfs, next, switch)
     }
 
     fn cut_as_leader(
         &self,
-        create: impl FnOnce() -> Result<LogFile, WalError>,
+        vfs: &dyn Vfs,
+        next: Generation,
         switch: impl FnOnce(&mut dyn FnMut()),
     ) -> Result<(), WalError> {
-        let next = match create() {
+        let next = match LogFile::prepare(vfs, next) {
             Ok(file) => Arc::new(file),
             Err(error) => {
                 let mut state = self.state.lock();
@@ -406,6 +409,10 @@ impl CommitLog {
             self.wake(state);
             return Ok(());
         };
+        let begin = |frames| {
+            next.begin(vfs, old.last_lsn + 1, &self.rules)?;
+            Ok(frames)
+        };
         let done = if self.rules.cut_syncs_the_old_log {
             self.write_batch(&mut batch, &old)
         } else {
@@ -414,6 +421,7 @@ impl CommitLog {
                 old.file.write(&batch, old.offset).map(|()| frames)
             })
         };
+        let done = done.and_then(begin);
         let mut state = self.state.lock();
         match done {
             Ok(frames) => {

@@ -11,8 +11,8 @@ use crate::vfs::{File, OpenMode, Vfs, write_all_at};
 pub const LOG_MAGIC: [u8; 8] = *b"TSDBLOG\n";
 /// Version of the log format.
 pub const LOG_VERSION: u32 = 1;
-/// Magic, version, generation, checksum.
-pub const LOG_HEADER_BYTES: usize = 8 + 4 + 8 + 4;
+/// Magic, version, generation, first LSN, checksum.
+pub const LOG_HEADER_BYTES: usize = 8 + 4 + 8 + 8 + 4;
 
 /// Space is reserved in steps of this many bytes.
 pub(crate) const RESERVE_STEP_BYTES: u64 = 4 << 20;
@@ -23,11 +23,17 @@ pub fn log_path(generation: Generation) -> PathBuf {
     PathBuf::from(format!("wal/{:020}.log", generation.0))
 }
 
+fn temporary_path(path: &Path) -> PathBuf {
+    path.with_extension("tmp")
+}
+
 /// What stands at the front of a log file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogHeader {
     /// The generation, as in the file's name.
     pub generation: Generation,
+    /// LSN of the first frame.
+    pub first_lsn: u64,
 }
 
 impl LogHeader {
@@ -37,6 +43,7 @@ impl LogHeader {
         let mut out = LOG_MAGIC.to_vec();
         put_u32(&mut out, LOG_VERSION);
         put_u64(&mut out, self.generation.0);
+        put_u64(&mut out, self.first_lsn);
         let crc = crc32c(&out);
         put_u32(&mut out, crc);
         out
@@ -60,7 +67,10 @@ impl LogHeader {
             return Err(corrupt(0, "not a log file: wrong magic"));
         }
         let version = reader.u32().map_err(short)?;
-        let header = Self { generation: Generation(reader.u64().map_err(short)?) };
+        let header = Self {
+            generation: Generation(reader.u64().map_err(short)?),
+            first_lsn: reader.u64().map_err(short)?,
+        };
         let crc = reader.u32().map_err(short)?;
         if crc != crc32c(head.get(..LOG_HEADER_BYTES - 4).unwrap_or_default()) {
             return Err(corrupt(8, "checksum of the header does not match"));
@@ -84,37 +94,45 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Makes the log of a generation, durable with its folder entry before it returns, with
-    /// [`RESERVE_STEP_BYTES`] of space reserved.
+    /// Makes the file of a generation under a temporary name, with [`RESERVE_STEP_BYTES`] of
+    /// space reserved, so that [`LogFile::begin`] needs none.
     ///
     /// # Errors
     /// When the disk refuses; nothing that counts is left behind then.
-    pub fn create(
-        vfs: &dyn Vfs,
-        header: LogHeader,
-        rules: &ProtocolRules,
-    ) -> Result<Self, WalError> {
-        let path = log_path(header.generation);
-        let temporary = path.with_extension("tmp");
-        let io = |operation| {
-            let path = path.clone();
-            move |source| WalError::io(operation, path, source)
-        };
+    pub fn prepare(vfs: &dyn Vfs, generation: Generation) -> Result<Self, WalError> {
+        let path = log_path(generation);
+        let temporary = temporary_path(&path);
+        let io = |operation| move |source| WalError::io(operation, temporary_path(&path), source);
         match vfs.remove(&temporary) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(io("removing the temporary file")(error));
             }
             _ => {}
         }
-        let file = vfs.create(&temporary).map_err(io("creating"))?;
+        let file = vfs.create(&temporary).map_err(io.clone()("creating"))?;
         file.allocate(RESERVE_STEP_BYTES).map_err(io("reserving space"))?;
-        write_all_at(&*file, &header.encode(), 0).map_err(io("writing"))?;
-        file.sync().map_err(io("syncing"))?;
-        vfs.rename(&temporary, &path).map_err(io("renaming"))?;
+        Ok(Self { path: log_path(generation), file, generation })
+    }
+
+    /// Gives the log its header and its name, durable when this returns: frames may follow.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn begin(
+        &self,
+        vfs: &dyn Vfs,
+        first_lsn: u64,
+        rules: &ProtocolRules,
+    ) -> Result<(), WalError> {
+        let io = |operation| move |error| WalError::io(operation, &self.path, error);
+        let header = LogHeader { generation: self.generation, first_lsn };
+        self.write(&header.encode(), 0)?;
+        self.sync()?;
+        vfs.rename(&temporary_path(&self.path), &self.path).map_err(io("renaming"))?;
         if rules.folder_synced_before_first_frame {
             vfs.sync_dir(Path::new("wal")).map_err(io("syncing the folder"))?;
         }
-        Ok(Self { path, file, generation: header.generation })
+        Ok(())
     }
 
     /// Opens an existing log to rewrite its tail.

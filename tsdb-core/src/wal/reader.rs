@@ -38,24 +38,20 @@ pub struct Torn {
 pub struct LogReader {
     file: Box<dyn File>,
     path: PathBuf,
+    header: LogHeader,
     len: u64,
     offset: u64,
-    next_lsn: Option<u64>,
+    next_lsn: u64,
     buffer: Vec<u8>,
     buffer_offset: u64,
 }
 
 impl LogReader {
-    /// Opens the log of a generation and checks its header. `next_lsn` is that of its first frame
-    /// where the log before it tells.
+    /// Opens the log of a generation and checks its header.
     ///
     /// # Errors
     /// When it cannot be read, or is not that log.
-    pub fn open(
-        vfs: &dyn Vfs,
-        generation: Generation,
-        next_lsn: Option<u64>,
-    ) -> Result<Self, WalError> {
+    pub fn open(vfs: &dyn Vfs, generation: Generation) -> Result<Self, WalError> {
         let path = log_path(generation);
         let io = |operation| {
             let path = path.clone();
@@ -66,13 +62,14 @@ impl LogReader {
         let head_len = len.min(LOG_HEADER_BYTES as u64);
         let mut head = vec![0; usize::try_from(head_len).unwrap_or(0)];
         read_exact_at(&*file, &mut head, 0).map_err(io("reading"))?;
-        LogHeader::decode(&head, &path, generation)?;
+        let header = LogHeader::decode(&head, &path, generation)?;
         Ok(Self {
             file,
             path,
+            header,
             len,
             offset: head_len,
-            next_lsn,
+            next_lsn: header.first_lsn,
             buffer: Vec::new(),
             buffer_offset: head_len,
         })
@@ -90,9 +87,27 @@ impl LogReader {
         self.offset
     }
 
-    /// The LSN the next frame must have, once that is known.
+    /// The header of the log.
     #[must_use]
-    pub fn next_lsn(&self) -> Option<u64> {
+    pub fn header(&self) -> LogHeader {
+        self.header
+    }
+
+    /// Length of the file in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is nothing behind the header.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len <= LOG_HEADER_BYTES as u64
+    }
+
+    /// The LSN the next frame must have.
+    #[must_use]
+    pub fn next_lsn(&self) -> u64 {
         self.next_lsn
     }
 
@@ -136,7 +151,7 @@ impl LogReader {
                 let offset = self.offset;
                 let from = usize::try_from(offset - self.buffer_offset).unwrap_or(usize::MAX);
                 self.offset += total;
-                self.next_lsn = Some(stamp.lsn + 1);
+                self.next_lsn = stamp.lsn + 1;
                 let len = usize::try_from(total).unwrap_or(usize::MAX);
                 let frame = self.buffer.get(from..).and_then(|rest| rest.get(..len));
                 let payload = frame.and_then(|frame| frame.get(FRAME_STAMP_BYTES..));
@@ -163,7 +178,7 @@ impl LogReader {
         if FrameStamp::checksum(self.window(total)) != crc {
             return Ok(Err("checksum of a frame does not match"));
         }
-        if self.next_lsn.is_some_and(|next| next != stamp.lsn) || stamp.lsn == u64::MAX {
+        if stamp.lsn != self.next_lsn || stamp.lsn == u64::MAX {
             return Ok(Err("a frame is missing before this one"));
         }
         Ok(Ok((stamp, total)))
