@@ -8,6 +8,7 @@ use super::{Head, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, WriteBatch,
 };
+use crate::series::SeriesFile;
 use crate::wal::{
     Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder,
 };
@@ -41,6 +42,8 @@ pub(super) struct Scratch {
 pub struct AppendEnvironment<'a> {
     /// The commit log.
     pub log: &'a Arc<CommitLog>,
+    /// The file that definitions go to.
+    pub series_file: &'a SeriesFile,
     /// Read-locked between reservation and enqueueing: a generation is cut under its write lock.
     pub gate: &'a RwLock<()>,
     /// When the ticket shall be done.
@@ -84,7 +87,7 @@ impl Head {
         scratch: &mut Scratch,
     ) -> Result<Appended, ShardError> {
         let mut report = AppendReport::default();
-        self.look_up(batch, scratch, &mut report)?;
+        self.look_up(batch, environment.series_file, scratch, &mut report)?;
         self.check_samples(batch, environment, scratch, &mut report);
         if !self.rules.duplicates_are_logged && self.all_known(&scratch.rows) {
             // The broken short cut, for tests: what is known may not be durable yet.

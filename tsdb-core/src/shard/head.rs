@@ -48,7 +48,6 @@ pub struct Head {
     pub(super) names: RwLock<Names>,
     pub(super) live: RwLock<Arc<Live>>,
     pub(super) metadata: RwLock<BTreeMap<String, MetricMetadata>>,
-    pub(super) series_file: Arc<SeriesFile>,
     pub(super) scratch: Mutex<Vec<Box<Scratch>>>,
 }
 
@@ -61,7 +60,6 @@ impl Head {
         names: Names,
         metadata: BTreeMap<String, MetricMetadata>,
         live: Live,
-        series_file: Arc<SeriesFile>,
     ) -> Self {
         Self {
             namespace,
@@ -71,7 +69,6 @@ impl Head {
             names: RwLock::new(names),
             live: RwLock::new(Arc::new(live)),
             metadata: RwLock::new(metadata),
-            series_file,
             scratch: Mutex::default(),
         }
     }
@@ -143,19 +140,11 @@ impl Head {
         slots.filter_map(|slot| Some((ShardId(0), names.registry.id(slot)?))).collect()
     }
 
-    /// The file that definitions go to.
-    #[must_use]
-    pub fn series_file(&self) -> &Arc<SeriesFile> {
-        &self.series_file
-    }
-
     /// Bytes held for series and their index, and for the samples in buffers.
     #[must_use]
     pub fn heap_bytes(&self) -> (usize, usize) {
         let names = self.names.read();
-        let series = names.registry.heap_bytes()
-            + names.index.heap_bytes()
-            + self.series_file.heap_bytes();
+        let series = names.registry.heap_bytes() + names.index.heap_bytes();
         drop(names);
         let buffers = self.live().generations.iter().map(|open| open.usage().0).sum();
         (series, buffers)
@@ -171,24 +160,25 @@ impl Head {
         }
     }
 
-    /// Stores metadata; answers whether anything is new, and so waits for a commit.
+    /// Queues metadata that is new for the series file.
     ///
     /// # Errors
     /// When the disk has no space for it.
     pub fn set_metadata(
         &self,
         metadata: &[MetricMetadata],
-    ) -> Result<bool, crate::series::SeriesError> {
+        series_file: &SeriesFile,
+    ) -> Result<(), crate::series::SeriesError> {
         let mut known = self.metadata.write();
         let news = metadata.iter().filter(|one| known.get(&one.metric) != Some(one));
         let news: Vec<MetricMetadata> = news.cloned().collect();
         if news.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         let promised = SeriesFile::metadata_bytes_at_most(&news);
-        self.series_file.reserve(promised)?;
-        self.series_file.describe(promised, &news);
+        series_file.reserve(promised)?;
+        series_file.describe(promised, &news);
         known.extend(news.into_iter().map(|one| (one.metric.clone(), one)));
-        Ok(true)
+        Ok(())
     }
 }

@@ -15,6 +15,7 @@ impl Head {
     pub(super) fn look_up(
         &self,
         batch: &WriteBatch<'_>,
+        series_file: &SeriesFile,
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) -> Result<(), ShardError> {
@@ -34,7 +35,7 @@ impl Head {
             return Ok(());
         }
         self.parse_missing(batch, scratch, report);
-        self.define_missing(batch, scratch, report)
+        self.define_missing(batch, series_file, scratch, report)
     }
 
     fn fingerprint(&self, key: &SeriesKey<'_>) -> Fingerprint {
@@ -92,6 +93,7 @@ impl Head {
     fn define_missing(
         &self,
         batch: &WriteBatch<'_>,
+        series_file: &SeriesFile,
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) -> Result<(), ShardError> {
@@ -99,7 +101,7 @@ impl Head {
         let text = labels().map(|labels| labels.as_bytes().len()).sum();
         let count = labels().map(Labels::len).sum();
         let promised = SeriesFile::definitions_bytes_at_most(text, labels().count(), count);
-        self.series_file.reserve(promised)?;
+        series_file.reserve(promised)?;
         let names = &mut *self.names.write();
         let mut new = Vec::new();
         for missing in &scratch.missing {
@@ -119,7 +121,7 @@ impl Head {
                 *place = slot;
             }
         }
-        self.define(names, &new, promised);
+        self.define_new(names, &new, series_file, promised);
         Ok(())
     }
 
@@ -161,9 +163,15 @@ impl Head {
     }
 
     /// Queues the definitions of new slots, with the registry locked: nobody sees an id sooner.
-    fn define(&self, names: &Names, new: &[u32], promised: u64) {
+    fn define_new(
+        &self,
+        names: &Names,
+        new: &[u32],
+        series_file: &SeriesFile,
+        promised: u64,
+    ) {
         if new.is_empty() {
-            self.series_file.release(promised);
+            series_file.release(promised);
             return;
         }
         let pairs: Vec<Vec<(u32, u32)>> =
@@ -176,7 +184,7 @@ impl Head {
                 Some(Definition { id, shard: ShardId(0), labels })
             })
             .collect();
-        self.series_file.define(promised, &definitions, |symbol| names.index.symbol_text(symbol));
+        series_file.define(promised, &definitions, |symbol| names.index.symbol_text(symbol));
     }
 }
 
