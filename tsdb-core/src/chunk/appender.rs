@@ -1,0 +1,229 @@
+//! The growing end of a chunk: Prometheus' XOR layout, written bit by bit.
+
+use crate::bits::{BitWriter, put_ivarint, put_pending, put_uvarint};
+use crate::model::Sample;
+
+/// How many samples a chunk holds before the next one is begun: two hours of a 15 s scrape.
+pub const MAX_CHUNK_SAMPLES: usize = 480;
+
+/// Bytes of the sample count in front of a chunk's bits.
+pub(super) const COUNT_BYTES: usize = 2;
+
+/// `leading` of an appender that has not opened a value window yet.
+const NO_WINDOW: u8 = 0xff;
+
+/// The most leading zeros that five bits can say.
+const MAX_LEADING: u32 = 31;
+
+/// Widths of the small delta-of-delta codes, each behind one more one bit than the last.
+const SMALL_CODES: [(u64, u32, u32); 3] = [(0b10, 2, 14), (0b110, 3, 17), (0b1110, 4, 20)];
+
+/// Hot end of one series' open chunk: 40 bytes of state. The bits themselves live in a vector of
+/// the owner, eight bytes longer now and then; count, header and the bits still pending here are
+/// put together by [`ChunkAppender::snapshot_into`].
+///
+/// Any timestamps in rising order fit one chunk: deltas wrap, so that even `i64::MIN` followed by
+/// `i64::MAX` comes back exactly.
+#[derive(Clone, Debug)]
+pub struct ChunkAppender {
+    last_timestamp: i64,
+    last_delta: u64,
+    last_bits: u64,
+    word: u64,
+    count: u16,
+    filled: u8,
+    leading: u8,
+    trailing: u8,
+}
+
+const _: () = assert!(size_of::<ChunkAppender>() <= 40);
+
+impl Default for ChunkAppender {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ChunkAppender {
+    /// An empty chunk, whose owner holds an empty vector.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            last_timestamp: 0,
+            last_delta: 0,
+            last_bits: 0,
+            word: 0,
+            count: 0,
+            filled: 0,
+            leading: NO_WINDOW,
+            trailing: 0,
+        }
+    }
+
+    /// Samples so far.
+    #[must_use]
+    pub fn count(&self) -> u16 {
+        self.count
+    }
+
+    /// Whether the next sample belongs into a new chunk.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        usize::from(self.count) >= MAX_CHUNK_SAMPLES
+    }
+
+    /// Timestamp of the last sample, in milliseconds since the epoch.
+    #[must_use]
+    pub fn last_timestamp(&self) -> Option<i64> {
+        (self.count > 0).then_some(self.last_timestamp)
+    }
+
+    /// Value of the last sample.
+    #[must_use]
+    pub fn last_value(&self) -> Option<f64> {
+        (self.count > 0).then_some(f64::from_bits(self.last_bits))
+    }
+
+    /// Appends a sample later than the last one. `out` is the vector all earlier samples of this
+    /// chunk went to; it grows by a multiple of eight bytes, mostly by none.
+    ///
+    /// # Panics
+    /// When the chunk holds 65,535 samples: its count has two bytes. In debug builds also when
+    /// `timestamp` is not later than the last one.
+    #[inline]
+    pub fn push(&mut self, out: &mut Vec<u8>, timestamp: i64, value: f64) {
+        assert!(
+            self.count < u16::MAX,
+            "a chunk counts its samples in two bytes: begin a new one"
+        );
+        debug_assert!(
+            self.count == 0 || timestamp > self.last_timestamp,
+            "timestamps must rise"
+        );
+        let bits = value.to_bits();
+        let mut writer = BitWriter::resume(out, self.word, self.filled);
+        let delta = timestamp.wrapping_sub(self.last_timestamp).cast_unsigned();
+        if self.count >= 2 {
+            let change = delta.wrapping_sub(self.last_delta).cast_signed();
+            if change == 0 && bits == self.last_bits {
+                writer.write(0b00, 2);
+            } else {
+                write_change(&mut writer, change);
+                self.write_value(&mut writer, bits);
+            }
+        } else {
+            self.write_beginning(&mut writer, timestamp, delta, bits);
+        }
+        (self.word, self.filled) = writer.suspend();
+        self.last_timestamp = timestamp;
+        self.last_delta = delta;
+        self.last_bits = bits;
+        self.count += 1;
+    }
+
+    /// The first sample in full, the second with a plain delta.
+    #[cold]
+    fn write_beginning(&mut self, writer: &mut BitWriter<'_>, time: i64, delta: u64, bits: u64) {
+        let mut bytes = Vec::with_capacity(10);
+        if self.count == 0 {
+            put_ivarint(&mut bytes, time);
+        } else {
+            put_uvarint(&mut bytes, delta);
+        }
+        for byte in bytes {
+            writer.write(u64::from(byte), 8);
+        }
+        if self.count == 0 {
+            writer.write(bits, 64);
+        } else {
+            self.write_value(writer, bits);
+        }
+    }
+
+    #[inline]
+    fn write_value(&mut self, writer: &mut BitWriter<'_>, bits: u64) {
+        let xor = bits ^ self.last_bits;
+        if xor == 0 {
+            writer.write(0b0, 1);
+            return;
+        }
+        let leading = xor.leading_zeros().min(MAX_LEADING);
+        let trailing = xor.trailing_zeros();
+        let window = (u32::from(self.leading), u32::from(self.trailing));
+        if leading >= window.0 && trailing >= window.1 {
+            let width = 64 - window.0 - window.1;
+            if width <= 62 {
+                writer.write((0b10 << width) | (xor >> window.1), 2 + width);
+            } else {
+                writer.write(0b10, 2);
+                writer.write(xor >> window.1, width);
+            }
+            return;
+        }
+        let width = 64 - leading - trailing;
+        // Six bits say 1 to 64 significant bits, 64 as 0.
+        writer.write(
+            (0b11 << 11) | u64::from(leading << 6) | u64::from(width & 63),
+            13,
+        );
+        writer.write(xor >> trailing, width);
+        self.leading = leading.to_le_bytes()[0];
+        self.trailing = trailing.to_le_bytes()[0];
+    }
+
+    /// Length of what [`ChunkAppender::snapshot_into`] would append for `out`.
+    #[must_use]
+    pub fn encoded_len(&self, out: &[u8]) -> usize {
+        COUNT_BYTES + out.len() + usize::from(self.filled).div_ceil(8)
+    }
+
+    /// Appends the complete chunk (count, bits, padding) to `target`, without disturbing the open
+    /// one, whose bits so far are `out`.
+    pub fn snapshot_into(&self, out: &[u8], target: &mut Vec<u8>) {
+        target.reserve(self.encoded_len(out));
+        target.extend_from_slice(&self.count.swap_bytes().to_le_bytes());
+        target.extend_from_slice(out);
+        put_pending(target, self.word, self.filled);
+    }
+
+    /// The complete chunk as a vector of its own.
+    #[must_use]
+    pub fn finish(&self, out: &[u8]) -> Vec<u8> {
+        let mut target = Vec::new();
+        self.snapshot_into(out, &mut target);
+        target
+    }
+}
+
+/// The delta's change since the last sample. A code of n bits holds -(2^(n-1) - 1) to 2^(n-1).
+#[inline]
+fn write_change(writer: &mut BitWriter<'_>, change: i64) {
+    if change == 0 {
+        writer.write(0b0, 1);
+        return;
+    }
+    for (prefix, prefix_width, width) in SMALL_CODES {
+        let highest = 1i64 << (width - 1);
+        if change > -highest && change <= highest {
+            let low = change.cast_unsigned() & ((1 << width) - 1);
+            writer.write((prefix << width) | low, prefix_width + width);
+            return;
+        }
+    }
+    writer.write(0b1111, 4);
+    writer.write(change.cast_unsigned(), 64);
+}
+
+/// A complete chunk of samples in rising order of time, at most 65,535 of them.
+///
+/// # Panics
+/// As [`ChunkAppender::push`].
+#[must_use]
+pub fn encode(samples: impl IntoIterator<Item = Sample>) -> Vec<u8> {
+    let mut appender = ChunkAppender::new();
+    let mut out = Vec::new();
+    for sample in samples {
+        appender.push(&mut out, sample.timestamp, sample.value);
+    }
+    appender.finish(&out)
+}
