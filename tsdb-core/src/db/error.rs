@@ -33,7 +33,7 @@ pub enum ErrorKind {
 }
 
 /// Why the Db could not do what it was asked for.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// From the commit log.
@@ -129,7 +129,7 @@ impl Error {
                 ShardError::Wal(error) => wal_kind(error),
                 ShardError::Series(error) => series_kind(error),
                 ShardError::Run(error) => run_kind(error),
-                ShardError::Chunk(_) | ShardError::RunChunk { .. } => ErrorKind::Corrupt,
+                ShardError::Chunk(_) => ErrorKind::Corrupt,
                 ShardError::QueryLimit { .. } => ErrorKind::Limit,
             },
             Self::Io { .. } => ErrorKind::Io,
@@ -170,7 +170,12 @@ fn series_kind(error: &SeriesError) -> ErrorKind {
 }
 
 fn run_kind(error: &RunError) -> ErrorKind {
-    if error.is_io() { ErrorKind::Io } else { ErrorKind::Corrupt }
+    match error {
+        RunError::Io { .. } => ErrorKind::Io,
+        RunError::Corrupt { .. } | RunError::Version { .. } | RunError::Refused { .. } => {
+            ErrorKind::Corrupt
+        }
+    }
 }
 
 impl From<WalError> for Error {

@@ -8,8 +8,10 @@ use super::database::Inner;
 use super::namespace::NamespaceState;
 use super::{Db, Error, NamespaceStats, Stats};
 use crate::manifest::{Manifest, RunEntry};
-use crate::model::{Generation, RunId, Window};
-use crate::run::{RunHeader, RunReader, RunWriter, merge_runs, run_path};
+use crate::model::{Generation, RunId, SeriesId, ShardId, Window};
+use crate::run::{RowKey, RunHeader, RunReader, RunWriter, merge_runs, publish, temporary_path};
+
+use super::paths::run_path;
 use crate::shard::{Live, write_generation};
 use crate::wal::log_path;
 
@@ -226,15 +228,16 @@ impl Inner {
         }
         let mut manifest = state.manifest.lock();
         let run = RunId(manifest.next_file_id);
-        let ids = state.head.ids();
-        let id = |slot: u32| ids.get(slot as usize).copied().unwrap_or_default();
-        let writer = self.create_run(state, run, generation)?;
-        write_generation(buffers, id, writer)?;
+        let keys = state.head.row_keys();
+        let nobody = RowKey::new(ShardId(0), SeriesId(0));
+        let key = |slot: u32| keys.get(slot as usize).copied().unwrap_or(nobody);
+        let writer = self.create_run(state, run, (generation, generation))?;
+        write_generation(buffers, key, writer)?;
         let reader = self.publish_run(state, run)?;
         let mut next = manifest.clone();
         next.flushed = generation;
         next.next_file_id = run.0 + 1;
-        next.runs.push(RunEntry::of(&reader, generation));
+        next.runs.push(RunEntry::of(reader.meta()));
         self.write_manifest(state, &mut manifest, next)?;
         state.head.change_live(|live| Live {
             runs: live.runs.iter().cloned().chain([Arc::clone(&reader)]).collect(),
@@ -252,17 +255,28 @@ impl Inner {
     fn create_run(
         &self,
         state: &NamespaceState,
-        run: RunId,
-        generation: Generation,
+        id: RunId,
+        (first_generation, last_generation): (Generation, Generation),
     ) -> Result<RunWriter, Error> {
-        let path = run_path(&state.folder, run);
-        let header = RunHeader { run, generation, namespace: state.id };
-        Ok(RunWriter::create(&*self.vfs, &path, header)?)
+        let path = run_path(&state.folder, id);
+        let temporary = temporary_path(&path);
+        match self.vfs.remove(&temporary) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("removing", temporary)(error));
+            }
+            _ => {}
+        }
+        let file = self.vfs.create(&temporary).map_err(Error::io("creating", &temporary))?;
+        let header = RunHeader { namespace: state.id, id, first_generation, last_generation };
+        Ok(RunWriter::create(&path, file, header)?)
     }
 
-    /// Opens a run that was published.
-    fn publish_run(&self, state: &NamespaceState, run: RunId) -> Result<Arc<RunReader>, Error> {
-        Ok(Arc::new(RunReader::open(&*self.vfs, &run_path(&state.folder, run))?))
+    /// Gives a run that was written its name, durably, and opens it.
+    fn publish_run(&self, state: &NamespaceState, id: RunId) -> Result<Arc<RunReader>, Error> {
+        let path = run_path(&state.folder, id);
+        publish(&*self.vfs, &temporary_path(&path), &path)
+            .map_err(Error::io("renaming", &path))?;
+        Ok(Arc::new(super::paths::open_run(&*self.vfs, &path)?))
     }
 
     /// Writes the manifest, and only then takes it for true.
@@ -296,7 +310,7 @@ impl Inner {
         let Some(before) = self.expired_before(state) else { return Ok(false) };
         let live = state.head.live();
         let expired: Vec<RunId> =
-            live.runs.iter().filter(|run| run.meta().max < before).map(|run| run.id()).collect();
+            live.runs.iter().filter(|run| is_before(run, before)).map(|run| run.meta().header.id).collect();
         if expired.is_empty() {
             return Ok(false);
         }
@@ -310,14 +324,14 @@ impl Inner {
         &self,
         state: &NamespaceState,
         inputs: &[RunId],
-        output: Option<(Arc<RunReader>, Generation)>,
+        output: Option<Arc<RunReader>>,
     ) -> Result<(), Error> {
         let mut manifest = state.manifest.lock();
         let mut next = manifest.clone();
         next.runs.retain(|run| !inputs.contains(&run.id));
-        if let Some((reader, generation)) = &output {
-            next.next_file_id = next.next_file_id.max(reader.id().0 + 1);
-            next.runs.push(RunEntry::of(reader, *generation));
+        if let Some(reader) = &output {
+            next.next_file_id = next.next_file_id.max(reader.meta().header.id.0 + 1);
+            next.runs.push(RunEntry::of(reader.meta()));
         }
         self.write_manifest(state, &mut manifest, next)?;
         drop(manifest);
@@ -325,9 +339,9 @@ impl Inner {
             runs: live
                 .runs
                 .iter()
-                .filter(|run| !inputs.contains(&run.id()))
+                .filter(|run| !inputs.contains(&run.meta().header.id))
                 .cloned()
-                .chain(output.map(|(reader, _)| reader))
+                .chain(output)
                 .collect(),
             generations: live.generations.clone(),
         });
@@ -346,20 +360,16 @@ impl Inner {
             return Ok(false);
         };
         let before = self.expired_before(state).filter(|_| trusted).unwrap_or(i64::MIN);
-        let (run, generation) = {
-            let manifest = state.manifest.lock();
-            let inputs = manifest.runs.iter().filter(|entry| {
-                inputs.iter().any(|run| run.id() == entry.id)
-            });
-            let generation = inputs.map(|entry| entry.generation).max();
-            (RunId(manifest.next_file_id), generation.unwrap_or_default())
-        };
-        let writer = self.create_run(state, run, generation)?;
+        let run = RunId(state.manifest.lock().next_file_id);
+        let headers = inputs.iter().map(|run| run.meta().header);
+        let first = headers.clone().map(|header| header.first_generation).min();
+        let last = headers.map(|header| header.last_generation).max().unwrap_or_default();
+        let writer = self.create_run(state, run, (first.unwrap_or(last), last))?;
         let readers: Vec<&RunReader> = inputs.iter().map(|run| &**run).collect();
-        merge_runs(&readers, |window| window.last >= before, writer)?;
+        merge_runs(&readers, |window| window.last() >= before, writer)?;
         let reader = self.publish_run(state, run)?;
-        let ids: Vec<RunId> = inputs.iter().map(|run| run.id()).collect();
-        self.replace_runs(state, &ids, Some((reader, generation)))?;
+        let ids: Vec<RunId> = inputs.iter().map(|run| run.meta().header.id).collect();
+        self.replace_runs(state, &ids, Some(reader))?;
         self.counters.merges.fetch_add(1, Ordering::Relaxed);
         Ok(true)
     }
@@ -386,6 +396,10 @@ impl Inner {
     }
 }
 
+fn is_before(run: &RunReader, before: i64) -> bool {
+    run.meta().time_range().is_none_or(|(_, max)| max < before)
+}
+
 fn has_open_samples(state: &Arc<NamespaceState>) -> bool {
     state.head.live().generations.last().is_some_and(|open| !open.is_empty())
 }
@@ -402,7 +416,7 @@ fn namespace_stats(state: &NamespaceState) -> NamespaceStats {
         buffered_samples: live.generations.iter().map(|open| open.usage().1).sum(),
         runs: live.runs.len(),
         run_bytes: live.runs.iter().map(|run| run.meta().bytes).sum(),
-        run_samples: live.runs.iter().map(|run| run.meta().samples).sum(),
+        run_samples: live.runs.iter().map(|run| run.meta().samples()).sum(),
     }
 }
 
@@ -413,7 +427,7 @@ fn choose_runs(runs: &[Arc<RunReader>], runs_max: usize) -> Option<Vec<Arc<RunRe
         return None;
     }
     let mut by_size: Vec<&Arc<RunReader>> = runs.iter().collect();
-    by_size.sort_by_key(|run| (run.meta().bytes, run.id()));
+    by_size.sort_by_key(|run| (run.meta().bytes, run.meta().header.id));
     let mut chosen = Vec::new();
     let mut total = 0;
     for run in by_size {

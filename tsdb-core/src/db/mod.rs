@@ -8,6 +8,7 @@ mod maintenance;
 mod namespace;
 mod open;
 mod options;
+mod paths;
 mod read_only;
 mod recovery;
 mod stats;

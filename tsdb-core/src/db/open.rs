@@ -15,12 +15,13 @@ use super::maintenance::{Closed, Upkeep};
 use super::namespace::NamespaceState;
 use super::recovery::{RecoveryReport, TornTail};
 use super::stats::Counters;
+use super::paths::{open_run, run_path};
 use super::{DbOptions, Error, NamespaceOptions};
 use crate::clock::Clock;
 use crate::index::MemIndex;
 use crate::manifest::{Catalog, CatalogEntry, FormatFile, Manifest, SeriesFileEntry};
 use crate::model::{FingerprintKey, Generation, MetricMetadata, NamespaceId, SeriesId};
-use crate::run::{RunReader, run_path};
+use crate::run::RunReader;
 use crate::series::{
     Registry, SeriesEnd, SeriesFile, SeriesHeader, SeriesRecord, read_series_file, series_path,
 };
@@ -302,8 +303,8 @@ pub(super) fn read_namespace(
     names.registry.skip_ids_below(manifest.next_series_id);
     let mut runs = Vec::new();
     for run in &manifest.runs {
-        let reader = RunReader::open(vfs, &run_path(&folder, run.id))?;
-        check_run_ids(&reader, &names.registry, &folder)?;
+        let reader = open_run(vfs, &run_path(&folder, run.id))?;
+        check_run_ids(&reader, &names.registry)?;
         runs.push(Arc::new(reader));
     }
     report.series += names.registry.len() as u64;
@@ -313,16 +314,16 @@ pub(super) fn read_namespace(
 
 /// A run may name no series that the series files do not define. Ids are lost from their end on,
 /// so the highest one tells.
-fn check_run_ids(reader: &RunReader, registry: &Registry, folder: &Path) -> Result<(), Error> {
-    let Some(id) = reader.max_series_id() else { return Ok(()) };
-    if registry.slot(id).is_some() {
-        return Ok(());
+fn check_run_ids(reader: &RunReader, registry: &Registry) -> Result<(), Error> {
+    let highest = reader.sections().iter().map(|section| section.last_series).max();
+    match highest {
+        Some(id) if registry.slot(id).is_none() => Err(Error::Corrupt {
+            path: reader.path().to_path_buf(),
+            offset: 0,
+            what: format!("it names series {}, which no series file defines", id.0),
+        }),
+        _ => Ok(()),
     }
-    Err(Error::Corrupt {
-        path: run_path(folder, reader.id()),
-        offset: 0,
-        what: format!("it names series {}, which no series file defines", id.0),
-    })
 }
 
 /// Makes a namespace ready for appends.

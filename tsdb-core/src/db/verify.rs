@@ -94,9 +94,9 @@ impl Inner {
         for run in &state.head.live().runs {
             let verified = run.verify();
             if let Ok(samples) = &verified {
-                report.run_samples += samples;
+                report.run_samples += samples.samples;
             }
-            report.check(crate::run::run_path(&state.folder, run.id()), verified);
+            report.check(run.path(), verified);
         }
     }
 

@@ -120,7 +120,7 @@ pub fn read_record(
         KIND_METADATA => {
             for _ in 0..reader.uvarint()? {
                 let metric = text(&mut reader)?.to_owned();
-                let kind = MetricKind::from_number(reader.u8()?)
+                let kind = MetricKind::from_number(u64::from(reader.u8()?))
                     .ok_or_else(|| reader.error("unknown kind of metric"))?;
                 let (help, unit) = (text(&mut reader)?.to_owned(), text(&mut reader)?.to_owned());
                 let metadata = MetricMetadata { metric, kind, help, unit };

@@ -1,14 +1,12 @@
 //! What can go wrong with a namespace's live data.
 
-use std::path::PathBuf;
-
 use crate::bits::DecodeError;
 use crate::run::RunError;
 use crate::series::SeriesError;
 use crate::wal::WalError;
 
 /// An error of appending to or reading from a namespace.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ShardError {
     /// The commit log refused.
     #[error(transparent)]
@@ -22,16 +20,6 @@ pub enum ShardError {
     /// A chunk in memory could not be decoded.
     #[error("a chunk in memory cannot be decoded: {0}")]
     Chunk(#[from] DecodeError),
-    /// A chunk of a run could not be decoded.
-    #[error("{path} holds a chunk of series {series} that cannot be decoded: {source}", path = path.display())]
-    RunChunk {
-        /// The run.
-        path: PathBuf,
-        /// The id of the series.
-        series: u64,
-        /// What is wrong.
-        source: DecodeError,
-    },
     /// A query needs more than it may have.
     #[error("query needs more than {limit} {what} (limit {name}): narrow its matchers or time range, or raise the limit")]
     QueryLimit {

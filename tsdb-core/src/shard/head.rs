@@ -12,7 +12,7 @@ use crate::model::{
     FingerprintKey, Generation, Labels, MetricMetadata, NamespaceId, ProtocolRules, SeriesId,
     ShardId,
 };
-use crate::run::RunReader;
+use crate::run::{RowKey, RunReader};
 use crate::series::{Registry, SeriesFile};
 
 /// Domain of the fingerprint of canonical labels; other encodings have others.
@@ -131,13 +131,13 @@ impl Head {
         self.names.read().registry.next_id()
     }
 
-    /// Ids and placement shards by slot.
+    /// Placement shards and ids by slot.
     #[must_use]
-    pub fn ids(&self) -> Vec<(ShardId, SeriesId)> {
+    pub fn row_keys(&self) -> Vec<RowKey> {
         let names = self.names.read();
         let slots = 0..u32::try_from(names.registry.len()).unwrap_or(u32::MAX);
         // Without a cluster there is one placement shard.
-        slots.filter_map(|slot| Some((ShardId(0), names.registry.id(slot)?))).collect()
+        slots.filter_map(|slot| Some(RowKey::new(ShardId(0), names.registry.id(slot)?))).collect()
     }
 
     /// Bytes held for series and their index, and for the samples in buffers.

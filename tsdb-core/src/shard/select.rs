@@ -1,10 +1,12 @@
 //! Reading: matchers to series, series to samples. Sorted by labels, read in small batches.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{Head, Limited, Live, SelectLimits, ShardError};
-use crate::model::{Labels, Matcher, Sample, SeriesId, TimeRange};
+use crate::model::{Labels, Matcher, Sample, ShardId, TimeRange};
+use crate::run::RowKey;
 use crate::postings::Postings;
 use crate::series::{ChunkPart, MergedSamples, disjoint_parts, merge_parts};
 
@@ -197,19 +199,21 @@ impl Head {
         }
         let names = self.names.read();
         let ids = slots.iter().enumerate();
-        let mut ids: Vec<(SeriesId, usize)> =
-            ids.filter_map(|(at, &slot)| Some((names.registry.id(slot)?, at))).collect();
+        let key = |slot| Some(RowKey::new(ShardId(0), names.registry.id(slot)?));
+        let mut keys: Vec<(RowKey, usize)> =
+            ids.filter_map(|(at, &slot)| Some((key(slot)?, at))).collect();
         drop(names);
-        ids.sort_unstable();
-        let sorted: Vec<SeriesId> = ids.iter().map(|(id, _)| *id).collect();
+        keys.sort_unstable();
+        let sorted: Vec<RowKey> = keys.iter().map(|(key, _)| *key).collect();
         for run in &live.runs {
-            run.read_series(&sorted, range, |id, meta, bytes| {
-                let at = ids.binary_search_by_key(&id, |(id, _)| *id).ok();
-                let at = at.and_then(|at| ids.get(at));
+            run.read_series(&sorted, range, |key, meta, bytes| {
+                let at = sorted.binary_search(&key).ok();
+                let at = at.and_then(|at| keys.get(at));
                 if let Some(parts) = at.and_then(|&(_, at)| parts.get_mut(at)) {
-                    let (min, max, count) = (meta.min, meta.max, meta.count);
+                    let (min, max, count) = (meta.min_time, meta.max_time, u32::from(meta.count));
                     parts.push(ChunkPart { min, max, count, bytes: bytes.into() });
                 }
+                ControlFlow::Continue(())
             })?;
         }
         Ok(parts)
@@ -236,7 +240,7 @@ impl Head {
         for run in &live.runs {
             let ids = run.ids(range)?;
             let names = self.names.read();
-            present.extend(ids.into_iter().filter_map(|id| names.registry.slot(id)));
+            present.extend(ids.into_iter().filter_map(|key| names.registry.slot(key.series)));
         }
         matching &= present;
         Ok(matching)

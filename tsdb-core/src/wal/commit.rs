@@ -33,8 +33,6 @@ pub trait BeforeFrames: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the disk refuses; the log is poisoned then.
     fn sync_definitions(&self) -> Result<(), WalError>;
-    /// Whether there are any.
-    fn has_unsynced(&self) -> bool;
 }
 
 type Callback = Box<dyn FnOnce(Result<(), WalError>) + Send>;

@@ -6,8 +6,10 @@ mod error;
 mod file;
 mod frame;
 mod reader;
+#[cfg(test)]
+mod tests;
 
-pub use commit::{Ack, BeforeFrames, CommitLog, CommitTicket, LogPosition, LogStats};
+pub use commit::{Ack, BeforeFrames, CommitLog, CommitTicket, LogStats};
 pub use error::WalError;
 pub use file::{LOG_HEADER_BYTES, LOG_MAGIC, LOG_VERSION, LogFile, LogHeader, log_path};
 pub use frame::{
