@@ -13,6 +13,8 @@ mod regex_shape;
 mod report;
 mod rules;
 mod sample;
+#[cfg(test)]
+mod tests;
 mod time;
 mod window;
 

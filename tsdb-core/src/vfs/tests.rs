@@ -3,7 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{File, MemVfs, OpenMode, OsVfs, Vfs, read_exact_at, read_to_end, write_all_at};
+use super::{
+    FaultVfs, File, MemVfs, OpenMode, OsVfs, Vfs, read_exact_at, read_to_end, write_all_at,
+};
 
 fn p(path: &str) -> &Path {
     Path::new(path)
@@ -24,6 +26,9 @@ fn on_every_file_system(check: impl Fn(&dyn Vfs)) {
     let memory = MemVfs::new();
     memory.create_dir(p("")).unwrap();
     check(&memory);
+    let fault = FaultVfs::new(0);
+    fault.create_dir(p("")).unwrap();
+    check(&fault);
 }
 
 fn put(vfs: &dyn Vfs, path: &str, content: &[u8]) {
