@@ -4,28 +4,29 @@
 pub mod bits;
 pub mod chunk;
 pub mod clock;
-//mod db;
+mod db;
 pub mod index;
 pub mod manifest;
 pub mod model;
 pub mod postings;
 pub mod run;
 pub mod series;
-//pub mod shard;
+pub mod shard;
 pub mod vfs;
 pub mod wal;
 
 pub use clock::{Clock, SystemClock};
-/*pub use db::{
+pub use db::{
     Db, DbOptions, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace, NamespaceOptions,
     NamespaceStats, Problem, RecoveryReport, Stats, TornTail, VerifyReport,
 };
-*/ pub use model::{
+pub use model::{
     AppendReport, EncodedLabels, Label, Labels, LabelsBuilder, LabelsError, MatchOp, Matcher,
     MatcherError, MetricKind, MetricMetadata, RejectReason, Rejected, STALE_NAN_BITS, Sample,
     SeriesKey, TimeRange, TimeRangeError, WriteBatch,
 };
 pub use series::ChunkPart;
+pub use shard::{Appended, Limited, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet};
 
 pub use vfs::Vfs;
 pub use wal::{Ack, CommitTicket, LogStats};

@@ -14,7 +14,7 @@ use super::open::{self, CATALOG_PATH};
 use super::stats::Counters;
 use super::{DbOptions, Error, Namespace, NamespaceOptions, RecoveryReport, Stats};
 use crate::clock::{Clock, SystemClock};
-use crate::manifest::Catalog;
+use crate::manifest::{Catalog, check_namespace_name};
 use crate::model::FingerprintKey;
 use crate::series::SeriesFile;
 use crate::vfs::{FileLock, MemVfs, OsVfs, Vfs};
@@ -32,9 +32,15 @@ impl BeforeFrames for SeriesFiles {
         let files = self.0.read().clone();
         for file in files {
             file.sync().map_err(|error| match error {
-                crate::series::SeriesError::Io { operation, path, source } => {
-                    WalError::Io { operation, path, source }
-                }
+                crate::series::SeriesError::Io {
+                    operation,
+                    path,
+                    source,
+                } => WalError::Io {
+                    operation,
+                    path,
+                    source,
+                },
                 crate::series::SeriesError::Corrupt { path, offset, what } => {
                     WalError::Corrupt { path, offset, what }
                 }
@@ -105,7 +111,9 @@ impl Db {
     /// bytes are damaged (naming file and offset), [`super::ErrorKind::Io`].
     pub fn open(path: impl AsRef<Path>, options: DbOptions) -> Result<Self, Error> {
         let path = path.as_ref();
-        let vfs = OsVfs::create(path).map_err(Error::io("making the data folder", path))?;
+        let vfs = OsVfs::new(path);
+        vfs.create_dir(Path::new(""))
+            .map_err(Error::io("making the data folder", path))?;
         Self::open_with(Arc::new(vfs), Arc::new(SystemClock::new()), options)
     }
 
@@ -118,7 +126,9 @@ impl Db {
         clock: Arc<dyn Clock>,
         options: DbOptions,
     ) -> Result<Self, Error> {
-        open::open(vfs, clock, options).map(|inner| Self { inner: Arc::new(inner) })
+        open::open(vfs, clock, options).map(|inner| Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// A Db that lives in memory and is gone when dropped.
@@ -126,7 +136,11 @@ impl Db {
     /// # Errors
     /// When the options make no sense.
     pub fn in_memory(options: DbOptions) -> Result<Self, Error> {
-        Self::open_with(Arc::new(MemVfs::new()), Arc::new(SystemClock::new()), options)
+        Self::open_with(
+            Arc::new(MemVfs::new()),
+            Arc::new(SystemClock::new()),
+            options,
+        )
     }
 
     /// What opening found.
@@ -139,12 +153,16 @@ impl Db {
     /// durably; a new window length holds from the next generation on.
     ///
     /// # Errors
-    /// When the name is empty, longer than 128 bytes or not of `[a-zA-Z0-9_-]`, the options make
-    /// no sense, or the disk refuses.
+    /// When the name cannot be a folder's or is one of ours, the options make no sense, or the
+    /// disk refuses.
     pub fn namespace(&self, name: &str, options: NamespaceOptions) -> Result<Namespace, Error> {
         self.check_open()?;
         options.check()?;
-        check_name(name)?;
+        check_namespace_name(name).map_err(|why| Error::Invalid {
+            name: "namespace",
+            value: format!("{name:?}"),
+            why,
+        })?;
         if self.inner.log.is_none() {
             return Err(Error::ReadOnly);
         }
@@ -154,7 +172,10 @@ impl Db {
 
     /// The namespace that exists from the first start.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "opening makes it, and none is ever removed")]
+    #[expect(
+        clippy::expect_used,
+        reason = "opening makes it, and none is ever removed"
+    )]
     pub fn default_namespace(&self) -> Namespace {
         self.find(DEFAULT_NAMESPACE).expect("the default namespace")
     }
@@ -164,7 +185,10 @@ impl Db {
     pub fn find(&self, name: &str) -> Option<Namespace> {
         let namespaces = self.inner.namespaces.read();
         let state = namespaces.iter().find(|state| state.name == name)?;
-        Some(Namespace { inner: Arc::clone(&self.inner), state: Arc::clone(state) })
+        Some(Namespace {
+            inner: Arc::clone(&self.inner),
+            state: Arc::clone(state),
+        })
     }
 
     /// All namespaces.
@@ -172,8 +196,11 @@ impl Db {
     pub fn namespaces(&self) -> Vec<Namespace> {
         let namespaces = self.inner.namespaces.read();
         let all = namespaces.iter();
-        all.map(|state| Namespace { inner: Arc::clone(&self.inner), state: Arc::clone(state) })
-            .collect()
+        all.map(|state| Namespace {
+            inner: Arc::clone(&self.inner),
+            state: Arc::clone(state),
+        })
+        .collect()
     }
 
     /// Leads one commit if anything waits for one and nobody else leads: for a thread that
@@ -188,7 +215,10 @@ impl Db {
 
     /// Blocks until there is something to commit, or `timeout` has passed; whether there is.
     pub fn wait_for_work(&self, timeout: Duration) -> bool {
-        self.inner.log.as_ref().is_some_and(|log| log.wait_for_work(timeout))
+        self.inner
+            .log
+            .as_ref()
+            .is_some_and(|log| log.wait_for_work(timeout))
     }
 
     /// Why appends are refused until the Db is closed and opened again, if they are.
@@ -200,7 +230,10 @@ impl Db {
     /// Confirms that the clock is right after it jumped, so that expiry goes on.
     pub fn confirm_clock(&self) {
         let clock = &self.inner.clock;
-        self.inner.expiry.lock().confirm(clock.now_ms(), clock.monotonic_ms());
+        self.inner
+            .expiry
+            .lock()
+            .confirm(clock.now_ms(), clock.monotonic_ms());
     }
 
     /// Flushes everything and gives the folder free. Every later call on any clone fails with
@@ -241,7 +274,11 @@ impl Db {
 
 impl Inner {
     pub(super) fn check_open(&self) -> Result<(), Error> {
-        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+        if self.closed.load(Ordering::Acquire) {
+            Err(Error::Closed)
+        } else {
+            Ok(())
+        }
     }
 
     /// Bytes in memory: series and index, buffers, queue.
@@ -249,33 +286,27 @@ impl Inner {
         let namespaces = self.namespaces.read();
         let (series, buffers) = namespaces.iter().fold((0, 0), |(series, buffers), state| {
             let (more_series, more_buffers) = state.head.heap_bytes();
-            let file = state.series_file.as_ref().map_or(0, |file| file.heap_bytes());
+            let file = state
+                .series_file
+                .as_ref()
+                .map_or(0, |file| file.heap_bytes());
             (series + more_series + file, buffers + more_buffers)
         });
         let queue = self.log.as_ref().map_or(0, |log| log.queued_bytes());
-        self.counters.memory_bytes.store((series + buffers + queue) as u64, Ordering::Relaxed);
+        self.counters
+            .memory_bytes
+            .store((series + buffers + queue) as u64, Ordering::Relaxed);
         (series, buffers, queue)
     }
 
     /// Writes the catalog as `change` makes it, and only then takes it for true.
-    pub(super) fn change_catalog(
-        &self,
-        change: impl FnOnce(&mut Catalog),
-    ) -> Result<(), Error> {
+    pub(super) fn change_catalog(&self, change: impl FnOnce(&mut Catalog)) -> Result<(), Error> {
         let mut catalog = self.catalog.lock();
         let mut next = catalog.clone();
         change(&mut next);
+        next.sequence += 1;
         next.write(&*self.vfs, Path::new(CATALOG_PATH))?;
         *catalog = next;
         Ok(())
     }
-}
-
-fn check_name(name: &str) -> Result<(), Error> {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if name.is_empty() || name.len() > 128 || !name.bytes().all(fine) || name == "wal" {
-        let why = "a namespace is named by 1 to 128 of a-z A-Z 0-9 _ -, and not wal";
-        return Err(Error::Invalid { name: "namespace", value: format!("{name:?}"), why });
-    }
-    Ok(())
 }

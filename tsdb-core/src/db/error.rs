@@ -84,7 +84,9 @@ pub enum Error {
     #[error("the database is open for reading only")]
     ReadOnly,
     /// Too much is in memory or waits to be written.
-    #[error("{what} hold {value} bytes, more than the limit {name} of {limit}: try again after maintenance has caught up, or raise {name}")]
+    #[error(
+        "{what} hold {value} bytes, more than the limit {name} of {limit}: try again after maintenance has caught up, or raise {name}"
+    )]
     Backpressure {
         /// What there is too much of.
         what: &'static str,
@@ -113,7 +115,11 @@ impl Error {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { operation, path, source: Arc::new(source) }
+        move |source| Self::Io {
+            operation,
+            path,
+            source: Arc::new(source),
+        }
     }
 
     /// What a caller may do about it.
@@ -123,7 +129,7 @@ impl Error {
             Self::Wal(error) => wal_kind(error),
             Self::Series(error) => series_kind(error),
             Self::Run(error) => run_kind(error),
-            Self::Manifest(error) if error.is_io() => ErrorKind::Io,
+            Self::Manifest(ManifestError::Io { .. }) => ErrorKind::Io,
             Self::Manifest(_) | Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Shard(error) => match error {
                 ShardError::Wal(error) => wal_kind(error),

@@ -25,7 +25,11 @@ impl ExpiryClock {
         let trusted = last_wall_ms.map_or(now, |last| i128::from(last) - i128::from(monotonic_ms));
         let suspended = (now - trusted).abs() > i128::from(window_ms);
         let offset_ms = if suspended { trusted } else { now };
-        Self { offset_ms, window_ms, suspended }
+        Self {
+            offset_ms,
+            window_ms,
+            suspended,
+        }
     }
 
     /// Looks at the clocks; answers whether expiry may follow the wall clock now.

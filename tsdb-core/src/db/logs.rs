@@ -55,8 +55,12 @@ pub(super) struct Logs {
 
 /// Generations that have a log, in order.
 pub(super) fn list(vfs: &dyn Vfs) -> Result<Vec<Generation>, Error> {
-    let names = vfs.list(Path::new("wal")).map_err(Error::io("listing", "wal"))?;
-    let numbers = names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok());
+    let names = vfs
+        .list(Path::new("wal"))
+        .map_err(Error::io("listing", "wal"))?;
+    let numbers = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".log")?.parse().ok());
     let mut generations: Vec<Generation> = numbers.map(Generation).collect();
     generations.sort_unstable();
     Ok(generations)
@@ -70,8 +74,15 @@ pub(super) fn replay(
     report: &mut RecoveryReport,
 ) -> Result<Logs, Error> {
     let generations = list(vfs)?;
-    let flushed_by_all = targets.iter().map(|target| target.flushed).min().unwrap_or_default();
-    let mut logs = Logs { last_generation: flushed_by_all, ..Logs::default() };
+    let flushed_by_all = targets
+        .iter()
+        .map(|target| target.flushed)
+        .min()
+        .unwrap_or_default();
+    let mut logs = Logs {
+        last_generation: flushed_by_all,
+        ..Logs::default()
+    };
     for target in &*targets {
         logs.last_generation = logs.last_generation.max(target.flushed);
     }
@@ -83,7 +94,9 @@ pub(super) fn replay(
             continue;
         }
         let newer = generations.get(at + 1..).unwrap_or_default();
-        match read_log(vfs, options, generation, expected, targets, &mut logs, report)? {
+        match read_log(
+            vfs, options, generation, expected, targets, &mut logs, report,
+        )? {
             None => expected = Some(logs.last_lsn + 1),
             Some(torn) => {
                 refuse_if_claimed(vfs, options, &torn, generation, newer, logs.last_lsn)?;
@@ -102,7 +115,10 @@ fn finish(targets: &mut [Target<'_>], logs: &mut Logs) {
     }
     for log in &logs.replayed {
         let used = |target: &Target<'_>| {
-            target.generations.iter().any(|buffers| buffers.generation() == log.generation)
+            target
+                .generations
+                .iter()
+                .any(|buffers| buffers.generation() == log.generation)
         };
         if log.needed || targets.iter().any(used) {
             logs.live.push((log.generation, log.end));
@@ -145,7 +161,12 @@ fn read_log(
         if gap {
             let (offset, bytes) = (LOG_HEADER_BYTES as u64, reader.len());
             let what = "frames at the end of the log before it are missing";
-            break Some(Torn { path, offset, bytes: bytes.saturating_sub(offset), what });
+            break Some(Torn {
+                path,
+                offset,
+                bytes: bytes.saturating_sub(offset),
+                what,
+            });
         }
         match reader.next_frame()? {
             Err(torn) => break Some(torn),
@@ -156,9 +177,12 @@ fn read_log(
                 logs.last_wall_ms = Some(frame.stamp.written_ms);
                 log.note(frame.offset, frame.stamp.lsn);
                 report.frames += 1;
-                report.samples += apply(frame.payload, targets, options).map_err(|what| {
-                    Error::Corrupt { path: path.clone(), offset: frame.offset, what }
-                })?;
+                report.samples +=
+                    apply(frame.payload, targets, options).map_err(|what| Error::Corrupt {
+                        path: path.clone(),
+                        offset: frame.offset,
+                        what,
+                    })?;
             }
         }
     };
@@ -178,23 +202,26 @@ impl Replayed {
 
     /// An offset at or before the first frame behind `synced`.
     fn first_unsynced(&self, synced: u64) -> u64 {
-        let at = self.unclaimed.partition_point(|(lsn, _)| *lsn <= synced + 1);
+        let at = self
+            .unclaimed
+            .partition_point(|(lsn, _)| *lsn <= synced + 1);
         let frame = at.checked_sub(1).and_then(|at| self.unclaimed.get(at));
         frame.map_or(LOG_HEADER_BYTES as u64, |(_, offset)| *offset)
     }
 }
 
-fn apply(
-    payload: &[u8],
-    targets: &mut [Target<'_>],
-    options: &DbOptions,
-) -> Result<u64, String> {
+fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Result<u64, String> {
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
     let target = targets.iter().find(|target| target.id == frame.namespace);
     let target = target.ok_or_else(|| {
-        format!("a frame of namespace {}, which the catalog does not list", frame.namespace.0)
+        format!(
+            "a frame of namespace {}, which the catalog does not list",
+            frame.namespace.0
+        )
     })?;
-    let Some(buffers) = target.generations.last() else { return Ok(0) };
+    let Some(buffers) = target.generations.last() else {
+        return Ok(0);
+    };
     if buffers.generation() <= target.flushed {
         return Ok(0);
     }
@@ -205,13 +232,19 @@ fn apply(
     buffers.mark_used();
     while let Some(row) = rows.next_row().map_err(|error| error.to_string())? {
         let slot = target.registry.slot(row.series).ok_or_else(|| {
-            format!("a sample of series {}, which no series file defines", row.series.0)
+            format!(
+                "a sample of series {}, which no series file defines",
+                row.series.0
+            )
         })?;
         #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
         let stripe = &mut stripes[slot as usize % crate::shard::STRIPES];
         let buffer = stripe.buffer(slot);
         let bits = row.value.or(buffer.logged()).ok_or_else(|| {
-            format!("a value as before, but series {} has none before", row.series.0)
+            format!(
+                "a value as before, but series {} has none before",
+                row.series.0
+            )
         })?;
         let grown = buffer.append(row.timestamp, bits, window_ms, order_free);
         stripe.grew(grown);
@@ -230,7 +263,11 @@ fn refuse_if_claimed(
     last_lsn: u64,
 ) -> Result<(), Error> {
     let corrupt = |what: String| {
-        Err(Error::Wal(WalError::Corrupt { path: torn.path.clone(), offset: torn.offset, what }))
+        Err(Error::Wal(WalError::Corrupt {
+            path: torn.path.clone(),
+            offset: torn.offset,
+            what,
+        }))
     };
     if !options.rules.older_logs_may_be_torn && !newer.is_empty() {
         return corrupt(format!("{}, in a log that is not the newest", torn.what));
@@ -238,7 +275,9 @@ fn refuse_if_claimed(
     let here = std::iter::once((generation, torn.offset));
     let behind = here.chain(newer.iter().map(|&newer| (newer, LOG_HEADER_BYTES as u64)));
     for (log, from) in behind {
-        let Some((offset, synced)) = first_valid_frame(vfs, log, from, last_lsn)? else { continue };
+        let Some((offset, synced)) = first_valid_frame(vfs, log, from, last_lsn)? else {
+            continue;
+        };
         if synced > last_lsn || !options.rules.torn_unless_claimed {
             let (what, log) = (torn.what, log_path(log));
             return corrupt(format!(
@@ -260,8 +299,18 @@ fn give_up(
     logs: &mut Logs,
     report: &mut RecoveryReport,
 ) -> Result<(), Error> {
-    let Torn { path, offset, bytes, what } = torn;
-    report.torn.push(TornTail { path, offset, bytes, what: what.to_owned() });
+    let Torn {
+        path,
+        offset,
+        bytes,
+        what,
+    } = torn;
+    report.torn.push(TornTail {
+        path,
+        offset,
+        bytes,
+        what: what.to_owned(),
+    });
     for &generation in newer {
         let reader = LogReader::open(vfs, generation)?;
         logs.last_generation = logs.last_generation.max(generation);
@@ -291,7 +340,11 @@ impl Logs {
         let rules = &options.rules;
         for log in &self.replayed {
             let file = LogFile::open(vfs, log.generation)?;
-            let keep = if rules.recovery_cuts_torn_frames { log.end } else { log.len };
+            let keep = if rules.recovery_cuts_torn_frames {
+                log.end
+            } else {
+                log.len
+            };
             let from = if rules.recovery_rewrites_unsynced {
                 log.first_unsynced(self.synced).min(keep)
             } else {
@@ -303,7 +356,8 @@ impl Logs {
             }
         }
         if rules.recovery_syncs {
-            vfs.sync_dir(Path::new("wal")).map_err(Error::io("syncing the folder", "wal"))?;
+            vfs.sync_dir(Path::new("wal"))
+                .map_err(Error::io("syncing the folder", "wal"))?;
         }
         Ok(())
     }

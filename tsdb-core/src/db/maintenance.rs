@@ -70,15 +70,27 @@ impl Db {
     /// When the disk refuses: nothing is lost, and the step is tried again by the next call.
     pub fn maintain(&self) -> Result<Maintenance, Error> {
         self.check_open()?;
-        let done = |step| Ok(Maintenance { step, more: step != MaintenanceStep::Idle });
-        let Some(log) = &self.inner.log else { return Err(Error::ReadOnly) };
+        let done = |step| {
+            Ok(Maintenance {
+                step,
+                more: step != MaintenanceStep::Idle,
+            })
+        };
+        let Some(log) = &self.inner.log else {
+            return Err(Error::ReadOnly);
+        };
         let Some(mut upkeep) = self.inner.upkeep.try_lock() else {
-            return Ok(Maintenance { step: MaintenanceStep::Busy, more: false });
+            return Ok(Maintenance {
+                step: MaintenanceStep::Busy,
+                more: false,
+            });
         };
         log.commit()?;
         let inner = &self.inner;
-        let trusted =
-            inner.expiry.lock().observe(inner.clock.now_ms(), inner.clock.monotonic_ms());
+        let trusted = inner
+            .expiry
+            .lock()
+            .observe(inner.clock.now_ms(), inner.clock.monotonic_ms());
         inner.account();
         if inner.wants_cut(&mut upkeep) {
             inner.cut(&mut upkeep)?;
@@ -126,7 +138,11 @@ impl Inner {
     }
 
     fn log_cap(&self) -> u64 {
-        let series: usize = self.states().iter().map(|state| state.head.series_len()).sum();
+        let series: usize = self
+            .states()
+            .iter()
+            .map(|state| state.head.series_len())
+            .sum();
         let grown = (series as u64).saturating_mul(LOG_BYTES_PER_SERIES);
         self.options.log_cap_bytes.max(grown).min(LOG_CAP_MAX)
     }
@@ -145,7 +161,9 @@ impl Inner {
 
     fn note_closed(&self, upkeep: &Upkeep) {
         let bytes = upkeep.closed.iter().map(|closed| closed.log_bytes).sum();
-        self.counters.closed_log_bytes.store(bytes, Ordering::Relaxed);
+        self.counters
+            .closed_log_bytes
+            .store(bytes, Ordering::Relaxed);
     }
 
     fn wants_cut(&self, upkeep: &mut Upkeep) -> bool {
@@ -154,7 +172,10 @@ impl Inner {
             upkeep.window = None;
             return false;
         }
-        let window_ms = states.iter().map(|state| state.options.read().window_ms()).min();
+        let window_ms = states
+            .iter()
+            .map(|state| state.options.read().window_ms())
+            .min();
         let now = Window::of(self.clock.now_ms(), window_ms.unwrap_or(i64::MAX));
         let began = *upkeep.window.get_or_insert(now);
         let log_bytes = self.log.as_ref().map_or(0, |log| log.position().1);
@@ -175,12 +196,17 @@ impl Inner {
             let _no_append = self.gate.write();
             switch();
             for state in self.states() {
-                state.head.open_generation(next, state.options.read().window_ms());
+                state
+                    .head
+                    .open_generation(next, state.options.read().window_ms());
             }
             switched = true;
         });
         if switched {
-            upkeep.closed.push(Closed { generation, log_bytes });
+            upkeep.closed.push(Closed {
+                generation,
+                log_bytes,
+            });
             upkeep.window = None;
             self.note_closed(upkeep);
         }
@@ -189,7 +215,9 @@ impl Inner {
 
     /// Writes the oldest closed generation as a run per namespace, then removes its log.
     fn flush_oldest(&self, upkeep: &mut Upkeep) -> Result<(), Error> {
-        let Some(&Closed { generation, .. }) = upkeep.closed.first() else { return Ok(()) };
+        let Some(&Closed { generation, .. }) = upkeep.closed.first() else {
+            return Ok(());
+        };
         if !self.options.rules.run_listed_before_log_goes {
             self.remove_log(generation)?;
         }
@@ -214,7 +242,9 @@ impl Inner {
             }
             _ => {}
         }
-        self.vfs.sync_dir(Path::new("wal")).map_err(Error::io("syncing the folder", "wal"))
+        self.vfs
+            .sync_dir(Path::new("wal"))
+            .map_err(Error::io("syncing the folder", "wal"))
     }
 
     fn flush_namespace(&self, state: &NamespaceState, generation: Generation) -> Result<(), Error> {
@@ -227,7 +257,7 @@ impl Inner {
             return Ok(());
         }
         let mut manifest = state.manifest.lock();
-        let run = RunId(manifest.next_file_id);
+        let run = RunId(manifest.next_file);
         let keys = state.head.row_keys();
         let nobody = RowKey::new(ShardId(0), SeriesId(0));
         let key = |slot: u32| keys.get(slot as usize).copied().unwrap_or(nobody);
@@ -235,12 +265,17 @@ impl Inner {
         write_generation(buffers, key, writer)?;
         let reader = self.publish_run(state, run)?;
         let mut next = manifest.clone();
-        next.flushed = generation;
-        next.next_file_id = run.0 + 1;
-        next.runs.push(RunEntry::of(reader.meta()));
+        next.flushed_generation = generation;
+        next.next_file = run.0 + 1;
+        next.runs.extend(RunEntry::of(reader.meta()));
         self.write_manifest(state, &mut manifest, next)?;
         state.head.change_live(|live| Live {
-            runs: live.runs.iter().cloned().chain([Arc::clone(&reader)]).collect(),
+            runs: live
+                .runs
+                .iter()
+                .cloned()
+                .chain([Arc::clone(&reader)])
+                .collect(),
             generations: live
                 .generations
                 .iter()
@@ -266,16 +301,23 @@ impl Inner {
             }
             _ => {}
         }
-        let file = self.vfs.create(&temporary).map_err(Error::io("creating", &temporary))?;
-        let header = RunHeader { namespace: state.id, id, first_generation, last_generation };
+        let file = self
+            .vfs
+            .create(&temporary)
+            .map_err(Error::io("creating", &temporary))?;
+        let header = RunHeader {
+            namespace: state.id,
+            id,
+            first_generation,
+            last_generation,
+        };
         Ok(RunWriter::create(&path, file, header)?)
     }
 
     /// Gives a run that was written its name, durably, and opens it.
     fn publish_run(&self, state: &NamespaceState, id: RunId) -> Result<Arc<RunReader>, Error> {
         let path = run_path(&state.folder, id);
-        publish(&*self.vfs, &temporary_path(&path), &path)
-            .map_err(Error::io("renaming", &path))?;
+        publish(&*self.vfs, &temporary_path(&path), &path).map_err(Error::io("renaming", &path))?;
         Ok(Arc::new(super::paths::open_run(&*self.vfs, &path)?))
     }
 
@@ -287,12 +329,12 @@ impl Inner {
         mut next: Manifest,
     ) -> Result<(), Error> {
         next.sequence += 1;
-        next.next_series_id = state.head.next_id();
-        next.last_wall_ms = self.clock.now_ms();
+        next.next_series = state.head.next_id();
+        next.last_wall_clock_ms = self.clock.now_ms();
         if let Some(active) = &state.series_file {
             let mut files = next.series_files.iter_mut();
             if let Some(file) = files.find(|file| file.number == active.number()) {
-                file.synced_bytes = active.synced_end();
+                file.synced_len = active.synced_end();
             }
         }
         next.write(&*self.vfs, &NamespaceState::manifest_path(&state.folder))?;
@@ -307,15 +349,23 @@ impl Inner {
     }
 
     fn expire(&self, state: &NamespaceState) -> Result<bool, Error> {
-        let Some(before) = self.expired_before(state) else { return Ok(false) };
+        let Some(before) = self.expired_before(state) else {
+            return Ok(false);
+        };
         let live = state.head.live();
-        let expired: Vec<RunId> =
-            live.runs.iter().filter(|run| is_before(run, before)).map(|run| run.meta().header.id).collect();
+        let expired: Vec<RunId> = live
+            .runs
+            .iter()
+            .filter(|run| is_before(run, before))
+            .map(|run| run.meta().header.id)
+            .collect();
         if expired.is_empty() {
             return Ok(false);
         }
         self.replace_runs(state, &expired, None)?;
-        self.counters.runs_expired.fetch_add(expired.len() as u64, Ordering::Relaxed);
+        self.counters
+            .runs_expired
+            .fetch_add(expired.len() as u64, Ordering::Relaxed);
         Ok(true)
     }
 
@@ -330,8 +380,8 @@ impl Inner {
         let mut next = manifest.clone();
         next.runs.retain(|run| !inputs.contains(&run.id));
         if let Some(reader) = &output {
-            next.next_file_id = next.next_file_id.max(reader.meta().header.id.0 + 1);
-            next.runs.push(RunEntry::of(reader.meta()));
+            next.next_file = next.next_file.max(reader.meta().header.id.0 + 1);
+            next.runs.extend(RunEntry::of(reader.meta()));
         }
         self.write_manifest(state, &mut manifest, next)?;
         drop(manifest);
@@ -347,10 +397,14 @@ impl Inner {
         });
         for &run in inputs {
             let path = run_path(&state.folder, run);
-            self.vfs.remove(&path).map_err(Error::io("removing", path))?;
+            self.vfs
+                .remove(&path)
+                .map_err(Error::io("removing", path))?;
         }
         let runs = state.folder.join("runs");
-        self.vfs.sync_dir(&runs).map_err(Error::io("syncing the folder", runs.clone()))
+        self.vfs
+            .sync_dir(&runs)
+            .map_err(Error::io("syncing the folder", runs.clone()))
     }
 
     /// Merges the runs of the smallest sizes once there are too many of them.
@@ -359,11 +413,17 @@ impl Inner {
         let Some(inputs) = choose_runs(&live.runs, self.options.runs_max) else {
             return Ok(false);
         };
-        let before = self.expired_before(state).filter(|_| trusted).unwrap_or(i64::MIN);
-        let run = RunId(state.manifest.lock().next_file_id);
+        let before = self
+            .expired_before(state)
+            .filter(|_| trusted)
+            .unwrap_or(i64::MIN);
+        let run = RunId(state.manifest.lock().next_file);
         let headers = inputs.iter().map(|run| run.meta().header);
         let first = headers.clone().map(|header| header.first_generation).min();
-        let last = headers.map(|header| header.last_generation).max().unwrap_or_default();
+        let last = headers
+            .map(|header| header.last_generation)
+            .max()
+            .unwrap_or_default();
         let writer = self.create_run(state, run, (first.unwrap_or(last), last))?;
         let readers: Vec<&RunReader> = inputs.iter().map(|run| &**run).collect();
         merge_runs(&readers, |window| window.last() >= before, writer)?;
@@ -381,7 +441,12 @@ impl Inner {
         Stats {
             log: log.map(|log| log.stats()).unwrap_or_default(),
             log_open_bytes: log.map_or(0, |log| log.position().1),
-            generations_closed: self.states().iter().map(closed_generations).max().unwrap_or(0),
+            generations_closed: self
+                .states()
+                .iter()
+                .map(closed_generations)
+                .max()
+                .unwrap_or(0),
             series_memory_bytes: series,
             buffer_memory_bytes: buffers,
             queue_memory_bytes: queue,
@@ -391,7 +456,11 @@ impl Inner {
             runs_expired: count(&self.counters.runs_expired),
             expiry_suspended: self.expiry.lock().is_suspended(),
             poisoned: log.is_some_and(|log| log.poisoned().is_some()),
-            namespaces: self.states().iter().map(|state| namespace_stats(state)).collect(),
+            namespaces: self
+                .states()
+                .iter()
+                .map(|state| namespace_stats(state))
+                .collect(),
         }
     }
 }
@@ -401,7 +470,12 @@ fn is_before(run: &RunReader, before: i64) -> bool {
 }
 
 fn has_open_samples(state: &Arc<NamespaceState>) -> bool {
-    state.head.live().generations.last().is_some_and(|open| !open.is_empty())
+    state
+        .head
+        .live()
+        .generations
+        .last()
+        .is_some_and(|open| !open.is_empty())
 }
 
 fn closed_generations(state: &Arc<NamespaceState>) -> usize {

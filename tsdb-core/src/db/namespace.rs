@@ -108,7 +108,8 @@ impl Namespace {
             inner.account();
         }
         let budget = inner.options.memory_budget_bytes;
-        let over_memory = |inner: &Inner| inner.counters.memory_bytes.load(Ordering::Relaxed) > budget;
+        let over_memory =
+            |inner: &Inner| inner.counters.memory_bytes.load(Ordering::Relaxed) > budget;
         if !over_memory(inner) && inner.log_backlog_bytes() <= inner.log_backlog_max() {
             return Ok(());
         }
@@ -119,12 +120,22 @@ impl Namespace {
         let value = inner.counters.memory_bytes.load(Ordering::Relaxed);
         if value > budget {
             let (what, name) = ("series and samples in memory", "memory_budget_bytes");
-            return Err(Error::Backpressure { what, name, limit: budget, value });
+            return Err(Error::Backpressure {
+                what,
+                name,
+                limit: budget,
+                value,
+            });
         }
         let (value, limit) = (inner.log_backlog_bytes(), inner.log_backlog_max());
         if value > limit {
             let (what, name) = ("logs that wait to be flushed", "log_cap_bytes");
-            return Err(Error::Backpressure { what, name, limit, value });
+            return Err(Error::Backpressure {
+                what,
+                name,
+                limit,
+                value,
+            });
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::Error;
-use crate::model::ProtocolRules;
+use crate::manifest::{AckMode, NamespaceEntry};
+use crate::model::{NamespaceId, ProtocolRules};
 use crate::shard::SeriesLimits;
 use crate::wal::Ack;
 
@@ -66,7 +67,11 @@ pub struct NamespaceOptions {
 
 impl Default for NamespaceOptions {
     fn default() -> Self {
-        Self { retention: None, window: Duration::from_secs(2 * 3600), ack: Ack::Always }
+        Self {
+            retention: None,
+            window: Duration::from_secs(2 * 3600),
+            ack: Ack::Always,
+        }
     }
 }
 
@@ -78,7 +83,11 @@ impl NamespaceOptions {
     /// than a window.
     pub fn check(&self) -> Result<(), Error> {
         let invalid = |name, value: Duration, why| {
-            Err(Error::Invalid { name, value: format!("{value:?}"), why })
+            Err(Error::Invalid {
+                name,
+                value: format!("{value:?}"),
+                why,
+            })
         };
         if self.window < Duration::from_secs(1) || self.window > WINDOW_MAX {
             return invalid("window", self.window, "it must be between 1 s and 366 days");
@@ -87,10 +96,42 @@ impl NamespaceOptions {
             return invalid("window", self.window, "it must be whole milliseconds");
         }
         match self.retention {
-            Some(retention) if retention < self.window => {
-                invalid("retention", retention, "it must not be shorter than a window")
-            }
+            Some(retention) if retention < self.window => invalid(
+                "retention",
+                retention,
+                "it must not be shorter than a window",
+            ),
             _ => Ok(()),
+        }
+    }
+
+    /// The options that the catalog lists.
+    pub(super) fn of(entry: &NamespaceEntry) -> Self {
+        Self {
+            retention: entry.retention_ms.map(Duration::from_millis),
+            window: Duration::from_millis(entry.window_ms),
+            ack: match entry.ack {
+                AckMode::Always => Ack::Always,
+                AckMode::Interval(interval_ms) => Ack::Interval(Duration::from_millis(interval_ms)),
+                AckMode::Os => Ack::Os,
+            },
+        }
+    }
+
+    /// The catalog's entry for a namespace with these options.
+    pub(super) fn entry(&self, id: NamespaceId, name: &str) -> NamespaceEntry {
+        NamespaceEntry {
+            id,
+            name: name.to_owned(),
+            retention_ms: self
+                .retention
+                .map(|retention| millis(retention).unsigned_abs()),
+            window_ms: self.window_ms().unsigned_abs(),
+            ack: match self.ack {
+                Ack::Always => AckMode::Always,
+                Ack::Interval(interval) => AckMode::Interval(millis(interval).unsigned_abs()),
+                Ack::Os => AckMode::Os,
+            },
         }
     }
 

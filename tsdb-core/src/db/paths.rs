@@ -14,6 +14,8 @@ pub(super) fn run_path(namespace: &Path, id: RunId) -> PathBuf {
 
 /// Opens a run: reads its footer.
 pub(super) fn open_run(vfs: &dyn Vfs, path: &Path) -> Result<RunReader, Error> {
-    let file = vfs.open(path, OpenMode::Read).map_err(Error::io("opening", path))?;
+    let file = vfs
+        .open(path, OpenMode::Read)
+        .map_err(Error::io("opening", path))?;
     Ok(RunReader::open(path, file)?)
 }

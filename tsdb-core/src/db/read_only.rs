@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::database::SeriesFiles;
-use super::{Db, DbOptions, Error, RecoveryReport};
 use super::open::{CATALOG_PATH, Parts};
+use super::{Db, DbOptions, Error, RecoveryReport};
 use crate::clock::{Clock, SystemClock};
 use crate::vfs::{OsVfs, Vfs};
 
@@ -19,9 +19,8 @@ impl Db {
     /// # Errors
     /// As [`Db::open`], but never locked.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let vfs = OsVfs::open(path).map_err(Error::io("opening the data folder", path))?;
-        Self::open_read_only_with(Arc::new(vfs), Arc::new(SystemClock::new()))
+        let vfs = Arc::new(OsVfs::new(path.as_ref()));
+        Self::open_read_only_with(vfs, Arc::new(SystemClock::new()))
     }
 
     /// As [`Db::open_read_only`], with disk and time of the caller's choice.
@@ -42,21 +41,35 @@ impl Db {
 fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Db, Error> {
     let began_ms = clock.monotonic_ms();
     let options = DbOptions::default();
-    let format = crate::manifest::FormatFile::read(&**vfs, Path::new("FORMAT"))?;
-    let key = crate::model::FingerprintKey::new(format.key);
+    let format = crate::manifest::DataFormat::read(&**vfs, Path::new("FORMAT"))?;
+    let key = crate::model::FingerprintKey::new(format.fingerprint_key);
     let catalog = crate::manifest::Catalog::read(&**vfs, Path::new(CATALOG_PATH))?;
     let mut report = RecoveryReport::default();
     let mut found = Vec::new();
     for entry in &catalog.namespaces {
-        found.push(super::open::read_namespace(&**vfs, entry, &key, &mut report)?);
+        found.push(super::open::read_namespace(
+            &**vfs,
+            entry,
+            &key,
+            &mut report,
+        )?);
     }
     let mut targets: Vec<_> = found.iter().map(super::open::target).collect();
     let logs = super::logs::replay(&**vfs, &options, &mut targets, &mut report)?;
-    let generations: Vec<_> = targets.into_iter().map(|target| target.generations).collect();
+    let generations: Vec<_> = targets
+        .into_iter()
+        .map(|target| target.generations)
+        .collect();
     let next = crate::model::Generation(logs.last_generation.0 + 1);
     let mut namespaces = Vec::new();
     for (found, generations) in found.into_iter().zip(generations) {
-        namespaces.push(Arc::new(found.assemble(generations, next, &key, &options, None)));
+        namespaces.push(Arc::new(found.assemble(
+            generations,
+            next,
+            &key,
+            &options,
+            None,
+        )));
     }
     report.duration_ms = clock.monotonic_ms() - began_ms;
     let parts = Parts {
@@ -70,14 +83,20 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Db, Error> {
         lock: None,
     };
     let inner = super::open::assemble(parts, None, Arc::new(SeriesFiles::default()), &logs);
-    Ok(Db { inner: Arc::new(inner) })
+    Ok(Db {
+        inner: Arc::new(inner),
+    })
 }
 
 fn is_gone(error: &Error) -> bool {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
         let io = error.downcast_ref::<std::io::Error>();
-        let shared = || error.downcast_ref::<Arc<std::io::Error>>().map(|error| &**error);
+        let shared = || {
+            error
+                .downcast_ref::<Arc<std::io::Error>>()
+                .map(|error| &**error)
+        };
         if let Some(io) = io.or_else(shared) {
             return io.kind() == std::io::ErrorKind::NotFound;
         }

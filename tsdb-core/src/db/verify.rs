@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::database::Inner;
 use super::namespace::NamespaceState;
 use super::{Db, Error};
-use crate::manifest::{Catalog, FormatFile, Manifest};
+use crate::manifest::{Catalog, DataFormat, Manifest};
 use crate::series::read_series_file;
 use crate::wal::{LogReader, SampleFrame};
 
@@ -37,7 +37,10 @@ impl VerifyReport {
     fn check<T>(&mut self, path: impl Into<PathBuf>, found: Result<T, impl std::fmt::Display>) {
         self.files += 1;
         if let Err(error) = found {
-            self.problems.push(Problem { path: path.into(), what: error.to_string() });
+            self.problems.push(Problem {
+                path: path.into(),
+                what: error.to_string(),
+            });
         }
     }
 }
@@ -56,7 +59,7 @@ impl Db {
         let _upkeep = inner.upkeep.lock();
         let mut report = VerifyReport::default();
         let vfs = &*inner.vfs;
-        report.check("FORMAT", FormatFile::read(vfs, Path::new("FORMAT")));
+        report.check("FORMAT", DataFormat::read(vfs, Path::new("FORMAT")));
         report.check("CATALOG", Catalog::read(vfs, Path::new("CATALOG")));
         for state in inner.states() {
             inner.verify_namespace(&state, &mut report);
@@ -81,10 +84,10 @@ impl Inner {
             });
             report.series += series;
             let read = read.map_err(|error| error.to_string()).and_then(|end| {
-                if end.end < file.synced_bytes {
+                if end.end < file.synced_len {
                     return Err(format!(
                         "a bad record at byte {}, of {} that were synced",
-                        end.end, file.synced_bytes
+                        end.end, file.synced_len
                     ));
                 }
                 Ok(())

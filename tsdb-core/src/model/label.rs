@@ -378,7 +378,9 @@ impl LabelsBuilder {
             }
             let part = |range: Range<usize>| {
                 let bytes = self.text.get(range).unwrap_or_default();
-                String::from_utf8_lossy(bytes.get(..bytes.len().min(TEXT_BYTES)).unwrap_or_default())
+                String::from_utf8_lossy(
+                    bytes.get(..bytes.len().min(TEXT_BYTES)).unwrap_or_default(),
+                )
             };
             let comma = if text.len() > 1 { ", " } else { "" };
             text += &format!("{comma}{}={:?}", part(pair.name()), part(pair.value()));

@@ -60,7 +60,10 @@ impl TimeRange {
     /// One millisecond.
     #[must_use]
     pub const fn at(timestamp: i64) -> Self {
-        Self { min: timestamp, max: timestamp }
+        Self {
+            min: timestamp,
+            max: timestamp,
+        }
     }
 
     /// The first millisecond.

@@ -52,7 +52,11 @@ impl Buffer {
     #[inline]
     #[must_use]
     pub fn logged(&self) -> Option<u64> {
-        if self.open.count() == 0 { None } else { Some(self.logged) }
+        if self.open.count() == 0 {
+            None
+        } else {
+            Some(self.logged)
+        }
     }
 
     /// Adds a sample, whatever its timestamp. Answers by how many bytes the heap grew.
@@ -65,7 +69,8 @@ impl Buffer {
             }
             Some(_) if timestamp <= self.window_last && !self.open.is_full() => {
                 let before = self.bytes.capacity();
-                self.open.push(&mut self.bytes, timestamp, f64::from_bits(bits));
+                self.open
+                    .push(&mut self.bytes, timestamp, f64::from_bits(bits));
                 self.bytes.capacity() - before
             }
             _ => self.start_chunk(timestamp, bits, window_ms),
@@ -81,11 +86,18 @@ impl Buffer {
         self.bytes.clear();
         self.first = timestamp;
         self.window_last = Window::of(timestamp, window_ms).last;
-        self.open.push(&mut self.bytes, timestamp, f64::from_bits(bits));
+        self.open
+            .push(&mut self.bytes, timestamp, f64::from_bits(bits));
         self.heap_bytes().saturating_sub(before)
     }
 
-    fn append_late(&mut self, timestamp: i64, bits: u64, window_ms: i64, order_free: bool) -> usize {
+    fn append_late(
+        &mut self,
+        timestamp: i64,
+        bits: u64,
+        window_ms: i64,
+        order_free: bool,
+    ) -> usize {
         let before = self.heap_bytes();
         let repeats_time = self.open.last_timestamp() == Some(timestamp);
         if repeats_time && self.open.last_value().map(f64::to_bits) == Some(bits) {
@@ -95,7 +107,11 @@ impl Buffer {
         match aside.late.binary_search_by_key(&timestamp, |late| late.0) {
             Ok(at) => {
                 if let Some(late) = aside.late.get_mut(at) {
-                    late.1 = if order_free { winner(f64::from_bits(late.1), f64::from_bits(bits)).to_bits() } else { bits };
+                    late.1 = if order_free {
+                        winner(f64::from_bits(late.1), f64::from_bits(bits)).to_bits()
+                    } else {
+                        bits
+                    };
                 }
             }
             Err(at) => aside.late.insert(at, (timestamp, bits)),
@@ -109,13 +125,21 @@ impl Buffer {
     fn open_part(&self) -> Option<ChunkPart> {
         let max = self.open.last_timestamp()?;
         let bytes = self.open.finish(&self.bytes).into_boxed_slice();
-        Some(ChunkPart { min: self.first, max, count: u32::from(self.open.count()), bytes })
+        Some(ChunkPart {
+            min: self.first,
+            max,
+            count: u32::from(self.open.count()),
+            bytes,
+        })
     }
 
     /// Copies what overlaps `range` to `parts`.
     pub fn read(&self, range: TimeRange, parts: &mut Vec<ChunkPart>) {
         if let Some(aside) = &self.aside {
-            let full = aside.full.iter().filter(|part| range.overlaps(part.min, part.max));
+            let full = aside
+                .full
+                .iter()
+                .filter(|part| range.overlaps(part.min, part.max));
             parts.extend(full.cloned());
             parts.extend(late_parts(&aside.late, |t| range.contains(t)));
         }
@@ -125,16 +149,22 @@ impl Buffer {
     }
 
     fn open_overlaps(&self, range: TimeRange) -> bool {
-        self.open.last_timestamp().is_some_and(|last| range.overlaps(self.first, last))
+        self.open
+            .last_timestamp()
+            .is_some_and(|last| range.overlaps(self.first, last))
     }
 
     /// Whether any sample may lie in `range`; exact but for gaps inside a chunk.
     #[must_use]
     pub fn overlaps(&self, range: TimeRange) -> bool {
-        self.open_overlaps(range) || self.aside.as_ref().is_some_and(|aside| {
-            aside.full.iter().any(|part| range.overlaps(part.min, part.max))
-                || aside.late.iter().any(|late| range.contains(late.0))
-        })
+        self.open_overlaps(range)
+            || self.aside.as_ref().is_some_and(|aside| {
+                aside
+                    .full
+                    .iter()
+                    .any(|part| range.overlaps(part.min, part.max))
+                    || aside.late.iter().any(|late| range.contains(late.0))
+            })
     }
 
     /// Calls `visit` with each window that holds a sample; perhaps more than once.
@@ -144,8 +174,14 @@ impl Buffer {
         }
         visit(Window::of(self.first, window_ms));
         if let Some(aside) = &self.aside {
-            aside.full.iter().for_each(|part| visit(Window::of(part.min, window_ms)));
-            aside.late.iter().for_each(|late| visit(Window::of(late.0, window_ms)));
+            aside
+                .full
+                .iter()
+                .for_each(|part| visit(Window::of(part.min, window_ms)));
+            aside
+                .late
+                .iter()
+                .for_each(|late| visit(Window::of(late.0, window_ms)));
         }
     }
 
@@ -153,7 +189,11 @@ impl Buffer {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         let aside = self.aside.as_ref().map_or(0, |aside| {
-            let full = aside.full.iter().map(|part| part.bytes.len()).sum::<usize>();
+            let full = aside
+                .full
+                .iter()
+                .map(|part| part.bytes.len())
+                .sum::<usize>();
             size_of::<Aside>()
                 + full
                 + aside.full.capacity() * size_of::<ChunkPart>()
@@ -177,6 +217,14 @@ fn late_parts(late: &[(i64, u64)], keep: impl Fn(i64) -> bool) -> Option<ChunkPa
     let mut kept = late.iter().filter(|late| keep(late.0));
     let (min, max) = (kept.clone().next()?.0, kept.clone().next_back()?.0);
     let count = u32::try_from(kept.clone().count()).unwrap_or(u32::MAX);
-    let bytes = encode(kept.by_ref().map(|&(t, bits)| Sample::new(t, f64::from_bits(bits))));
-    Some(ChunkPart { min, max, count, bytes: bytes.into_boxed_slice() })
+    let bytes = encode(
+        kept.by_ref()
+            .map(|&(t, bits)| Sample::new(t, f64::from_bits(bits))),
+    );
+    Some(ChunkPart {
+        min,
+        max,
+        count,
+        bytes: bytes.into_boxed_slice(),
+    })
 }

@@ -32,6 +32,10 @@ pub enum SeriesError {
 impl SeriesError {
     /// Wraps an I/O error with what was tried on which file.
     pub fn io(operation: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self::Io { operation, path: path.into(), source: Arc::new(source) }
+        Self::Io {
+            operation,
+            path: path.into(),
+            source: Arc::new(source),
+        }
     }
 }

@@ -125,7 +125,8 @@ impl SeriesFile {
         write_all_at(&*file, &bytes, 0).map_err(io("writing"))?;
         file.sync().map_err(io("syncing"))?;
         vfs.rename(&temporary, &path).map_err(io("renaming"))?;
-        vfs.sync_dir(path.parent().unwrap_or(namespace)).map_err(io("syncing the folder"))?;
+        vfs.sync_dir(path.parent().unwrap_or(namespace))
+            .map_err(io("syncing the folder"))?;
         let end = bytes.len() as u64;
         Ok(Self::at(path, header.number, file, end, 0))
     }
@@ -148,7 +149,9 @@ impl SeriesFile {
             let path = path.clone();
             move |source| SeriesError::io(operation, path, source)
         };
-        let file = vfs.open(&path, OpenMode::ReadWrite).map_err(io("opening"))?;
+        let file = vfs
+            .open(&path, OpenMode::ReadWrite)
+            .map_err(io("opening"))?;
         if file.len().map_err(io("reading the length"))? != end {
             file.set_len(end).map_err(io("cutting"))?;
         }
@@ -167,7 +170,12 @@ impl SeriesFile {
             symbols: Vec::new(),
             next_symbol,
         };
-        Self { path, number, file, state: Mutex::new(state) }
+        Self {
+            path,
+            number,
+            file,
+            state: Mutex::new(state),
+        }
     }
 
     /// The file's number.
@@ -258,7 +266,9 @@ impl SeriesFile {
     /// Length of the record that [`SeriesFile::describe`] queues, to be promised before.
     #[must_use]
     pub fn metadata_bytes_at_most(metadata: &[MetricMetadata]) -> u64 {
-        let texts = metadata.iter().map(|one| one.metric.len() + one.help.len() + one.unit.len());
+        let texts = metadata
+            .iter()
+            .map(|one| one.metric.len() + one.help.len() + one.unit.len());
         (texts.sum::<usize>() + 31 * metadata.len() + 64) as u64
     }
 
@@ -306,7 +316,9 @@ impl SeriesFile {
         drop(state);
         write_all_at(&*self.file, &records, offset)
             .map_err(|error| SeriesError::io("writing", &self.path, error))?;
-        self.file.sync().map_err(|error| SeriesError::io("syncing", &self.path, error))?;
+        self.file
+            .sync()
+            .map_err(|error| SeriesError::io("syncing", &self.path, error))?;
         self.state.lock().end_synced = offset + records.len() as u64;
         Ok(())
     }
@@ -338,8 +350,14 @@ fn record(queue: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
     queue.extend_from_slice(&[0; RECORD_HEAD_BYTES]);
     payload(queue);
     let written = queue.get_mut(start..).unwrap_or_default();
-    let Some((head, payload)) = written.split_at_mut_checked(RECORD_HEAD_BYTES) else { return };
-    let len = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let Some((head, payload)) = written.split_at_mut_checked(RECORD_HEAD_BYTES) else {
+        return;
+    };
+    let len = u32::try_from(payload.len())
+        .unwrap_or(u32::MAX)
+        .to_le_bytes();
     let crc = crc32c_append(crc32c(&len), payload).to_le_bytes();
-    head.iter_mut().zip(len.iter().chain(&crc)).for_each(|(to, from)| *to = *from);
+    head.iter_mut()
+        .zip(len.iter().chain(&crc))
+        .for_each(|(to, from)| *to = *from);
 }

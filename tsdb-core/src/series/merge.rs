@@ -16,7 +16,7 @@ pub struct MergedSamples {
 
 /// Whether the parts, sorted by their first timestamp, do not overlap.
 #[must_use]
-pub fn disjoint(parts: &[ChunkPart]) -> bool {
+fn disjoint(parts: &[ChunkPart]) -> bool {
     parts.is_sorted_by(|a, b| a.max < b.min)
 }
 
@@ -24,7 +24,10 @@ pub fn disjoint(parts: &[ChunkPart]) -> bool {
 ///
 /// # Errors
 /// When a chunk cannot be decoded.
-pub fn merge_parts(parts: &mut [ChunkPart], range: TimeRange) -> Result<MergedSamples, DecodeError> {
+pub fn merge_parts(
+    parts: &mut [ChunkPart],
+    range: TimeRange,
+) -> Result<MergedSamples, DecodeError> {
     parts.sort_unstable_by_key(|part| (part.min, part.max));
     let mut merged = MergedSamples::default();
     let total = parts.iter().map(|part| part.count as usize).sum::<usize>();
@@ -80,12 +83,22 @@ pub fn disjoint_parts(mut parts: Vec<ChunkPart>) -> Result<Vec<ChunkPart>, Decod
     }
     let merged = merge_parts(&mut parts, TimeRange::ALL)?;
     let times = merged.timestamps.chunks(MAX_CHUNK_SAMPLES);
-    let encoded = times.zip(merged.values.chunks(MAX_CHUNK_SAMPLES)).filter_map(|(times, values)| {
-        let (min, max) = (*times.first()?, *times.last()?);
-        let samples = times.iter().zip(values).map(|(&t, &value)| Sample::new(t, value));
-        let bytes = encode(samples).into_boxed_slice();
-        let count = u32::try_from(times.len()).unwrap_or(u32::MAX);
-        Some(ChunkPart { min, max, count, bytes })
-    });
+    let encoded = times
+        .zip(merged.values.chunks(MAX_CHUNK_SAMPLES))
+        .filter_map(|(times, values)| {
+            let (min, max) = (*times.first()?, *times.last()?);
+            let samples = times
+                .iter()
+                .zip(values)
+                .map(|(&t, &value)| Sample::new(t, value));
+            let bytes = encode(samples).into_boxed_slice();
+            let count = u32::try_from(times.len()).unwrap_or(u32::MAX);
+            Some(ChunkPart {
+                min,
+                max,
+                count,
+                bytes,
+            })
+        });
     Ok(encoded.collect())
 }

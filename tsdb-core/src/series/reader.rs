@@ -67,7 +67,12 @@ pub fn read_series_file(
         at += RECORD_HEAD_BYTES + payload.len();
     }
     let torn_bytes = (bytes.len() - at) as u64;
-    Ok(SeriesEnd { header, end: at as u64, torn_bytes, symbols })
+    Ok(SeriesEnd {
+        header,
+        end: at as u64,
+        torn_bytes,
+        symbols,
+    })
 }
 
 /// Decodes the header of a series file.
@@ -76,7 +81,9 @@ pub fn read_series_file(
 /// When it is none, or its checksum does not match.
 pub fn decode_header(bytes: &[u8]) -> Result<SeriesHeader, DecodeError> {
     let error = |offset, what| DecodeError { offset, what };
-    let head = bytes.get(..SERIES_HEADER_BYTES).ok_or(error(0, "shorter than its header"))?;
+    let head = bytes
+        .get(..SERIES_HEADER_BYTES)
+        .ok_or(error(0, "shorter than its header"))?;
     let mut reader = ByteReader::new(head);
     if reader.array::<8>()? != SERIES_MAGIC {
         return Err(error(0, "not a series file: wrong magic"));
@@ -89,9 +96,16 @@ pub fn decode_header(bytes: &[u8]) -> Result<SeriesHeader, DecodeError> {
         return Err(error(8, "checksum of the header does not match"));
     }
     if version != SERIES_VERSION {
-        return Err(error(8, "a version of the series file format that this build cannot read"));
+        return Err(error(
+            8,
+            "a version of the series file format that this build cannot read",
+        ));
     }
-    Ok(SeriesHeader { namespace, number, next_id })
+    Ok(SeriesHeader {
+        namespace,
+        number,
+        next_id,
+    })
 }
 
 /// The payload of the record at the front of `bytes`, if it is whole and its checksum right.
@@ -123,13 +137,22 @@ pub fn read_record(
                 let kind = MetricKind::from_number(u64::from(reader.u8()?))
                     .ok_or_else(|| reader.error("unknown kind of metric"))?;
                 let (help, unit) = (text(&mut reader)?.to_owned(), text(&mut reader)?.to_owned());
-                let metadata = MetricMetadata { metric, kind, help, unit };
+                let metadata = MetricMetadata {
+                    metric,
+                    kind,
+                    help,
+                    unit,
+                };
                 visit(SeriesRecord::Metadata(metadata)).map_err(|what| reader.error(what))?;
             }
         }
         _ => return Err(reader.error("unknown kind of record")),
     }
-    if reader.is_empty() { Ok(()) } else { Err(reader.error("bytes left behind the record")) }
+    if reader.is_empty() {
+        Ok(())
+    } else {
+        Err(reader.error("bytes left behind the record"))
+    }
 }
 
 fn read_definitions(
@@ -144,7 +167,9 @@ fn read_definitions(
     let mut canonical = Vec::new();
     for _ in 0..reader.uvarint()? {
         let step = reader.uvarint()?;
-        id = id.checked_add(step).ok_or_else(|| reader.error("series id overflows"))?;
+        id = id
+            .checked_add(step)
+            .ok_or_else(|| reader.error("series id overflows"))?;
         let shard = u32::try_from(reader.uvarint()?).map_err(|_| reader.error("shard"))?;
         canonical.clear();
         for _ in 0..reader.uvarint()? {

@@ -35,7 +35,11 @@ impl Registry {
     /// No series; the first id is 1.
     #[must_use]
     pub fn new() -> Self {
-        Self { table: HashTable::new(), known: Vec::new(), next_id: 1 }
+        Self {
+            table: HashTable::new(),
+            known: Vec::new(),
+            next_id: 1,
+        }
     }
 
     /// How many series there are.
@@ -84,7 +88,9 @@ impl Registry {
 
     /// Remembers another encoding of the labels of a series, if it has room for one.
     pub fn alias(&mut self, fingerprint: Fingerprint, slot: u32) {
-        let Some(known) = self.known.get_mut(slot as usize) else { return };
+        let Some(known) = self.known.get_mut(slot as usize) else {
+            return;
+        };
         if known.aliases < ALIASES_PER_SERIES {
             known.aliases += 1;
             self.enter(fingerprint, slot);
@@ -92,11 +98,15 @@ impl Registry {
     }
 
     fn enter(&mut self, fingerprint: Fingerprint, slot: u32) {
-        let entry =
-            Entry { lookup: halves(fingerprint.lookup()), verify: halves(fingerprint.verify()), slot };
-        self.table.insert_unique(fingerprint.lookup(), entry, |entry| {
-            u64::from(entry.lookup[0]) | u64::from(entry.lookup[1]) << 32
-        });
+        let entry = Entry {
+            lookup: halves(fingerprint.lookup()),
+            verify: halves(fingerprint.verify()),
+            slot,
+        };
+        self.table
+            .insert_unique(fingerprint.lookup(), entry, |entry| {
+                u64::from(entry.lookup[0]) | u64::from(entry.lookup[1]) << 32
+            });
     }
 
     /// The id of a slot.
@@ -115,7 +125,10 @@ impl Registry {
         if self.known.get(guess).is_some_and(|known| known.id == id) {
             return u32::try_from(guess).ok();
         }
-        let at = self.known.binary_search_by_key(&id, |known| known.id).ok()?;
+        let at = self
+            .known
+            .binary_search_by_key(&id, |known| known.id)
+            .ok()?;
         u32::try_from(at).ok()
     }
 
@@ -129,5 +142,8 @@ impl Registry {
 #[inline]
 fn halves(value: u64) -> [u32; 2] {
     let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+    [
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+    ]
 }

@@ -9,9 +9,7 @@ use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, WriteBatch,
 };
 use crate::series::SeriesFile;
-use crate::wal::{
-    Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder,
-};
+use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder};
 
 /// Stands for a series of a batch that was rejected.
 pub(super) const NO_SLOT: u32 = u32::MAX;
@@ -94,7 +92,10 @@ impl Head {
             scratch.rows.clear();
         }
         if scratch.rows.is_empty() {
-            return Ok(Appended { report, ticket: environment.log.nothing_to_wait_for() });
+            return Ok(Appended {
+                report,
+                ticket: environment.log.nothing_to_wait_for(),
+            });
         }
         let ticket = self.log_and_apply(environment, scratch)?;
         report.appended = scratch.rows.len() as u64;
@@ -121,7 +122,11 @@ impl Head {
                 if timestamp > newest || timestamp < oldest {
                     let (now, limit_ms) = (environment.now_ms, limit_ms.unwrap_or(i64::MAX));
                     let reason = if timestamp > newest {
-                        RejectReason::TooFarInFuture { timestamp, now, limit_ms }
+                        RejectReason::TooFarInFuture {
+                            timestamp,
+                            now,
+                            limit_ms,
+                        }
                     } else {
                         RejectReason::OutsideRetention { timestamp, oldest }
                     };
@@ -139,7 +144,12 @@ impl Head {
     }
 
     fn describe(&self, slot: u32) -> String {
-        self.names.read().index.labels(slot).map(|labels| labels.to_string()).unwrap_or_default()
+        self.names
+            .read()
+            .index
+            .labels(slot)
+            .map(|labels| labels.to_string())
+            .unwrap_or_default()
     }
 
     /// Encodes the rows, applies them to the open generation and queues their frame: all under
@@ -150,13 +160,22 @@ impl Head {
         environment: &AppendEnvironment<'_>,
         scratch: &mut Scratch,
     ) -> Result<CommitTicket, ShardError> {
-        let Scratch { rows, ids, encoder, frame, .. } = scratch;
+        let Scratch {
+            rows,
+            ids,
+            encoder,
+            frame,
+            ..
+        } = scratch;
         let Some(&(_, base, _)) = rows.first() else {
             return Ok(environment.log.nothing_to_wait_for());
         };
         ids.clear();
         let names = self.names.read();
-        ids.extend(rows.iter().map(|row| names.registry.id(row.0).map_or(0, |id| id.0)));
+        ids.extend(
+            rows.iter()
+                .map(|row| names.registry.id(row.0).map_or(0, |id| id.0)),
+        );
         drop(names);
         let promised = SampleFrameEncoder::bytes_at_most(rows.len());
         let _open = environment.gate.read();
@@ -172,10 +191,18 @@ impl Head {
             #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
             let stripe = &mut stripes[slot as usize % super::STRIPES];
             let buffer = stripe.buffer(slot);
-            let value = if buffer.logged() == Some(bits) { None } else { Some(bits) };
+            let value = if buffer.logged() == Some(bits) {
+                None
+            } else {
+                Some(bits)
+            };
             let grown = buffer.append(timestamp, bits, window_ms, order_free);
             stripe.grew(grown);
-            encoder.push(Row { series: crate::model::SeriesId(id), timestamp, value });
+            encoder.push(Row {
+                series: crate::model::SeriesId(id),
+                timestamp,
+                value,
+            });
         }
         frame.clear();
         frame.resize(FRAME_STAMP_BYTES, 0);
@@ -188,7 +215,9 @@ impl Head {
         rows.iter().all(|&(slot, timestamp, bits)| {
             let mut parts = Vec::new();
             let range = crate::model::TimeRange::at(timestamp);
-            live.generations.iter().for_each(|open| open.parts(slot, range, &mut parts));
+            live.generations
+                .iter()
+                .for_each(|open| open.parts(slot, range, &mut parts));
             crate::series::merge_parts(&mut parts, range)
                 .is_ok_and(|found| found.values.first().map(|v| v.to_bits()) == Some(bits))
         })

@@ -38,7 +38,9 @@ impl Stripe {
     }
 
     fn get(&self, slot: u32) -> Option<&Buffer> {
-        self.buffers.get(slot as usize / STRIPES).filter(|buffer| !buffer.is_empty())
+        self.buffers
+            .get(slot as usize / STRIPES)
+            .filter(|buffer| !buffer.is_empty())
     }
 }
 
@@ -98,7 +100,9 @@ impl GenerationBuffers {
             return;
         }
         for (at, &slot) in slots.iter().enumerate() {
-            let Some(stripe) = self.stripes.get(slot as usize % STRIPES) else { continue };
+            let Some(stripe) = self.stripes.get(slot as usize % STRIPES) else {
+                continue;
+            };
             if let Some(buffer) = stripe.lock().get(slot) {
                 visit(at, buffer);
             }
@@ -116,7 +120,10 @@ impl GenerationBuffers {
             let stripe = stripe.lock();
             for (at, buffer) in stripe.buffers.iter().enumerate() {
                 if !buffer.is_empty() {
-                    visit(u32::try_from(at * STRIPES + number).unwrap_or(u32::MAX), buffer);
+                    visit(
+                        u32::try_from(at * STRIPES + number).unwrap_or(u32::MAX),
+                        buffer,
+                    );
                 }
             }
         }
@@ -125,10 +132,12 @@ impl GenerationBuffers {
     /// Bytes held in memory, and samples appended (duplicates included).
     #[must_use]
     pub fn usage(&self) -> (usize, u64) {
-        self.stripes.iter().fold((0, 0), |(bytes, samples), stripe| {
-            let stripe = stripe.lock();
-            let hot = stripe.buffers.capacity() * size_of::<Buffer>();
-            (bytes + hot + stripe.chunk_bytes, samples + stripe.samples)
-        })
+        self.stripes
+            .iter()
+            .fold((0, 0), |(bytes, samples), stripe| {
+                let stripe = stripe.lock();
+                let hot = stripe.buffers.capacity() * size_of::<Buffer>();
+                (bytes + hot + stripe.chunk_bytes, samples + stripe.samples)
+            })
     }
 }

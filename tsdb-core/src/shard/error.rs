@@ -21,7 +21,9 @@ pub enum ShardError {
     #[error("a chunk in memory cannot be decoded: {0}")]
     Chunk(#[from] DecodeError),
     /// A query needs more than it may have.
-    #[error("query needs more than {limit} {what} (limit {name}): narrow its matchers or time range, or raise the limit")]
+    #[error(
+        "query needs more than {limit} {what} (limit {name}): narrow its matchers or time range, or raise the limit"
+    )]
     QueryLimit {
         /// What there was too much of.
         what: &'static str,

@@ -90,7 +90,10 @@ impl Head {
         if names.registry.find(fingerprint).is_some() {
             return Err("one set of labels with two ids");
         }
-        let slot = names.registry.insert(fingerprint, id).ok_or("too many series")?;
+        let slot = names
+            .registry
+            .insert(fingerprint, id)
+            .ok_or("too many series")?;
         names.index.add(slot, labels);
         Ok(())
     }
@@ -115,7 +118,10 @@ impl Head {
             let used = live.generations.iter().filter(|open| !open.is_empty());
             let next = Arc::new(GenerationBuffers::new(generation, window_ms));
             let generations = used.cloned().chain([next]).collect();
-            Live { runs: live.runs.clone(), generations }
+            Live {
+                runs: live.runs.clone(),
+                generations,
+            }
         });
     }
 
@@ -137,7 +143,9 @@ impl Head {
         let names = self.names.read();
         let slots = 0..u32::try_from(names.registry.len()).unwrap_or(u32::MAX);
         // Without a cluster there is one placement shard.
-        slots.filter_map(|slot| Some(RowKey::new(ShardId(0), names.registry.id(slot)?))).collect()
+        slots
+            .filter_map(|slot| Some(RowKey::new(ShardId(0), names.registry.id(slot)?)))
+            .collect()
     }
 
     /// Bytes held for series and their index, and for the samples in buffers.
@@ -146,7 +154,12 @@ impl Head {
         let names = self.names.read();
         let series = names.registry.heap_bytes() + names.index.heap_bytes();
         drop(names);
-        let buffers = self.live().generations.iter().map(|open| open.usage().0).sum();
+        let buffers = self
+            .live()
+            .generations
+            .iter()
+            .map(|open| open.usage().0)
+            .sum();
         (series, buffers)
     }
 
@@ -155,7 +168,12 @@ impl Head {
     pub fn metadata(&self, metric: Option<&str>, limit: usize) -> Vec<MetricMetadata> {
         let metadata = self.metadata.read();
         match metric {
-            Some(metric) => metadata.get(metric).into_iter().take(limit).cloned().collect(),
+            Some(metric) => metadata
+                .get(metric)
+                .into_iter()
+                .take(limit)
+                .cloned()
+                .collect(),
             None => metadata.values().take(limit).cloned().collect(),
         }
     }
@@ -170,7 +188,9 @@ impl Head {
         series_file: &SeriesFile,
     ) -> Result<(), crate::series::SeriesError> {
         let mut known = self.metadata.write();
-        let news = metadata.iter().filter(|one| known.get(&one.metric) != Some(one));
+        let news = metadata
+            .iter()
+            .filter(|one| known.get(&one.metric) != Some(one));
         let news: Vec<MetricMetadata> = news.cloned().collect();
         if news.is_empty() {
             return Ok(());

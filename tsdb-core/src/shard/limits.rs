@@ -41,7 +41,10 @@ pub struct SelectLimits {
 
 impl Default for SelectLimits {
     fn default() -> Self {
-        Self { series: 10_000_000, samples: 1_000_000_000 }
+        Self {
+            series: 10_000_000,
+            samples: 1_000_000_000,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! From the labels of a batch to series, known ones first, new ones defined.
 
+use super::ShardError;
 use super::append::{Missing, NO_SLOT, Scratch};
 use super::head::{CANONICAL, ENCODED, Head, Names};
-use super::ShardError;
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesKey, ShardId,
     WriteBatch,
@@ -27,7 +27,11 @@ impl Head {
             let slot = names.registry.find(fingerprint).unwrap_or(NO_SLOT);
             scratch.slots.push(slot);
             if slot == NO_SLOT {
-                scratch.missing.push(Missing { at, fingerprint, labels: None });
+                scratch.missing.push(Missing {
+                    at,
+                    fingerprint,
+                    labels: None,
+                });
             }
         }
         drop(names);
@@ -51,18 +55,27 @@ impl Head {
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) {
-        let Scratch { missing, builder, .. } = scratch;
+        let Scratch {
+            missing, builder, ..
+        } = scratch;
         let mut series = batch.series().enumerate();
         for missing in missing {
             let found = series.find(|(at, _)| *at == missing.at);
-            let Some((_, (key, timestamps, _))) = found else { continue };
+            let Some((_, (key, timestamps, _))) = found else {
+                continue;
+            };
             match parse(&key, builder).and_then(|labels| self.check(&labels).map(|()| labels)) {
                 Ok(labels) => missing.labels = Some(labels),
                 Err(reason) => {
                     let samples = timestamps.len() as u64;
                     let timestamp = timestamps.first().copied();
                     let series = name(&key, builder);
-                    report.reject(samples, true, || Rejected { series, timestamp, samples, reason });
+                    report.reject(samples, true, || Rejected {
+                        series,
+                        timestamp,
+                        samples,
+                        reason,
+                    });
                 }
             }
         }
@@ -74,7 +87,10 @@ impl Head {
             return Err(RejectReason::NoMetricName);
         }
         if labels.len() > limits.labels {
-            return Err(RejectReason::TooManyLabels { count: labels.len(), limit: limits.labels });
+            return Err(RejectReason::TooManyLabels {
+                count: labels.len(),
+                limit: limits.labels,
+            });
         }
         for label in labels.iter() {
             if label.name.len() > limits.label_name_bytes {
@@ -84,7 +100,11 @@ impl Head {
             if label.value.len() > limits.label_value_bytes {
                 let (length, limit) = (label.value.len(), limits.label_value_bytes);
                 let name = label.name.to_owned();
-                return Err(RejectReason::LabelValueTooLong { name, length, limit });
+                return Err(RejectReason::LabelValueTooLong {
+                    name,
+                    length,
+                    limit,
+                });
             }
         }
         Ok(())
@@ -97,7 +117,12 @@ impl Head {
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) -> Result<(), ShardError> {
-        let labels = || scratch.missing.iter().filter_map(|missing| missing.labels.as_ref());
+        let labels = || {
+            scratch
+                .missing
+                .iter()
+                .filter_map(|missing| missing.labels.as_ref())
+        };
         let text = labels().map(|labels| labels.as_bytes().len()).sum();
         let count = labels().map(Labels::len).sum();
         let promised = SeriesFile::definitions_bytes_at_most(text, labels().count(), count);
@@ -105,7 +130,9 @@ impl Head {
         let names = &mut *self.names.write();
         let mut new = Vec::new();
         for missing in &scratch.missing {
-            let Some(labels) = &missing.labels else { continue };
+            let Some(labels) = &missing.labels else {
+                continue;
+            };
             let slot = match self.find_or_insert(names, labels, &mut new) {
                 Some(slot) => slot,
                 None => {
@@ -152,39 +179,45 @@ impl Head {
         labels: &Labels,
         report: &mut AppendReport,
     ) {
-        let Some((_, timestamps, _)) = batch.series().nth(at) else { return };
+        let Some((_, timestamps, _)) = batch.series().nth(at) else {
+            return;
+        };
         let samples = timestamps.len() as u64;
         report.reject(samples, true, || Rejected {
             series: labels.to_string(),
             timestamp: timestamps.first().copied(),
             samples,
-            reason: RejectReason::SeriesLimit { limit: self.limits.series },
+            reason: RejectReason::SeriesLimit {
+                limit: self.limits.series,
+            },
         });
     }
 
     /// Queues the definitions of new slots, with the registry locked: nobody sees an id sooner.
-    fn define_new(
-        &self,
-        names: &Names,
-        new: &[u32],
-        series_file: &SeriesFile,
-        promised: u64,
-    ) {
+    fn define_new(&self, names: &Names, new: &[u32], series_file: &SeriesFile, promised: u64) {
         if new.is_empty() {
             series_file.release(promised);
             return;
         }
-        let pairs: Vec<Vec<(u32, u32)>> =
-            new.iter().map(|&slot| names.index.pairs_of(slot).collect()).collect();
+        let pairs: Vec<Vec<(u32, u32)>> = new
+            .iter()
+            .map(|&slot| names.index.pairs_of(slot).collect())
+            .collect();
         let definitions: Vec<Definition<'_>> = new
             .iter()
             .zip(&pairs)
             .filter_map(|(&slot, labels)| {
                 let id = names.registry.id(slot)?;
-                Some(Definition { id, shard: ShardId(0), labels })
+                Some(Definition {
+                    id,
+                    shard: ShardId(0),
+                    labels,
+                })
             })
             .collect();
-        series_file.define(promised, &definitions, |symbol| names.index.symbol_text(symbol));
+        series_file.define(promised, &definitions, |symbol| {
+            names.index.symbol_text(symbol)
+        });
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{Head, Limited, Live, SelectLimits, ShardError};
 use crate::model::{Labels, Matcher, Sample, ShardId, TimeRange};
-use crate::run::RowKey;
 use crate::postings::Postings;
+use crate::run::RowKey;
 use crate::series::{ChunkPart, MergedSamples, disjoint_parts, merge_parts};
 
 /// How many series are read at a time.
@@ -90,10 +90,12 @@ impl SeriesSet {
             }
             let found = self.head.read_parts(&self.live, &slots, self.range)?;
             let names = self.head.names.read();
-            let read = slots.iter().zip(found).filter(|(_, parts)| !parts.is_empty());
-            self.ready.extend(read.filter_map(|(&slot, parts)| {
-                Some((names.index.labels(slot)?, parts))
-            }));
+            let read = slots
+                .iter()
+                .zip(found)
+                .filter(|(_, parts)| !parts.is_empty());
+            self.ready
+                .extend(read.filter_map(|(&slot, parts)| Some((names.index.labels(slot)?, parts))));
         }
         Ok(self.ready.pop_front())
     }
@@ -103,7 +105,11 @@ impl SeriesSet {
         if self.samples > self.limits.samples {
             self.end();
             let limit = self.limits.samples;
-            return Err(ShardError::QueryLimit { what: "samples", name: "max_samples", limit });
+            return Err(ShardError::QueryLimit {
+                what: "samples",
+                name: "max_samples",
+                limit,
+            });
         }
         Ok(())
     }
@@ -119,7 +125,9 @@ impl SeriesSet {
     /// When it cannot be read, or a limit is exceeded; nothing more comes after it.
     pub fn next_chunks(&mut self) -> Result<Option<SeriesChunks>, ShardError> {
         let next = self.next_parts().and_then(|next| {
-            let Some((labels, parts)) = next else { return Ok(None) };
+            let Some((labels, parts)) = next else {
+                return Ok(None);
+            };
             let mut chunks = disjoint_parts(parts)?;
             chunks.retain(|chunk| self.range.overlaps(chunk.min, chunk.max));
             self.count(chunks.iter().map(|chunk| u64::from(chunk.count)).sum())?;
@@ -164,7 +172,11 @@ impl Head {
         let mut slots: Vec<u32> = names.index.matches(matchers).iter().collect();
         if slots.len() > limits.series {
             let limit = limits.series as u64;
-            return Err(ShardError::QueryLimit { what: "series", name: "max_series", limit });
+            return Err(ShardError::QueryLimit {
+                what: "series",
+                name: "max_series",
+                limit,
+            });
         }
         slots.sort_unstable_by(|&a, &b| names.index.compare(a, b));
         drop(names);
@@ -200,8 +212,9 @@ impl Head {
         let names = self.names.read();
         let ids = slots.iter().enumerate();
         let key = |slot| Some(RowKey::new(ShardId(0), names.registry.id(slot)?));
-        let mut keys: Vec<(RowKey, usize)> =
-            ids.filter_map(|(at, &slot)| Some((key(slot)?, at))).collect();
+        let mut keys: Vec<(RowKey, usize)> = ids
+            .filter_map(|(at, &slot)| Some((key(slot)?, at)))
+            .collect();
         drop(names);
         keys.sort_unstable();
         let sorted: Vec<RowKey> = keys.iter().map(|(key, _)| *key).collect();
@@ -211,7 +224,12 @@ impl Head {
                 let at = at.and_then(|at| keys.get(at));
                 if let Some(parts) = at.and_then(|&(_, at)| parts.get_mut(at)) {
                     let (min, max, count) = (meta.min_time, meta.max_time, u32::from(meta.count));
-                    parts.push(ChunkPart { min, max, count, bytes: bytes.into() });
+                    parts.push(ChunkPart {
+                        min,
+                        max,
+                        count,
+                        bytes: bytes.into(),
+                    });
                 }
                 ControlFlow::Continue(())
             })?;
@@ -240,7 +258,10 @@ impl Head {
         for run in &live.runs {
             let ids = run.ids(range)?;
             let names = self.names.read();
-            present.extend(ids.into_iter().filter_map(|key| names.registry.slot(key.series)));
+            present.extend(
+                ids.into_iter()
+                    .filter_map(|key| names.registry.slot(key.series)),
+            );
         }
         matching &= present;
         Ok(matching)
@@ -262,7 +283,10 @@ impl Head {
         slots.sort_unstable_by(|&a, &b| names.index.compare(a, b));
         let truncated = slots.len() > limit;
         slots.truncate(limit);
-        let values = slots.iter().filter_map(|&slot| names.index.labels(slot)).collect();
+        let values = slots
+            .iter()
+            .filter_map(|&slot| names.index.labels(slot))
+            .collect();
         Ok(Limited { values, truncated })
     }
 

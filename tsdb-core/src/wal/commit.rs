@@ -82,7 +82,9 @@ impl State {
     }
 
     fn error(&self) -> Option<WalError> {
-        self.poisoned.as_ref().map(|reason| WalError::Poisoned { reason: Arc::clone(reason) })
+        self.poisoned.as_ref().map(|reason| WalError::Poisoned {
+            reason: Arc::clone(reason),
+        })
     }
 
     fn has_work(&self, now_ms: u64) -> bool {
@@ -118,7 +120,9 @@ pub struct CommitLog {
 
 impl std::fmt::Debug for CommitLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CommitLog").field("before", &self.before).finish_non_exhaustive()
+        f.debug_struct("CommitLog")
+            .field("before", &self.before)
+            .finish_non_exhaustive()
     }
 }
 
@@ -153,7 +157,13 @@ impl CommitLog {
             waiting: Vec::new(),
             stats: LogStats::default(),
         };
-        Self { state: Mutex::new(state), changed: Condvar::new(), before, clock, rules }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            before,
+            clock,
+            rules,
+        }
     }
 
     /// Promises space for a frame of at most `bytes`; [`CommitLog::enqueue`] redeems it.
@@ -199,12 +209,18 @@ impl CommitLog {
             Ack::Os => Goal::Written(lsn),
         };
         self.changed.notify_all();
-        CommitTicket { log: Arc::clone(self), goal }
+        CommitTicket {
+            log: Arc::clone(self),
+            goal,
+        }
     }
 
     /// A ticket of an append that had nothing to store.
     pub fn nothing_to_wait_for(self: &Arc<Self>) -> CommitTicket {
-        CommitTicket { log: Arc::clone(self), goal: Goal::Written(0) }
+        CommitTicket {
+            log: Arc::clone(self),
+            goal: Goal::Written(0),
+        }
     }
 
     /// A ticket for definitions that were made without a frame.
@@ -213,7 +229,10 @@ impl CommitLog {
         state.definitions_wanted += 1;
         let goal = Goal::Definitions(state.definitions_wanted);
         self.changed.notify_all();
-        CommitTicket { log: Arc::clone(self), goal }
+        CommitTicket {
+            log: Arc::clone(self),
+            goal,
+        }
     }
 
     /// Leads one commit if anything waits for one and nobody else leads.
@@ -259,7 +278,9 @@ impl CommitLog {
             synced: state.synced,
             definitions: state.definitions_wanted,
             sync: state.sync_wanted > state.synced
-                || state.sync_due_ms.is_some_and(|due| due <= self.clock.monotonic_ms()),
+                || state
+                    .sync_due_ms
+                    .is_some_and(|due| due <= self.clock.monotonic_ms()),
         };
         drop(state);
         let done = self.write_batch(&mut batch, &taken);
@@ -294,7 +315,9 @@ impl CommitLog {
         let mut frames = 0;
         while let Ok((room, _)) = FrameStamp::parse(rest) {
             let len = FRAME_STAMP_BYTES + room.payload_len as usize;
-            let Some((frame, behind)) = rest.split_at_mut_checked(len) else { break };
+            let Some((frame, behind)) = rest.split_at_mut_checked(len) else {
+                break;
+            };
             FrameStamp::stamp(frame, lsn, taken.synced, written_ms);
             (rest, lsn, frames) = (behind, lsn + 1, frames + 1);
         }

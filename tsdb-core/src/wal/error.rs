@@ -41,6 +41,10 @@ pub enum WalError {
 impl WalError {
     /// Wraps an I/O error with what was tried on which file.
     pub fn io(operation: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self::Io { operation, path: path.into(), source: Arc::new(source) }
+        Self::Io {
+            operation,
+            path: path.into(),
+            source: Arc::new(source),
+        }
     }
 }

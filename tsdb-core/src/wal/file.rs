@@ -59,8 +59,9 @@ impl LogHeader {
             offset,
             what: what.to_owned(),
         };
-        let head =
-            bytes.get(..LOG_HEADER_BYTES).ok_or_else(|| corrupt(0, "shorter than its header"))?;
+        let head = bytes
+            .get(..LOG_HEADER_BYTES)
+            .ok_or_else(|| corrupt(0, "shorter than its header"))?;
         let mut reader = ByteReader::new(head);
         let short = |_| corrupt(0, "shorter than its header");
         if reader.array::<8>().map_err(short)? != LOG_MAGIC {
@@ -76,10 +77,16 @@ impl LogHeader {
             return Err(corrupt(8, "checksum of the header does not match"));
         }
         if version != LOG_VERSION {
-            return Err(corrupt(8, &format!("log format {version}, this build reads {LOG_VERSION}")));
+            return Err(corrupt(
+                8,
+                &format!("log format {version}, this build reads {LOG_VERSION}"),
+            ));
         }
         if header.generation != generation {
-            return Err(corrupt(12, "header names another generation than the file's name"));
+            return Err(corrupt(
+                12,
+                "header names another generation than the file's name",
+            ));
         }
         Ok(header)
     }
@@ -110,8 +117,13 @@ impl LogFile {
             _ => {}
         }
         let file = vfs.create(&temporary).map_err(io.clone()("creating"))?;
-        file.allocate(RESERVE_STEP_BYTES).map_err(io("reserving space"))?;
-        Ok(Self { path: log_path(generation), file, generation })
+        file.allocate(RESERVE_STEP_BYTES)
+            .map_err(io("reserving space"))?;
+        Ok(Self {
+            path: log_path(generation),
+            file,
+            generation,
+        })
     }
 
     /// Gives the log its header and its name, durable when this returns: frames may follow.
@@ -125,12 +137,17 @@ impl LogFile {
         rules: &ProtocolRules,
     ) -> Result<(), WalError> {
         let io = |operation| move |error| WalError::io(operation, &self.path, error);
-        let header = LogHeader { generation: self.generation, first_lsn };
+        let header = LogHeader {
+            generation: self.generation,
+            first_lsn,
+        };
         self.write(&header.encode(), 0)?;
         self.sync()?;
-        vfs.rename(&temporary_path(&self.path), &self.path).map_err(io("renaming"))?;
+        vfs.rename(&temporary_path(&self.path), &self.path)
+            .map_err(io("renaming"))?;
         if rules.folder_synced_before_first_frame {
-            vfs.sync_dir(Path::new("wal")).map_err(io("syncing the folder"))?;
+            vfs.sync_dir(Path::new("wal"))
+                .map_err(io("syncing the folder"))?;
         }
         Ok(())
     }
@@ -144,7 +161,11 @@ impl LogFile {
         let file = vfs
             .open(&path, OpenMode::ReadWrite)
             .map_err(|error| WalError::io("opening", &path, error))?;
-        Ok(Self { path, file, generation })
+        Ok(Self {
+            path,
+            file,
+            generation,
+        })
     }
 
     /// The file's path.
@@ -199,6 +220,8 @@ impl LogFile {
     /// # Errors
     /// When the disk refuses; none of it may be taken for durable then.
     pub fn sync(&self) -> Result<(), WalError> {
-        self.file.sync().map_err(|error| WalError::io("syncing", &self.path, error))
+        self.file
+            .sync()
+            .map_err(|error| WalError::io("syncing", &self.path, error))
     }
 }

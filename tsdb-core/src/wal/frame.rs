@@ -1,8 +1,6 @@
 //! The bytes of one frame: a stamp set by the leader of a commit, then what a writer enqueued.
 
-use crate::bits::{
-    ByteReader, DecodeError, crc32c, put_ivarint, put_u32, put_u64, put_uvarint,
-};
+use crate::bits::{ByteReader, DecodeError, crc32c, put_ivarint, put_u32, put_u64, put_uvarint};
 use crate::model::{NamespaceId, SeriesId, ShardId};
 
 /// Length of the stamp in front of each frame: payload length, checksum, LSN, synced LSN, time.
@@ -34,16 +32,26 @@ impl FrameStamp {
         put_u64(&mut head, lsn);
         put_u64(&mut head, synced);
         put_u64(&mut head, written_ms.cast_unsigned());
-        frame.iter_mut().zip(&head).for_each(|(to, from)| *to = *from);
+        frame
+            .iter_mut()
+            .zip(&head)
+            .for_each(|(to, from)| *to = *from);
         let crc = Self::checksum(frame);
-        frame.iter_mut().skip(4).zip(crc.to_le_bytes()).for_each(|(to, from)| *to = from);
+        frame
+            .iter_mut()
+            .skip(4)
+            .zip(crc.to_le_bytes())
+            .for_each(|(to, from)| *to = from);
     }
 
     /// Notes the payload's length in a stamp that is still room.
     pub fn set_len(frame: &mut [u8]) {
         let payload_len = frame.len().saturating_sub(FRAME_STAMP_BYTES);
         let bytes = u32::try_from(payload_len).unwrap_or(u32::MAX).to_le_bytes();
-        frame.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        frame
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = from);
     }
 
     /// Parses the stamp at the front of `bytes`; says nothing yet about the payload.
@@ -57,7 +65,15 @@ impl FrameStamp {
         let lsn = reader.u64()?;
         let synced = reader.u64()?;
         let written_ms = reader.i64()?;
-        Ok((Self { payload_len, lsn, synced, written_ms }, crc))
+        Ok((
+            Self {
+                payload_len,
+                lsn,
+                synced,
+                written_ms,
+            },
+            crc,
+        ))
     }
 
     /// The checksum of a whole frame: everything but the checksum itself.
@@ -221,7 +237,10 @@ impl<'a> SampleFrame<'a> {
     pub fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = ByteReader::new(payload);
         if reader.u8()? != KIND_SAMPLES {
-            return Err(DecodeError { what: "unknown kind of frame", offset: 0 });
+            return Err(DecodeError {
+                what: "unknown kind of frame",
+                offset: 0,
+            });
         }
         let namespace = NamespaceId(narrow(reader.uvarint()?, &reader)?);
         let epoch = reader.uvarint()?;
@@ -238,7 +257,18 @@ impl<'a> SampleFrame<'a> {
         let same_len = usize::try_from(rows.div_ceil(8)).map_err(|_| reader.error("rows"))?;
         let same = reader.take(same_len)?;
         let values = reader.take(reader.remaining())?;
-        Ok(Self { namespace, epoch, delete_seen, rows, shard, base, ids, timestamps, same, values })
+        Ok(Self {
+            namespace,
+            epoch,
+            delete_seen,
+            rows,
+            shard,
+            base,
+            ids,
+            timestamps,
+            same,
+            values,
+        })
     }
 
     /// The rows in the order in which they were pushed.
@@ -274,7 +304,12 @@ struct StepReader<'a> {
 
 impl<'a> StepReader<'a> {
     fn new(bytes: &'a [u8], base: u64) -> Self {
-        Self { reader: ByteReader::new(bytes), last: base, step: 0, repeats: 0 }
+        Self {
+            reader: ByteReader::new(bytes),
+            last: base,
+            step: 0,
+            repeats: 0,
+        }
     }
 
     #[inline]
@@ -322,10 +357,16 @@ impl SampleRows<'_> {
         }
         let series = SeriesId(self.ids.next()?);
         let timestamp = self.timestamps.next()?.cast_signed();
-        let byte = usize::try_from(self.row / 8).ok().and_then(|at| self.same.get(at));
+        let byte = usize::try_from(self.row / 8)
+            .ok()
+            .and_then(|at| self.same.get(at));
         let same = byte.is_some_and(|byte| byte >> (self.row % 8) & 1 == 1);
         let value = if same { None } else { Some(self.values.u64()?) };
         self.row += 1;
-        Ok(Some(Row { series, timestamp, value }))
+        Ok(Some(Row {
+            series,
+            timestamp,
+            value,
+        }))
     }
 }

@@ -135,7 +135,10 @@ impl LogReader {
     fn window(&self, len: u64) -> &[u8] {
         let from = usize::try_from(self.offset - self.buffer_offset).unwrap_or(usize::MAX);
         let len = usize::try_from(len).unwrap_or(usize::MAX);
-        self.buffer.get(from..).and_then(|rest| rest.get(..len)).unwrap_or_default()
+        self.buffer
+            .get(from..)
+            .and_then(|rest| rest.get(..len))
+            .unwrap_or_default()
     }
 
     /// The next frame; `Ok(Ok(None))` at the clean end; `Ok(Err(_))` where the log is torn.
@@ -155,11 +158,20 @@ impl LogReader {
                 let len = usize::try_from(total).unwrap_or(usize::MAX);
                 let frame = self.buffer.get(from..).and_then(|rest| rest.get(..len));
                 let payload = frame.and_then(|frame| frame.get(FRAME_STAMP_BYTES..));
-                Ok(Ok(Some(Frame { offset, stamp, payload: payload.unwrap_or_default() })))
+                Ok(Ok(Some(Frame {
+                    offset,
+                    stamp,
+                    payload: payload.unwrap_or_default(),
+                })))
             }
             Err(what) => {
                 let (path, offset) = (self.path.clone(), self.offset);
-                Ok(Err(Torn { path, offset, bytes: self.len - offset, what }))
+                Ok(Err(Torn {
+                    path,
+                    offset,
+                    bytes: self.len - offset,
+                    what,
+                }))
             }
         }
     }
@@ -207,7 +219,10 @@ pub fn first_valid_frame(
     read_exact_at(&*file, &mut rest, from).map_err(io("reading"))?;
     let mut best: Option<(u64, u64)> = None;
     let mut at = 0;
-    while let Some(tail) = rest.get(at..).filter(|tail| tail.len() >= FRAME_STAMP_BYTES) {
+    while let Some(tail) = rest
+        .get(at..)
+        .filter(|tail| tail.len() >= FRAME_STAMP_BYTES)
+    {
         let step = valid_frame(tail, after_lsn).map_or(1, |(stamp, total)| {
             if best.is_none_or(|(_, synced)| stamp.synced > synced) {
                 best = Some((from + at as u64, stamp.synced));

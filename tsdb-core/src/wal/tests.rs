@@ -69,12 +69,24 @@ fn log_of(vfs: &Arc<MemVfs>, frames: u64) -> Vec<u8> {
     let file = LogFile::prepare(&**vfs, Generation(1)).unwrap();
     file.begin(&**vfs, 1, &rules).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(1000));
-    let log = Arc::new(CommitLog::new(file, 0, Arc::new(NoDefinitions), clock, rules));
+    let log = Arc::new(CommitLog::new(
+        file,
+        0,
+        Arc::new(NoDefinitions),
+        clock,
+        rules,
+    ));
     for number in 0..frames {
-        let row = Row { series: SeriesId(number), timestamp: 5, value: Some(number) };
+        let row = Row {
+            series: SeriesId(number),
+            timestamp: 5,
+            value: Some(number),
+        };
         let frame = frame_of(&[row]);
         log.reserve(frame.len() as u64).unwrap();
-        log.enqueue(&frame, frame.len() as u64, Ack::Always).wait().unwrap();
+        log.enqueue(&frame, frame.len() as u64, Ack::Always)
+            .wait()
+            .unwrap();
     }
     let file = vfs.open(&log_path(Generation(1)), OpenMode::Read).unwrap();
     read_to_end(&*file).unwrap()
@@ -96,13 +108,18 @@ fn read_ids(vfs: &MemVfs) -> Result<(Vec<u64>, Option<Torn>), WalError> {
 fn every_bit_flipped_is_seen_and_names_the_place() {
     let vfs = Arc::new(MemVfs::new());
     let bytes = log_of(&vfs, 4);
-    let file = vfs.open(&log_path(Generation(1)), OpenMode::ReadWrite).unwrap();
+    let file = vfs
+        .open(&log_path(Generation(1)), OpenMode::ReadWrite)
+        .unwrap();
     for bit in 0..bytes.len() * 8 {
         let byte = [bytes[bit / 8] ^ 1 << (bit % 8)];
         write_all_at(&*file, &byte, (bit / 8) as u64).unwrap();
         match read_ids(&vfs) {
             Err(WalError::Corrupt { path, offset, .. }) => {
-                assert!(bit / 8 < LOG_HEADER_BYTES, "bit {bit} called corrupt at {offset}");
+                assert!(
+                    bit / 8 < LOG_HEADER_BYTES,
+                    "bit {bit} called corrupt at {offset}"
+                );
                 assert_eq!(path, log_path(Generation(1)));
             }
             Err(other) => panic!("bit {bit}: {other}"),
@@ -126,13 +143,19 @@ fn every_bit_flipped_is_seen_and_names_the_place() {
 fn a_log_cut_anywhere_is_torn_or_whole() {
     let vfs = Arc::new(MemVfs::new());
     let bytes = log_of(&vfs, 3);
-    let file = vfs.open(&log_path(Generation(1)), OpenMode::ReadWrite).unwrap();
+    let file = vfs
+        .open(&log_path(Generation(1)), OpenMode::ReadWrite)
+        .unwrap();
     for len in (LOG_HEADER_BYTES..bytes.len()).rev() {
         file.set_len(len as u64).unwrap();
         let (ids, torn) = read_ids(&vfs).unwrap();
         assert!(ids.len() < 3);
         let whole = (bytes.len() - LOG_HEADER_BYTES) / 3;
-        assert_eq!(torn.is_none(), (len - LOG_HEADER_BYTES) % whole == 0, "cut at {len}");
+        assert_eq!(
+            torn.is_none(),
+            (len - LOG_HEADER_BYTES) % whole == 0,
+            "cut at {len}"
+        );
     }
 }
 
@@ -144,10 +167,20 @@ fn tickets_call_back_once_a_commit_is_led() {
     let file = LogFile::prepare(&*vfs, Generation(1)).unwrap();
     file.begin(&*vfs, 1, &rules).unwrap();
     let clock = Arc::new(ManualClock::new(1000));
-    let log = Arc::new(CommitLog::new(file, 0, Arc::new(NoDefinitions), clock, rules));
+    let log = Arc::new(CommitLog::new(
+        file,
+        0,
+        Arc::new(NoDefinitions),
+        clock,
+        rules,
+    ));
     let (told, heard) = std::sync::mpsc::channel();
     for number in 0..3 {
-        let frame = frame_of(&[Row { series: SeriesId(number), timestamp: 5, value: Some(1) }]);
+        let frame = frame_of(&[Row {
+            series: SeriesId(number),
+            timestamp: 5,
+            value: Some(1),
+        }]);
         log.reserve(frame.len() as u64).unwrap();
         let ticket = log.enqueue(&frame, frame.len() as u64, Ack::Always);
         assert!(!ticket.is_done());
@@ -158,6 +191,14 @@ fn tickets_call_back_once_a_commit_is_led() {
     log.commit().unwrap();
     let all: Vec<_> = heard.try_iter().collect();
     assert_eq!(all, [(0, true), (1, true), (2, true)]);
-    assert_eq!(log.stats(), LogStats { commits: 1, frames: 3, bytes: log.stats().bytes, syncs: 1 });
+    assert_eq!(
+        log.stats(),
+        LogStats {
+            commits: 1,
+            frames: 3,
+            bytes: log.stats().bytes,
+            syncs: 1
+        }
+    );
     assert!(!log.wait_for_work(std::time::Duration::ZERO));
 }
