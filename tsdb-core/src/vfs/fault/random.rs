@@ -64,9 +64,8 @@ impl SplitMix64 {
     /// Overwrites `bytes` with random ones.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         for part in bytes.chunks_mut(8) {
-            for (byte, random) in part.iter_mut().zip(self.next_u64().to_le_bytes()) {
-                *byte = random;
-            }
+            let random = self.next_u64().to_le_bytes();
+            part.copy_from_slice(random.get(..part.len()).unwrap_or_default());
         }
     }
 

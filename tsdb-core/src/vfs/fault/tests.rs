@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::super::{File, MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
+use super::super::{File, MemVfs, OpenMode, OsVfs, Vfs, read_to_end, write_all_at};
 use super::pages::{PAGE_BYTES, Pages};
 use super::*;
 

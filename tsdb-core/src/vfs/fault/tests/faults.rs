@@ -45,6 +45,21 @@ fn a_sync_after_a_failed_one_lies() {
 }
 
 #[test]
+fn a_failed_sync_does_not_lose_a_length() {
+    for seed in 0..20 {
+        let disk = FaultVfs::new(seed);
+        let file = put(&disk, "a", b"0123456789");
+        file.set_len(4).unwrap();
+        fail_syncs_once(&disk);
+        file.sync().unwrap_err();
+        assert_eq!(
+            disk.image(Outage::BarePowerCut).content("a").unwrap(),
+            b"0123"
+        );
+    }
+}
+
+#[test]
 fn a_failed_operation_changes_nothing() {
     let disk = FaultVfs::new(1);
     let file = put(&disk, "a", b"1");
@@ -190,7 +205,10 @@ fn a_hook_on_one_thread_does_not_hold_up_another() {
     let (inside, is_inside) = std::sync::mpsc::channel();
     let (done, is_done) = std::sync::mpsc::channel();
     let is_done = Mutex::new(is_done);
+    let calls = Arc::new(AtomicU64::new(0));
+    let shown = Arc::clone(&calls);
     disk.on_operation(move |_, operation| {
+        shown.fetch_add(1, Ordering::SeqCst);
         if operation.path == p("a") {
             inside.send(()).unwrap();
             is_done.lock().unwrap().recv().unwrap();
@@ -203,7 +221,11 @@ fn a_hook_on_one_thread_does_not_hold_up_another() {
         second.sync().unwrap();
         done.send(()).unwrap();
     });
-    assert_eq!(disk.counters().syncs(), 2);
+    assert_eq!(
+        calls.load(Ordering::SeqCst),
+        2,
+        "each thread's operation is shown"
+    );
 }
 
 #[test]
@@ -285,6 +307,10 @@ fn space_returns_when_the_last_name_and_handle_are_gone() {
     );
     drop(file);
     assert_eq!(disk.used_bytes(), PAGE);
+    let _open = open(&disk, "b");
+    let killed = disk.kill();
+    killed.remove(p("b")).unwrap();
+    assert_eq!((killed.used_bytes(), disk.used_bytes()), (0, PAGE));
 }
 
 #[test]

@@ -289,6 +289,49 @@ fn a_synced_move_of_an_unsynced_file_leaves_no_second_name() {
 }
 
 #[test]
+fn a_folder_keeps_what_its_sync_saved_of_a_move() {
+    let disk = FaultVfs::new(1);
+    disk.create_dir(p("d")).unwrap();
+    put(&disk, "a", b"1");
+    disk.rename(p("a"), p("d/a")).unwrap();
+    disk.rename(p("d/a"), p("a")).unwrap();
+    disk.sync_dir(p("")).unwrap();
+    assert_eq!(
+        power_cuts(&disk, content("a")),
+        BTreeSet::from([Some(b"1".to_vec())])
+    );
+
+    put(&disk, "d/b", b"old");
+    disk.remove(p("d/b")).unwrap();
+    disk.rename(p("a"), p("d/b")).unwrap();
+    disk.sync_dir(p("")).unwrap();
+    assert_eq!(
+        power_cuts(&disk, content("d/b")),
+        BTreeSet::from([Some(b"1".to_vec())])
+    );
+}
+
+#[test]
+fn a_torn_append_can_have_its_full_length() {
+    let disk = FaultVfs::new(1);
+    let file = disk.create(p("a")).unwrap();
+    disk.sync_dir(p("")).unwrap();
+    write(&*file, &[b'n'; 1024], 0);
+    let cuts = 0..10 * SEEDS; // Two sectors have few ways to be torn.
+    let seen: BTreeSet<_> = cuts
+        .map(|seed| disk.power_cut(seed).content("a").unwrap())
+        .collect();
+    let (new, zeros) = (vec![b'n'; 512], vec![0; 512]);
+    for expected in [
+        new.clone(),
+        [&*new, &*zeros].concat(),
+        [&*zeros, &*new].concat(),
+    ] {
+        assert!(seen.contains(&expected));
+    }
+}
+
+#[test]
 fn a_move_between_folders_never_loses_the_file() {
     let disk = FaultVfs::new(1);
     disk.create_dir(p("d")).unwrap();
