@@ -1,1 +1,20 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod body;
+pub mod client;
+mod error;
+mod limits;
+mod negotiate;
+mod put;
+pub mod read;
+mod snappy;
+mod status;
+mod wire;
+pub mod write;
+
+pub use body::ResponseBody;
+pub use error::{BoxError, DecodeError, ReadError, RequestFault, WriteError};
+pub use limits::{BytePermit, InflightBytes, Limits};
+pub use read::{RemoteRead, RemoteReadLayer};
+pub use write::{RemoteWrite, RemoteWriteLayer};

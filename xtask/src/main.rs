@@ -1,21 +1,87 @@
-//! The project's rules and chores as code: `cargo xtask <command>`.
+//! The project's rules and chores as code: `cargo xtask COMMAND`.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool speaks on its standard streams"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a tool of the repository works on its real files"
+)]
 
-use std::env;
-
-use anyhow::{Result, bail};
-
+mod capture;
+mod golden;
 mod protos;
+mod repository;
+mod tidy;
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    match arguments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        ["protos"] => protos::run(false),
-        ["protos", "--check"] => protos::run(true),
-        other => bail!("unknown command {other:?}; known: protos [--check]"),
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+/// One command: its name, what it does in a line, and the function that takes its arguments.
+struct Command {
+    name: &'static str,
+    summary: &'static str,
+    run: fn(&[String]) -> anyhow::Result<()>,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "tidy",
+        summary: "check the rules that the compiler does not",
+        run: tidy::run,
+    },
+    Command {
+        name: "golden",
+        summary: "record new golden files (old ones never change)",
+        run: golden::run,
+    },
+    Command {
+        name: "protos",
+        summary: "generate the protobuf types anew, or compare them: --check",
+        run: run_protos,
+    },
+    Command {
+        name: "capture",
+        summary: "scrape real exporters into a capture: --out DIR --scrapes N --interval-ms M",
+        run: capture::run,
+    },
+];
+
+/// `cargo xtask protos [--check]`.
+fn run_protos(arguments: &[String]) -> anyhow::Result<()> {
+    match arguments {
+        [] => protos::run(false),
+        [only] if only == "--check" => protos::run(true),
+        _ => bail!("protos takes nothing or --check"),
     }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    match run(&name, &rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(name: &str, arguments: &[String]) -> anyhow::Result<()> {
+    if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
+        return (command.run)(arguments);
+    }
+    println!("usage: cargo xtask COMMAND\n");
+    for command in COMMANDS {
+        println!("  {:<10} {}", command.name, command.summary);
+    }
+    if matches!(name, "" | "help" | "--help") {
+        return Ok(());
+    }
+    bail!("no command named `{name}`: the ones above exist")
 }

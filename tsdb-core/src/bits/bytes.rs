@@ -1,6 +1,6 @@
 //! Fixed-width little-endian numbers over a slice, every length checked.
 
-use super::DecodeError;
+use super::error::DecodeError;
 
 /// Reads numbers and slices from the front of a byte slice. Total: never panics.
 #[derive(Clone, Debug)]

@@ -1,3 +1,5 @@
+mod bytes;
+
 use proptest::prelude::*;
 
 use super::{BitReader, BitWriter, put_pending};

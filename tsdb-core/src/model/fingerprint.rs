@@ -1,25 +1,22 @@
-//! The keyed hash by which series are found.
+//! The keyed hash by which series are found. Why this one: `docs/adr/0001-series-fingerprint.md`.
 
 use std::fmt;
 
-use xxhash_rust::xxh3;
-
-/// Bytes of the secret that the hash is keyed with; its least is 136.
-const SECRET_BYTES: usize = 192;
+use highway::{HighwayHash, HighwayHasher, Key};
 
 /// A 128-bit keyed hash of a label set or of one of its encodings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u128);
 
 impl Fingerprint {
-    /// The half that tables are looked up by.
+    /// The high half, by which tables are looked up.
     #[inline]
     #[must_use]
     pub const fn lookup(self) -> u64 {
         (self.0 >> 64) as u64
     }
 
-    /// The half that tells two entries with the same look-up half apart.
+    /// The low half, which tells entries with the same high half apart.
     #[inline]
     #[must_use]
     pub const fn verify(self) -> u64 {
@@ -31,38 +28,40 @@ impl Fingerprint {
 /// sets collide.
 #[derive(Clone)]
 pub struct FingerprintKey {
-    secret: [u8; SECRET_BYTES],
-    seed: u64,
+    /// A key of its own for each domain.
+    keys: Box<[[u64; 4]]>,
 }
 
 impl FingerprintKey {
+    /// The domain of canonical label bytes.
+    pub const CANONICAL: u8 = 0;
+
     /// Expands the 16 random bytes that a data folder keeps.
     #[must_use]
     pub fn new(key: [u8; 16]) -> Self {
-        let mut secret = [0; SECRET_BYTES];
-        for (counter, block) in (0u64..).zip(secret.chunks_exact_mut(16)) {
-            let mut input = [0; 24];
-            input[..16].copy_from_slice(&key);
-            input[16..].copy_from_slice(&counter.to_le_bytes());
-            block.copy_from_slice(&xxh3::xxh3_128(&input).to_le_bytes());
-        }
+        let number = u128::from_le_bytes(key);
+        let (low, high) = (number as u64, (number >> 64) as u64);
+        let expand =
+            |domain: u8| HighwayHasher::new(Key([low, high, !low, !high])).hash256(&[domain]);
         Self {
-            secret,
-            seed: xxh3::xxh3_64_with_secret(&key, &secret),
+            keys: (0..=u8::MAX).map(expand).collect(),
         }
     }
 
     /// The fingerprint of `bytes`. Domains keep encodings apart: the same bytes in two domains
-    /// have nothing in common. 0 is [`FingerprintKey::CANONICAL`].
+    /// have unrelated fingerprints.
     #[inline]
     #[must_use]
     pub fn of(&self, domain: u8, bytes: &[u8]) -> Fingerprint {
-        let hash = xxh3::xxh3_128_with_secret(bytes, &self.secret);
-        Fingerprint(hash ^ u128::from(self.seed.wrapping_mul(u64::from(domain))))
+        // There is a key for every u8.
+        let key = self
+            .keys
+            .get(usize::from(domain))
+            .copied()
+            .unwrap_or_default();
+        let [high, low] = HighwayHasher::new(Key(key)).hash128(bytes);
+        Fingerprint(u128::from(high) << 64 | u128::from(low))
     }
-
-    /// The domain of canonical label bytes.
-    pub const CANONICAL: u8 = 0;
 }
 
 /// Never prints the key.

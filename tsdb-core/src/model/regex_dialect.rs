@@ -28,7 +28,6 @@ pub(super) fn translate(pattern: &str) -> Result<String, DialectError> {
         at: 0,
         out: String::with_capacity(pattern.len() + 16),
         open_groups: 0,
-        names: Vec::new(),
         before: Before::Nothing,
     };
     translator.run()?;
@@ -39,7 +38,8 @@ pub(super) fn translate(pattern: &str) -> Result<String, DialectError> {
 #[derive(Clone, Copy)]
 enum Before {
     Nothing,
-    Atom,
+    /// Something to repeat, which ends at this offset of the output: flags may follow it.
+    Atom(usize),
     /// A repetition, which begins at this offset.
     Repetition(usize),
 }
@@ -49,7 +49,6 @@ struct Translator<'p> {
     at: usize,
     out: String,
     open_groups: usize,
-    names: Vec<&'p str>,
     before: Before,
 }
 
@@ -129,7 +128,7 @@ impl<'p> Translator<'p> {
 
     fn atom(&mut self, text: &str) {
         self.out.push_str(text);
-        self.before = Before::Atom;
+        self.before = Before::Atom(self.out.len());
     }
 
     fn literal(&mut self, char: char) {
@@ -137,7 +136,7 @@ impl<'p> Translator<'p> {
             self.out.push('\\');
         }
         self.out.push(char);
-        self.before = Before::Atom;
+        self.before = Before::Atom(self.out.len());
     }
 
     fn repetition(&mut self, start: usize, operator: &str) -> Step {
@@ -149,8 +148,8 @@ impl<'p> Translator<'p> {
             Before::Repetition(first) => {
                 Err(self.error_here("invalid nested repetition operator", first))
             }
-            Before::Atom => {
-                self.out.push_str(operator);
+            Before::Atom(end) => {
+                self.out.insert_str(end, operator);
                 self.before = Before::Repetition(start);
                 Ok(())
             }
@@ -230,14 +229,10 @@ impl<'p> Translator<'p> {
         if name.is_empty() || !name.bytes().all(word) {
             return Err(self.error_here("invalid named capture", start));
         }
-        if self.names.contains(&name) {
-            return Err(self.error("duplicate capture group name", start, self.at));
-        }
-        self.names.push(name);
         Ok(())
     }
 
-    /// `(?flags)` and `(?flags:`; what the flags are comes last wins.
+    /// `(?flags)` and `(?flags:`; of a flag given twice the last counts.
     fn flags(&mut self, start: usize) -> Step {
         let mut set = [('i', None), ('m', None), ('s', None), ('U', None)];
         let (mut on, mut seen) = (true, true);
@@ -253,7 +248,9 @@ impl<'p> Translator<'p> {
                     if !flags.is_empty() {
                         self.out.push_str(&format!("(?{flags})"));
                     }
-                    self.before = Before::Nothing;
+                    if matches!(self.before, Before::Repetition(_)) {
+                        self.before = Before::Nothing;
+                    }
                     return Ok(());
                 }
                 Some(char) => match set.iter_mut().find(|flag| flag.0 == char) {
@@ -262,7 +259,7 @@ impl<'p> Translator<'p> {
                         return Err(self.error_here("invalid or unsupported Perl syntax", start));
                     }
                 },
-                None => return Err(self.error("missing closing )", 0, self.pattern.len())),
+                None => return Err(self.error_here("invalid or unsupported Perl syntax", start)),
             }
         }
     }
@@ -279,11 +276,12 @@ impl<'p> Translator<'p> {
             'B' => self.verbatim("(?-u:\\B)"),
             'Q' => {
                 self.at += 1;
-                let rest = self.rest();
-                let quoted = rest.split_once("\\E").map_or(rest, |(quoted, _)| quoted);
+                let Some((quoted, _)) = self.rest().split_once("\\E") else {
+                    // It would swallow what closes the anchored group.
+                    return Err(self.error("missing closing )", 0, self.pattern.len()));
+                };
                 quoted.chars().for_each(|char| self.literal(char));
-                self.at += quoted.len();
-                self.accept("\\E");
+                self.at += quoted.len() + 2;
             }
             _ => {
                 if let Some(class) = self.class_escape(start)? {

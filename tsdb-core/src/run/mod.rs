@@ -1,1 +1,29 @@
-//! Being written.
+//! Rank 5: runs, the immutable files that flushed buffers become. Knows no labels and no memory.
+
+mod error;
+mod layout;
+mod lookup;
+mod merge;
+mod meta;
+mod page;
+mod page_index;
+mod page_loader;
+mod publish;
+mod reader;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod window;
+mod writer;
+
+pub use error::RunError;
+pub use layout::FORMAT_VERSION;
+pub use merge::merge_runs;
+pub use meta::{ChunkMeta, ChunkRef, RowKey, RunHeader, RunMeta, SectionMeta};
+pub use publish::{publish, temporary_path};
+pub use reader::RunReader;
+pub use scan::SectionScan;
+pub use verify::RunTotals;
+pub use window::Window;
+pub use writer::RunWriter;

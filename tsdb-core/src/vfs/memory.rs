@@ -42,7 +42,7 @@ impl MemVfs {
 impl Vfs for MemVfs {
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
         let mut nodes = self.nodes.lock();
-        let key = new_entry(&nodes, path)?;
+        let key = key_in_folder(&nodes, path)?;
         if nodes.contains_key(&key) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -61,9 +61,9 @@ impl Vfs for MemVfs {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut nodes = self.nodes.lock();
-        let from = entry_key(from)?;
+        let from = key_in_folder(&nodes, from)?;
         let node = nodes.get(&from).ok_or(io::ErrorKind::NotFound)?.clone();
-        let to = new_entry(&nodes, to)?;
+        let to = key_in_folder(&nodes, to)?;
         match (&node, nodes.get(&to)) {
             (Node::File(old), Some(Node::File(new))) if Arc::ptr_eq(old, new) => return Ok(()),
             (Node::File(_), Some(Node::Folder)) => return Err(io::ErrorKind::IsADirectory.into()),
@@ -97,7 +97,7 @@ impl Vfs for MemVfs {
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut nodes = self.nodes.lock();
         let inode = file_at(&nodes, from)?;
-        let to = new_entry(&nodes, to)?;
+        let to = key_in_folder(&nodes, to)?;
         if nodes.contains_key(&to) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -110,7 +110,7 @@ impl Vfs for MemVfs {
             return Ok(());
         }
         let mut nodes = self.nodes.lock();
-        let key = new_entry(&nodes, path)?;
+        let key = key_in_folder(&nodes, path)?;
         match nodes.get(&key) {
             Some(Node::Folder) => Ok(()),
             Some(Node::File(_)) => Err(io::ErrorKind::AlreadyExists.into()),
@@ -186,23 +186,29 @@ fn entry_key(path: &Path) -> io::Result<String> {
 }
 
 /// The key of an entry whose folder exists, be the entry there or not.
-fn new_entry(nodes: &Nodes, path: &Path) -> io::Result<String> {
+fn key_in_folder(nodes: &Nodes, path: &Path) -> io::Result<String> {
     folder_key(nodes, &path::split(path)?.0)?;
     entry_key(path)
 }
 
 fn folder_key(nodes: &Nodes, names: &[&str]) -> io::Result<String> {
-    let key = names.join("/");
-    match nodes.get(&key) {
-        Some(Node::Folder) => Ok(key),
-        Some(Node::File(_)) => Err(io::ErrorKind::NotADirectory.into()),
-        None if names.is_empty() => Ok(key),
-        None => Err(io::ErrorKind::NotFound.into()),
+    let mut key = String::new();
+    for name in names {
+        if !key.is_empty() {
+            key.push('/');
+        }
+        key.push_str(name);
+        match nodes.get(&key) {
+            Some(Node::Folder) => {}
+            Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
+            None => return Err(io::ErrorKind::NotFound.into()),
+        }
     }
+    Ok(key)
 }
 
 fn file_at(nodes: &Nodes, path: &Path) -> io::Result<Arc<Inode>> {
-    match nodes.get(&entry_key(path)?) {
+    match nodes.get(&key_in_folder(nodes, path)?) {
         Some(Node::File(inode)) => Ok(Arc::clone(inode)),
         Some(Node::Folder) => Err(io::ErrorKind::IsADirectory.into()),
         None => Err(io::ErrorKind::NotFound.into()),

@@ -1,5 +1,7 @@
 //! Rank 2: the only door to disk. Paths are relative to a root and never lead out of it.
 
+#[cfg(any(test, feature = "testkit"))]
+mod fault;
 mod file_system;
 mod memory;
 mod os;
@@ -8,7 +10,12 @@ mod path;
 mod tests;
 mod transfer;
 
+#[cfg(any(test, feature = "testkit"))]
+pub use fault::{
+    Counters, Fault, FaultVfs, Operation, OperationKind, Outage, SimulatedCrash, SplitMix64,
+    Verdict,
+};
 pub use file_system::{File, FileLock, OpenMode, Vfs};
 pub use memory::MemVfs;
 pub use os::OsVfs;
-pub use transfer::{read_exact_at, read_to_end, write_all_at};
+pub use transfer::{read_exact_at, read_to_end, rewrite, write_all_at};

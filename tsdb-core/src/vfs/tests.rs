@@ -3,7 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{File, MemVfs, OpenMode, OsVfs, Vfs, read_exact_at, read_to_end, write_all_at};
+use super::{
+    FaultVfs, File, MemVfs, OpenMode, OsVfs, Vfs, read_exact_at, read_to_end, write_all_at,
+};
 
 fn p(path: &str) -> &Path {
     Path::new(path)
@@ -24,6 +26,9 @@ fn on_every_file_system(check: impl Fn(&dyn Vfs)) {
     let memory = MemVfs::new();
     memory.create_dir(p("")).unwrap();
     check(&memory);
+    let fault = FaultVfs::new(0);
+    fault.create_dir(p("")).unwrap();
+    check(&fault);
 }
 
 fn put(vfs: &dyn Vfs, path: &str, content: &[u8]) {
@@ -72,6 +77,25 @@ fn allocation_keeps_the_length() {
         assert_eq!(file.len().unwrap(), 3);
         assert_eq!(get(vfs, "a"), b"abc");
     });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn allocation_takes_space_from_the_disk() {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = OsVfs::new(folder.path()).create(p("a")).unwrap();
+    file.allocate(1 << 20).unwrap();
+    let metadata = std::fs::metadata(folder.path().join("a")).unwrap();
+    let probe = tempfile::tempfile_in(folder.path()).unwrap();
+    let supported = fallocate(&probe, FallocateFlags::KEEP_SIZE, 0, 1 << 20).is_ok();
+    assert_eq!(metadata.len(), 0);
+    assert_eq!(
+        metadata.blocks() * 512 >= 1 << 20,
+        supported,
+        "{metadata:?}"
+    );
 }
 
 #[test]
@@ -186,7 +210,12 @@ fn folders_list_their_own_names_in_order() {
 #[test]
 fn a_lock_is_exclusive_until_dropped() {
     on_every_file_system(|vfs| {
+        put(vfs, "LOCK", &[b'9'; 100]);
         let lock = vfs.lock(p("LOCK")).unwrap();
+        assert!(
+            get(vfs, "LOCK").len() < 20,
+            "an old holder's id shows through"
+        );
         assert_eq!(kind(vfs.lock(p("LOCK"))), ErrorKind::WouldBlock);
         assert!(get(vfs, "LOCK").ends_with(b"\n"));
         drop(lock);

@@ -1,0 +1,249 @@
+mod label;
+mod matcher;
+
+use super::*;
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    Labels::from_pairs(pairs.iter().copied()).unwrap()
+}
+
+#[test]
+fn winner_is_order_free_and_prefers_real_values() {
+    let stale = f64::from_bits(STALE_NAN_BITS);
+    let values = [
+        stale,
+        f64::NAN,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+    ];
+    for a in values {
+        for b in values {
+            assert_eq!(winner(a, b).to_bits(), winner(b, a).to_bits());
+            for c in values {
+                let left = winner(winner(a, b), c).to_bits();
+                assert_eq!(left, winner(a, winner(b, c)).to_bits());
+            }
+        }
+        assert_eq!(winner(a, stale).to_bits(), a.to_bits());
+    }
+    assert_eq!(winner(0.0, -0.0).to_bits(), (-0.0f64).to_bits());
+    assert_eq!(
+        winner(f64::NAN, f64::INFINITY).to_bits(),
+        f64::NAN.to_bits()
+    );
+}
+
+#[test]
+fn samples_are_equal_by_bits() {
+    assert_eq!(Sample::new(1, f64::NAN), Sample::new(1, f64::NAN));
+    assert_ne!(Sample::new(1, 0.0), Sample::new(1, -0.0));
+    assert_ne!(Sample::new(1, 0.0), Sample::new(2, 0.0));
+}
+
+#[test]
+fn time_ranges_hold_their_ends() {
+    let range = TimeRange::new(10, 20).unwrap();
+    assert_eq!((range.min(), range.max()), (10, 19));
+    assert!(range.contains(10) && range.contains(19));
+    assert!(!range.contains(9) && !range.contains(20));
+    assert!(range.overlaps(0, 10) && range.overlaps(19, 30) && range.overlaps(0, 99));
+    assert!(!range.overlaps(0, 9) && !range.overlaps(20, 30) && !range.overlaps(15, 14));
+    assert_eq!(
+        TimeRange::new(5, 5),
+        Err(TimeRangeError { start: 5, end: 5 })
+    );
+    assert_eq!(
+        TimeRange::inclusive(5, 5).unwrap(),
+        TimeRange::new(5, 6).unwrap()
+    );
+    assert_eq!(
+        TimeRange::inclusive(i64::MIN, i64::MAX).unwrap(),
+        TimeRange::ALL
+    );
+    assert!(TimeRange::new(i64::MIN, i64::MIN).is_err());
+}
+
+#[test]
+fn metric_kinds_keep_their_numbers() {
+    for (number, kind) in (0u64..).zip(MetricKind::ALL) {
+        assert_eq!(u64::from(kind.number()), number);
+        assert_eq!(MetricKind::from_number(number), Some(kind));
+    }
+    assert_eq!(MetricKind::from_number(8), None);
+    assert_eq!(MetricKind::from_number(u64::MAX), None);
+}
+
+#[test]
+fn a_batch_gives_back_its_columns() {
+    let (a, b) = (labels(&[("a", "1")]), labels(&[("b", "2")]));
+    let mut batch = WriteBatch::new();
+    batch.push(&a, Sample::new(1, 1.0));
+    batch.push(&a, Sample::new(2, 2.0));
+    batch.begin(SeriesKey::Labels(&b));
+    batch.push(&a, Sample::new(3, 3.0));
+    let parse = |bytes: &[u8], out: &mut LabelsBuilder| {
+        out.push_bytes(b"n", bytes);
+        Ok(())
+    };
+    batch.begin(SeriesKey::Encoded(EncodedLabels {
+        bytes: b"raw",
+        parse,
+    }));
+    batch.sample(4, 4.0);
+    batch.sample(5, 5.0);
+
+    assert_eq!((batch.series_len(), batch.samples_len()), (4, 5));
+    let mut builder = LabelsBuilder::new();
+    let series: Vec<_> = batch
+        .series()
+        .map(|(key, timestamps, values)| {
+            builder.clear();
+            let labels = match key {
+                SeriesKey::Labels(labels) => labels.clone(),
+                SeriesKey::Encoded(encoded) => {
+                    (encoded.parse)(encoded.bytes, &mut builder).unwrap();
+                    builder.finish().unwrap()
+                }
+            };
+            (labels.to_string(), timestamps.to_vec(), values.to_vec())
+        })
+        .collect();
+    let expected = [
+        ("{a=\"1\"}".to_owned(), vec![1, 2], vec![1.0, 2.0]),
+        ("{b=\"2\"}".to_owned(), vec![], vec![]),
+        ("{a=\"1\"}".to_owned(), vec![3], vec![3.0]),
+        ("{n=\"raw\"}".to_owned(), vec![4, 5], vec![4.0, 5.0]),
+    ];
+    assert_eq!(series, expected);
+}
+
+#[test]
+fn a_recycled_batch_keeps_its_memory() {
+    let mut kept = WriteBatch::new();
+    let mut before = 0;
+    for round in 0..3 {
+        let borrowed = labels(&[("a", "1")]);
+        let mut batch: WriteBatch<'_> = kept;
+        for _ in 0..1000 {
+            batch.begin(SeriesKey::Labels(&borrowed));
+            batch.sample(1, 1.0);
+        }
+        if round > 0 {
+            assert_eq!(batch.heap_bytes(), before);
+        }
+        before = batch.heap_bytes();
+        kept = batch.recycle();
+        assert_eq!(
+            (kept.series_len(), kept.samples_len(), kept.heap_bytes()),
+            (0, 0, before)
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "no series was begun")]
+fn a_sample_without_series_is_a_bug() {
+    WriteBatch::new().sample(1, 1.0);
+}
+
+#[test]
+fn a_report_lists_some_and_counts_all() {
+    let refuse = |report: &mut AppendReport| {
+        report.reject(2, true, || Rejected {
+            series: "{a=\"1\"}".to_owned(),
+            timestamp: None,
+            samples: 2,
+            reason: RejectReason::NoMetricName,
+        });
+    };
+    let (mut left, mut right) = (AppendReport::default(), AppendReport::default());
+    assert!(left.is_complete());
+    (0..70).for_each(|_| refuse(&mut left));
+    (0..130).for_each(|_| refuse(&mut right));
+    assert_eq!(right.rejected.len(), AppendReport::MAX_LISTED);
+    left.merge(right);
+    assert!(!left.is_complete());
+    assert_eq!((left.rejected_samples, left.rejected_series), (400, 200));
+    assert_eq!(left.rejected.len(), AppendReport::MAX_LISTED);
+}
+
+#[test]
+fn refusals_name_the_limit_its_value_and_the_way_out() {
+    let rejected = Rejected {
+        series: "up{job=\"x\"}".to_owned(),
+        timestamp: Some(5000),
+        samples: 1,
+        reason: RejectReason::TooFarInFuture {
+            timestamp: 5000,
+            now: 1000,
+            limit_ms: 3000,
+        },
+    };
+    assert_eq!(
+        rejected.to_string(),
+        "series up{job=\"x\"} at 5000: timestamp 5000 is 4000 ms ahead of the clock, more than \
+         the limit max_future of 3000 ms: check the sender's clock or raise max_future"
+    );
+    let reason = RejectReason::TooManyLabels {
+        count: 200,
+        limit: 128,
+    };
+    let text = reason.to_string();
+    assert!(
+        text.contains("200") && text.contains("max_labels of 128"),
+        "{text}"
+    );
+}
+
+#[test]
+fn fingerprints_depend_on_key_domain_and_bytes() {
+    let key = FingerprintKey::new([7; 16]);
+    let text = vec![b'x'; 700];
+    let mut seen = HashSet::new();
+    for len in 0..=700 {
+        for domain in [0, 1, 2] {
+            let fingerprint = key.of(domain, &text[..len]);
+            assert_eq!(
+                fingerprint,
+                FingerprintKey::new([7; 16]).of(domain, &text[..len])
+            );
+            assert!(
+                seen.insert(fingerprint.lookup()),
+                "length {len}, domain {domain}"
+            );
+            assert!(
+                seen.insert(fingerprint.verify()),
+                "length {len}, domain {domain}"
+            );
+        }
+    }
+    let mut other = [7; 16];
+    for bit in 0..128 {
+        other[bit / 8] ^= 1 << (bit % 8);
+        assert!(seen.insert(FingerprintKey::new(other).of(0, &text).lookup()));
+        other[bit / 8] ^= 1 << (bit % 8);
+    }
+    assert_eq!(format!("{key:?}"), "FingerprintKey { .. }");
+}
+
+#[test]
+fn fingerprints_are_the_same_on_every_machine_and_in_every_version() {
+    let key = FingerprintKey::new(*b"0123456789abcdef");
+    assert_eq!(key.of(0, b"").0, 0xed1dddf1a3942e82_28418de3e7f70414);
+    assert_eq!(
+        key.of(0, b"\x08__name__\x02up").0,
+        0xfe3cc615663a2e03_2e0854384a7425c7
+    );
+    assert_eq!(
+        key.of(1, b"\x08__name__\x02up").0,
+        0x9c9759705e138f51_95c4dea45f3f5e8d
+    );
+    assert_eq!(
+        key.of(0, &[b'x'; 300]).0,
+        0x66ac04f2a5e37b5b_064836643552ac66
+    );
+}

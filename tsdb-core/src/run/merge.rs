@@ -1,0 +1,189 @@
+//! Making one run of several.
+
+use super::RunError;
+use super::meta::{ChunkMeta, RowKey, RunMeta};
+use super::reader::RunReader;
+use super::scan::SectionScan;
+use super::window::Window;
+use super::writer::RunWriter;
+use crate::chunk::{ChunkAppender, Encoding, decode_into};
+use crate::model::winner;
+
+/// Writes the samples of all `inputs` to `out` and finishes it; windows that `keep` refuses are
+/// left out. A row that only one input has is copied chunk by chunk; one that several have is
+/// merged sample by sample (the order-free [`winner`] of two values at one time) into full
+/// chunks, which carry the highest epoch among those read for them. Memory: one directory page
+/// and its chunks of each input.
+///
+/// # Errors
+/// When the disk fails, an input is damaged or of another namespace than `out`; what was written of `out` is then useless.
+pub fn merge_runs(
+    inputs: &[&RunReader],
+    keep: impl Fn(Window) -> bool,
+    mut out: RunWriter,
+) -> Result<RunMeta, RunError> {
+    if inputs
+        .iter()
+        .any(|input| input.meta().header.namespace != out.namespace())
+    {
+        return Err(RunError::refused(out.path(), "rows of another namespace"));
+    }
+    let sections = inputs.iter().flat_map(|input| input.sections());
+    let mut windows: Vec<Window> = sections.map(|section| section.window).collect();
+    windows.sort_unstable();
+    windows.dedup();
+    for window in windows.into_iter().filter(|window| keep(*window)) {
+        out.section(window)?;
+        merge_window(inputs, window, &mut out)?;
+    }
+    out.finish()
+}
+
+fn merge_window(
+    inputs: &[&RunReader],
+    window: Window,
+    out: &mut RunWriter,
+) -> Result<(), RunError> {
+    let mut scans = Vec::new();
+    for input in inputs {
+        let found = input
+            .sections()
+            .binary_search_by_key(&window, |section| section.window);
+        if let Ok(at) = found {
+            let mut scan = input.iter_section(at)?;
+            if scan.advance()? {
+                scans.push(RowScan::new(input, scan));
+            }
+        }
+    }
+    while let Some(key) = scans.iter().filter_map(|scan| scan.scan.key()).min() {
+        let mut holders: Vec<&mut RowScan<'_>> = scans
+            .iter_mut()
+            .filter(|scan| scan.scan.key() == Some(key))
+            .collect();
+        match holders.as_mut_slice() {
+            [only] => copy_row(&mut only.scan, key, out)?,
+            several => merge_row(several, key, out)?,
+        }
+    }
+    Ok(())
+}
+
+fn copy_row(scan: &mut SectionScan<'_>, key: RowKey, out: &mut RunWriter) -> Result<(), RunError> {
+    while let Some((chunk, bytes)) = scan.chunk().filter(|(chunk, _)| chunk.key == key) {
+        out.chunk(key, &chunk.meta, bytes)?;
+        scan.advance()?;
+    }
+    Ok(())
+}
+
+/// A pass over an input that decodes the rows it shares with others.
+#[derive(Debug)]
+struct RowScan<'a> {
+    reader: &'a RunReader,
+    scan: SectionScan<'a>,
+    timestamps: Vec<i64>,
+    values: Vec<f64>,
+    at: usize,
+}
+
+impl<'a> RowScan<'a> {
+    fn new(reader: &'a RunReader, scan: SectionScan<'a>) -> Self {
+        Self {
+            reader,
+            scan,
+            timestamps: Vec::new(),
+            values: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// The next sample of row `key`, decoding its next chunk when needed; `epoch` rises to that
+    /// chunk's.
+    fn peek(&mut self, key: RowKey, epoch: &mut u64) -> Result<Option<(i64, f64)>, RunError> {
+        while self.at == self.timestamps.len() {
+            let Some((chunk, bytes)) = self.scan.chunk().filter(|(chunk, _)| chunk.key == key)
+            else {
+                return Ok(None);
+            };
+            self.timestamps.clear();
+            self.values.clear();
+            self.at = 0;
+            decode_into(bytes, &mut self.timestamps, &mut self.values)
+                .map_err(|error| RunError::decode(self.reader.path(), chunk.offset, error))?;
+            *epoch = (*epoch).max(chunk.meta.epoch);
+            self.scan.advance()?;
+        }
+        let timestamp = self.timestamps.get(self.at).copied();
+        Ok(timestamp.zip(self.values.get(self.at).copied()))
+    }
+}
+
+fn merge_row(
+    scans: &mut [&mut RowScan<'_>],
+    key: RowKey,
+    out: &mut RunWriter,
+) -> Result<(), RunError> {
+    let mut chunk = RowChunk::default();
+    let mut epoch = 0;
+    loop {
+        let mut earliest: Option<(i64, f64)> = None;
+        for scan in scans.iter_mut() {
+            let Some((time, value)) = scan.peek(key, &mut epoch)? else {
+                continue;
+            };
+            earliest = Some(match earliest {
+                Some((other, _)) if other > time => (time, value),
+                Some((other, old)) if other == time => (time, winner(old, value)),
+                Some(earlier) => earlier,
+                None => (time, value),
+            });
+        }
+        let Some((time, value)) = earliest else { break };
+        for scan in scans.iter_mut() {
+            if scan.timestamps.get(scan.at) == Some(&time) {
+                scan.at += 1;
+            }
+        }
+        if chunk.appender.is_full() {
+            chunk.write(key, epoch, out)?;
+        }
+        chunk.push(time, value);
+    }
+    chunk.write(key, epoch, out)
+}
+
+/// The chunk of a merged row that is being filled.
+#[derive(Debug, Default)]
+struct RowChunk {
+    appender: ChunkAppender,
+    bits: Vec<u8>,
+    min_time: i64,
+}
+
+impl RowChunk {
+    fn push(&mut self, time: i64, value: f64) {
+        if self.appender.count() == 0 {
+            self.min_time = time;
+        }
+        self.appender.push(&mut self.bits, time, value);
+    }
+
+    /// Writes what it holds, if anything, and empties it.
+    fn write(&mut self, key: RowKey, epoch: u64, out: &mut RunWriter) -> Result<(), RunError> {
+        let Some(max_time) = self.appender.last_timestamp() else {
+            return Ok(());
+        };
+        let meta = ChunkMeta {
+            encoding: Encoding::Xor,
+            min_time: self.min_time,
+            max_time,
+            count: self.appender.count(),
+            epoch,
+        };
+        out.chunk(key, &meta, &self.appender.finish(&self.bits))?;
+        self.appender = ChunkAppender::new();
+        self.bits.clear();
+        Ok(())
+    }
+}

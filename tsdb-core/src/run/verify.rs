@@ -1,0 +1,95 @@
+//! Reading everything, to know that it is whole.
+
+use super::RunError;
+use super::layout::{HEADER_BYTES, decode_header};
+use super::meta::{ChunkRef, SectionMeta};
+use super::reader::RunReader;
+use crate::bits::DecodeError;
+use crate::chunk::decode_into;
+use crate::model::SeriesId;
+
+/// What a verified run was found to hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunTotals {
+    /// Rows, counted once for each section.
+    pub series: u64,
+    /// Chunks.
+    pub chunks: u64,
+    /// Samples.
+    pub samples: u64,
+}
+
+impl RunReader {
+    /// Reads the whole file: every checksum, every chunk decoded, every count and bound compared.
+    ///
+    /// # Errors
+    /// At the first thing that is not as it was written, or when the disk fails.
+    pub fn verify(&self) -> Result<RunTotals, RunError> {
+        let mut header = Vec::new();
+        self.read(0, HEADER_BYTES as u64, &mut header)?;
+        if decode_header(self.path(), &header)? != self.meta().header {
+            return Err(self.corrupt(0, "header and footer tell of different runs"));
+        }
+        let mut totals = RunTotals::default();
+        for (at, section) in self.sections().iter().enumerate() {
+            let found = self.verify_section(at, section)?;
+            totals.series += found.series;
+            totals.chunks += found.chunks;
+            totals.samples += found.samples;
+        }
+        Ok(totals)
+    }
+
+    fn verify_section(&self, at: usize, section: &SectionMeta) -> Result<RunTotals, RunError> {
+        let mut scan = self.iter_section(at)?;
+        let mut totals = RunTotals::default();
+        let mut last = None;
+        let mut ids = (SeriesId(u64::MAX), SeriesId(0));
+        let mut times = (i64::MAX, i64::MIN);
+        let mut columns = (Vec::new(), Vec::new());
+        while scan.advance()? {
+            let Some((chunk, bytes)) = scan.chunk() else {
+                break;
+            };
+            columns.0.clear();
+            columns.1.clear();
+            decode_into(bytes, &mut columns.0, &mut columns.1)
+                .and_then(|()| check_times(&chunk, &columns.0))
+                .map_err(|error| RunError::decode(self.path(), chunk.offset, error))?;
+            totals.series += u64::from(last != Some(chunk.key));
+            totals.chunks += 1;
+            totals.samples += u64::from(chunk.meta.count);
+            last = Some(chunk.key);
+            ids = (ids.0.min(chunk.key.series), ids.1.max(chunk.key.series));
+            times = (
+                times.0.min(chunk.meta.min_time),
+                times.1.max(chunk.meta.max_time),
+            );
+        }
+        let counts = (totals.series, totals.chunks, totals.samples);
+        if counts != (section.series, section.chunks, section.samples)
+            || ids != (section.first_series, section.last_series)
+            || times != (section.min_time, section.max_time)
+        {
+            return Err(self.corrupt(section.offset, "the footer tells of another section"));
+        }
+        Ok(totals)
+    }
+
+    fn corrupt(&self, offset: u64, what: &'static str) -> RunError {
+        RunError::corrupt(self.path(), offset, what)
+    }
+}
+
+fn check_times(chunk: &ChunkRef, timestamps: &[i64]) -> Result<(), DecodeError> {
+    let bounds = (timestamps.first(), timestamps.last());
+    if timestamps.len() != usize::from(chunk.meta.count)
+        || bounds != (Some(&chunk.meta.min_time), Some(&chunk.meta.max_time))
+    {
+        return Err(DecodeError {
+            what: "a chunk holds other samples than its entry says",
+            offset: 0,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! Protobuf fields on their way out.
+
+use tsdb_core::bits::{put_uvarint, uvarint_len};
+use tsdb_core::model::Labels;
+
+/// Key of a length-delimited field.
+const fn bytes_key(field: u8) -> u8 {
+    field << 3 | 2
+}
+
+/// Appends a length-delimited field with a number below 16.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, field: u8, bytes: &[u8]) {
+    put_head(out, field, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// Appends key and length of a length-delimited field; its content must follow.
+pub(crate) fn put_head(out: &mut Vec<u8>, field: u8, len: usize) {
+    out.push(bytes_key(field));
+    put_uvarint(out, len as u64);
+}
+
+/// Appends a varint field.
+pub(crate) fn put_int(out: &mut Vec<u8>, field: u8, value: i64) {
+    out.push(field << 3);
+    put_uvarint(out, value.cast_unsigned());
+}
+
+/// How many bytes a length-delimited field takes.
+pub(crate) fn field_len(len: usize) -> usize {
+    1 + uvarint_len(len as u64) + len
+}
+
+/// How many bytes a varint field takes.
+pub(crate) fn int_len(value: i64) -> usize {
+    1 + uvarint_len(value.cast_unsigned())
+}
+
+/// Appends labels as the repeated field 1 of a series.
+pub(crate) fn put_labels(out: &mut Vec<u8>, labels: &Labels) {
+    for label in labels.iter() {
+        put_head(
+            out,
+            1,
+            field_len(label.name.len()) + field_len(label.value.len()),
+        );
+        put_bytes(out, 1, label.name.as_bytes());
+        put_bytes(out, 2, label.value.as_bytes());
+    }
+}
+
+/// How many bytes [`put_labels`] appends.
+pub(crate) fn labels_len(labels: &Labels) -> usize {
+    let one = |name: &str, value: &str| field_len(field_len(name.len()) + field_len(value.len()));
+    labels
+        .iter()
+        .map(|label| one(label.name, label.value))
+        .sum()
+}

@@ -1,0 +1,81 @@
+//! The answer of type SAMPLES: one snappy-compressed message.
+
+use bytes::Bytes;
+use tsdb_core::bits::put_uvarint;
+
+use super::{Columns, Query, SeriesStream as _, Storage};
+use crate::error::ReadError;
+use crate::limits::Limits;
+use crate::put::{field_len, int_len, labels_len, put_head, put_int, put_labels};
+
+/// Room for the length of a result, which is known only at its end.
+const LENGTH_ROOM: usize = 5;
+/// Key and double of a sample's value.
+const VALUE_BYTES: usize = 9;
+
+/// Selects every query and encodes all results.
+pub(crate) fn encode<S: Storage>(
+    storage: &S,
+    queries: &[Query],
+    limits: &Limits,
+) -> Result<Bytes, ReadError> {
+    let mut message = Vec::new();
+    let mut samples = 0;
+    for query in queries {
+        message.push(1 << 3 | 2);
+        let start = message.len();
+        message.resize(start + LENGTH_ROOM, 0);
+        if let Some(range) = query.range {
+            let mut series = storage.select(range, &query.matchers)?;
+            while series.next_samples(&mut |columns| {
+                samples += columns.timestamps.len() as u64;
+                if samples > limits.read_max_samples {
+                    return Err(ReadError::SampleLimit {
+                        limit: limits.read_max_samples,
+                    });
+                }
+                put_series(&mut message, columns, limits.read_max_response_bytes)
+            })? {}
+        }
+        close(&mut message, start);
+    }
+    let block = snap::raw::Encoder::new().compress_vec(&message);
+    Ok(Bytes::from(
+        block.map_err(|error| ReadError::Internal(error.into()))?,
+    ))
+}
+
+/// Writes the length of what follows `start` and its room, and closes the gap.
+fn close(message: &mut Vec<u8>, start: usize) {
+    let content = start + LENGTH_ROOM;
+    let mut length = Vec::with_capacity(LENGTH_ROOM);
+    put_uvarint(&mut length, (message.len() - content) as u64);
+    message.splice(start..content, length);
+}
+
+fn put_series(
+    message: &mut Vec<u8>,
+    columns: Columns<'_>,
+    max_bytes: usize,
+) -> Result<(), ReadError> {
+    if columns.timestamps.is_empty() {
+        return Ok(());
+    }
+    let samples = columns
+        .timestamps
+        .iter()
+        .map(|t| field_len(VALUE_BYTES + int_len(*t)));
+    let len = labels_len(columns.labels) + samples.sum::<usize>();
+    if message.len() + len > max_bytes {
+        return Err(ReadError::ResponseLimit { limit: max_bytes });
+    }
+    put_head(message, 1, len);
+    put_labels(message, columns.labels);
+    for (timestamp, value) in columns.timestamps.iter().zip(columns.values) {
+        put_head(message, 2, VALUE_BYTES + int_len(*timestamp));
+        message.push(1 << 3 | 1);
+        message.extend_from_slice(&value.to_bits().to_le_bytes());
+        put_int(message, 2, *timestamp);
+    }
+    Ok(())
+}

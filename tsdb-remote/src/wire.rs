@@ -1,0 +1,274 @@
+//! Protobuf's wire format, read from a slice: total, without allocation.
+
+use crate::error::DecodeError;
+
+/// How deep messages and groups may be nested, as in prost.
+const MAX_DEPTH: u32 = 100;
+
+/// How a field's value is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WireType {
+    Varint,
+    Fixed64,
+    Bytes,
+    StartGroup,
+    EndGroup,
+    Fixed32,
+}
+
+/// What a known field holds, as far as checking its form needs it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Varint,
+    Double,
+    Bytes,
+    /// Bytes that must be UTF-8.
+    Text,
+    Message(Schema),
+    /// Repeated numbers, packed or each with a key of its own.
+    Varints,
+    Doubles,
+}
+
+/// The known fields of a message.
+pub(crate) type Schema = &'static [(u32, Kind)];
+
+/// A cursor over one message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wire<'a> {
+    rest: &'a [u8],
+    /// Offset of the end of `rest` in the whole input, for errors.
+    end: usize,
+    /// How many more levels may be entered.
+    depth: u32,
+}
+
+impl<'a> Wire<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            end: bytes.len(),
+            depth: MAX_DEPTH,
+        }
+    }
+
+    /// The same bytes as the content of a message one level down.
+    pub(crate) fn below(self) -> Self {
+        Self {
+            depth: self.depth.saturating_sub(1),
+            ..self
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// What was not read yet.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    #[inline]
+    pub(crate) fn offset(&self) -> usize {
+        self.end - self.rest.len()
+    }
+
+    #[cold]
+    pub(crate) fn error(&self, what: &'static str) -> DecodeError {
+        DecodeError::Malformed {
+            what,
+            offset: self.offset(),
+        }
+    }
+
+    /// Steps over one byte if it is `byte`.
+    #[inline]
+    pub(crate) fn eat(&mut self, byte: u8) -> bool {
+        match self.rest.split_first() {
+            Some((first, rest)) if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn varint(&mut self) -> Result<u64, DecodeError> {
+        match self.rest.split_first() {
+            Some((first, rest)) if *first < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*first))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, DecodeError> {
+        let mut value = 0;
+        for (index, &byte) in self.rest.iter().take(10).enumerate() {
+            if index == 9 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << (7 * index);
+            if byte < 0x80 {
+                self.rest = self.rest.get(index + 1..).unwrap_or_default();
+                return Ok(value);
+            }
+        }
+        Err(self.error(if self.rest.len() < 10 {
+            "a number is cut short"
+        } else {
+            "a number is wider than 64 bits"
+        }))
+    }
+
+    #[inline]
+    fn take(&mut self, len: u64) -> Result<&'a [u8], DecodeError> {
+        let split = usize::try_from(len)
+            .ok()
+            .and_then(|len| self.rest.split_at_checked(len));
+        let Some((taken, rest)) = split else {
+            return Err(self.error("a field is longer than what holds it"));
+        };
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// The bytes of a length-delimited field whose key was read.
+    #[inline]
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+        let len = self.varint()?;
+        self.take(len)
+    }
+
+    /// The text in a length-delimited field whose key was read.
+    pub(crate) fn text(&mut self) -> Result<&'a str, DecodeError> {
+        let start = *self;
+        std::str::from_utf8(self.bytes()?).map_err(|_| start.error("a text is not UTF-8"))
+    }
+
+    /// The message in a length-delimited field whose key was read.
+    #[inline]
+    pub(crate) fn message(&mut self) -> Result<Self, DecodeError> {
+        let bytes = self.bytes()?;
+        let Some(depth) = self.depth.checked_sub(1) else {
+            return Err(self.error("messages are nested too deeply"));
+        };
+        Ok(Self {
+            rest: bytes,
+            end: self.offset(),
+            depth,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn double(&mut self) -> Result<f64, DecodeError> {
+        let Some((bytes, rest)) = self.rest.split_first_chunk::<8>() else {
+            return Err(self.error("a double is cut short"));
+        };
+        self.rest = rest;
+        Ok(f64::from_bits(u64::from_le_bytes(*bytes)))
+    }
+
+    /// The number and layout of the next field.
+    #[inline]
+    pub(crate) fn key(&mut self) -> Result<(u32, WireType), DecodeError> {
+        let start = *self;
+        let key = self.varint()?;
+        let wire_type = match key & 7 {
+            0 => WireType::Varint,
+            1 => WireType::Fixed64,
+            2 => WireType::Bytes,
+            3 => WireType::StartGroup,
+            4 => WireType::EndGroup,
+            5 => WireType::Fixed32,
+            _ => return Err(start.error("a field has an unknown wire type")),
+        };
+        match u32::try_from(key) {
+            Ok(key) if key >= 8 => Ok((key >> 3, wire_type)),
+            _ => Err(start.error("a field has an invalid number")),
+        }
+    }
+
+    /// Fails unless a known field is laid out as its type wants.
+    #[inline]
+    pub(crate) fn expect(&self, found: WireType, wanted: WireType) -> Result<(), DecodeError> {
+        if found == wanted {
+            return Ok(());
+        }
+        Err(self.error("a known field has the wrong wire type"))
+    }
+
+    /// Steps over the value of a field whose key was read.
+    pub(crate) fn skip(&mut self, field: u32, wire_type: WireType) -> Result<(), DecodeError> {
+        self.skip_within(field, wire_type, self.depth)
+    }
+
+    fn skip_within(
+        &mut self,
+        field: u32,
+        wire_type: WireType,
+        depth: u32,
+    ) -> Result<(), DecodeError> {
+        if depth == 0 {
+            return Err(self.error("groups are nested too deeply"));
+        }
+        match wire_type {
+            WireType::Varint => self.varint().map(drop),
+            WireType::Fixed64 => self.take(8).map(drop),
+            WireType::Fixed32 => self.take(4).map(drop),
+            WireType::Bytes => self.bytes().map(drop),
+            WireType::EndGroup => Err(self.error("a group ends that was not begun")),
+            WireType::StartGroup => loop {
+                match self.key()? {
+                    (inner, WireType::EndGroup) if inner == field => return Ok(()),
+                    (_, WireType::EndGroup) => {
+                        return Err(self.error("a group ends that was not begun"));
+                    }
+                    (inner, wire_type) => self.skip_within(inner, wire_type, depth - 1)?,
+                }
+            },
+        }
+    }
+
+    /// Reads to the end of the message and checks its form, known fields by `schema`.
+    pub(crate) fn check(mut self, schema: Schema) -> Result<(), DecodeError> {
+        while !self.is_empty() {
+            let (field, wire_type) = self.key()?;
+            match schema.iter().find(|(known, _)| *known == field) {
+                Some((_, kind)) => self.check_field(wire_type, *kind)?,
+                None => self.skip(field, wire_type)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn check_field(&mut self, wire_type: WireType, kind: Kind) -> Result<(), DecodeError> {
+        match (kind, wire_type) {
+            (Kind::Varint | Kind::Varints, WireType::Varint) => self.varint().map(drop),
+            (Kind::Double | Kind::Doubles, WireType::Fixed64) => self.double().map(drop),
+            (Kind::Bytes, WireType::Bytes) => self.bytes().map(drop),
+            (Kind::Text, WireType::Bytes) => self.text().map(drop),
+            (Kind::Message(schema), WireType::Bytes) => self.message()?.check(schema),
+            (Kind::Varints, WireType::Bytes) => {
+                let mut packed = self.message()?;
+                while !packed.is_empty() {
+                    packed.varint()?;
+                }
+                Ok(())
+            }
+            (Kind::Doubles, WireType::Bytes) => {
+                let mut packed = self.message()?;
+                while !packed.is_empty() {
+                    packed.double()?;
+                }
+                Ok(())
+            }
+            _ => Err(self.error("a known field has the wrong wire type")),
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! One pass over a remote write 1.0 request, borrowing the labels as they lie in the body.
+
+use tsdb_core::model::{Labels, LabelsBuilder, MetricKind, MetricMetadata, WriteBatch};
+
+use super::labels::{encoded_key, split};
+use crate::error::DecodeError;
+use crate::limits::BytePermit;
+use crate::wire::{Kind, Schema, Wire, WireType};
+
+/// Key bytes of the fields that make up nearly all of a request.
+const TIME_SERIES: u8 = 1 << 3 | 2;
+const LABEL: u8 = 1 << 3 | 2;
+const SAMPLE: u8 = 2 << 3 | 2;
+const VALUE: u8 = 1 << 3 | 1;
+const TIMESTAMP: u8 = 2 << 3;
+
+const LABEL_SCHEMA: Schema = &[(1, Kind::Bytes), (2, Kind::Bytes)];
+const EXEMPLAR_SCHEMA: Schema = &[
+    (1, Kind::Message(LABEL_SCHEMA)),
+    (2, Kind::Double),
+    (3, Kind::Varint),
+];
+const SPAN_SCHEMA: Schema = &[(1, Kind::Varint), (2, Kind::Varint)];
+const HISTOGRAM_SCHEMA: Schema = &[
+    (1, Kind::Varint),
+    (2, Kind::Double),
+    (3, Kind::Double),
+    (4, Kind::Varint),
+    (5, Kind::Double),
+    (6, Kind::Varint),
+    (7, Kind::Double),
+    (8, Kind::Message(SPAN_SCHEMA)),
+    (9, Kind::Varints),
+    (10, Kind::Doubles),
+    (11, Kind::Message(SPAN_SCHEMA)),
+    (12, Kind::Varints),
+    (13, Kind::Doubles),
+    (14, Kind::Varint),
+    (15, Kind::Varint),
+    (16, Kind::Doubles),
+];
+
+/// Memory of one series and one sample in a batch, and of a metadata entry, in bytes.
+const SERIES_BYTES: u64 = 48;
+const SAMPLE_BYTES: u64 = 16;
+const METADATA_BYTES: u64 = size_of::<MetricMetadata>() as u64;
+/// How many bytes are taken out of the shared budget at a time.
+const CHARGE_STEP: u64 = 1 << 20;
+
+/// What a request holds besides floats.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Extras {
+    /// Metadata of metrics.
+    pub metadata: Vec<MetricMetadata>,
+    /// Metadata entries left out because they are not UTF-8.
+    pub refused_metadata: u64,
+    /// Exemplars found; they are not stored.
+    pub exemplars: u64,
+    /// Native histograms, which are not stored.
+    pub refused_histograms: RefusedHistograms,
+}
+
+/// Native histograms of a request, which this version does not store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusedHistograms {
+    /// How many there are.
+    pub count: u64,
+    /// The first series that has one.
+    pub first_series: Option<String>,
+}
+
+/// Decodes a request into `batch` and gives back what it holds besides floats. Label bytes stay
+/// in `body`; only of series whose labels do not lie in one piece are they copied to `arena`.
+/// Memory beyond the length of the body is taken out of `permit`.
+///
+/// # Errors
+/// [`DecodeError::Malformed`] when `body` is no `prometheus.WriteRequest`, and
+/// [`DecodeError::Request`] when the memory for it is not there. Malformed labels of a series
+/// with samples show only when the store parses them.
+pub fn decode_v1<'s>(
+    body: &'s [u8],
+    arena: &'s mut Vec<u8>,
+    batch: &mut WriteBatch<'s>,
+    permit: Option<&BytePermit>,
+) -> Result<Extras, DecodeError> {
+    let charge = Charge {
+        permit,
+        free: (body.len() as u64).max(CHARGE_STEP),
+    };
+    let mut decoder = Decoder {
+        batch,
+        extras: Extras::default(),
+        pieces: Vec::new(),
+        charge,
+    };
+    let mut wire = Wire::new(body);
+    while !wire.is_empty() {
+        if wire.eat(TIME_SERIES) {
+            decoder.series(wire.message()?)?;
+            continue;
+        }
+        let (field, wire_type) = wire.key()?;
+        match field {
+            1 => {
+                wire.expect(wire_type, WireType::Bytes)?;
+                decoder.series(wire.message()?)?;
+            }
+            3 => {
+                wire.expect(wire_type, WireType::Bytes)?;
+                decoder.metadata(wire.message()?)?;
+            }
+            _ => wire.skip(field, wire_type)?,
+        }
+    }
+    decoder.series_in_pieces(arena)?;
+    Ok(decoder.extras)
+}
+
+struct Decoder<'d, 's> {
+    batch: &'d mut WriteBatch<'s>,
+    extras: Extras,
+    /// Series whose labels do not lie in one piece; they come last.
+    pieces: Vec<Series<'s>>,
+    charge: Charge<'d>,
+}
+
+/// A series whose fields were all seen.
+#[derive(Clone, Copy, Debug)]
+struct Series<'s> {
+    message: Wire<'s>,
+    samples: u64,
+    histograms: u64,
+}
+
+impl<'s> Decoder<'_, 's> {
+    #[inline]
+    fn series(&mut self, message: Wire<'s>) -> Result<(), DecodeError> {
+        let mut wire = message;
+        while wire.eat(LABEL) {
+            wire.bytes()?;
+        }
+        let mut scan = wire;
+        let mut samples = 0;
+        while scan.eat(SAMPLE) {
+            scan.bytes()?;
+            samples += 1;
+        }
+        if !scan.is_empty() || samples == 0 {
+            return self.uncommon_series(message);
+        }
+        self.charge.take(SERIES_BYTES + samples * SAMPLE_BYTES)?;
+        self.batch.begin(encoded_key(between(message, wire)));
+        while wire.eat(SAMPLE) {
+            let (timestamp, value) = sample(wire.message()?)?;
+            self.batch.sample(timestamp, value);
+        }
+        Ok(())
+    }
+
+    /// A series with fields in any order, unknown ones, exemplars or histograms.
+    fn uncommon_series(&mut self, message: Wire<'s>) -> Result<(), DecodeError> {
+        let mut series = Series {
+            message,
+            samples: 0,
+            histograms: 0,
+        };
+        let (mut first, mut last) = (message, message);
+        let mut pieces = 0u64;
+        let mut wire = message;
+        while !wire.is_empty() {
+            let start = wire;
+            let (field, wire_type) = wire.key()?;
+            if (1..=4).contains(&field) {
+                wire.expect(wire_type, WireType::Bytes)?;
+            }
+            match field {
+                1 => {
+                    wire.bytes()?;
+                    if pieces == 0 || start.offset() != last.offset() {
+                        pieces += 1;
+                        first = if pieces == 1 { start } else { first };
+                    }
+                    last = wire;
+                }
+                2 => {
+                    wire.bytes()?;
+                    series.samples += 1;
+                }
+                3 => {
+                    wire.message()?.check(EXEMPLAR_SCHEMA)?;
+                    self.extras.exemplars += 1;
+                }
+                4 => {
+                    wire.message()?.check(HISTOGRAM_SCHEMA)?;
+                    series.histograms += 1;
+                }
+                _ => wire.skip(field, wire_type)?,
+            }
+        }
+        if pieces > 1 {
+            self.charge.take(size_of::<Series<'_>>() as u64)?;
+            self.pieces.push(series);
+            return Ok(());
+        }
+        self.store(between(first, last), series)
+    }
+
+    /// Adds a series with all its labels in one slice.
+    fn store(&mut self, labels: &'s [u8], series: Series<'s>) -> Result<(), DecodeError> {
+        let refused = &mut self.extras.refused_histograms;
+        refused.count += series.histograms;
+        if series.histograms > 0 && refused.first_series.is_none() {
+            refused.first_series = Some(display(labels)?);
+        }
+        if series.samples == 0 {
+            return split(labels, |_, _| {});
+        }
+        self.charge
+            .take(SERIES_BYTES + series.samples * SAMPLE_BYTES)?;
+        self.batch.begin(encoded_key(labels));
+        let mut wire = series.message;
+        while !wire.is_empty() {
+            let (field, wire_type) = wire.key()?;
+            if field == 2 {
+                let (timestamp, value) = sample(wire.message()?)?;
+                self.batch.sample(timestamp, value);
+            } else {
+                wire.skip(field, wire_type)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the series put aside, their labels copied together.
+    fn series_in_pieces(&mut self, arena: &'s mut Vec<u8>) -> Result<(), DecodeError> {
+        arena.clear();
+        let pieces = std::mem::take(&mut self.pieces);
+        let mut ends = Vec::with_capacity(pieces.len());
+        for series in &pieces {
+            let mut wire = series.message;
+            while !wire.is_empty() {
+                let start = wire;
+                let (field, wire_type) = wire.key()?;
+                wire.skip(field, wire_type)?;
+                if field == 1 {
+                    arena.extend_from_slice(between(start, wire));
+                }
+            }
+            ends.push(arena.len());
+        }
+        let mut rest: &'s [u8] = arena;
+        let mut start = 0;
+        for (series, end) in pieces.into_iter().zip(ends) {
+            let (labels, after) = rest.split_at_checked(end - start).unwrap_or_default();
+            (rest, start) = (after, end);
+            self.store(labels, series)?;
+        }
+        Ok(())
+    }
+
+    fn metadata(&mut self, mut wire: Wire<'_>) -> Result<(), DecodeError> {
+        let (mut kind, mut texts) = (0, [&[][..]; 3]);
+        while !wire.is_empty() {
+            let (field, wire_type) = wire.key()?;
+            let text = match field {
+                1 => {
+                    wire.expect(wire_type, WireType::Varint)?;
+                    kind = wire.varint()?;
+                    continue;
+                }
+                2 => texts.get_mut(0),
+                4 => texts.get_mut(1),
+                5 => texts.get_mut(2),
+                _ => None,
+            };
+            match text {
+                Some(text) => {
+                    wire.expect(wire_type, WireType::Bytes)?;
+                    *text = wire.bytes()?;
+                }
+                None => wire.skip(field, wire_type)?,
+            }
+        }
+        self.charge.take(METADATA_BYTES)?;
+        match texts.map(std::str::from_utf8) {
+            [Ok(metric), Ok(help), Ok(unit)] => self.extras.metadata.push(MetricMetadata {
+                metric: metric.to_owned(),
+                kind: MetricKind::from_number(kind & 0xffff_ffff).unwrap_or_default(),
+                help: help.to_owned(),
+                unit: unit.to_owned(),
+            }),
+            _ => self.extras.refused_metadata += 1,
+        }
+        Ok(())
+    }
+}
+
+/// The bytes from one position of a message to a later one.
+#[inline]
+fn between<'s>(start: Wire<'s>, end: Wire<'s>) -> &'s [u8] {
+    start
+        .rest()
+        .get(..end.offset() - start.offset())
+        .unwrap_or_default()
+}
+
+#[inline]
+fn sample(mut wire: Wire<'_>) -> Result<(i64, f64), DecodeError> {
+    let (mut timestamp, mut value) = (0, 0.0);
+    while !wire.is_empty() {
+        if wire.eat(VALUE) {
+            value = wire.double()?;
+        } else if wire.eat(TIMESTAMP) {
+            timestamp = wire.varint()?.cast_signed();
+        } else {
+            let (field, wire_type) = wire.key()?;
+            match field {
+                1 => {
+                    wire.expect(wire_type, WireType::Fixed64)?;
+                    value = wire.double()?;
+                }
+                2 => {
+                    wire.expect(wire_type, WireType::Varint)?;
+                    timestamp = wire.varint()?.cast_signed();
+                }
+                _ => wire.skip(field, wire_type)?,
+            }
+        }
+    }
+    Ok((timestamp, value))
+}
+
+/// A series as people read it, as far as its labels are valid.
+fn display(labels: &[u8]) -> Result<String, DecodeError> {
+    let mut builder = LabelsBuilder::new();
+    split(labels, |name, value| builder.push_bytes(name, value))?;
+    Ok(builder
+        .finish()
+        .as_ref()
+        .map_or_else(ToString::to_string, Labels::to_string))
+}
+
+/// Memory taken out of the shared budget, in steps.
+struct Charge<'d> {
+    permit: Option<&'d BytePermit>,
+    /// Bytes taken already and not used yet.
+    free: u64,
+}
+
+impl Charge<'_> {
+    #[inline]
+    fn take(&mut self, bytes: u64) -> Result<(), DecodeError> {
+        match self.free.checked_sub(bytes) {
+            Some(free) => {
+                self.free = free;
+                Ok(())
+            }
+            None => self.grow(bytes),
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, bytes: u64) -> Result<(), DecodeError> {
+        let more = bytes.max(CHARGE_STEP);
+        if let Some(permit) = self.permit {
+            permit.grow(more)?;
+        }
+        self.free = self.free + more - bytes;
+        Ok(())
+    }
+}
