@@ -1,1 +1,3 @@
-//! Being written.
+//! Temporary.
+/// Temporary.
+pub type Postings = roaring::RoaringBitmap;
