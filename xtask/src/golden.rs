@@ -13,7 +13,7 @@ use crate::tidy::Finding;
 /// `SHA256  PATH`, one file a line, as `sha256sum` writes and checks it.
 const LIST: &str = "golden.sha256";
 /// A file below a folder of this name is golden.
-const FOLDER: &str = "/golden/";
+const FOLDER: &str = "/testdata/";
 
 /// `cargo xtask golden`: lists the files that are not listed yet.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {

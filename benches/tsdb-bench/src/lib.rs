@@ -1,1 +1,12 @@
-//! Being written.
+//! What benches and tests feed the database: a capture of real exporters, and fleets of hosts
+//! made from it.
+#![forbid(unsafe_code)]
+
+mod capture;
+mod fleet;
+
+#[cfg(test)]
+mod tests;
+
+pub use capture::{Capture, CaptureError, CapturedSeries, CapturedTarget};
+pub use fleet::{Fleet, FleetSample, TargetClone};

@@ -98,10 +98,10 @@ impl MemIndex {
     /// The labels of a slot; `None` for a slot that was not added.
     #[must_use]
     pub fn labels(&self, slot: u32) -> Option<Labels> {
-        let pairs = self.pairs_of(slot)?;
-        Some(Labels::from_raw_pairs(pairs.map(|(name, value)| {
-            (self.symbols.bytes(name), self.symbols.bytes(value))
-        })))
+        let pairs = self.pair_numbers(slot)?;
+        Some(Labels::from_raw_pairs(
+            pairs.map(|pair| self.pair_bytes(pair)),
+        ))
     }
 
     /// Compares the labels of two slots as [`Labels::cmp`] does, without making them. A slot
@@ -150,20 +150,21 @@ impl MemIndex {
             .find(text.as_bytes(), self.symbols.hash(text.as_bytes()))
     }
 
-    /// The text of a symbol.
+    /// The text of a symbol; empty, as no symbol's is, for a number that none has.
     #[must_use]
-    pub fn symbol_text(&self, symbol: u32) -> Option<&str> {
-        ((symbol as usize) < self.symbols.len()).then(|| self.symbols.text(symbol))
+    pub fn symbol_text(&self, symbol: u32) -> &str {
+        self.symbols.text(symbol)
     }
 
-    /// The labels of a slot as symbols, (name, value), in order of names; `None` for a slot
-    /// that was not added.
+    /// The labels of a slot as symbols, (name, value), in order of names; none for a slot that
+    /// was not added.
     #[must_use]
-    pub fn pairs_of(&self, slot: u32) -> Option<SlotPairs<'_>> {
-        Some(SlotPairs {
+    pub fn pairs_of(&self, slot: u32) -> SlotPairs<'_> {
+        let numbers = self.pair_numbers(slot).unwrap_or_default();
+        SlotPairs {
             index: self,
-            numbers: self.pair_numbers(slot)?,
-        })
+            numbers,
+        }
     }
 
     /// The numbers of a slot's pairs in order of names.
@@ -257,7 +258,7 @@ impl MemIndex {
 }
 
 /// The numbers of one slot's pairs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct PairNumbers<'a> {
     rest: &'a [u8],
     left: u32,

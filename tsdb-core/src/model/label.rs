@@ -386,6 +386,30 @@ impl LabelsBuilder {
         self.pairs.is_empty()
     }
 
+    /// What was pushed, as text for people, whatever is wrong with it; at most a few hundred
+    /// bytes.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        const TEXT_BYTES: usize = 300;
+        let mut text = String::from("{");
+        for pair in &self.pairs {
+            if text.len() > TEXT_BYTES {
+                text.push_str(", ...");
+                break;
+            }
+            let part = |range: Range<usize>| {
+                let bytes = self.text.get(range).unwrap_or_default();
+                String::from_utf8_lossy(
+                    bytes.get(..bytes.len().min(TEXT_BYTES)).unwrap_or_default(),
+                )
+            };
+            let comma = if text.len() > 1 { ", " } else { "" };
+            text += &format!("{comma}{}={:?}", part(pair.name()), part(pair.value()));
+        }
+        text.push('}');
+        text
+    }
+
     /// Makes the set.
     ///
     /// # Errors

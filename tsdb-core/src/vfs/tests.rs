@@ -210,7 +210,12 @@ fn folders_list_their_own_names_in_order() {
 #[test]
 fn a_lock_is_exclusive_until_dropped() {
     on_every_file_system(|vfs| {
+        put(vfs, "LOCK", &[b'9'; 100]);
         let lock = vfs.lock(p("LOCK")).unwrap();
+        assert!(
+            get(vfs, "LOCK").len() < 20,
+            "an old holder's id shows through"
+        );
         assert_eq!(kind(vfs.lock(p("LOCK"))), ErrorKind::WouldBlock);
         assert!(get(vfs, "LOCK").ends_with(b"\n"));
         drop(lock);

@@ -5,7 +5,7 @@
 //! target job="node",instance="localhost:9100"
 //! times 1699999200000 15003 14999 ..          first in ms since the epoch, then differences
 //! series node_load1                            as the exporter wrote it
-//! 0.5 =3 0.25 -2 7                             `=N`: the last one N times more, `-N`: N scrapes without it
+//! 0.5 =3 0.25 !2 7                             `=N`: the last one N times more, `!N`: N scrapes without it
 //! ```
 
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ fn write_values(out: &mut String, values: &[Option<f64>], scrapes: usize) {
     let mut last_value = None;
     for run in values.chunk_by(|left, right| left == right) {
         match run.first().copied().flatten() {
-            None => write_field(out, format_args!("-{}", run.len())),
+            None => write_field(out, format_args!("!{}", run.len())),
             Some(bits) => {
                 let mut repeats = run.len();
                 if last_value != Some(bits) {

@@ -50,7 +50,7 @@ fn a_recording_writes_repeats_and_gaps() {
     assert_eq!(
         text,
         "target job=\"node\",instance=\"localhost:9100\"\ntimes 1000 15 16 14\n\
-         series a\n7 =1 -1 =1\nseries b\n-1 1e300 2.5 =1\n\
+         series a\n7 =1 !1 =1\nseries b\n!1 1e300 2.5 =1\n\
          series scrape_duration_seconds\n0.5 =3\n\
          series scrape_samples_scraped\n1 2 1 2\nseries up\n1 =3\n"
     );

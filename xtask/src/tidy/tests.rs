@@ -443,7 +443,7 @@ fn a_format_page_that_quotes_another_constant_is_found() {
 fn a_golden_file_that_is_new_changed_or_gone_is_found() {
     // The SHA-256 of "a\n".
     let sum = "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7";
-    let path = "tsdb-core/tests/golden/v1/log";
+    let path = "tsdb-core/tests/testdata/v1/log";
     let list = format!("{sum}  {path}\n");
     let listed = |text: &str| sound().with("golden.sha256", &list).with(path, text);
     assert_eq!(findings(&listed("a\n")), Vec::<String>::new());

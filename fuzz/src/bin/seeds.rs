@@ -1,0 +1,137 @@
+//! Writes the first inputs of each target into `corpus/`: what our own encoders make of a real
+//! capture, cut small. Run it in this folder after a format changed.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::path::Path;
+
+use prost::Message as _;
+use tsdb_bench::{Capture, CapturedSeries, Fleet};
+use tsdb_core::chunk::encode;
+use tsdb_core::model::Sample;
+use tsdb_proto::prometheus as proto;
+
+fn write(target: &str, name: &str, bytes: &[u8]) {
+    let folder = Path::new("corpus").join(target);
+    fs::create_dir_all(&folder).expect("a folder for the corpus");
+    fs::write(folder.join(name), bytes).expect("a corpus file");
+}
+
+fn main() {
+    let capture = Capture::load().expect("the committed capture");
+    chunks(&capture);
+    let fleet = Fleet::new(capture, 2_000, 1).expect("a fleet");
+    for (number, labels) in fleet.labels().iter().step_by(400).enumerate() {
+        write("labels", &format!("series-{number}"), labels.as_bytes());
+    }
+    write_requests(&fleet);
+    read_requests();
+    for (number, pattern) in ["foo|bar", "a.*b", "(?i)x[^a]+", "\\d{2}"]
+        .iter()
+        .enumerate()
+    {
+        write(
+            "matcher_regex",
+            &format!("pattern-{number}"),
+            &[b"\0\x10", pattern.as_bytes()].concat(),
+        );
+    }
+    for target in ["labels_builder", "chunk_round_trip", "matcher_regex"] {
+        let bytes: Vec<u8> = (0..400u32)
+            .map(|number| (number * 37 % 251) as u8)
+            .collect();
+        write(target, "mixed", &bytes);
+    }
+}
+
+fn chunks(capture: &Capture) {
+    let target = &capture.targets[0];
+    let changes = |series: &CapturedSeries| {
+        series
+            .values
+            .windows(2)
+            .filter(|pair| pair[0] != pair[1])
+            .count()
+    };
+    for (name, least) in [("constant", 0), ("some", 20), ("lively", 200)] {
+        let series = target
+            .series
+            .iter()
+            .filter(|series| series.values.iter().all(Option::is_some));
+        let found = series
+            .into_iter()
+            .find(|series| changes(series) >= least)
+            .expect("a series");
+        let samples = target.times.iter().zip(&found.values).take(60);
+        let chunk = encode(samples.map(|(time, value)| Sample::new(*time, value.unwrap())));
+        write("chunk_decode", name, &chunk);
+    }
+}
+
+fn write_requests(fleet: &Fleet) {
+    for (name, step) in [("few", 700), ("more", 300)] {
+        let timeseries = fleet.round(3).step_by(step).map(|found| proto::TimeSeries {
+            labels: fleet.labels()[found.series]
+                .iter()
+                .map(|label| proto::Label {
+                    name: label.name.into(),
+                    value: label.value.into(),
+                })
+                .collect(),
+            samples: vec![proto::Sample {
+                timestamp: found.sample.timestamp,
+                value: found.sample.value,
+            }],
+            ..Default::default()
+        });
+        let mut request = proto::WriteRequest {
+            timeseries: timeseries.collect(),
+            metadata: Vec::new(),
+        };
+        request.metadata.push(proto::MetricMetadata {
+            r#type: 1,
+            metric_family_name: "up".into(),
+            help: "whether a scrape worked".into(),
+            unit: "1".into(),
+        });
+        request.timeseries[0]
+            .exemplars
+            .push(proto::Exemplar::default());
+        request.timeseries[0]
+            .histograms
+            .push(proto::Histogram::default());
+        let message = request.encode_to_vec();
+        let body = snap::raw::Encoder::new()
+            .compress_vec(&message)
+            .expect("a small message");
+        write("write_v1_vs_prost", name, &message);
+        write("write_body", name, &body);
+    }
+}
+
+fn read_requests() {
+    let matcher = |r#type, name: &str, value: &str| proto::LabelMatcher {
+        r#type,
+        name: name.into(),
+        value: value.into(),
+    };
+    let query = proto::Query {
+        start_timestamp_ms: 1_700_000_000_000,
+        end_timestamp_ms: 1_700_000_060_000,
+        matchers: vec![
+            matcher(0, "__name__", "up"),
+            matcher(1, "job", ""),
+            matcher(2, "instance", "a|b.*"),
+            matcher(3, "instance", "c+"),
+        ],
+        hints: Some(proto::ReadHints {
+            func: "rate".into(),
+            ..Default::default()
+        }),
+    };
+    let request = proto::ReadRequest {
+        queries: vec![query.clone(), query],
+        accepted_response_types: vec![1, 0],
+    };
+    write("read_request", "two-queries", &request.encode_to_vec());
+}

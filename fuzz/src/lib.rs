@@ -1,0 +1,19 @@
+//! One fuzz target for each decoder of bytes from disk or wire.
+//!
+//! A target is a function of any bytes that panics when something is wrong. Plain tests replay
+//! the kept corpus, the regressions and seeded mutations of both; `cargo xtask fuzz` lets
+//! libFuzzer search longer.
+#![forbid(unsafe_code)]
+
+mod chunk;
+mod harness;
+mod input;
+mod labels;
+mod matcher;
+mod mutate;
+mod remote;
+mod targets;
+
+pub use harness::{Failure, Harness};
+pub use input::Input;
+pub use targets::{TARGETS, Target, find};

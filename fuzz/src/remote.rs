@@ -1,0 +1,166 @@
+//! Bodies of remote write and remote read.
+
+use bytes::Bytes;
+use prost::Message as _;
+use tsdb_core::model::{EncodedLabels, LabelsBuilder, SeriesKey, WriteBatch};
+use tsdb_proto::prometheus as proto;
+use tsdb_remote::Limits;
+use tsdb_remote::read::decode_queries;
+use tsdb_remote::write::{DecodeScratch, WriteRequest, decode_v1};
+
+/// What a body may unpack to here.
+const DECODED_BYTES_MAX: usize = 1 << 20;
+
+/// A compressed body: refused, or each of its series can be walked.
+pub(crate) fn write_body(input: &[u8]) {
+    let body = Bytes::copy_from_slice(input);
+    let Ok(request) = WriteRequest::from_body(body, DECODED_BYTES_MAX) else {
+        return;
+    };
+    let mut scratch = DecodeScratch::new();
+    let Ok(decoded) = request.decode(&mut scratch) else {
+        return;
+    };
+    let mut builder = LabelsBuilder::new();
+    let mut samples = 0;
+    for (key, timestamps, values) in decoded.batch.series() {
+        assert_eq!(timestamps.len(), values.len());
+        samples += timestamps.len();
+        let _ = labels_of(key, &mut builder);
+    }
+    assert_eq!(samples, decoded.batch.samples_len());
+}
+
+/// The labels of a key as their parser pushes them, or `None` when it refuses.
+fn labels_of(key: SeriesKey<'_>, builder: &mut LabelsBuilder) -> Option<Vec<u8>> {
+    let SeriesKey::Encoded(EncodedLabels { bytes, parse }) = key else {
+        panic!("a decoded series has its labels as they came")
+    };
+    builder.clear();
+    parse(bytes, builder).ok()?;
+    builder.canonical().ok().map(<[u8]>::to_vec)
+}
+
+fn canonical(labels: &[proto::Label]) -> Option<Vec<u8>> {
+    let mut builder = LabelsBuilder::new();
+    for label in labels {
+        builder.push_bytes(label.name.as_bytes(), label.value.as_bytes());
+    }
+    builder.canonical().ok().map(<[u8]>::to_vec)
+}
+
+/// Our decoder of the protobuf message finds what the generated one finds.
+pub(crate) fn write_against_prost(input: &[u8]) {
+    let mut arena = Vec::new();
+    let mut batch = WriteBatch::new();
+    let ours = decode_v1(input, &mut arena, &mut batch, None);
+    let theirs = match proto::WriteRequest::decode(input) {
+        Ok(theirs) => theirs,
+        // It refuses a request for one bad text, we refuse only the series.
+        Err(error) if error.to_string().contains("UTF-8") => return,
+        Err(error) => {
+            // Labels are looked at only when the series is new.
+            let refused = ours.is_err() || refuses_a_series(&batch);
+            assert!(
+                refused,
+                "accepted what the generated decoder refuses: {error}"
+            );
+            return;
+        }
+    };
+    let extras = ours.expect("the generated decoder accepts it");
+    let exemplars: usize = theirs
+        .timeseries
+        .iter()
+        .map(|series| series.exemplars.len())
+        .sum();
+    let histograms: usize = theirs
+        .timeseries
+        .iter()
+        .map(|series| series.histograms.len())
+        .sum();
+    assert_eq!(extras.exemplars, exemplars as u64);
+    assert_eq!(extras.refused_histograms.count, histograms as u64);
+    assert_eq!(extras.metadata.len(), theirs.metadata.len());
+
+    // The order of series in a batch says nothing.
+    let mut builder = LabelsBuilder::new();
+    let mut found: Vec<Series> = batch
+        .series()
+        .filter(|(_, timestamps, _)| !timestamps.is_empty())
+        .map(|(key, timestamps, values)| {
+            (
+                labels_of(key, &mut builder),
+                timestamps.to_vec(),
+                bits(values.iter().copied()),
+            )
+        })
+        .collect();
+    let mut wanted: Vec<Series> = theirs
+        .timeseries
+        .iter()
+        .filter(|series| !series.samples.is_empty())
+        .map(|series| {
+            let timestamps = series
+                .samples
+                .iter()
+                .map(|sample| sample.timestamp)
+                .collect();
+            let values = bits(series.samples.iter().map(|sample| sample.value));
+            (canonical(&series.labels), timestamps, values)
+        })
+        .collect();
+    found.sort();
+    wanted.sort();
+    assert_eq!(found, wanted);
+}
+
+/// Canonical labels if they are any, timestamps, and the bits of the values.
+type Series = (Option<Vec<u8>>, Vec<i64>, Vec<u64>);
+
+fn bits(values: impl Iterator<Item = f64>) -> Vec<u64> {
+    values.map(f64::to_bits).collect()
+}
+
+fn refuses_a_series(batch: &WriteBatch<'_>) -> bool {
+    let mut builder = LabelsBuilder::new();
+    batch
+        .series()
+        .any(|(key, _, _)| labels_of(key, &mut builder).is_none())
+}
+
+/// Our decoder of a read request finds the queries that the generated one finds.
+pub(crate) fn read_request_against_prost(input: &[u8]) {
+    let limits = Limits::default();
+    let ours = decode_queries(input, &limits);
+    let theirs = proto::ReadRequest::decode(input);
+    let (Ok((queries, accepted)), Ok(theirs)) = (&ours, &theirs) else {
+        // Ours also refuses what says nothing sensible; it never accepts what is no message,
+        // but it does not look into the texts of hints.
+        if let (Ok(_), Err(error)) = (&ours, &theirs) {
+            assert!(
+                error.to_string().contains("UTF-8"),
+                "accepted what is refused: {error}"
+            );
+        }
+        return;
+    };
+    assert_eq!(queries.len(), theirs.queries.len());
+    for (ours, theirs) in queries.iter().zip(&theirs.queries) {
+        let (start, end) = (theirs.start_timestamp_ms, theirs.end_timestamp_ms);
+        match &ours.range {
+            Some(range) => assert_eq!((range.min(), range.max()), (start, end)),
+            None => assert!(end < start),
+        }
+        assert_eq!(ours.matchers.len(), theirs.matchers.len());
+        for (ours, theirs) in ours.matchers.iter().zip(&theirs.matchers) {
+            assert_eq!(
+                (ours.name(), ours.value()),
+                (theirs.name.as_str(), theirs.value.as_str())
+            );
+        }
+    }
+    for number in accepted {
+        assert!(theirs.accepted_response_types.contains(number));
+    }
+}

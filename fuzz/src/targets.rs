@@ -1,0 +1,68 @@
+//! The table of targets.
+
+use crate::{chunk, labels, matcher, remote};
+
+/// A function that must not panic on any input.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, and that of its folders in `corpus/` and `regressions/`.
+    pub name: &'static str,
+    /// Plays one input.
+    pub run: fn(&[u8]),
+    /// Most bytes of memory it may hold at once, apart from [`Target::bytes_per_input_byte`].
+    pub base_bytes: usize,
+    /// Most bytes of memory it may hold for each byte of input.
+    pub bytes_per_input_byte: usize,
+    /// How many times fewer inputs than the others it plays, because each takes long.
+    pub slowness: u32,
+}
+
+const fn target(name: &'static str, run: fn(&[u8])) -> Target {
+    Target {
+        name,
+        run,
+        base_bytes: 64 << 10,
+        bytes_per_input_byte: 256,
+        slowness: 1,
+    }
+}
+
+/// Every target, the canary included.
+pub const TARGETS: &[Target] = &[
+    target("chunk_decode", chunk::decode),
+    target("chunk_round_trip", chunk::round_trip),
+    target("labels", labels::from_bytes),
+    target("labels_builder", labels::builder),
+    // A short pattern may compile to a large program; its limit is the matcher's own.
+    Target {
+        base_bytes: 64 << 20,
+        slowness: 8,
+        ..target("matcher_regex", matcher::regex)
+    },
+    // The body may unpack to the limit that the target sets.
+    Target {
+        base_bytes: 4 << 20,
+        ..target("write_body", remote::write_body)
+    },
+    Target {
+        base_bytes: 4 << 20,
+        ..target("write_v1_vs_prost", remote::write_against_prost)
+    },
+    Target {
+        base_bytes: 64 << 20,
+        slowness: 4,
+        ..target("read_request", remote::read_request_against_prost)
+    },
+    target("canary", canary),
+];
+
+/// The target of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+/// Must fail: shows that the harness finds inputs that no corpus holds, and notices.
+fn canary(input: &[u8]) {
+    assert!(!matches!(input, [b'c', _, ..]), "the canary was found");
+}
