@@ -98,6 +98,15 @@ pub enum DecodeError {
     Request(#[from] RequestFault),
 }
 
+impl From<tsdb_core::bits::DecodeError> for DecodeError {
+    fn from(error: tsdb_core::bits::DecodeError) -> Self {
+        Self::Malformed {
+            what: error.what,
+            offset: error.offset,
+        }
+    }
+}
+
 impl DecodeError {
     /// Where decoding stopped; 0 when that is not a place in the protobuf message.
     #[must_use]
@@ -213,6 +222,12 @@ pub enum ReadError {
     /// The store failed.
     #[error("{0}")]
     Internal(#[source] BoxError),
+}
+
+impl From<tsdb_core::bits::DecodeError> for ReadError {
+    fn from(error: tsdb_core::bits::DecodeError) -> Self {
+        Self::Decode(error.into())
+    }
 }
 
 impl From<BoxError> for ReadError {
