@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use tsdb_core::ErrorKind;
 use tsdb_core::model::MatcherError;
 
 /// An error of a middleware or of the caller's own service.
@@ -153,6 +154,27 @@ impl From<BoxError> for WriteError {
     }
 }
 
+impl From<tsdb_core::Error> for WriteError {
+    /// What may pass is unavailable: memory or disk that is full, a database that is closed or
+    /// must be opened again.
+    fn from(error: tsdb_core::Error) -> Self {
+        if error.is_retryable() {
+            return Self::Unavailable {
+                message: error.to_string(),
+                retry_after: None,
+            };
+        }
+        match error.kind() {
+            ErrorKind::Closed => Self::Unavailable {
+                message: error.to_string(),
+                retry_after: None,
+            },
+            ErrorKind::InvalidInput => Self::Invalid(error.to_string()),
+            _ => Self::Internal(error.into()),
+        }
+    }
+}
+
 /// Why a read was not answered, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -227,6 +249,26 @@ pub enum ReadError {
 impl From<tsdb_core::bits::DecodeError> for ReadError {
     fn from(error: tsdb_core::bits::DecodeError) -> Self {
         Self::Decode(error.into())
+    }
+}
+
+impl From<tsdb_core::Error> for ReadError {
+    /// A limit of the database is too expensive a query; the rest is as for writes.
+    fn from(error: tsdb_core::Error) -> Self {
+        if error.kind() == ErrorKind::Limit {
+            return Self::TooExpensive(error.to_string());
+        }
+        match WriteError::from(error) {
+            WriteError::Unavailable {
+                message,
+                retry_after,
+            } => Self::Unavailable {
+                message,
+                retry_after,
+            },
+            WriteError::Invalid(message) => Self::Invalid(message),
+            other => Self::Internal(other.into()),
+        }
     }
 }
 
