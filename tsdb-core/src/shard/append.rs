@@ -20,6 +20,8 @@ pub(super) struct Missing {
     pub(super) at: usize,
     pub(super) fingerprint: Fingerprint,
     pub(super) labels: Option<Labels>,
+    pub(super) samples: u64,
+    pub(super) timestamp: Option<i64>,
 }
 
 /// Buffers of an append that are used again.
@@ -48,6 +50,8 @@ pub struct AppendEnvironment<'a> {
     pub ack: Ack,
     /// The wall clock, milliseconds since the epoch.
     pub now_ms: i64,
+    /// Why no new series may be made, if none may.
+    pub new_series: Result<(), &'a RejectReason>,
     /// Samples before this are outside of retention.
     pub oldest_ms: Option<i64>,
 }
@@ -85,7 +89,7 @@ impl Head {
         scratch: &mut Scratch,
     ) -> Result<Appended, ShardError> {
         let mut report = AppendReport::default();
-        self.look_up(batch, environment.series_file, scratch, &mut report)?;
+        self.look_up(batch, environment, scratch, &mut report)?;
         self.check_samples(batch, environment, scratch, &mut report);
         if !self.rules.duplicates_are_logged && self.all_known(&scratch.rows) {
             // The broken short cut, for tests: what is known may not be durable yet.
