@@ -14,16 +14,14 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod verify;
-mod window;
 mod writer;
 
 pub use error::RunError;
 pub use layout::FORMAT_VERSION;
 pub use merge::merge_runs;
 pub use meta::{ChunkMeta, ChunkRef, RowKey, RunHeader, RunMeta, SectionMeta};
-pub use publish::{publish, temporary_path};
+pub use publish::{parse_run_file_name, publish, run_file_name, temporary_path};
 pub use reader::RunReader;
 pub use scan::SectionScan;
 pub use verify::RunTotals;
-pub use window::Window;
 pub use writer::RunWriter;
