@@ -20,24 +20,34 @@ impl Head {
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) -> Result<(), ShardError> {
-        scratch.slots.clear();
-        scratch.missing.clear();
+        let Scratch {
+            slots,
+            missing,
+            fingerprints,
+            ..
+        } = &mut *scratch;
+        fingerprints.clear();
+        fingerprints.extend(batch.series().map(|(key, ..)| self.fingerprint(&key)));
+        slots.clear();
         let names = self.names.read();
-        for (at, (key, timestamps, _)) in batch.series().enumerate() {
-            let fingerprint = self.fingerprint(&key);
-            let slot = names.registry.find(fingerprint).unwrap_or(NO_SLOT);
-            scratch.slots.push(slot);
-            if slot == NO_SLOT {
-                scratch.missing.push(Missing {
+        names
+            .registry
+            .find_all(fingerprints, |slot| slots.push(slot.unwrap_or(NO_SLOT)));
+        drop(names);
+        missing.clear();
+        if slots.contains(&NO_SLOT) {
+            let series = batch.series().zip(&*slots).zip(&*fingerprints).enumerate();
+            let new = series.filter(|(_, ((_, slot), _))| **slot == NO_SLOT);
+            missing.extend(
+                new.map(|(at, (((_, timestamps, _), _), fingerprint))| Missing {
                     at,
-                    fingerprint,
+                    fingerprint: *fingerprint,
                     labels: None,
                     samples: timestamps.len() as u64,
                     timestamp: timestamps.first().copied(),
-                });
-            }
+                }),
+            );
         }
-        drop(names);
         if scratch.missing.is_empty() {
             return Ok(());
         }
