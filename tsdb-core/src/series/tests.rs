@@ -72,6 +72,37 @@ fn small_file(vfs: &MemVfs) -> SeriesFile {
     file
 }
 
+const GOLDEN: &[u8] = include_bytes!("../../tests/testdata/v1/small.series");
+
+fn small_bytes() -> Vec<u8> {
+    let vfs = MemVfs::new();
+    small_file(&vfs);
+    read_to_end(
+        &*vfs
+            .open(&series_path(Path::new("ns"), 1), OpenMode::Read)
+            .unwrap(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn the_golden_series_file_is_written() {
+    assert!(
+        small_bytes() == GOLDEN,
+        "the series format has changed: raise its version instead"
+    );
+}
+
+/// Writes the golden file of a new version; refuses to touch one that is there.
+#[test]
+#[ignore = "run by hand once for each version of the format"]
+fn write_the_golden_series_file() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testdata/v1");
+    let vfs = crate::vfs::OsVfs::new(folder);
+    let file = vfs.create(Path::new("small.series")).unwrap();
+    write_all_at(&*file, &small_bytes(), 0).unwrap();
+}
+
 fn read(vfs: &MemVfs) -> Result<(Vec<String>, SeriesEnd), SeriesError> {
     let mut said = Vec::new();
     let end = read_series_file(vfs, (Path::new("ns"), NAMESPACE), 1, &mut |record| {
