@@ -159,6 +159,9 @@ async fn open(config: &Config) -> Result<App, ServerError> {
     if let Some(series) = config.max_series {
         database.limits.series = series;
     }
+    if let Some(bytes) = config.log_cap {
+        database.log_cap_bytes = bytes;
+    }
     let mut limits = Limits::default();
     limits.max_inflight_bytes = limits
         .max_inflight_bytes
