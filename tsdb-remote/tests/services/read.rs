@@ -161,7 +161,7 @@ async fn chunks_come_back_sorted_a_series_a_frame() {
     );
     assert_eq!(bits(&frames[1].samples().unwrap()), bits(&samples(300)));
     let ends: Vec<_> = frames[1].chunks.iter().map(|c| (c.min, c.max)).collect();
-    assert_eq!(ends, [(0, 119_000), (115_000, 239_000), (240_000, 299_000)]);
+    assert_eq!(ends, [(0, 119_000), (120_000, 239_000), (240_000, 299_000)]);
     assert_eq!(
         frames[0].samples().unwrap()[0].value.to_bits(),
         STALE_NAN_BITS
