@@ -12,6 +12,7 @@ mod labels;
 mod matcher;
 mod mutate;
 mod remote;
+mod server;
 mod targets;
 
 pub use harness::{Failure, Harness};

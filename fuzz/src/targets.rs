@@ -1,6 +1,6 @@
 //! The table of targets.
 
-use crate::{chunk, labels, matcher, remote};
+use crate::{chunk, labels, matcher, remote, server};
 
 /// A function that must not panic on any input.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +57,14 @@ pub const TARGETS: &[Target] = &[
         base_bytes: 4 << 20,
         ..target("read_response", remote::read_response)
     },
+    // A selector may hold regular expressions, with the limits of matchers.
+    Target {
+        base_bytes: 64 << 20,
+        slowness: 8,
+        ..target("selector", server::selector)
+    },
+    target("sample_line", server::sample_line),
+    target("api_time", server::api_time),
     target("canary", canary),
 ];
 
