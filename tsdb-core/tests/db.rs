@@ -1,4 +1,4 @@
-//! The façade's everyday behaviour.
+//! The facade's everyday behaviour.
 
 use std::sync::Arc;
 
