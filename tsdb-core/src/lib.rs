@@ -1,10 +1,10 @@
-//! An embeddable time-series database engine for Prometheus metrics.
+#![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
 pub mod bits;
 pub mod chunk;
 pub mod clock;
-pub mod db;
+mod db;
 pub mod index;
 pub mod manifest;
 pub mod model;
@@ -14,3 +14,19 @@ pub mod series;
 pub mod shard;
 pub mod vfs;
 pub mod wal;
+
+pub use clock::{Clock, SystemClock};
+pub use db::{
+    Db, DbOptions, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace, NamespaceOptions,
+    NamespaceStats, Problem, RecoveryReport, Stats, TornTail, VerifyReport,
+};
+pub use model::{
+    AppendReport, EncodedLabels, Label, Labels, LabelsBuilder, LabelsError, MatchOp, Matcher,
+    MatcherError, MetricKind, MetricMetadata, RejectReason, Rejected, STALE_NAN_BITS, Sample,
+    SeriesKey, TimeRange, TimeRangeError, WriteBatch,
+};
+pub use series::ChunkPart;
+pub use shard::{Appended, Limited, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet};
+
+pub use vfs::Vfs;
+pub use wal::{Ack, CommitTicket, LogStats};

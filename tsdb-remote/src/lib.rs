@@ -1,10 +1,12 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod body;
+pub mod client;
 mod error;
 mod limits;
 mod negotiate;
+mod put;
 pub mod read;
 mod snappy;
 mod status;

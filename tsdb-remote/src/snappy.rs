@@ -10,9 +10,12 @@ const MAX_GROWTH: usize = 22;
 /// The length a block decodes to.
 ///
 /// # Errors
-/// When the block has no valid header, claims more than its own length can hold, or decodes to
+/// When the block is empty or has no valid header, claims more than its own length can hold, or decodes to
 /// more than `limit` bytes.
 pub(crate) fn decoded_len(block: &[u8], limit: usize) -> Result<usize, DecodeError> {
+    if block.is_empty() {
+        return Err(snap::Error::Empty.into());
+    }
     let declared = decompress_len(block)?;
     if declared > limit {
         return Err(RequestFault::DecodedTooLarge { declared, limit }.into());

@@ -182,3 +182,6 @@ fn refusals(summary: &WriteSummary) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

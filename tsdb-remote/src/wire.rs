@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Varint,
     Double,
     Bytes,
+    /// Bytes that must be UTF-8.
+    Text,
     Message(Schema),
     /// Repeated numbers, packed or each with a key of its own.
     Varints,
@@ -143,6 +145,12 @@ impl<'a> Wire<'a> {
         self.take(len)
     }
 
+    /// The text in a length-delimited field whose key was read.
+    pub(crate) fn text(&mut self) -> Result<&'a str, DecodeError> {
+        let start = *self;
+        std::str::from_utf8(self.bytes()?).map_err(|_| start.error("a text is not UTF-8"))
+    }
+
     /// The message in a length-delimited field whose key was read.
     #[inline]
     pub(crate) fn message(&mut self) -> Result<Self, DecodeError> {
@@ -244,6 +252,7 @@ impl<'a> Wire<'a> {
             (Kind::Varint | Kind::Varints, WireType::Varint) => self.varint().map(drop),
             (Kind::Double | Kind::Doubles, WireType::Fixed64) => self.double().map(drop),
             (Kind::Bytes, WireType::Bytes) => self.bytes().map(drop),
+            (Kind::Text, WireType::Bytes) => self.text().map(drop),
             (Kind::Message(schema), WireType::Bytes) => self.message()?.check(schema),
             (Kind::Varints, WireType::Bytes) => {
                 let mut packed = self.message()?;

@@ -1,1 +1,21 @@
-//! Being written.
+//! The server: Prometheus writes to it and reads back from it.
+//!
+//! Threads: the network's (tokio) parse HTTP and never touch the database; store threads decode
+//! and append; one committer leads the group commits; query threads select; one maintainer cuts,
+//! flushes, merges, expires, and reopens a database that refuses writes.
+#![forbid(unsafe_code)]
+
+pub mod config;
+mod http;
+pub mod logging;
+mod machine;
+mod runtime;
+pub mod sample_json;
+pub mod selector;
+mod server;
+mod store;
+mod telemetry;
+mod timestamp;
+pub mod units;
+
+pub use server::{ServerError, run};

@@ -1,1 +1,24 @@
-//! Being written.
+//! Rank 8: the façade: namespaces, catalog, the log and maintenance.
+
+mod database;
+mod error;
+mod expiry;
+mod logs;
+mod maintenance;
+mod namespace;
+mod open;
+mod options;
+mod paths;
+mod read_only;
+mod recovery;
+mod stats;
+mod verify;
+
+pub use database::Db;
+pub use error::{Error, ErrorKind};
+pub use maintenance::{Maintenance, MaintenanceStep};
+pub use namespace::Namespace;
+pub use options::{DbOptions, NamespaceOptions};
+pub use recovery::{RecoveryReport, TornTail};
+pub use stats::{NamespaceStats, Stats};
+pub use verify::{Problem, VerifyReport};

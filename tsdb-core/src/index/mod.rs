@@ -1,1 +1,14 @@
-//! Being written.
+//! Rank 4: the inverted index in memory, from labels to series.
+//!
+//! Series are slots, numbered as they arrive. Text is kept once; everything else is numbers.
+
+mod arena;
+mod mem;
+mod pairs;
+mod plan;
+mod symbols;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use mem::{MemIndex, SlotPairs};

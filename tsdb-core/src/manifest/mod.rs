@@ -1,1 +1,19 @@
-//! Being written.
+//! Rank 6: the small files that say what is live. Each is replaced as a whole, atomically.
+
+mod catalog;
+mod data_format;
+mod error;
+mod file;
+#[expect(
+    clippy::module_inception,
+    reason = "the layer is named after its main file"
+)]
+mod manifest;
+#[cfg(test)]
+mod tests;
+
+pub use catalog::{AckMode, Catalog, NamespaceEntry, check_namespace_name};
+pub use data_format::DataFormat;
+pub use error::ManifestError;
+pub use file::FORMAT_VERSION;
+pub use manifest::{Manifest, RunEntry, SeriesFileEntry};

@@ -11,10 +11,12 @@ mod quote;
 mod regex_dialect;
 mod regex_shape;
 mod report;
+mod rules;
 mod sample;
 #[cfg(test)]
 mod tests;
 mod time;
+mod window;
 
 pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
 pub use fingerprint::{Fingerprint, FingerprintKey};
@@ -25,5 +27,7 @@ pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{MetricKind, MetricMetadata};
 pub use quote::{is_legacy_label_name, is_legacy_metric_name, write_quoted};
 pub use report::{AppendReport, RejectReason, Rejected};
+pub use rules::ProtocolRules;
 pub use sample::{STALE_NAN_BITS, Sample, is_stale, winner};
 pub use time::{TimeRange, TimeRangeError};
+pub use window::Window;

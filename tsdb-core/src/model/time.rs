@@ -52,6 +52,20 @@ impl TimeRange {
         Ok(Self { min, max })
     }
 
+    /// Where the caller knows that `min` is not after `max`.
+    pub(super) const fn ordered(min: i64, max: i64) -> Self {
+        Self { min, max }
+    }
+
+    /// One millisecond.
+    #[must_use]
+    pub const fn at(timestamp: i64) -> Self {
+        Self {
+            min: timestamp,
+            max: timestamp,
+        }
+    }
+
     /// The first millisecond.
     #[inline]
     #[must_use]

@@ -16,17 +16,25 @@ use crate::model::winner;
 /// and its chunks of each input.
 ///
 /// # Errors
-/// When the disk fails, an input is damaged or of another namespace than `out`; what was written of `out` is then useless.
+/// When the disk fails, an input is damaged, or its namespace or generations are not those that
+/// the header of `out` names (see [`RunHeader::merged`](super::RunHeader::merged)); what was written of `out` is then useless.
 pub fn merge_runs(
     inputs: &[&RunReader],
     keep: impl Fn(Window) -> bool,
     mut out: RunWriter,
 ) -> Result<RunMeta, RunError> {
-    if inputs
-        .iter()
-        .any(|input| input.meta().header.namespace != out.namespace())
-    {
-        return Err(RunError::refused(out.path(), "rows of another namespace"));
+    for input in inputs.iter().map(|input| input.meta().header) {
+        if input.namespace != out.header().namespace {
+            return Err(RunError::refused(out.path(), "rows of another namespace"));
+        }
+        if input.first_generation < out.header().first_generation
+            || input.last_generation > out.header().last_generation
+        {
+            return Err(RunError::refused(
+                out.path(),
+                "rows of a generation it does not name",
+            ));
+        }
     }
     let sections = inputs.iter().flat_map(|input| input.sections());
     let mut windows: Vec<Window> = sections.map(|section| section.window).collect();

@@ -1,5 +1,6 @@
 //! What is known of runs, their sections and their chunks without reading samples.
 
+use super::reader::RunReader;
 use super::window::Window;
 use crate::chunk::Encoding;
 use crate::model::{Generation, NamespaceId, RunId, SeriesId, ShardId};
@@ -60,6 +61,20 @@ pub struct RunHeader {
     pub first_generation: Generation,
     /// Newest generation of the log whose samples it holds.
     pub last_generation: Generation,
+}
+
+impl RunHeader {
+    /// The header of run `id` that takes the place of `inputs`; none if there are none.
+    #[must_use]
+    pub fn merged(id: RunId, inputs: &[&RunReader]) -> Option<Self> {
+        let headers = || inputs.iter().map(|input| input.meta().header);
+        Some(Self {
+            namespace: headers().next()?.namespace,
+            id,
+            first_generation: headers().map(|header| header.first_generation).min()?,
+            last_generation: headers().map(|header| header.last_generation).max()?,
+        })
+    }
 }
 
 /// One time window of a run.

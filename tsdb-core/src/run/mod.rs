@@ -21,7 +21,7 @@ pub use error::RunError;
 pub use layout::FORMAT_VERSION;
 pub use merge::merge_runs;
 pub use meta::{ChunkMeta, ChunkRef, RowKey, RunHeader, RunMeta, SectionMeta};
-pub use publish::{publish, temporary_path};
+pub use publish::{parse_run_file_name, publish, run_file_name, temporary_path};
 pub use reader::RunReader;
 pub use scan::SectionScan;
 pub use verify::RunTotals;

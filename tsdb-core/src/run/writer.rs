@@ -10,7 +10,7 @@ use super::page::PageBuilder;
 use super::page_index::{PageSummary, encode_page_index};
 use super::window::Window;
 use crate::bits::{crc32c, put_u32};
-use crate::model::{NamespaceId, SeriesId};
+use crate::model::SeriesId;
 use crate::vfs::{File, write_all_at};
 
 /// What is gathered before it is written.
@@ -122,8 +122,8 @@ impl RunWriter {
         &self.out.path
     }
 
-    pub(super) fn namespace(&self) -> NamespaceId {
-        self.header.namespace
+    pub(super) fn header(&self) -> &RunHeader {
+        &self.header
     }
 
     fn close_section(&mut self) -> Result<(), RunError> {

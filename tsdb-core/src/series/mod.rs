@@ -1,1 +1,21 @@
-//! Being written.
+//! Rank 4: which series there are (registry), what is durable of them (series file), and the open
+//! chunks of one series (buffer). Bytes of the file: `docs/format/series.md`.
+
+mod buffer;
+mod error;
+mod file;
+mod merge;
+mod reader;
+mod registry;
+
+pub use buffer::{Buffer, ChunkPart};
+pub use error::SeriesError;
+pub use file::{
+    Definition, SERIES_HEADER_BYTES, SERIES_MAGIC, SERIES_VERSION, SeriesFile, SeriesHeader,
+    series_path,
+};
+pub use merge::{MergedSamples, disjoint_parts, merge_parts};
+pub use reader::{
+    SeriesEnd, SeriesRecord, decode_header, read_record, read_series_file, record_at,
+};
+pub use registry::Registry;

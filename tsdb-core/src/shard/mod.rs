@@ -1,1 +1,23 @@
-//! Being written.
+//! Rank 7: all of a namespace that is alive: its series, its index, the buffers of its open
+//! generations and its runs; appending to them and reading from them.
+//!
+//! Locks, in the order in which they are taken: `Head::names`, `Head::live`, the stripes of one
+//! generation in rising order, the log. None is held while the disk is touched, but for
+//! reserving space.
+
+mod append;
+mod buffers;
+mod error;
+mod flush;
+mod head;
+mod limits;
+mod look_up;
+mod select;
+
+pub use append::{AppendEnvironment, Appended};
+pub use buffers::{GenerationBuffers, STRIPES, Stripe};
+pub use error::ShardError;
+pub use flush::write_generation;
+pub use head::{Head, Live, Names};
+pub use limits::{Limited, SelectLimits, SeriesLimits};
+pub use select::{Series, SeriesChunks, SeriesSet};

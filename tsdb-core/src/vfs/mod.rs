@@ -18,4 +18,4 @@ pub use fault::{
 pub use file_system::{File, FileLock, OpenMode, Vfs};
 pub use memory::MemVfs;
 pub use os::OsVfs;
-pub use transfer::{read_exact_at, read_to_end, write_all_at};
+pub use transfer::{read_exact_at, read_to_end, rewrite, write_all_at};

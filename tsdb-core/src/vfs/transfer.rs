@@ -46,6 +46,22 @@ pub fn write_all_at(file: &dyn File, buf: &[u8], offset: u64) -> io::Result<()> 
     Ok(())
 }
 
+/// Reads what stands between two offsets and writes the same bytes there once more, so that the
+/// next sync really writes them: after a failed sync the system may hold for clean what never
+/// reached the disk.
+pub fn rewrite(file: &dyn File, from: u64, to: u64) -> io::Result<()> {
+    let mut at = from;
+    let mut buffer = Vec::new();
+    while at < to {
+        let step = usize::try_from(to - at).unwrap_or(READ_STEP).min(READ_STEP);
+        buffer.resize(step, 0);
+        read_exact_at(file, &mut buffer, at)?;
+        write_all_at(file, &buffer, at)?;
+        at = advance(at, step)?;
+    }
+    Ok(())
+}
+
 /// The whole content of a file, from its start to the end met while reading.
 pub fn read_to_end(file: &dyn File) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();

@@ -1,1 +1,18 @@
-//! Being written.
+//! Rank 4: the commit log. One log for the whole Db, cut into generations; one fdatasync serves
+//! every waiting writer. It never carries labels. Bytes: `docs/format/log.md`.
+
+mod commit;
+mod error;
+mod file;
+mod frame;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub use commit::{Ack, BeforeFrames, CommitLog, CommitTicket, LogStats};
+pub use error::WalError;
+pub use file::{LOG_HEADER_BYTES, LOG_MAGIC, LOG_VERSION, LogFile, LogHeader, log_path};
+pub use frame::{
+    FRAME_STAMP_BYTES, FrameStamp, KIND_SAMPLES, Row, SampleFrame, SampleFrameEncoder, SampleRows,
+};
+pub use reader::{Frame, LogReader, Torn, first_valid_frame};

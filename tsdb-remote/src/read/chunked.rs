@@ -5,11 +5,11 @@ use tsdb_core::bits::put_uvarint;
 use tsdb_core::model::Labels;
 
 use super::frames::FrameSender;
-use super::put::{field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels};
 use super::storage::XorChunk;
 use super::{Query, SeriesStream as _, Storage};
 use crate::error::ReadError;
 use crate::limits::Limits;
+use crate::put::{field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels};
 
 /// Number of Prometheus' XOR encoding.
 const XOR: i64 = 1;

@@ -4,11 +4,12 @@ mod chunked;
 mod frames;
 mod gate;
 mod layer;
-mod put;
 mod request;
 mod samples;
 mod service;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 pub use frames::ReadBody;
 pub use layer::RemoteReadLayer;

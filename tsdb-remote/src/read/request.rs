@@ -16,10 +16,10 @@ use crate::wire::{Kind, Schema, Wire, WireType};
 
 const HINTS_SCHEMA: Schema = &[
     (1, Kind::Varint),
-    (2, Kind::Bytes),
+    (2, Kind::Text),
     (3, Kind::Varint),
     (4, Kind::Varint),
-    (5, Kind::Bytes),
+    (5, Kind::Text),
     (6, Kind::Varint),
     (7, Kind::Varint),
 ];
@@ -212,9 +212,7 @@ fn matcher(mut wire: Wire<'_>, query: usize) -> Result<Matcher, ReadError> {
             }
             2 | 3 => {
                 wire.expect(wire_type, WireType::Bytes)?;
-                let start = wire;
-                let text = std::str::from_utf8(wire.bytes()?)
-                    .map_err(|_| start.error("a matcher is not UTF-8"))?;
+                let text = wire.text()?;
                 if field == 2 {
                     name = text
                 } else {

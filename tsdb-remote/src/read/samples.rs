@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use tsdb_core::bits::put_uvarint;
 
-use super::put::{field_len, int_len, labels_len, put_head, put_int, put_labels};
 use super::{Columns, Query, SeriesStream as _, Storage};
 use crate::error::ReadError;
 use crate::limits::Limits;
+use crate::put::{field_len, int_len, labels_len, put_head, put_int, put_labels};
 
 /// Room for the length of a result, which is known only at its end.
 const LENGTH_ROOM: usize = 5;

@@ -5,6 +5,8 @@ mod labels;
 mod layer;
 mod request;
 mod service;
+#[cfg(test)]
+mod tests;
 
 #[doc(hidden)]
 pub use decode_v1::decode_v1;

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::run::{ChunkRef, publish, temporary_path};
+use crate::run::{ChunkRef, parse_run_file_name, publish, run_file_name, temporary_path};
+use crate::vfs::FaultVfs;
 
 fn wide_rows(series: u64) -> Rows {
     let window = Window::new(0, 7_200_000);
@@ -272,6 +273,74 @@ fn a_published_file_has_its_lasting_name() {
     publish(&vfs, &temporary, path).unwrap();
     assert_eq!(vfs.list(Path::new("runs")).unwrap(), ["7.run"]);
     assert!(publish(&vfs, &temporary, path).is_err());
+}
+
+#[test]
+fn file_names_are_told_from_others() {
+    assert_eq!(run_file_name(RunId(17)), "17.run");
+    for id in [0, 17, u64::MAX] {
+        assert_eq!(
+            parse_run_file_name(&run_file_name(RunId(id))),
+            Some(RunId(id))
+        );
+    }
+    for other in [
+        "",
+        ".run",
+        "17",
+        "17.run.tmp",
+        "+17.run",
+        "017.run",
+        "-1.run",
+        "x.run",
+    ] {
+        assert_eq!(parse_run_file_name(other), None, "{other}");
+    }
+}
+
+/// Cuts the power before each operation of writing and publishing a run.
+#[test]
+fn a_crash_leaves_a_whole_run_or_none() {
+    let path = Path::new("7.run");
+    let temporary = temporary_path(path);
+    let attempt = |vfs: &FaultVfs| {
+        let file = vfs.create(&temporary).ok()?;
+        let mut writer = RunWriter::create(&temporary, file, header()).ok()?;
+        for (window, series) in small_rows() {
+            writer.section(window).ok()?;
+            for (key, samples) in series {
+                let samples: Vec<(i64, u64)> = samples.into_iter().collect();
+                let (meta, bytes) = chunk_of(&samples, 0);
+                writer.chunk(key, &meta, &bytes).ok()?;
+            }
+        }
+        writer.finish().ok()?;
+        publish(vfs, &temporary, path).ok()
+    };
+    for operation in 1.. {
+        let vfs = FaultVfs::new(operation);
+        vfs.crash_at_operation(operation);
+        let done = attempt(&vfs).is_some();
+        for seed in 0..10 {
+            let after = vfs.power_cut(seed);
+            let there = after
+                .list(Path::new(""))
+                .unwrap()
+                .contains(&"7.run".to_owned());
+            assert!(there || !done, "a published run stays");
+            if there {
+                let file = after.open(path, OpenMode::Read).unwrap();
+                RunReader::open(path, file).unwrap().verify().unwrap();
+            }
+        }
+        if done {
+            assert!(
+                operation > 5,
+                "create, write, sync, rename, sync of the folder"
+            );
+            return;
+        }
+    }
 }
 
 proptest! {

@@ -1,0 +1,312 @@
+//! The Db: a handle to one data folder.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::expiry::ExpiryClock;
+use super::maintenance::Upkeep;
+use super::namespace::NamespaceState;
+use super::open::{self, CATALOG_PATH};
+use super::stats::Counters;
+use super::{DbOptions, Error, Namespace, NamespaceOptions, RecoveryReport, Stats};
+use crate::clock::{Clock, SystemClock};
+use crate::manifest::{Catalog, check_namespace_name};
+use crate::model::FingerprintKey;
+use crate::series::SeriesFile;
+use crate::vfs::{FileLock, MemVfs, OsVfs, Vfs};
+use crate::wal::{BeforeFrames, CommitLog, WalError};
+
+/// The name of the namespace that exists from the first start.
+pub(super) const DEFAULT_NAMESPACE: &str = "default";
+
+/// The series files of all namespaces: what a commit makes durable before its frames.
+#[derive(Debug, Default)]
+pub(super) struct SeriesFiles(pub(super) RwLock<Vec<Arc<SeriesFile>>>);
+
+impl BeforeFrames for SeriesFiles {
+    fn sync_definitions(&self) -> Result<(), WalError> {
+        let files = self.0.read().clone();
+        for file in files {
+            file.sync().map_err(|error| match error {
+                crate::series::SeriesError::Io {
+                    operation,
+                    path,
+                    source,
+                } => WalError::Io {
+                    operation,
+                    path,
+                    source,
+                },
+                crate::series::SeriesError::Corrupt { path, offset, what } => {
+                    WalError::Corrupt { path, offset, what }
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// All that clones of a Db share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) vfs: Arc<dyn Vfs>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: DbOptions,
+    pub(super) key: FingerprintKey,
+    /// `None` where the Db was opened for reading only.
+    pub(super) log: Option<Arc<CommitLog>>,
+    /// Read-locked by appends between reservation and enqueueing; a generation is cut under its
+    /// write lock.
+    pub(super) gate: RwLock<()>,
+    pub(super) namespaces: RwLock<Vec<Arc<NamespaceState>>>,
+    pub(super) catalog: Mutex<Catalog>,
+    pub(super) series_files: Arc<SeriesFiles>,
+    pub(super) upkeep: Mutex<Upkeep>,
+    pub(super) expiry: Mutex<ExpiryClock>,
+    pub(super) recovery: RecoveryReport,
+    pub(super) lock: Mutex<Option<Box<dyn FileLock>>>,
+    pub(super) closed: AtomicBool,
+    pub(super) counters: Counters,
+}
+
+/// A time-series database over one folder. Cheap to clone; every clone is the same Db.
+///
+/// It starts no thread: call [`Db::maintain`] from time to time. A Db that is dropped without
+/// [`Db::close`] loses nothing that was acked; the next one replays its log.
+///
+/// ```
+/// use tsdb_core::{Db, DbOptions, Labels, Matcher, Sample, TimeRange, WriteBatch};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let db = Db::in_memory(DbOptions::default())?; // Or Db::open("data", ...).
+/// let cpu = Labels::from_pairs([("__name__", "cpu_seconds_total"), ("host", "a")])?;
+/// let mut batch = WriteBatch::new();
+/// batch.push(&cpu, Sample::new(1_700_000_000_000, 1.5));
+/// let report = db.default_namespace().write(&batch)?; // Durable when it returns.
+/// assert!(report.rejected.is_empty()); // Bad samples are data, not an Err.
+/// let range = TimeRange::new(1_700_000_000_000, 1_700_000_060_000)?; // Half-open, ms.
+/// for series in db.default_namespace().select(range, &[Matcher::equal("host", "a")])? {
+///     let series = series?;
+///     assert_eq!(series.labels().to_string(), r#"cpu_seconds_total{host="a"}"#);
+///     assert_eq!(series.values(), [1.5]);
+/// }
+/// db.maintain()?; // Flush, merge, expire: on the caller's thread, never on ours.
+/// db.close()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Db {
+    pub(super) inner: Arc<Inner>,
+}
+
+impl Db {
+    /// Opens the folder at `path`, made if need be, and recovers what a crash left.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::Locked`] when it is in use, [`super::ErrorKind::Corrupt`] when synced
+    /// bytes are damaged (naming file and offset), [`super::ErrorKind::Io`].
+    pub fn open(path: impl AsRef<Path>, options: DbOptions) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let vfs = OsVfs::new(path);
+        vfs.create_dir(Path::new(""))
+            .map_err(Error::io("making the data folder", path))?;
+        Self::open_with(Arc::new(vfs), Arc::new(SystemClock::new()), options)
+    }
+
+    /// As [`Db::open`], with disk and time of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_with(
+        vfs: Arc<dyn Vfs>,
+        clock: Arc<dyn Clock>,
+        options: DbOptions,
+    ) -> Result<Self, Error> {
+        open::open(vfs, clock, options).map(|inner| Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// A Db that lives in memory and is gone when dropped.
+    ///
+    /// # Errors
+    /// When the options make no sense.
+    pub fn in_memory(options: DbOptions) -> Result<Self, Error> {
+        Self::open_with(
+            Arc::new(MemVfs::new()),
+            Arc::new(SystemClock::new()),
+            options,
+        )
+    }
+
+    /// What opening found.
+    #[must_use]
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.inner.recovery
+    }
+
+    /// Opens a namespace, made if need be. Options of an existing one are changed to `options`,
+    /// durably; a new window length holds from the next generation on.
+    ///
+    /// # Errors
+    /// When the name cannot be a folder's or is one of ours, the options make no sense, or the
+    /// disk refuses.
+    pub fn namespace(&self, name: &str, options: NamespaceOptions) -> Result<Namespace, Error> {
+        self.check_open()?;
+        options.check()?;
+        check_namespace_name(name).map_err(|why| Error::Invalid {
+            name: "namespace",
+            value: format!("{name:?}"),
+            why,
+        })?;
+        if self.inner.log.is_none() {
+            return Err(Error::ReadOnly);
+        }
+        open::namespace(&self.inner, name, options)?;
+        self.find(name).ok_or(Error::Closed)
+    }
+
+    /// The namespace that exists from the first start.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "opening makes it, and none is ever removed"
+    )]
+    pub fn default_namespace(&self) -> Namespace {
+        self.find(DEFAULT_NAMESPACE).expect("the default namespace")
+    }
+
+    /// An existing namespace.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Namespace> {
+        let namespaces = self.inner.namespaces.read();
+        let state = namespaces.iter().find(|state| state.name == name)?;
+        Some(Namespace {
+            inner: Arc::clone(&self.inner),
+            state: Arc::clone(state),
+        })
+    }
+
+    /// All namespaces.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<Namespace> {
+        let namespaces = self.inner.namespaces.read();
+        let all = namespaces.iter();
+        all.map(|state| Namespace {
+            inner: Arc::clone(&self.inner),
+            state: Arc::clone(state),
+        })
+        .collect()
+    }
+
+    /// Leads one commit if anything waits for one and nobody else leads: for a thread that
+    /// commits on behalf of writers who use [`crate::CommitTicket::on_commit`].
+    ///
+    /// # Errors
+    /// When a write or sync failed: the Db is poisoned from then on.
+    pub fn commit(&self) -> Result<(), Error> {
+        self.check_open()?;
+        Ok(self.log()?.commit()?)
+    }
+
+    /// Blocks until there is something to commit, or `timeout` has passed; whether there is.
+    pub fn wait_for_work(&self, timeout: Duration) -> bool {
+        self.inner
+            .log
+            .as_ref()
+            .is_some_and(|log| log.wait_for_work(timeout))
+    }
+
+    /// Why appends are refused until the Db is closed and opened again, if they are.
+    #[must_use]
+    pub fn poisoned(&self) -> Option<Arc<str>> {
+        self.inner.log.as_ref().and_then(|log| log.poisoned())
+    }
+
+    /// Confirms that the clock is right after it jumped, so that expiry goes on.
+    pub fn confirm_clock(&self) {
+        let clock = &self.inner.clock;
+        self.inner
+            .expiry
+            .lock()
+            .confirm(clock.now_ms(), clock.monotonic_ms());
+    }
+
+    /// Flushes everything and gives the folder free. Every later call on any clone fails with
+    /// [`super::ErrorKind::Closed`]. A poisoned Db is closed without flushing.
+    ///
+    /// # Errors
+    /// When flushing failed; the Db is closed all the same, and nothing acked is lost.
+    pub fn close(self) -> Result<(), Error> {
+        if self.inner.closed.swap(true, Ordering::AcqRel) {
+            return Err(Error::Closed);
+        }
+        let flushed = if self.poisoned().is_none() && self.inner.log.is_some() {
+            self.inner.flush_all()
+        } else {
+            Ok(())
+        };
+        if let Some(log) = &self.inner.log {
+            log.poison("the database was closed");
+        }
+        self.inner.lock.lock().take();
+        flushed
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        self.inner.check_open()
+    }
+
+    fn log(&self) -> Result<&Arc<CommitLog>, Error> {
+        self.inner.log.as_ref().ok_or(Error::ReadOnly)
+    }
+
+    /// Figures of the Db.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.inner.stats()
+    }
+}
+
+impl Inner {
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) {
+            Err(Error::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Bytes in memory: series and index, buffers, queue.
+    pub(super) fn account(&self) -> (usize, usize, usize) {
+        let namespaces = self.namespaces.read();
+        let (series, buffers) = namespaces.iter().fold((0, 0), |(series, buffers), state| {
+            let (more_series, more_buffers) = state.head.heap_bytes();
+            let file = state
+                .series_file
+                .as_ref()
+                .map_or(0, |file| file.heap_bytes());
+            (series + more_series + file, buffers + more_buffers)
+        });
+        let queue = self.log.as_ref().map_or(0, |log| log.queued_bytes());
+        self.counters
+            .memory_bytes
+            .store((series + buffers + queue) as u64, Ordering::Relaxed);
+        (series, buffers, queue)
+    }
+
+    /// Writes the catalog as `change` makes it, and only then takes it for true.
+    pub(super) fn change_catalog(&self, change: impl FnOnce(&mut Catalog)) -> Result<(), Error> {
+        let mut catalog = self.catalog.lock();
+        let mut next = catalog.clone();
+        change(&mut next);
+        next.sequence += 1;
+        next.write(&*self.vfs, Path::new(CATALOG_PATH))?;
+        *catalog = next;
+        Ok(())
+    }
+}

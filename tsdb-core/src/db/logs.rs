@@ -1,0 +1,364 @@
+//! Replay: every log above the flushed generations, each into a generation of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::recovery::{RecoveryReport, TornTail};
+use super::{DbOptions, Error};
+use crate::model::{Generation, NamespaceId};
+use crate::series::Registry;
+use crate::shard::GenerationBuffers;
+use crate::vfs::Vfs;
+use crate::wal::{
+    LOG_HEADER_BYTES, LogFile, LogReader, SampleFrame, Torn, WalError, first_valid_frame, log_path,
+};
+
+/// A namespace as replay needs it.
+pub(super) struct Target<'a> {
+    pub(super) id: NamespaceId,
+    pub(super) flushed: Generation,
+    pub(super) window_ms: i64,
+    pub(super) registry: &'a Registry,
+    /// Filled by replay, oldest first.
+    pub(super) generations: Vec<Arc<GenerationBuffers>>,
+}
+
+/// A log that was replayed.
+#[derive(Debug)]
+struct Replayed {
+    generation: Generation,
+    /// Behind the last good frame.
+    end: u64,
+    /// Length of the file.
+    len: u64,
+    /// Offset and LSN of each frame are too many to keep: these are of the first frame that was
+    /// not claimed to be synced by any frame read so far.
+    unclaimed: Vec<(u64, u64)>,
+    /// Whether any namespace still needs it.
+    needed: bool,
+}
+
+/// What replay found.
+#[derive(Debug, Default)]
+pub(super) struct Logs {
+    /// Logs that must stay until they are flushed, with their lengths.
+    pub(super) live: Vec<(Generation, u64)>,
+    /// Logs that no namespace needs.
+    pub(super) dead: Vec<Generation>,
+    pub(super) last_lsn: u64,
+    pub(super) last_generation: Generation,
+    /// The wall clock when the last frame was written.
+    pub(super) last_wall_ms: Option<i64>,
+    replayed: Vec<Replayed>,
+    synced: u64,
+}
+
+/// Generations that have a log, in order.
+pub(super) fn list(vfs: &dyn Vfs) -> Result<Vec<Generation>, Error> {
+    let names = vfs
+        .list(Path::new("wal"))
+        .map_err(Error::io("listing", "wal"))?;
+    let numbers = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".log")?.parse().ok());
+    let mut generations: Vec<Generation> = numbers.map(Generation).collect();
+    generations.sort_unstable();
+    Ok(generations)
+}
+
+/// Reads all logs. Changes nothing on disk.
+pub(super) fn replay(
+    vfs: &dyn Vfs,
+    options: &DbOptions,
+    targets: &mut [Target<'_>],
+    report: &mut RecoveryReport,
+) -> Result<Logs, Error> {
+    let generations = list(vfs)?;
+    let flushed_by_all = targets
+        .iter()
+        .map(|target| target.flushed)
+        .min()
+        .unwrap_or_default();
+    let mut logs = Logs {
+        last_generation: flushed_by_all,
+        ..Logs::default()
+    };
+    for target in &*targets {
+        logs.last_generation = logs.last_generation.max(target.flushed);
+    }
+    let mut expected = None;
+    for (at, &generation) in generations.iter().enumerate() {
+        logs.last_generation = logs.last_generation.max(generation);
+        if generation <= flushed_by_all {
+            logs.dead.push(generation);
+            continue;
+        }
+        let newer = generations.get(at + 1..).unwrap_or_default();
+        match read_log(
+            vfs, options, generation, expected, targets, &mut logs, report,
+        )? {
+            None => expected = Some(logs.last_lsn + 1),
+            Some(torn) => {
+                refuse_if_claimed(vfs, options, &torn, generation, newer, logs.last_lsn)?;
+                give_up(vfs, torn, newer, &mut logs, report)?;
+                break;
+            }
+        }
+    }
+    finish(targets, &mut logs);
+    Ok(logs)
+}
+
+fn finish(targets: &mut [Target<'_>], logs: &mut Logs) {
+    for target in &mut *targets {
+        target.generations.retain(|buffers| !buffers.is_empty());
+    }
+    for log in &logs.replayed {
+        let used = |target: &Target<'_>| {
+            target
+                .generations
+                .iter()
+                .any(|buffers| buffers.generation() == log.generation)
+        };
+        if log.needed || targets.iter().any(used) {
+            logs.live.push((log.generation, log.end));
+        } else {
+            logs.dead.push(log.generation);
+        }
+    }
+}
+
+fn read_log(
+    vfs: &dyn Vfs,
+    options: &DbOptions,
+    generation: Generation,
+    expected: Option<u64>,
+    targets: &mut [Target<'_>],
+    logs: &mut Logs,
+    report: &mut RecoveryReport,
+) -> Result<Option<Torn>, Error> {
+    let mut reader = LogReader::open(vfs, generation)?;
+    report.logs += 1;
+    let mut log = Replayed {
+        generation,
+        end: LOG_HEADER_BYTES as u64,
+        len: reader.len(),
+        unclaimed: Vec::new(),
+        needed: false,
+    };
+    if expected.is_none() {
+        logs.last_lsn = reader.header().first_lsn.saturating_sub(1);
+    }
+    let path = log_path(generation);
+    let gap = expected.is_some_and(|expected| expected != reader.header().first_lsn);
+    for target in &mut *targets {
+        if options.rules.replay_keeps_generations || target.generations.is_empty() {
+            let buffers = GenerationBuffers::new(generation, target.window_ms);
+            target.generations.push(Arc::new(buffers));
+        }
+    }
+    let torn = loop {
+        if gap {
+            let (offset, bytes) = (LOG_HEADER_BYTES as u64, reader.len());
+            let what = "frames at the end of the log before it are missing";
+            break Some(Torn {
+                path,
+                offset,
+                bytes: bytes.saturating_sub(offset),
+                what,
+            });
+        }
+        match reader.next_frame()? {
+            Err(torn) => break Some(torn),
+            Ok(None) => break None,
+            Ok(Some(frame)) => {
+                logs.synced = logs.synced.max(frame.stamp.synced);
+                logs.last_lsn = frame.stamp.lsn;
+                logs.last_wall_ms = Some(frame.stamp.written_ms);
+                log.note(frame.offset, frame.stamp.lsn);
+                report.frames += 1;
+                report.samples +=
+                    apply(frame.payload, targets, options).map_err(|what| Error::Corrupt {
+                        path: path.clone(),
+                        offset: frame.offset,
+                        what,
+                    })?;
+            }
+        }
+    };
+    log.end = reader.offset();
+    logs.replayed.push(log);
+    Ok(torn)
+}
+
+impl Replayed {
+    /// Remembers where frames start: sparsely, each remembered LSN standing for those behind it.
+    fn note(&mut self, offset: u64, lsn: u64) {
+        const STRIDE: u64 = 64;
+        if lsn % STRIDE == 0 || self.unclaimed.is_empty() {
+            self.unclaimed.push((lsn, offset));
+        }
+    }
+
+    /// An offset at or before the first frame behind `synced`.
+    fn first_unsynced(&self, synced: u64) -> u64 {
+        let at = self
+            .unclaimed
+            .partition_point(|(lsn, _)| *lsn <= synced + 1);
+        let frame = at.checked_sub(1).and_then(|at| self.unclaimed.get(at));
+        frame.map_or(LOG_HEADER_BYTES as u64, |(_, offset)| *offset)
+    }
+}
+
+fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Result<u64, String> {
+    let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
+    let target = targets.iter().find(|target| target.id == frame.namespace);
+    let target = target.ok_or_else(|| {
+        format!(
+            "a frame of namespace {}, which the catalog does not list",
+            frame.namespace.0
+        )
+    })?;
+    let Some(buffers) = target.generations.last() else {
+        return Ok(0);
+    };
+    if buffers.generation() <= target.flushed {
+        return Ok(0);
+    }
+    let (window_ms, order_free) = (buffers.window_ms(), options.rules.order_free_winner);
+    let mut rows = frame.rows();
+    let mut samples = 0;
+    let mut stripes = buffers.lock();
+    buffers.mark_used();
+    while let Some(row) = rows.next_row().map_err(|error| error.to_string())? {
+        let slot = target.registry.slot(row.series).ok_or_else(|| {
+            format!(
+                "a sample of series {}, which no series file defines",
+                row.series.0
+            )
+        })?;
+        #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
+        let stripe = &mut stripes[slot as usize % crate::shard::STRIPES];
+        let buffer = stripe.buffer(slot);
+        let bits = row.value.or(buffer.logged()).ok_or_else(|| {
+            format!(
+                "a value as before, but series {} has none before",
+                row.series.0
+            )
+        })?;
+        let grown = buffer.append(row.timestamp, bits, window_ms, order_free);
+        stripe.grew(grown);
+        samples += 1;
+    }
+    Ok(samples)
+}
+
+/// A bad frame is corruption if a valid frame behind it claims that it was synced.
+fn refuse_if_claimed(
+    vfs: &dyn Vfs,
+    options: &DbOptions,
+    torn: &Torn,
+    generation: Generation,
+    newer: &[Generation],
+    last_lsn: u64,
+) -> Result<(), Error> {
+    let corrupt = |what: String| {
+        Err(Error::Wal(WalError::Corrupt {
+            path: torn.path.clone(),
+            offset: torn.offset,
+            what,
+        }))
+    };
+    if !options.rules.older_logs_may_be_torn && !newer.is_empty() {
+        return corrupt(format!("{}, in a log that is not the newest", torn.what));
+    }
+    let here = std::iter::once((generation, torn.offset));
+    let behind = here.chain(newer.iter().map(|&newer| (newer, LOG_HEADER_BYTES as u64)));
+    for (log, from) in behind {
+        let Some((offset, synced)) = first_valid_frame(vfs, log, from, last_lsn)? else {
+            continue;
+        };
+        if synced > last_lsn || !options.rules.torn_unless_claimed {
+            let (what, log) = (torn.what, log_path(log));
+            return corrupt(format!(
+                "{what}, but the frame at byte {offset} of {} says that it was synced: restore \
+                 this log from a backup, or give up what follows byte {}",
+                log.display(),
+                torn.offset
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Notes what is cut off: the bad frame, all behind it, and all newer logs.
+fn give_up(
+    vfs: &dyn Vfs,
+    torn: Torn,
+    newer: &[Generation],
+    logs: &mut Logs,
+    report: &mut RecoveryReport,
+) -> Result<(), Error> {
+    let Torn {
+        path,
+        offset,
+        bytes,
+        what,
+    } = torn;
+    report.torn.push(TornTail {
+        path,
+        offset,
+        bytes,
+        what: what.to_owned(),
+    });
+    for &generation in newer {
+        let reader = LogReader::open(vfs, generation)?;
+        logs.last_generation = logs.last_generation.max(generation);
+        let (end, len) = (LOG_HEADER_BYTES as u64, reader.len());
+        if len > end {
+            report.torn.push(TornTail {
+                path: log_path(generation),
+                offset: end,
+                bytes: len - end,
+                what: "it follows a log whose end is torn".to_owned(),
+            });
+        }
+        logs.replayed.push(Replayed {
+            generation,
+            end,
+            len,
+            unclaimed: Vec::new(),
+            needed: false,
+        });
+    }
+    Ok(())
+}
+
+impl Logs {
+    /// Cuts torn ends off, writes anew what was not known to be synced, and syncs it all.
+    pub(super) fn make_durable(&self, vfs: &dyn Vfs, options: &DbOptions) -> Result<(), Error> {
+        let rules = &options.rules;
+        for log in &self.replayed {
+            let file = LogFile::open(vfs, log.generation)?;
+            let keep = if rules.recovery_cuts_torn_frames {
+                log.end
+            } else {
+                log.len
+            };
+            let from = if rules.recovery_rewrites_unsynced {
+                log.first_unsynced(self.synced).min(keep)
+            } else {
+                keep
+            };
+            file.cut_and_rewrite(keep, from)?;
+            if rules.recovery_syncs {
+                file.sync()?;
+            }
+        }
+        if rules.recovery_syncs {
+            vfs.sync_dir(Path::new("wal"))
+                .map_err(Error::io("syncing the folder", "wal"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,516 @@
+//! Upkeep in bounded steps on the caller's thread: cut, flush, expire, merge.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::database::Inner;
+use super::namespace::NamespaceState;
+use super::{Db, Error, NamespaceStats, Stats};
+use crate::manifest::{Manifest, RunEntry};
+use crate::model::{Generation, RunId, SeriesId, ShardId, Window};
+use crate::run::{RowKey, RunHeader, RunReader, RunWriter, merge_runs, publish, temporary_path};
+
+use super::paths::run_path;
+use crate::shard::{Live, write_generation};
+use crate::wal::log_path;
+
+/// The log's cap grows by this much a series, so that a generation holds some scrapes of each.
+const LOG_BYTES_PER_SERIES: u64 = 400;
+/// And never beyond this.
+const LOG_CAP_MAX: u64 = 1 << 30;
+
+/// What a call of [`Db::maintain`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MaintenanceStep {
+    /// There was nothing to do.
+    Idle,
+    /// Another thread is at it.
+    Busy,
+    /// A generation was closed.
+    Cut,
+    /// A closed generation was written as runs, and its log removed.
+    Flush,
+    /// Runs wholly outside of retention were dropped.
+    Expire,
+    /// Some runs were merged into one.
+    Merge,
+}
+
+/// The answer of [`Db::maintain`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// What was done.
+    pub step: MaintenanceStep,
+    /// Whether there may be more to do at once.
+    pub more: bool,
+}
+
+/// A generation that takes no more samples and is not flushed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closed {
+    pub(super) generation: Generation,
+    pub(super) log_bytes: u64,
+}
+
+/// What upkeep remembers; its lock is held by the one thread that is at it.
+#[derive(Debug, Default)]
+pub(super) struct Upkeep {
+    pub(super) closed: Vec<Closed>,
+    /// The time window, by the wall clock, in which the open generation was begun.
+    pub(super) window: Option<Window>,
+}
+
+impl Db {
+    /// Does one bounded step of upkeep on this thread: syncs what is due, closes a generation,
+    /// writes one out, drops expired runs, or merges some. Call it again while `more` is true.
+    ///
+    /// # Errors
+    /// When the disk refuses: nothing is lost, and the step is tried again by the next call.
+    pub fn maintain(&self) -> Result<Maintenance, Error> {
+        self.check_open()?;
+        let done = |step| {
+            Ok(Maintenance {
+                step,
+                more: step != MaintenanceStep::Idle,
+            })
+        };
+        let Some(log) = &self.inner.log else {
+            return Err(Error::ReadOnly);
+        };
+        let Some(mut upkeep) = self.inner.upkeep.try_lock() else {
+            return Ok(Maintenance {
+                step: MaintenanceStep::Busy,
+                more: false,
+            });
+        };
+        log.commit()?;
+        let inner = &self.inner;
+        let trusted = inner
+            .expiry
+            .lock()
+            .observe(inner.clock.now_ms(), inner.clock.monotonic_ms());
+        inner.account();
+        if inner.wants_cut(&mut upkeep) {
+            inner.cut(&mut upkeep)?;
+            return done(MaintenanceStep::Cut);
+        }
+        if !upkeep.closed.is_empty() {
+            inner.flush_oldest(&mut upkeep)?;
+            return done(MaintenanceStep::Flush);
+        }
+        for state in inner.states() {
+            if trusted && inner.expire(&state)? {
+                return done(MaintenanceStep::Expire);
+            }
+            if inner.merge(&state, trusted)? {
+                return done(MaintenanceStep::Merge);
+            }
+        }
+        done(MaintenanceStep::Idle)
+    }
+
+    /// Writes all that is in memory to runs and removes its logs.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing is lost.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.check_open()?;
+        self.inner.flush_all()
+    }
+}
+
+impl Inner {
+    pub(super) fn states(&self) -> Vec<Arc<NamespaceState>> {
+        self.namespaces.read().clone()
+    }
+
+    pub(super) fn flush_all(&self) -> Result<(), Error> {
+        let mut upkeep = self.upkeep.lock();
+        if self.states().iter().any(|state| has_open_samples(state)) {
+            self.cut(&mut upkeep)?;
+        }
+        while !upkeep.closed.is_empty() {
+            self.flush_oldest(&mut upkeep)?;
+        }
+        Ok(())
+    }
+
+    fn log_cap(&self) -> u64 {
+        let series: usize = self
+            .states()
+            .iter()
+            .map(|state| state.head.series_len())
+            .sum();
+        let grown = (series as u64).saturating_mul(LOG_BYTES_PER_SERIES);
+        self.options.log_cap_bytes.max(grown).min(LOG_CAP_MAX)
+    }
+
+    /// Logs on disk may not take more than this before appends are held up.
+    pub(super) fn log_backlog_max(&self) -> u64 {
+        2 * self.log_cap()
+    }
+
+    /// Bytes of all logs on disk, but for what another thread is flushing just now.
+    pub(super) fn log_backlog_bytes(&self) -> u64 {
+        let open = self.log.as_ref().map_or(0, |log| log.position().1);
+        let closed = self.counters.closed_log_bytes.load(Ordering::Relaxed);
+        open + closed
+    }
+
+    fn note_closed(&self, upkeep: &Upkeep) {
+        let bytes = upkeep.closed.iter().map(|closed| closed.log_bytes).sum();
+        self.counters
+            .closed_log_bytes
+            .store(bytes, Ordering::Relaxed);
+    }
+
+    fn wants_cut(&self, upkeep: &mut Upkeep) -> bool {
+        let states = self.states();
+        if !states.iter().any(|state| has_open_samples(state)) {
+            upkeep.window = None;
+            return false;
+        }
+        let window_ms = states
+            .iter()
+            .map(|state| state.options.read().window_ms())
+            .min();
+        let now = Window::of(self.clock.now_ms(), window_ms.unwrap_or(i64::MAX));
+        let began = *upkeep.window.get_or_insert(now);
+        let log_bytes = self.log.as_ref().map_or(0, |log| log.position().1);
+        let memory = self.counters.memory_bytes.load(Ordering::Relaxed);
+        let buffers: usize = states.iter().map(|state| state.head.heap_bytes().1).sum();
+        let crowded = memory > self.options.memory_budget_bytes / 2
+            && buffers as u64 > self.options.memory_budget_bytes / 8;
+        now != began || log_bytes >= self.log_cap() || crowded
+    }
+
+    /// Closes the open generation: the next one takes all appends from now on.
+    fn cut(&self, upkeep: &mut Upkeep) -> Result<(), Error> {
+        let log = self.log.as_ref().ok_or(Error::ReadOnly)?;
+        let (generation, log_bytes) = log.position();
+        let next = Generation(generation.0 + 1);
+        let mut switched = false;
+        let cut = log.cut(&*self.vfs, next, |switch| {
+            let _no_append = self.gate.write();
+            switch();
+            for state in self.states() {
+                state
+                    .head
+                    .open_generation(next, state.options.read().window_ms());
+            }
+            switched = true;
+        });
+        if switched {
+            upkeep.closed.push(Closed {
+                generation,
+                log_bytes,
+            });
+            upkeep.window = None;
+            self.note_closed(upkeep);
+        }
+        Ok(cut?)
+    }
+
+    /// Writes the oldest closed generation as a run per namespace, then removes its log.
+    fn flush_oldest(&self, upkeep: &mut Upkeep) -> Result<(), Error> {
+        let Some(&Closed { generation, .. }) = upkeep.closed.first() else {
+            return Ok(());
+        };
+        if !self.options.rules.run_listed_before_log_goes {
+            self.remove_log(generation)?;
+        }
+        for state in self.states() {
+            self.flush_namespace(&state, generation)?;
+            if !self.options.rules.log_kept_for_every_namespace {
+                self.remove_log(generation)?;
+            }
+        }
+        self.remove_log(generation)?;
+        upkeep.closed.remove(0);
+        self.counters.flushes.fetch_add(1, Ordering::Relaxed);
+        self.note_closed(upkeep);
+        Ok(())
+    }
+
+    fn remove_log(&self, generation: Generation) -> Result<(), Error> {
+        let path = log_path(generation);
+        match self.vfs.remove(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("removing", path)(error));
+            }
+            _ => {}
+        }
+        self.vfs
+            .sync_dir(Path::new("wal"))
+            .map_err(Error::io("syncing the folder", "wal"))
+    }
+
+    fn flush_namespace(&self, state: &NamespaceState, generation: Generation) -> Result<(), Error> {
+        let live = state.head.live();
+        let mut closed = live.generations.iter();
+        let Some(buffers) = closed.find(|buffers| buffers.generation() == generation) else {
+            return Ok(());
+        };
+        if buffers.is_empty() {
+            return Ok(());
+        }
+        let mut manifest = state.manifest.lock();
+        let run = RunId(manifest.next_file);
+        let keys = state.head.row_keys();
+        let nobody = RowKey::new(ShardId(0), SeriesId(0));
+        let key = |slot: u32| keys.get(slot as usize).copied().unwrap_or(nobody);
+        let writer = self.create_run(state, run, (generation, generation))?;
+        write_generation(buffers, key, writer)?;
+        let reader = self.publish_run(state, run)?;
+        let mut next = manifest.clone();
+        next.flushed_generation = generation;
+        next.next_file = run.0 + 1;
+        next.runs.extend(RunEntry::of(reader.meta()));
+        self.write_manifest(state, &mut manifest, next)?;
+        state.head.change_live(|live| Live {
+            runs: live
+                .runs
+                .iter()
+                .cloned()
+                .chain([Arc::clone(&reader)])
+                .collect(),
+            generations: live
+                .generations
+                .iter()
+                .filter(|buffers| buffers.generation() != generation)
+                .cloned()
+                .collect(),
+        });
+        Ok(())
+    }
+
+    /// Starts a run under its temporary name.
+    fn create_run(
+        &self,
+        state: &NamespaceState,
+        id: RunId,
+        (first_generation, last_generation): (Generation, Generation),
+    ) -> Result<RunWriter, Error> {
+        let path = run_path(&state.folder, id);
+        let temporary = temporary_path(&path);
+        match self.vfs.remove(&temporary) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("removing", temporary)(error));
+            }
+            _ => {}
+        }
+        let file = self
+            .vfs
+            .create(&temporary)
+            .map_err(Error::io("creating", &temporary))?;
+        let header = RunHeader {
+            namespace: state.id,
+            id,
+            first_generation,
+            last_generation,
+        };
+        Ok(RunWriter::create(&path, file, header)?)
+    }
+
+    /// Gives a run that was written its name, durably, and opens it.
+    fn publish_run(&self, state: &NamespaceState, id: RunId) -> Result<Arc<RunReader>, Error> {
+        let path = run_path(&state.folder, id);
+        publish(&*self.vfs, &temporary_path(&path), &path).map_err(Error::io("renaming", &path))?;
+        Ok(Arc::new(super::paths::open_run(&*self.vfs, &path)?))
+    }
+
+    /// Writes the manifest, and only then takes it for true.
+    pub(super) fn write_manifest(
+        &self,
+        state: &NamespaceState,
+        manifest: &mut Manifest,
+        mut next: Manifest,
+    ) -> Result<(), Error> {
+        next.sequence += 1;
+        next.next_series = state.head.next_id();
+        next.last_wall_clock_ms = self.clock.now_ms();
+        if let Some(active) = &state.series_file {
+            let mut files = next.series_files.iter_mut();
+            if let Some(file) = files.find(|file| file.number == active.number()) {
+                file.synced_len = active.synced_end();
+            }
+        }
+        next.write(&*self.vfs, &NamespaceState::manifest_path(&state.folder))?;
+        *manifest = next;
+        Ok(())
+    }
+
+    /// The newest timestamp that is outside of a namespace's retention, if it has one.
+    fn expired_before(&self, state: &NamespaceState) -> Option<i64> {
+        let retention = state.options.read().retention_ms()?;
+        Some(self.clock.now_ms().saturating_sub(retention))
+    }
+
+    fn expire(&self, state: &NamespaceState) -> Result<bool, Error> {
+        let Some(before) = self.expired_before(state) else {
+            return Ok(false);
+        };
+        let live = state.head.live();
+        let expired: Vec<RunId> = live
+            .runs
+            .iter()
+            .filter(|run| is_before(run, before))
+            .map(|run| run.meta().header.id)
+            .collect();
+        if expired.is_empty() {
+            return Ok(false);
+        }
+        self.replace_runs(state, &expired, None)?;
+        self.counters
+            .runs_expired
+            .fetch_add(expired.len() as u64, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    /// Takes runs out of the manifest, `output` in, and removes their files.
+    fn replace_runs(
+        &self,
+        state: &NamespaceState,
+        inputs: &[RunId],
+        output: Option<Arc<RunReader>>,
+    ) -> Result<(), Error> {
+        let mut manifest = state.manifest.lock();
+        let mut next = manifest.clone();
+        next.runs.retain(|run| !inputs.contains(&run.id));
+        if let Some(reader) = &output {
+            next.next_file = next.next_file.max(reader.meta().header.id.0 + 1);
+            next.runs.extend(RunEntry::of(reader.meta()));
+        }
+        self.write_manifest(state, &mut manifest, next)?;
+        drop(manifest);
+        state.head.change_live(|live| Live {
+            runs: live
+                .runs
+                .iter()
+                .filter(|run| !inputs.contains(&run.meta().header.id))
+                .cloned()
+                .chain(output)
+                .collect(),
+            generations: live.generations.clone(),
+        });
+        for &run in inputs {
+            let path = run_path(&state.folder, run);
+            self.vfs
+                .remove(&path)
+                .map_err(Error::io("removing", path))?;
+        }
+        let runs = state.folder.join("runs");
+        self.vfs
+            .sync_dir(&runs)
+            .map_err(Error::io("syncing the folder", runs.clone()))
+    }
+
+    /// Merges the runs of the smallest sizes once there are too many of them.
+    fn merge(&self, state: &NamespaceState, trusted: bool) -> Result<bool, Error> {
+        let live = state.head.live();
+        let Some(inputs) = choose_runs(&live.runs, self.options.runs_max) else {
+            return Ok(false);
+        };
+        let before = self
+            .expired_before(state)
+            .filter(|_| trusted)
+            .unwrap_or(i64::MIN);
+        let run = RunId(state.manifest.lock().next_file);
+        let headers = inputs.iter().map(|run| run.meta().header);
+        let first = headers.clone().map(|header| header.first_generation).min();
+        let last = headers
+            .map(|header| header.last_generation)
+            .max()
+            .unwrap_or_default();
+        let writer = self.create_run(state, run, (first.unwrap_or(last), last))?;
+        let readers: Vec<&RunReader> = inputs.iter().map(|run| &**run).collect();
+        merge_runs(&readers, |window| window.last() >= before, writer)?;
+        let reader = self.publish_run(state, run)?;
+        let ids: Vec<RunId> = inputs.iter().map(|run| run.meta().header.id).collect();
+        self.replace_runs(state, &ids, Some(reader))?;
+        self.counters.merges.fetch_add(1, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let (series, buffers, queue) = self.account();
+        let log = self.log.as_ref();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            log: log.map(|log| log.stats()).unwrap_or_default(),
+            log_open_bytes: log.map_or(0, |log| log.position().1),
+            generations_closed: self
+                .states()
+                .iter()
+                .map(closed_generations)
+                .max()
+                .unwrap_or(0),
+            series_memory_bytes: series,
+            buffer_memory_bytes: buffers,
+            queue_memory_bytes: queue,
+            memory_budget_bytes: self.options.memory_budget_bytes,
+            flushes: count(&self.counters.flushes),
+            merges: count(&self.counters.merges),
+            runs_expired: count(&self.counters.runs_expired),
+            expiry_suspended: self.expiry.lock().is_suspended(),
+            poisoned: log.is_some_and(|log| log.poisoned().is_some()),
+            namespaces: self
+                .states()
+                .iter()
+                .map(|state| namespace_stats(state))
+                .collect(),
+        }
+    }
+}
+
+fn is_before(run: &RunReader, before: i64) -> bool {
+    run.meta().time_range().is_none_or(|(_, max)| max < before)
+}
+
+fn has_open_samples(state: &Arc<NamespaceState>) -> bool {
+    state
+        .head
+        .live()
+        .generations
+        .last()
+        .is_some_and(|open| !open.is_empty())
+}
+
+fn closed_generations(state: &Arc<NamespaceState>) -> usize {
+    state.head.live().generations.len() - 1
+}
+
+fn namespace_stats(state: &NamespaceState) -> NamespaceStats {
+    let live = state.head.live();
+    NamespaceStats {
+        name: state.name.clone(),
+        series: state.head.series_len(),
+        buffered_samples: live.generations.iter().map(|open| open.usage().1).sum(),
+        runs: live.runs.len(),
+        run_bytes: live.runs.iter().map(|run| run.meta().bytes).sum(),
+        run_samples: live.runs.iter().map(|run| run.meta().samples()).sum(),
+    }
+}
+
+/// The runs to merge, if there are more than `runs_max`: the smaller half, and with them all that
+/// are at most twice as large as the ones before, so that sizes grow in steps.
+fn choose_runs(runs: &[Arc<RunReader>], runs_max: usize) -> Option<Vec<Arc<RunReader>>> {
+    if runs.len() <= runs_max.max(1) {
+        return None;
+    }
+    let mut by_size: Vec<&Arc<RunReader>> = runs.iter().collect();
+    by_size.sort_by_key(|run| (run.meta().bytes, run.meta().header.id));
+    let mut chosen = Vec::new();
+    let mut total = 0;
+    for run in by_size {
+        let enough = chosen.len() * 2 > runs_max && chosen.len() > 1;
+        if enough && run.meta().bytes > total {
+            break;
+        }
+        total += run.meta().bytes;
+        chosen.push(Arc::clone(run));
+    }
+    Some(chosen)
+}

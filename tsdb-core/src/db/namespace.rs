@@ -1,0 +1,230 @@
+//! A namespace: what is written to and read from.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::database::Inner;
+use super::{Error, NamespaceOptions};
+use crate::manifest::Manifest;
+use crate::model::{
+    AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, TimeRange, WriteBatch,
+};
+use crate::series::SeriesFile;
+use crate::shard::{AppendEnvironment, Appended, Head, Limited, SelectLimits, SeriesSet};
+use crate::wal::{CommitLog, CommitTicket};
+
+/// Memory is accounted anew once in so many appends.
+const ACCOUNT_EVERY: u64 = 64;
+
+/// What the Db knows of a namespace.
+#[derive(Debug)]
+pub(super) struct NamespaceState {
+    pub(super) id: NamespaceId,
+    pub(super) name: String,
+    pub(super) folder: PathBuf,
+    pub(super) options: RwLock<NamespaceOptions>,
+    pub(super) head: Arc<Head>,
+    /// `None` where the Db was opened for reading only.
+    pub(super) series_file: Option<Arc<SeriesFile>>,
+    pub(super) manifest: Mutex<Manifest>,
+}
+
+impl NamespaceState {
+    pub(super) fn manifest_path(folder: &Path) -> PathBuf {
+        folder.join("MANIFEST")
+    }
+}
+
+/// A set of series with options of its own. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    pub(super) inner: Arc<Inner>,
+    pub(super) state: Arc<NamespaceState>,
+}
+
+impl Namespace {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    /// Its options.
+    #[must_use]
+    pub fn options(&self) -> NamespaceOptions {
+        *self.state.options.read()
+    }
+
+    /// Stores the samples of a batch: readable when this returns, as safe as the namespace's
+    /// [`crate::Ack`] asks when the ticket is done. Samples that are not stored are told in the
+    /// report, and cost their neighbours nothing.
+    ///
+    /// # Errors
+    /// When nothing was stored: see [`super::ErrorKind`].
+    pub fn append(&self, batch: &WriteBatch<'_>) -> Result<Appended, Error> {
+        self.inner.check_open()?;
+        let (log, series_file) = self.writer()?;
+        self.check_pressure()?;
+        let options = self.options();
+        let now_ms = self.inner.clock.now_ms();
+        // Where the clock jumped, nothing is refused for its age.
+        let trusted = !self.inner.expiry.lock().is_suspended();
+        let oldest_ms = options.retention_ms().filter(|_| trusted);
+        let environment = AppendEnvironment {
+            log,
+            series_file,
+            gate: &self.inner.gate,
+            ack: options.ack,
+            now_ms,
+            oldest_ms: oldest_ms.map(|retention| now_ms.saturating_sub(retention)),
+        };
+        Ok(self.state.head.append(batch, &environment)?)
+    }
+
+    /// [`Namespace::append`], and waits for its ticket.
+    ///
+    /// # Errors
+    /// As [`Namespace::append`]; and when the log fails before the samples are safe, after which
+    /// they may or may not be there once the Db is opened again.
+    pub fn write(&self, batch: &WriteBatch<'_>) -> Result<AppendReport, Error> {
+        let Appended { report, ticket } = self.append(batch)?;
+        ticket.wait()?;
+        Ok(report)
+    }
+
+    fn writer(&self) -> Result<(&Arc<CommitLog>, &SeriesFile), Error> {
+        match (&self.inner.log, &self.state.series_file) {
+            (Some(log), Some(series_file)) => Ok((log, series_file)),
+            _ => Err(Error::ReadOnly),
+        }
+    }
+
+    fn check_pressure(&self) -> Result<(), Error> {
+        let inner = &self.inner;
+        if inner.counters.appends.fetch_add(1, Ordering::Relaxed) % ACCOUNT_EVERY == 0 {
+            inner.account();
+        }
+        let budget = inner.options.memory_budget_bytes;
+        let over_memory =
+            |inner: &Inner| inner.counters.memory_bytes.load(Ordering::Relaxed) > budget;
+        if !over_memory(inner) && inner.log_backlog_bytes() <= inner.log_backlog_max() {
+            return Ok(());
+        }
+        if inner.options.inline_flush {
+            inner.flush_all()?;
+            inner.account();
+        }
+        let value = inner.counters.memory_bytes.load(Ordering::Relaxed);
+        if value > budget {
+            let (what, name) = ("series and samples in memory", "memory_budget_bytes");
+            return Err(Error::Backpressure {
+                what,
+                name,
+                limit: budget,
+                value,
+            });
+        }
+        let (value, limit) = (inner.log_backlog_bytes(), inner.log_backlog_max());
+        if value > limit {
+            let (what, name) = ("logs that wait to be flushed", "log_cap_bytes");
+            return Err(Error::Backpressure {
+                what,
+                name,
+                limit,
+                value,
+            });
+        }
+        Ok(())
+    }
+
+    /// Stores what metrics are; the ticket is done when it is durable.
+    ///
+    /// # Errors
+    /// When the disk has no space for it.
+    pub fn set_metadata(&self, metadata: &[MetricMetadata]) -> Result<CommitTicket, Error> {
+        self.inner.check_open()?;
+        let (log, series_file) = self.writer()?;
+        self.state.head.set_metadata(metadata, series_file)?;
+        Ok(if series_file.has_unsynced() {
+            log.enqueue_definitions()
+        } else {
+            log.nothing_to_wait_for()
+        })
+    }
+
+    /// What a metric is, or all metrics, at most `limit`, by name.
+    #[must_use]
+    pub fn metadata(&self, metric: Option<&str>, limit: usize) -> Vec<MetricMetadata> {
+        self.state.head.metadata(metric, limit)
+    }
+
+    /// The series that match all `matchers` and have samples in `range`, sorted by labels. No
+    /// matchers match every series.
+    ///
+    /// # Errors
+    /// When more match than the default [`SelectLimits`] allow.
+    pub fn select(&self, range: TimeRange, matchers: &[Matcher]) -> Result<SeriesSet, Error> {
+        self.select_with(range, matchers, SelectLimits::default())
+    }
+
+    /// [`Namespace::select`] with limits of the caller's choice.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::Limit`] when more series match; exceeding the samples ends the set.
+    pub fn select_with(
+        &self,
+        range: TimeRange,
+        matchers: &[Matcher],
+        limits: SelectLimits,
+    ) -> Result<SeriesSet, Error> {
+        self.inner.check_open()?;
+        Ok(self.state.head.select(range, matchers, limits)?)
+    }
+
+    /// Labels of the series that match and have samples in `range`, sorted, at most `limit`.
+    /// Whether there are samples is told by chunks: a gap inside one is not seen.
+    ///
+    /// # Errors
+    /// When a run cannot be read.
+    pub fn series(
+        &self,
+        range: TimeRange,
+        matchers: &[Matcher],
+        limit: usize,
+    ) -> Result<Limited<Vec<Labels>>, Error> {
+        self.inner.check_open()?;
+        Ok(self.state.head.series(range, matchers, limit)?)
+    }
+
+    /// Names of their labels, sorted, at most `limit`.
+    ///
+    /// # Errors
+    /// When a run cannot be read.
+    pub fn label_names(
+        &self,
+        range: TimeRange,
+        matchers: &[Matcher],
+        limit: usize,
+    ) -> Result<Limited<Vec<String>>, Error> {
+        self.inner.check_open()?;
+        Ok(self.state.head.label_names(range, matchers, limit)?)
+    }
+
+    /// Values of one of their labels, sorted, at most `limit`.
+    ///
+    /// # Errors
+    /// When a run cannot be read.
+    pub fn label_values(
+        &self,
+        name: &str,
+        range: TimeRange,
+        matchers: &[Matcher],
+        limit: usize,
+    ) -> Result<Limited<Vec<String>>, Error> {
+        self.inner.check_open()?;
+        Ok(self.state.head.label_values(name, range, matchers, limit)?)
+    }
+}

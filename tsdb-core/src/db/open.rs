@@ -1,0 +1,623 @@
+//! Opening: take the lock, check what is there, replay, make it durable, and only then change
+//! anything.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::database::{DEFAULT_NAMESPACE, Inner, SeriesFiles};
+use super::expiry::ExpiryClock;
+use super::logs::{self, Logs, Target};
+use super::maintenance::{Closed, Upkeep};
+use super::namespace::NamespaceState;
+use super::paths::{open_run, run_path};
+use super::recovery::{RecoveryReport, TornTail};
+use super::stats::Counters;
+use super::{DbOptions, Error, NamespaceOptions};
+use crate::clock::Clock;
+use crate::index::MemIndex;
+use crate::manifest::{Catalog, DataFormat, Manifest, NamespaceEntry, SeriesFileEntry};
+use crate::model::{FingerprintKey, Generation, MetricMetadata, NamespaceId, SeriesId};
+use crate::run::RunReader;
+use crate::series::{
+    Registry, SeriesEnd, SeriesFile, SeriesHeader, SeriesRecord, read_series_file, series_path,
+};
+use crate::shard::{GenerationBuffers, Head, Live, Names};
+use crate::vfs::{OpenMode, Vfs};
+use crate::wal::{CommitLog, LogFile};
+
+/// Path of the catalog.
+pub(super) const CATALOG_PATH: &str = "CATALOG";
+const FORMAT_PATH: &str = "FORMAT";
+const LOCK_PATH: &str = "LOCK";
+
+/// What was read of a namespace, before anything is changed.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) entry: NamespaceEntry,
+    pub(super) folder: PathBuf,
+    pub(super) manifest: Manifest,
+    pub(super) names: Names,
+    pub(super) metadata: BTreeMap<String, MetricMetadata>,
+    pub(super) runs: Vec<Arc<RunReader>>,
+    /// The end of each series file, in the manifest's order.
+    ends: Vec<SeriesEnd>,
+}
+
+/// Opens for reading and writing.
+pub(super) fn open(
+    vfs: Arc<dyn Vfs>,
+    clock: Arc<dyn Clock>,
+    options: DbOptions,
+) -> Result<Inner, Error> {
+    let began_ms = clock.monotonic_ms();
+    let lock = vfs
+        .lock(Path::new(LOCK_PATH))
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => Error::Locked {
+                path: PathBuf::from(LOCK_PATH),
+            },
+            _ => Error::io("locking", LOCK_PATH)(error),
+        })?;
+    let key = prepare(&*vfs, &options)?;
+    if options.rules.recovery_syncs {
+        sync_listed(&*vfs)?;
+    }
+    let catalog = Catalog::read(&*vfs, Path::new(CATALOG_PATH))?;
+    if options.rules.recovery_syncs {
+        for entry in &catalog.namespaces {
+            sync_namespace(&*vfs, Path::new(&entry.name))?;
+        }
+    }
+    let mut report = RecoveryReport::default();
+    let mut found = Vec::new();
+    for entry in &catalog.namespaces {
+        found.push(read_namespace(&*vfs, entry, &key, &mut report)?);
+    }
+    let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
+    let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
+    let generations: Vec<_> = targets
+        .into_iter()
+        .map(|target| target.generations)
+        .collect();
+    // Everything was found right: from here on the folder is changed.
+    logs.make_durable(&*vfs, &options)?;
+    let next = Generation(logs.last_generation.0 + 1);
+    let mut namespaces = Vec::new();
+    for (found, generations) in found.into_iter().zip(generations) {
+        namespaces.push(Arc::new(revive(
+            &*vfs,
+            found,
+            generations,
+            next,
+            &key,
+            &options,
+        )?));
+    }
+    remove_unlisted(&*vfs, &catalog, &namespaces, &logs, &mut report)?;
+    let files = namespaces
+        .iter()
+        .filter_map(|state| state.series_file.clone())
+        .collect();
+    let series_files = Arc::new(SeriesFiles(RwLock::new(files)));
+    let log_file = LogFile::prepare(&*vfs, next)?;
+    log_file.begin(&*vfs, logs.last_lsn + 1, &options.rules)?;
+    let log = CommitLog::new(
+        log_file,
+        logs.last_lsn,
+        series_files.clone(),
+        Arc::clone(&clock),
+        options.rules,
+    );
+    report.duration_ms = clock.monotonic_ms() - began_ms;
+    Ok(assemble(
+        Parts {
+            vfs,
+            clock,
+            options,
+            key,
+            catalog,
+            namespaces,
+            report,
+            lock: Some(lock),
+        },
+        Some(Arc::new(log)),
+        series_files,
+        &logs,
+    ))
+}
+
+/// What [`assemble`] puts together.
+pub(super) struct Parts {
+    pub(super) vfs: Arc<dyn Vfs>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: DbOptions,
+    pub(super) key: FingerprintKey,
+    pub(super) catalog: Catalog,
+    pub(super) namespaces: Vec<Arc<NamespaceState>>,
+    pub(super) report: RecoveryReport,
+    pub(super) lock: Option<Box<dyn crate::vfs::FileLock>>,
+}
+
+pub(super) fn assemble(
+    parts: Parts,
+    log: Option<Arc<CommitLog>>,
+    series_files: Arc<SeriesFiles>,
+    logs: &Logs,
+) -> Inner {
+    let Parts {
+        vfs,
+        clock,
+        options,
+        key,
+        catalog,
+        namespaces,
+        report,
+        lock,
+    } = parts;
+    let noted = namespaces
+        .iter()
+        .map(|state| state.manifest.lock().last_wall_clock_ms);
+    let last_wall_ms = noted
+        .chain(logs.last_wall_ms)
+        .max()
+        .filter(|&wall_ms| wall_ms != 0);
+    let window_ms = namespaces
+        .iter()
+        .map(|state| state.options.read().window_ms())
+        .min();
+    let expiry = ExpiryClock::new(
+        clock.now_ms(),
+        clock.monotonic_ms(),
+        last_wall_ms,
+        window_ms.unwrap_or(i64::MAX),
+    );
+    let closed: Vec<Closed> = logs
+        .live
+        .iter()
+        .map(|&(generation, log_bytes)| Closed {
+            generation,
+            log_bytes,
+        })
+        .collect();
+    let counters = Counters::default();
+    let closed_bytes = closed.iter().map(|closed| closed.log_bytes).sum();
+    counters
+        .closed_log_bytes
+        .store(closed_bytes, std::sync::atomic::Ordering::Relaxed);
+    Inner {
+        vfs,
+        clock,
+        options,
+        key,
+        log,
+        gate: RwLock::new(()),
+        namespaces: RwLock::new(namespaces),
+        catalog: Mutex::new(catalog),
+        series_files,
+        upkeep: Mutex::new(Upkeep {
+            closed,
+            window: None,
+        }),
+        expiry: Mutex::new(expiry),
+        recovery: report,
+        lock: Mutex::new(lock),
+        closed: AtomicBool::new(false),
+        counters,
+    }
+}
+
+pub(super) fn target(found: &Found) -> Target<'_> {
+    Target {
+        id: found.entry.id,
+        flushed: found.manifest.flushed_generation,
+        window_ms: NamespaceOptions::of(&found.entry).window_ms(),
+        registry: &found.names.registry,
+        generations: Vec::new(),
+    }
+}
+
+/// Makes what every data folder has, and answers its key.
+fn prepare(vfs: &dyn Vfs, options: &DbOptions) -> Result<FingerprintKey, Error> {
+    vfs.create_dir(Path::new("wal"))
+        .map_err(Error::io("making the folder", "wal"))?;
+    let names = vfs.list(Path::new("")).map_err(Error::io("listing", "."))?;
+    let has = |name: &str| names.iter().any(|found| found == name);
+    if !has(FORMAT_PATH) {
+        if has(CATALOG_PATH) {
+            return Err(Error::Corrupt {
+                path: PathBuf::from(FORMAT_PATH),
+                offset: 0,
+                what: "the file is missing although there is a catalog: restore it".to_owned(),
+            });
+        }
+        let key = options.fingerprint_key.unwrap_or_else(random_key);
+        DataFormat {
+            fingerprint_key: key,
+        }
+        .write(vfs, Path::new(FORMAT_PATH))?;
+    }
+    let format = DataFormat::read(vfs, Path::new(FORMAT_PATH))?;
+    let key = FingerprintKey::new(format.fingerprint_key);
+    if !has(CATALOG_PATH) {
+        if !logs::list(vfs)?.is_empty() {
+            return Err(Error::Corrupt {
+                path: PathBuf::from(CATALOG_PATH),
+                offset: 0,
+                what: "the file is missing although there are logs: restore it".to_owned(),
+            });
+        }
+        let entry = NamespaceOptions::default().entry(NamespaceId(0), DEFAULT_NAMESPACE);
+        make_namespace(vfs, &entry)?;
+        let catalog = Catalog {
+            sequence: 1,
+            next_namespace: NamespaceId(1),
+            namespaces: vec![entry],
+        };
+        catalog.write(vfs, Path::new(CATALOG_PATH))?;
+    }
+    Ok(key)
+}
+
+/// Two states of the standard library's hasher, each seeded by the system.
+fn random_key() -> [u8; 16] {
+    use std::hash::{BuildHasher, Hasher};
+    let half = || {
+        std::hash::RandomState::new()
+            .build_hasher()
+            .finish()
+            .to_le_bytes()
+    };
+    let mut key = [0; 16];
+    let halves = half().into_iter().chain(half());
+    key.iter_mut().zip(halves).for_each(|(to, from)| *to = from);
+    key
+}
+
+/// Makes the folder of a namespace with an empty series file and a manifest; the catalog lists
+/// it afterwards.
+fn make_namespace(vfs: &dyn Vfs, entry: &NamespaceEntry) -> Result<(), Error> {
+    let folder = Path::new(&entry.name);
+    let make = |path: &Path| {
+        vfs.create_dir(path)
+            .map_err(Error::io("making the folder", path))
+    };
+    make(folder)?;
+    make(&folder.join("series"))?;
+    make(&folder.join("runs"))?;
+    let sync = |path: &Path| {
+        vfs.sync_dir(path)
+            .map_err(Error::io("syncing the folder", path))
+    };
+    let header = SeriesHeader {
+        namespace: entry.id,
+        number: 1,
+        next_id: SeriesId(1),
+    };
+    let file = SeriesFile::create(vfs, folder, header)?;
+    let manifest = Manifest {
+        namespace: entry.id,
+        series_files: vec![SeriesFileEntry {
+            number: 1,
+            synced_len: file.synced_end(),
+        }],
+        next_series: SeriesId(1),
+        next_file: 2,
+        ..Manifest::default()
+    };
+    manifest.write(vfs, &NamespaceState::manifest_path(folder))?;
+    sync(folder)?;
+    sync(Path::new(""))
+}
+
+/// Makes durable what a crash may have left in the folders: names first, then contents.
+fn sync_listed(vfs: &dyn Vfs) -> Result<(), Error> {
+    for folder in ["", "wal"] {
+        vfs.sync_dir(Path::new(folder))
+            .map_err(Error::io("syncing the folder", folder))?;
+    }
+    sync_file(vfs, Path::new(FORMAT_PATH))?;
+    sync_file(vfs, Path::new(CATALOG_PATH))
+}
+
+fn sync_namespace(vfs: &dyn Vfs, folder: &Path) -> Result<(), Error> {
+    for folder in [
+        folder.to_path_buf(),
+        folder.join("series"),
+        folder.join("runs"),
+    ] {
+        vfs.sync_dir(&folder)
+            .map_err(Error::io("syncing the folder", folder))?;
+    }
+    sync_file(vfs, &NamespaceState::manifest_path(folder))
+}
+
+fn sync_file(vfs: &dyn Vfs, path: &Path) -> Result<(), Error> {
+    let file = vfs
+        .open(path, OpenMode::ReadWrite)
+        .map_err(Error::io("opening", path))?;
+    file.sync().map_err(Error::io("syncing", path))
+}
+
+/// Reads a namespace: manifest, series files, footers of runs. Changes nothing.
+pub(super) fn read_namespace(
+    vfs: &dyn Vfs,
+    entry: &NamespaceEntry,
+    key: &FingerprintKey,
+    report: &mut RecoveryReport,
+) -> Result<Found, Error> {
+    let folder = PathBuf::from(&entry.name);
+    let manifest = Manifest::read(vfs, &NamespaceState::manifest_path(&folder))?;
+    let mut names = Names {
+        registry: Registry::new(),
+        index: MemIndex::new(),
+    };
+    let mut metadata = BTreeMap::new();
+    let mut ends = Vec::new();
+    for file in &manifest.series_files {
+        let namespace = (folder.as_path(), entry.id);
+        let end = read_series_file(vfs, namespace, file.number, &mut |record| {
+            match record {
+                SeriesRecord::Series(id, _, labels) => Head::define(&mut names, key, id, &labels)?,
+                SeriesRecord::Metadata(one) => {
+                    metadata.insert(one.metric.clone(), one);
+                }
+            }
+            Ok(())
+        })?;
+        names.registry.skip_ids_below(end.header.next_id);
+        let path = series_path(&folder, file.number);
+        if end.end < file.synced_len {
+            return Err(Error::Corrupt {
+                path,
+                offset: end.end,
+                what: format!(
+                    "a bad record, although the manifest says that {} bytes were synced",
+                    file.synced_len
+                ),
+            });
+        }
+        if end.torn_bytes > 0 {
+            let (offset, bytes) = (end.end, end.torn_bytes);
+            let what = "a record is cut short or its checksum does not match".to_owned();
+            report.torn.push(TornTail {
+                path,
+                offset,
+                bytes,
+                what,
+            });
+        }
+        ends.push(end);
+    }
+    names.registry.skip_ids_below(manifest.next_series);
+    let mut runs = Vec::new();
+    for run in &manifest.runs {
+        let reader = open_run(vfs, &run_path(&folder, run.id))?;
+        check_run_ids(&reader, &names.registry)?;
+        runs.push(Arc::new(reader));
+    }
+    report.series += names.registry.len() as u64;
+    report.runs += runs.len() as u64;
+    Ok(Found {
+        entry: entry.clone(),
+        folder,
+        manifest,
+        names,
+        metadata,
+        runs,
+        ends,
+    })
+}
+
+/// A run may name no series that the series files do not define. Ids are lost from their end on,
+/// so the highest one tells.
+fn check_run_ids(reader: &RunReader, registry: &Registry) -> Result<(), Error> {
+    let highest = reader
+        .sections()
+        .iter()
+        .map(|section| section.last_series)
+        .max();
+    match highest {
+        Some(id) if registry.slot(id).is_none() => Err(Error::Corrupt {
+            path: reader.path().to_path_buf(),
+            offset: 0,
+            what: format!("it names series {}, which no series file defines", id.0),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a namespace ready for appends.
+fn revive(
+    vfs: &dyn Vfs,
+    found: Found,
+    generations: Vec<Arc<GenerationBuffers>>,
+    next: Generation,
+    key: &FingerprintKey,
+    options: &DbOptions,
+) -> Result<NamespaceState, Error> {
+    let Found {
+        entry,
+        folder,
+        manifest,
+        names,
+        metadata,
+        runs,
+        ends,
+    } = found;
+    let mut active = None;
+    for (file, end) in manifest.series_files.iter().zip(ends) {
+        let known = if options.rules.recovery_rewrites_unsynced {
+            file.synced_len
+        } else {
+            end.end
+        };
+        let symbols = u32::try_from(end.symbols.len()).unwrap_or(u32::MAX);
+        let open = SeriesFile::open(vfs, &folder, file.number, end.end, known, symbols)?;
+        for (in_file, text) in (0u32..).zip(&end.symbols) {
+            if let Some(symbol) = names.index.symbol_of(text) {
+                open.know_symbol(symbol, in_file);
+            }
+        }
+        active = Some(Arc::new(open));
+    }
+    let series_file = active.ok_or_else(|| Error::Corrupt {
+        path: NamespaceState::manifest_path(&folder),
+        offset: 0,
+        what: "it lists no series file".to_owned(),
+    })?;
+    let found = Found {
+        entry,
+        folder,
+        manifest,
+        names,
+        metadata,
+        runs,
+        ends: Vec::new(),
+    };
+    Ok(found.assemble(generations, next, key, options, Some(series_file)))
+}
+
+impl Found {
+    /// Puts the namespace together; without a series file it can only be read.
+    pub(super) fn assemble(
+        self,
+        generations: Vec<Arc<GenerationBuffers>>,
+        next: Generation,
+        key: &FingerprintKey,
+        options: &DbOptions,
+        series_file: Option<Arc<SeriesFile>>,
+    ) -> NamespaceState {
+        let namespace_options = NamespaceOptions::of(&self.entry);
+        let open = Arc::new(GenerationBuffers::new(next, namespace_options.window_ms()));
+        let generations = generations.into_iter().chain([open]).collect();
+        let live = Live {
+            runs: self.runs,
+            generations,
+        };
+        let settings = (key.clone(), options.limits, options.rules);
+        let head = Head::new(self.entry.id, settings, self.names, self.metadata, live);
+        NamespaceState {
+            id: self.entry.id,
+            name: self.entry.name.clone(),
+            folder: self.folder,
+            options: RwLock::new(namespace_options),
+            head: Arc::new(head),
+            series_file,
+            manifest: Mutex::new(self.manifest),
+        }
+    }
+}
+
+/// Removes files that nothing lists: what a crash left of files that were being made or removed.
+fn remove_unlisted(
+    vfs: &dyn Vfs,
+    catalog: &Catalog,
+    namespaces: &[Arc<NamespaceState>],
+    logs: &Logs,
+    report: &mut RecoveryReport,
+) -> Result<(), Error> {
+    let mut remove = |path: PathBuf| -> Result<(), Error> {
+        vfs.remove(&path)
+            .map_err(Error::io("removing", path.clone()))?;
+        report.removed.push(path);
+        Ok(())
+    };
+    let list = |folder: &Path| vfs.list(folder).map_err(Error::io("listing", folder));
+    for &generation in &logs.dead {
+        remove(crate::wal::log_path(generation))?;
+    }
+    for name in list(Path::new("wal"))?
+        .iter()
+        .filter(|name| name.ends_with(".tmp"))
+    {
+        remove(Path::new("wal").join(name))?;
+    }
+    for state in namespaces {
+        let manifest = state.manifest.lock();
+        let runs = manifest
+            .runs
+            .iter()
+            .map(|run| run_path(&state.folder, run.id));
+        let series = manifest.series_files.iter();
+        let series = series.map(|file| series_path(&state.folder, file.number));
+        let listed: Vec<PathBuf> = runs.chain(series).collect();
+        for folder in ["runs", "series"] {
+            let folder = state.folder.join(folder);
+            for name in list(&folder)? {
+                let path = folder.join(name);
+                if !listed.contains(&path) {
+                    remove(path)?;
+                }
+            }
+        }
+    }
+    let folders = namespaces.iter().map(|state| state.folder.as_path());
+    for folder in folders.chain([Path::new("")]) {
+        for name in list(folder)?.iter().filter(|name| name.ends_with(".tmp")) {
+            remove(folder.join(name))?;
+        }
+    }
+    debug_assert_eq!(catalog.namespaces.len(), namespaces.len());
+    Ok(())
+}
+
+/// Makes a namespace, or changes the options of an existing one.
+pub(super) fn namespace(
+    inner: &Arc<Inner>,
+    name: &str,
+    options: NamespaceOptions,
+) -> Result<(), Error> {
+    // Held to the end, so that two callers do not make the same namespace twice.
+    let upkeep = inner.upkeep.lock();
+    let existing = inner.states().into_iter().find(|state| state.name == name);
+    if let Some(state) = existing {
+        if *state.options.read() != options {
+            inner.change_catalog(|catalog| {
+                for entry in catalog
+                    .namespaces
+                    .iter_mut()
+                    .filter(|entry| entry.name == name)
+                {
+                    *entry = options.entry(entry.id, name);
+                }
+            })?;
+            *state.options.write() = options;
+        }
+        return Ok(());
+    }
+    let id = inner.catalog.lock().next_namespace;
+    let entry = options.entry(id, name);
+    make_namespace(&*inner.vfs, &entry)?;
+    let mut report = RecoveryReport::default();
+    let found = read_namespace(&*inner.vfs, &entry, &inner.key, &mut report)?;
+    inner.change_catalog(|catalog| {
+        catalog.namespaces.push(entry);
+        catalog.next_namespace = NamespaceId(id.0 + 1);
+    })?;
+    let _no_append = inner.gate.write();
+    let generation = inner
+        .log
+        .as_ref()
+        .map(|log| log.position().0)
+        .unwrap_or_default();
+    let state = revive(
+        &*inner.vfs,
+        found,
+        Vec::new(),
+        generation,
+        &inner.key,
+        &inner.options,
+    )?;
+    inner
+        .series_files
+        .0
+        .write()
+        .extend(state.series_file.clone());
+    inner.namespaces.write().push(Arc::new(state));
+    drop(upkeep);
+    Ok(())
+}

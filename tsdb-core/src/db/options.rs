@@ -1,0 +1,149 @@
+//! Options: plain structs, checked once.
+
+use std::time::Duration;
+
+use super::Error;
+use crate::manifest::{AckMode, NamespaceEntry};
+use crate::model::{NamespaceId, ProtocolRules};
+use crate::shard::SeriesLimits;
+use crate::wal::Ack;
+
+/// No window is longer, so that a chunk's timestamps stay near each other.
+const WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Options of a [`super::Db`].
+///
+/// ```
+/// let options = tsdb_core::DbOptions { memory_budget_bytes: 256 << 20, ..Default::default() };
+/// assert_eq!(options.log_cap_bytes, 128 << 20);
+/// ```
+#[derive(Clone, Debug)]
+pub struct DbOptions {
+    /// A generation's log is cut at this size. Default 128 MiB; grows with the number of series
+    /// up to 1 GiB. Replay after a crash reads at most about twice as much.
+    pub log_cap_bytes: u64,
+    /// Bytes that series, buffers and the log's queue may take. Appends are refused with
+    /// [`super::ErrorKind::Backpressure`] beyond it. Default 1 GiB.
+    pub memory_budget_bytes: u64,
+    /// Bounds on series and samples.
+    pub limits: SeriesLimits,
+    /// Whether an append flushes by itself once maintenance lags by two log caps, instead of
+    /// answering backpressure. Default true: a caller who never calls `maintain` stays bounded.
+    pub inline_flush: bool,
+    /// Runs of a namespace are merged once there are more than this. Default 8.
+    pub runs_max: usize,
+    /// Key of the fingerprints of a new data folder; random by default. An existing folder keeps
+    /// its own.
+    pub fingerprint_key: Option<[u8; 16]>,
+    /// Rules of the commit protocol, all of which hold outside of tests.
+    #[doc(hidden)]
+    pub rules: ProtocolRules,
+}
+
+impl Default for DbOptions {
+    fn default() -> Self {
+        Self {
+            log_cap_bytes: 128 << 20,
+            memory_budget_bytes: 1 << 30,
+            limits: SeriesLimits::default(),
+            inline_flush: true,
+            runs_max: 8,
+            fingerprint_key: None,
+            rules: ProtocolRules::default(),
+        }
+    }
+}
+
+/// Options of a namespace; they are stored, and can be changed by naming it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamespaceOptions {
+    /// How long samples are kept; `None` for ever.
+    pub retention: Option<Duration>,
+    /// Length of the time windows into which samples are cut on disk. Default 2 h.
+    pub window: Duration,
+    /// When a writer is told that its samples were stored. Default [`Ack::Always`].
+    pub ack: Ack,
+}
+
+impl Default for NamespaceOptions {
+    fn default() -> Self {
+        Self {
+            retention: None,
+            window: Duration::from_secs(2 * 3600),
+            ack: Ack::Always,
+        }
+    }
+}
+
+impl NamespaceOptions {
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a window below a second or beyond 366 days, or a retention shorter
+    /// than a window.
+    pub fn check(&self) -> Result<(), Error> {
+        let invalid = |name, value: Duration, why| {
+            Err(Error::Invalid {
+                name,
+                value: format!("{value:?}"),
+                why,
+            })
+        };
+        if self.window < Duration::from_secs(1) || self.window > WINDOW_MAX {
+            return invalid("window", self.window, "it must be between 1 s and 366 days");
+        }
+        if self.window.subsec_nanos() % 1_000_000 != 0 {
+            return invalid("window", self.window, "it must be whole milliseconds");
+        }
+        match self.retention {
+            Some(retention) if retention < self.window => invalid(
+                "retention",
+                retention,
+                "it must not be shorter than a window",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The options that the catalog lists.
+    pub(super) fn of(entry: &NamespaceEntry) -> Self {
+        Self {
+            retention: entry.retention_ms.map(Duration::from_millis),
+            window: Duration::from_millis(entry.window_ms),
+            ack: match entry.ack {
+                AckMode::Always => Ack::Always,
+                AckMode::Interval(interval_ms) => Ack::Interval(Duration::from_millis(interval_ms)),
+                AckMode::Os => Ack::Os,
+            },
+        }
+    }
+
+    /// The catalog's entry for a namespace with these options.
+    pub(super) fn entry(&self, id: NamespaceId, name: &str) -> NamespaceEntry {
+        NamespaceEntry {
+            id,
+            name: name.to_owned(),
+            retention_ms: self
+                .retention
+                .map(|retention| millis(retention).unsigned_abs()),
+            window_ms: self.window_ms().unsigned_abs(),
+            ack: match self.ack {
+                Ack::Always => AckMode::Always,
+                Ack::Interval(interval) => AckMode::Interval(millis(interval).unsigned_abs()),
+                Ack::Os => AckMode::Os,
+            },
+        }
+    }
+
+    pub(super) fn window_ms(&self) -> i64 {
+        millis(self.window)
+    }
+
+    pub(super) fn retention_ms(&self) -> Option<i64> {
+        self.retention.map(millis)
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

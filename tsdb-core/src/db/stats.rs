@@ -1,0 +1,66 @@
+//! Figures of a Db; units stand last in the names.
+
+use std::sync::atomic::AtomicU64;
+
+use crate::wal::LogStats;
+
+/// What is counted as it happens.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) appends: AtomicU64,
+    pub(super) flushes: AtomicU64,
+    pub(super) merges: AtomicU64,
+    pub(super) runs_expired: AtomicU64,
+    /// Bytes in memory, as accounted last.
+    pub(super) memory_bytes: AtomicU64,
+    /// Bytes of logs whose generation is closed.
+    pub(super) closed_log_bytes: AtomicU64,
+}
+
+/// Figures of a Db at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// The commit log.
+    pub log: LogStats,
+    /// Bytes of the log being written.
+    pub log_open_bytes: u64,
+    /// Generations that are closed and not flushed.
+    pub generations_closed: usize,
+    /// Bytes held for series and index.
+    pub series_memory_bytes: usize,
+    /// Bytes held for samples that are not flushed.
+    pub buffer_memory_bytes: usize,
+    /// Bytes held for frames that wait.
+    pub queue_memory_bytes: usize,
+    /// [`crate::DbOptions::memory_budget_bytes`].
+    pub memory_budget_bytes: u64,
+    /// Generations flushed since opening.
+    pub flushes: u64,
+    /// Merges of runs since opening.
+    pub merges: u64,
+    /// Runs dropped by retention since opening.
+    pub runs_expired: u64,
+    /// Whether expiry is suspended since the clock jumped.
+    pub expiry_suspended: bool,
+    /// Whether appends are refused until reopening.
+    pub poisoned: bool,
+    /// Figures of each namespace, by name.
+    pub namespaces: Vec<NamespaceStats>,
+}
+
+/// Figures of a namespace.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NamespaceStats {
+    /// Its name.
+    pub name: String,
+    /// Series known.
+    pub series: usize,
+    /// Samples in memory, duplicates included.
+    pub buffered_samples: u64,
+    /// Live runs.
+    pub runs: usize,
+    /// Bytes of live runs.
+    pub run_bytes: u64,
+    /// Samples of live runs; one that lies in several is counted in each.
+    pub run_samples: u64,
+}

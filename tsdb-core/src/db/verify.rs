@@ -1,0 +1,143 @@
+//! Reads everything there is and says what is wrong with it.
+
+use std::path::{Path, PathBuf};
+
+use super::database::Inner;
+use super::namespace::NamespaceState;
+use super::{Db, Error};
+use crate::manifest::{Catalog, DataFormat, Manifest};
+use crate::series::read_series_file;
+use crate::wal::{LogReader, SampleFrame};
+
+/// Something that is wrong in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong, with the offset where it is known.
+    pub what: String,
+}
+
+/// What [`Db::verify`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Files that were read.
+    pub files: u64,
+    /// Series that were read from series files.
+    pub series: u64,
+    /// Samples that were read from runs.
+    pub run_samples: u64,
+    /// Rows that were read from logs.
+    pub log_samples: u64,
+    /// What is wrong; empty if nothing is.
+    pub problems: Vec<Problem>,
+}
+
+impl VerifyReport {
+    fn check<T>(&mut self, path: impl Into<PathBuf>, found: Result<T, impl std::fmt::Display>) {
+        self.files += 1;
+        if let Err(error) = found {
+            self.problems.push(Problem {
+                path: path.into(),
+                what: error.to_string(),
+            });
+        }
+    }
+}
+
+impl Db {
+    /// Reads every file that is listed and checks every checksum, chunk and frame. Appends and
+    /// reads go on; upkeep waits.
+    ///
+    /// # Errors
+    /// When the Db is closed, or a folder cannot be listed. What is wrong with files is told in
+    /// the report.
+    pub fn verify(&self) -> Result<VerifyReport, Error> {
+        self.check_open()?;
+        let inner = &self.inner;
+        // Nothing is removed meanwhile.
+        let _upkeep = inner.upkeep.lock();
+        let mut report = VerifyReport::default();
+        let vfs = &*inner.vfs;
+        report.check("FORMAT", DataFormat::read(vfs, Path::new("FORMAT")));
+        report.check("CATALOG", Catalog::read(vfs, Path::new("CATALOG")));
+        for state in inner.states() {
+            inner.verify_namespace(&state, &mut report);
+        }
+        inner.verify_logs(&mut report)?;
+        Ok(report)
+    }
+}
+
+impl Inner {
+    fn verify_namespace(&self, state: &NamespaceState, report: &mut VerifyReport) {
+        let vfs = &*self.vfs;
+        let path = NamespaceState::manifest_path(&state.folder);
+        report.check(&path, Manifest::read(vfs, &path));
+        let files = state.manifest.lock().series_files.clone();
+        for file in files {
+            let namespace = (state.folder.as_path(), state.id);
+            let mut series = 0;
+            let read = read_series_file(vfs, namespace, file.number, &mut |record| {
+                series += u64::from(matches!(record, crate::series::SeriesRecord::Series(..)));
+                Ok(())
+            });
+            report.series += series;
+            let read = read.map_err(|error| error.to_string()).and_then(|end| {
+                if end.end < file.synced_len {
+                    return Err(format!(
+                        "a bad record at byte {}, of {} that were synced",
+                        end.end, file.synced_len
+                    ));
+                }
+                Ok(())
+            });
+            report.check(crate::series::series_path(&state.folder, file.number), read);
+        }
+        for run in &state.head.live().runs {
+            let verified = run.verify();
+            if let Ok(samples) = &verified {
+                report.run_samples += samples.samples;
+            }
+            report.check(run.path(), verified);
+        }
+    }
+
+    fn verify_logs(&self, report: &mut VerifyReport) -> Result<(), Error> {
+        let open = self.log.as_ref().map(|log| log.position().0);
+        for generation in super::logs::list(&*self.vfs)? {
+            let path = crate::wal::log_path(generation);
+            let read = self.verify_log(generation, report);
+            // The open log grows while it is read: its end may be a frame half written.
+            let growing = open == Some(generation);
+            let read = read.and_then(|torn| match torn {
+                Some(what) if !growing => Err(what),
+                _ => Ok(()),
+            });
+            report.check(path, read);
+        }
+        Ok(())
+    }
+
+    fn verify_log(
+        &self,
+        generation: crate::model::Generation,
+        report: &mut VerifyReport,
+    ) -> Result<Option<String>, String> {
+        let text = |error: crate::wal::WalError| error.to_string();
+        let mut reader = LogReader::open(&*self.vfs, generation).map_err(text)?;
+        loop {
+            match reader.next_frame().map_err(text)? {
+                Ok(None) => return Ok(None),
+                Err(torn) => return Ok(Some(format!("{} at byte {}", torn.what, torn.offset))),
+                Ok(Some(frame)) => {
+                    let at = |error| format!("{error} in the frame at byte {}", frame.offset);
+                    let mut rows = SampleFrame::decode(frame.payload).map_err(at)?.rows();
+                    while rows.next_row().map_err(at)?.is_some() {
+                        report.log_samples += 1;
+                    }
+                }
+            }
+        }
+    }
+}

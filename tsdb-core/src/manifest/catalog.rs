@@ -1,0 +1,221 @@
+//! CATALOG: the namespaces of a data folder and their options.
+
+use std::path::Path;
+
+use super::ManifestError;
+use super::file::{MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal};
+use crate::bits::{ByteReader, DecodeError, put_u32, put_u64, put_uvarint};
+use crate::model::{HashSet, NamespaceId};
+use crate::vfs::Vfs;
+
+const MAGIC: [u8; MAGIC_BYTES] = *b"tsdb-cat";
+/// Id, name of one byte, flags, window, and nothing optional.
+const NAMESPACE_BYTES_MIN: usize = 4 + 1 + 1 + 1 + 8;
+const NAME_BYTES_MAX: usize = 200;
+
+const RETENTION_LIMITED: u8 = 1;
+const ACK_SHIFT: u32 = 1;
+const ACK_ALWAYS: u8 = 0;
+const ACK_INTERVAL: u8 = 1;
+const ACK_OS: u8 = 2;
+
+/// All namespaces of a data folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Larger than that of the catalog it replaced.
+    pub sequence: u64,
+    /// Larger than every namespace id given so far.
+    pub next_namespace: NamespaceId,
+    /// The namespaces, by rising id.
+    pub namespaces: Vec<NamespaceEntry>,
+}
+
+/// A namespace and its options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceEntry {
+    /// Its number, never used again.
+    pub id: NamespaceId,
+    /// Its name and that of its folder; see [`check_namespace_name`].
+    pub name: String,
+    /// How long samples are kept, in milliseconds, at least 1; all of them if none.
+    pub retention_ms: Option<u64>,
+    /// Length of a window in milliseconds, at least 1.
+    pub window_ms: u64,
+    /// What a write waits for.
+    pub ack: AckMode,
+}
+
+/// What a write waits for before it is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AckMode {
+    /// Until it is on the disk.
+    #[default]
+    Always,
+    /// For nothing; the log is synced after this many milliseconds at the latest.
+    Interval(u64),
+    /// For nothing; the system writes when it likes.
+    Os,
+}
+
+/// Whether a namespace may have this name, which is also that of its folder: 1 to 200 bytes, no
+/// slash, backslash or control character, no dot in front, not the name of a file of ours.
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn check_namespace_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        return Err("namespace without a name");
+    }
+    if name.len() > NAME_BYTES_MAX {
+        return Err("namespace name longer than 200 bytes");
+    }
+    if name.starts_with('.') || name.contains(['/', '\\']) || name.contains(char::is_control) {
+        return Err("namespace name with a dot in front, a slash or a control character");
+    }
+    let reserved = [
+        "lock",
+        "format",
+        "catalog",
+        "catalog.tmp",
+        "format.tmp",
+        "wal",
+    ];
+    if reserved
+        .iter()
+        .any(|reserved| name.eq_ignore_ascii_case(reserved))
+    {
+        return Err("namespace named like a file of the database");
+    }
+    Ok(())
+}
+
+impl Catalog {
+    /// The bytes of the file.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        put_u64(&mut body, self.sequence);
+        put_u32(&mut body, self.next_namespace.0);
+        put_u32(
+            &mut body,
+            u32::try_from(self.namespaces.len()).unwrap_or(u32::MAX),
+        );
+        for entry in &self.namespaces {
+            entry.put(&mut body);
+        }
+        seal(&MAGIC, &body)
+    }
+
+    /// Reads the bytes of a file; `path` is for errors only.
+    ///
+    /// # Errors
+    /// When they are damaged, cut short, of another version or say what makes no sense.
+    pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
+        let mut reader = unseal(path, &MAGIC, bytes)?;
+        Self::read_body(&mut reader).map_err(|error| ManifestError::corrupt(path, error))
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When the disk fails, and as [`Catalog::decode`].
+    pub fn read(vfs: &dyn Vfs, path: &Path) -> Result<Self, ManifestError> {
+        Self::decode(path, &read_file(vfs, path)?)
+    }
+
+    /// Replaces the file at `path` atomically and durably.
+    ///
+    /// # Errors
+    /// When what it says makes no sense, before anything is touched. When the disk fails; the old
+    /// or the new catalog is then there.
+    pub fn write(&self, vfs: &dyn Vfs, path: &Path) -> Result<(), ManifestError> {
+        self.check().map_err(|what| ManifestError::Refused {
+            path: path.to_owned(),
+            what,
+        })?;
+        replace_file(vfs, path, &self.encode())
+    }
+
+    fn read_body(reader: &mut ByteReader<'_>) -> Result<Self, DecodeError> {
+        let mut catalog = Catalog {
+            sequence: reader.u64()?,
+            next_namespace: NamespaceId(reader.u32()?),
+            namespaces: Vec::new(),
+        };
+        for _ in 0..read_count(reader, NAMESPACE_BYTES_MIN)? {
+            catalog.namespaces.push(NamespaceEntry::read(reader)?);
+        }
+        expect_end(reader)?;
+        catalog.check().map_err(|what| reader.error(what))?;
+        Ok(catalog)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        let mut names: HashSet<String> = HashSet::new();
+        for entry in &self.namespaces {
+            check_namespace_name(&entry.name)?;
+            if !names.insert(entry.name.to_ascii_lowercase()) {
+                return Err("two namespaces of one name, upper and lower case being the same");
+            }
+            if entry.window_ms == 0 || entry.retention_ms == Some(0) {
+                return Err("window or retention of no length");
+            }
+            if entry.id >= self.next_namespace {
+                return Err("a namespace numbered past the next one");
+            }
+        }
+        if !self.namespaces.is_sorted_by(|a, b| a.id < b.id) {
+            return Err("namespaces out of order or listed twice");
+        }
+        Ok(())
+    }
+}
+
+impl NamespaceEntry {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_u32(out, self.id.0);
+        put_uvarint(out, self.name.len() as u64);
+        out.extend_from_slice(self.name.as_bytes());
+        let (ack, interval) = match self.ack {
+            AckMode::Always => (ACK_ALWAYS, None),
+            AckMode::Interval(interval) => (ACK_INTERVAL, Some(interval)),
+            AckMode::Os => (ACK_OS, None),
+        };
+        let limited = if self.retention_ms.is_some() {
+            RETENTION_LIMITED
+        } else {
+            0
+        };
+        out.push(limited | (ack << ACK_SHIFT));
+        put_u64(out, self.window_ms);
+        for optional in [self.retention_ms, interval].into_iter().flatten() {
+            put_u64(out, optional);
+        }
+    }
+
+    fn read(reader: &mut ByteReader<'_>) -> Result<Self, DecodeError> {
+        let id = NamespaceId(reader.u32()?);
+        let len = reader.uvarint()?;
+        let len = usize::try_from(len).map_err(|_| reader.error("truncated"))?;
+        let error = reader.error("namespace name that is not UTF-8");
+        let name = std::str::from_utf8(reader.take(len)?).map_err(|_| error)?;
+        let flags = reader.u8()?;
+        let error = reader.error("unknown flags of a namespace");
+        let window_ms = reader.u64()?;
+        let limited = flags & RETENTION_LIMITED != 0;
+        let retention_ms = if limited { Some(reader.u64()?) } else { None };
+        let ack = match flags >> ACK_SHIFT {
+            ACK_ALWAYS => AckMode::Always,
+            ACK_INTERVAL => AckMode::Interval(reader.u64()?),
+            ACK_OS => AckMode::Os,
+            _ => return Err(error),
+        };
+        Ok(Self {
+            id,
+            name: name.to_owned(),
+            retention_ms,
+            window_ms,
+            ack,
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! MANIFEST: what is live in a namespace, and up to which generation it is flushed.
+
+use std::path::Path;
+
+use super::ManifestError;
+use super::file::{MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal};
+use crate::bits::{ByteReader, DecodeError, put_i64, put_u32, put_u64};
+use crate::model::{Generation, NamespaceId, RunId, SeriesId};
+use crate::run::RunMeta;
+use crate::vfs::Vfs;
+
+const MAGIC: [u8; MAGIC_BYTES] = *b"tsdb-man";
+const RUN_BYTES: usize = 6 * 8;
+const SERIES_FILE_BYTES: usize = 2 * 8;
+
+/// What is live in one namespace. Files that it does not list are left over and may be removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// The namespace.
+    pub namespace: NamespaceId,
+    /// Larger than that of the manifest it replaced.
+    pub sequence: u64,
+    /// The newest generation of the log whose samples of this namespace are all in runs.
+    pub flushed_generation: Generation,
+    /// Larger than every series id given so far.
+    pub next_series: SeriesId,
+    /// Larger than every number of a run or series file given so far.
+    pub next_file: u64,
+    /// The latest wall clock seen, in milliseconds since the epoch.
+    pub last_wall_clock_ms: i64,
+    /// The live runs, by rising id.
+    pub runs: Vec<RunEntry>,
+    /// The live series files, by rising number.
+    pub series_files: Vec<SeriesFileEntry>,
+}
+
+/// A live run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunEntry {
+    /// Its number.
+    pub id: RunId,
+    /// The newest generation whose samples it holds; at most the flushed one.
+    pub generation: Generation,
+    /// First millisecond of its first window.
+    pub windows_min: i64,
+    /// Last millisecond of its windows, included.
+    pub windows_max: i64,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+impl RunEntry {
+    /// The entry of a finished run; none if it holds nothing and need not be listed.
+    #[must_use]
+    pub fn of(run: &RunMeta) -> Option<Self> {
+        Some(Self {
+            id: run.header.id,
+            generation: run.header.last_generation,
+            windows_min: run
+                .sections
+                .iter()
+                .map(|section| section.window.start())
+                .min()?,
+            windows_max: run
+                .sections
+                .iter()
+                .map(|section| section.window.last())
+                .max()?,
+            bytes: run.bytes,
+            samples: run.samples(),
+        })
+    }
+}
+
+/// A live series file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeriesFileEntry {
+    /// Its number.
+    pub number: u64,
+    /// How many of its bytes were known durable when the manifest was written.
+    pub synced_len: u64,
+}
+
+impl Manifest {
+    /// The bytes of the file.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        put_u32(&mut body, self.namespace.0);
+        put_u64(&mut body, self.sequence);
+        put_u64(&mut body, self.flushed_generation.0);
+        put_u64(&mut body, self.next_series.0);
+        put_u64(&mut body, self.next_file);
+        put_i64(&mut body, self.last_wall_clock_ms);
+        put_u32(
+            &mut body,
+            u32::try_from(self.runs.len()).unwrap_or(u32::MAX),
+        );
+        for run in &self.runs {
+            put_u64(&mut body, run.id.0);
+            put_u64(&mut body, run.generation.0);
+            put_i64(&mut body, run.windows_min);
+            put_i64(&mut body, run.windows_max);
+            put_u64(&mut body, run.bytes);
+            put_u64(&mut body, run.samples);
+        }
+        put_u32(
+            &mut body,
+            u32::try_from(self.series_files.len()).unwrap_or(u32::MAX),
+        );
+        for file in &self.series_files {
+            put_u64(&mut body, file.number);
+            put_u64(&mut body, file.synced_len);
+        }
+        // Tombstones: none in this version.
+        put_u32(&mut body, 0);
+        seal(&MAGIC, &body)
+    }
+
+    /// Reads the bytes of a file; `path` is for errors only.
+    ///
+    /// # Errors
+    /// When they are damaged, cut short, of another version or say what makes no sense.
+    pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
+        let mut reader = unseal(path, &MAGIC, bytes)?;
+        Self::read_body(&mut reader).map_err(|error| ManifestError::corrupt(path, error))
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When the disk fails, and as [`Manifest::decode`].
+    pub fn read(vfs: &dyn Vfs, path: &Path) -> Result<Self, ManifestError> {
+        Self::decode(path, &read_file(vfs, path)?)
+    }
+
+    /// Replaces the file at `path` atomically and durably.
+    ///
+    /// # Errors
+    /// When what it says makes no sense, before anything is touched. When the disk fails; the old
+    /// or the new manifest is then there.
+    pub fn write(&self, vfs: &dyn Vfs, path: &Path) -> Result<(), ManifestError> {
+        self.check().map_err(|what| ManifestError::Refused {
+            path: path.to_owned(),
+            what,
+        })?;
+        replace_file(vfs, path, &self.encode())
+    }
+
+    fn read_body(reader: &mut ByteReader<'_>) -> Result<Self, DecodeError> {
+        let mut manifest = Manifest {
+            namespace: NamespaceId(reader.u32()?),
+            sequence: reader.u64()?,
+            flushed_generation: Generation(reader.u64()?),
+            next_series: SeriesId(reader.u64()?),
+            next_file: reader.u64()?,
+            last_wall_clock_ms: reader.i64()?,
+            ..Manifest::default()
+        };
+        for _ in 0..read_count(reader, RUN_BYTES)? {
+            manifest.runs.push(RunEntry {
+                id: RunId(reader.u64()?),
+                generation: Generation(reader.u64()?),
+                windows_min: reader.i64()?,
+                windows_max: reader.i64()?,
+                bytes: reader.u64()?,
+                samples: reader.u64()?,
+            });
+        }
+        for _ in 0..read_count(reader, SERIES_FILE_BYTES)? {
+            let number = reader.u64()?;
+            let synced_len = reader.u64()?;
+            manifest
+                .series_files
+                .push(SeriesFileEntry { number, synced_len });
+        }
+        if reader.u32()? != 0 {
+            return Err(reader.error("tombstones, which this version does not know"));
+        }
+        expect_end(reader)?;
+        manifest.check().map_err(|what| reader.error(what))?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if !self.runs.is_sorted_by(|a, b| a.id < b.id) {
+            return Err("runs out of order or listed twice");
+        }
+        for run in &self.runs {
+            if run.id.0 >= self.next_file {
+                return Err("a run numbered past the next file");
+            }
+            if run.generation > self.flushed_generation {
+                return Err("a run newer than the flushed generation");
+            }
+            if run.windows_min > run.windows_max || run.bytes == 0 || run.samples == 0 {
+                return Err("a run that holds nothing");
+            }
+        }
+        if !self.series_files.is_sorted_by(|a, b| a.number < b.number) {
+            return Err("series files out of order or listed twice");
+        }
+        if self
+            .series_files
+            .last()
+            .is_some_and(|last| last.number >= self.next_file)
+        {
+            return Err("a series file numbered past the next file");
+        }
+        Ok(())
+    }
+}

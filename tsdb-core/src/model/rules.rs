@@ -1,0 +1,62 @@
+//! The rules of the commit protocol as switches, so that tests can show that each is needed.
+
+/// Each rule of the commit protocol; all hold outside of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProtocolRules {
+    /// Definitions of series are synced before the frames that name them are written.
+    pub definitions_before_frames: bool,
+    /// The leader takes its batch before it syncs definitions.
+    pub batch_before_definitions: bool,
+    /// Cutting a generation syncs the log that ends.
+    pub cut_syncs_the_old_log: bool,
+    /// The folder entry of a log is durable before its first frame.
+    pub folder_synced_before_first_frame: bool,
+    /// A log goes only after every namespace with frames in it has a synced manifest past it.
+    pub log_kept_for_every_namespace: bool,
+    /// A log goes only after the runs that replace it are listed.
+    pub run_listed_before_log_goes: bool,
+    /// A run is synced, and its folder too, before a manifest lists it.
+    pub run_synced_before_listed: bool,
+    /// Recovery cuts torn frames off before it writes.
+    pub recovery_cuts_torn_frames: bool,
+    /// Recovery syncs what it found before it deletes or acks anything.
+    pub recovery_syncs: bool,
+    /// Recovery writes anew what was not known to be synced.
+    pub recovery_rewrites_unsynced: bool,
+    /// Each log is replayed into a generation of its own.
+    pub replay_keeps_generations: bool,
+    /// A bad frame is corruption only if a valid one behind it claims it was synced.
+    pub torn_unless_claimed: bool,
+    /// The same holds in any log, not only in the newest.
+    pub older_logs_may_be_torn: bool,
+    /// Every duplicate gets a frame of its own.
+    pub duplicates_are_logged: bool,
+    /// One order-free rule decides between two values at one timestamp.
+    pub order_free_winner: bool,
+    /// After a failed write or sync of a frame nothing is acked any more.
+    pub failure_poisons: bool,
+}
+
+impl Default for ProtocolRules {
+    fn default() -> Self {
+        Self {
+            definitions_before_frames: true,
+            batch_before_definitions: true,
+            cut_syncs_the_old_log: true,
+            folder_synced_before_first_frame: true,
+            log_kept_for_every_namespace: true,
+            run_listed_before_log_goes: true,
+            run_synced_before_listed: true,
+            recovery_cuts_torn_frames: true,
+            recovery_syncs: true,
+            recovery_rewrites_unsynced: true,
+            replay_keeps_generations: true,
+            torn_unless_claimed: true,
+            older_logs_may_be_torn: true,
+            duplicates_are_logged: true,
+            order_free_winner: true,
+            failure_poisons: true,
+        }
+    }
+}

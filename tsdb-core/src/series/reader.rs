@@ -1,0 +1,196 @@
+//! Reads a series file back, up to its end or its first bad record.
+
+use std::path::Path;
+
+use super::file::{KIND_DEFINITIONS, KIND_METADATA, RECORD_HEAD_BYTES};
+use super::{
+    SERIES_HEADER_BYTES, SERIES_MAGIC, SERIES_VERSION, SeriesError, SeriesHeader, series_path,
+};
+use crate::bits::{ByteReader, DecodeError, crc32c, crc32c_append, put_uvarint};
+use crate::model::{Labels, MetricKind, MetricMetadata, NamespaceId, SeriesId, ShardId};
+use crate::vfs::{OpenMode, Vfs, read_to_end};
+
+/// What a series file says, in the order in which it was said.
+#[derive(Debug)]
+pub enum SeriesRecord {
+    /// A series and its id.
+    Series(SeriesId, ShardId, Labels),
+    /// What a metric is.
+    Metadata(MetricMetadata),
+}
+
+/// Where a series file ends.
+#[derive(Debug)]
+pub struct SeriesEnd {
+    /// The header.
+    pub header: SeriesHeader,
+    /// Behind the last good record.
+    pub end: u64,
+    /// Bytes behind `end` that are no good record.
+    pub torn_bytes: u64,
+    /// Texts of the file's symbols, in the order of their numbers.
+    pub symbols: Vec<Box<str>>,
+}
+
+/// Reads a whole series file. All good records are passed to `visit`; a bad one ends the file.
+///
+/// # Errors
+/// When it cannot be read, its header is not what it should be, or a record whose checksum is
+/// right makes no sense.
+pub fn read_series_file(
+    vfs: &dyn Vfs,
+    namespace: (&Path, NamespaceId),
+    number: u64,
+    visit: &mut dyn FnMut(SeriesRecord) -> Result<(), &'static str>,
+) -> Result<SeriesEnd, SeriesError> {
+    let path = series_path(namespace.0, number);
+    let io = |operation| {
+        let path = path.clone();
+        move |source| SeriesError::io(operation, path, source)
+    };
+    let file = vfs.open(&path, OpenMode::Read).map_err(io("opening"))?;
+    let bytes = read_to_end(&*file).map_err(io("reading"))?;
+    let corrupt = |offset: usize, what: &str| SeriesError::Corrupt {
+        path: path.clone(),
+        offset: offset as u64,
+        what: what.to_owned(),
+    };
+    let header = decode_header(&bytes).map_err(|error| corrupt(error.offset, error.what))?;
+    if header.namespace != namespace.1 || header.number != number {
+        return Err(corrupt(12, "header names another namespace or file number"));
+    }
+    let mut symbols = Vec::new();
+    let mut at = SERIES_HEADER_BYTES;
+    while let Some(payload) = record_at(bytes.get(at..).unwrap_or_default()) {
+        read_record(payload, &mut symbols, visit)
+            .map_err(|error| corrupt(at + RECORD_HEAD_BYTES + error.offset, error.what))?;
+        at += RECORD_HEAD_BYTES + payload.len();
+    }
+    let torn_bytes = (bytes.len() - at) as u64;
+    Ok(SeriesEnd {
+        header,
+        end: at as u64,
+        torn_bytes,
+        symbols,
+    })
+}
+
+/// Decodes the header of a series file.
+///
+/// # Errors
+/// When it is none, or its checksum does not match.
+pub fn decode_header(bytes: &[u8]) -> Result<SeriesHeader, DecodeError> {
+    let error = |offset, what| DecodeError { offset, what };
+    let head = bytes
+        .get(..SERIES_HEADER_BYTES)
+        .ok_or(error(0, "shorter than its header"))?;
+    let mut reader = ByteReader::new(head);
+    if reader.array::<8>()? != SERIES_MAGIC {
+        return Err(error(0, "not a series file: wrong magic"));
+    }
+    let version = reader.u32()?;
+    let namespace = NamespaceId(reader.u32()?);
+    let number = reader.u64()?;
+    let next_id = SeriesId(reader.u64()?);
+    if reader.u32()? != crc32c(head.get(..SERIES_HEADER_BYTES - 4).unwrap_or_default()) {
+        return Err(error(8, "checksum of the header does not match"));
+    }
+    if version != SERIES_VERSION {
+        return Err(error(
+            8,
+            "a version of the series file format that this build cannot read",
+        ));
+    }
+    Ok(SeriesHeader {
+        namespace,
+        number,
+        next_id,
+    })
+}
+
+/// The payload of the record at the front of `bytes`, if it is whole and its checksum right.
+#[must_use]
+pub fn record_at(bytes: &[u8]) -> Option<&[u8]> {
+    let mut reader = ByteReader::new(bytes);
+    let len = reader.u32().ok()?;
+    let crc = reader.u32().ok()?;
+    let payload = reader.take(usize::try_from(len).ok()?).ok()?;
+    let right = crc32c_append(crc32c(&len.to_le_bytes()), payload) == crc && !payload.is_empty();
+    right.then_some(payload)
+}
+
+/// Decodes the payload of one record. Total, whatever the bytes.
+///
+/// # Errors
+/// When it makes no sense, or `visit` says so.
+pub fn read_record(
+    payload: &[u8],
+    symbols: &mut Vec<Box<str>>,
+    visit: &mut dyn FnMut(SeriesRecord) -> Result<(), &'static str>,
+) -> Result<(), DecodeError> {
+    let mut reader = ByteReader::new(payload);
+    match reader.u8()? {
+        KIND_DEFINITIONS => read_definitions(&mut reader, symbols, visit)?,
+        KIND_METADATA => {
+            for _ in 0..reader.uvarint()? {
+                let metric = text(&mut reader)?.to_owned();
+                let kind = MetricKind::from_number(u64::from(reader.u8()?))
+                    .ok_or_else(|| reader.error("unknown kind of metric"))?;
+                let (help, unit) = (text(&mut reader)?.to_owned(), text(&mut reader)?.to_owned());
+                let metadata = MetricMetadata {
+                    metric,
+                    kind,
+                    help,
+                    unit,
+                };
+                visit(SeriesRecord::Metadata(metadata)).map_err(|what| reader.error(what))?;
+            }
+        }
+        _ => return Err(reader.error("unknown kind of record")),
+    }
+    if reader.is_empty() {
+        Ok(())
+    } else {
+        Err(reader.error("bytes left behind the record"))
+    }
+}
+
+fn read_definitions(
+    reader: &mut ByteReader<'_>,
+    symbols: &mut Vec<Box<str>>,
+    visit: &mut dyn FnMut(SeriesRecord) -> Result<(), &'static str>,
+) -> Result<(), DecodeError> {
+    for _ in 0..reader.uvarint()? {
+        symbols.push(Box::from(text(reader)?));
+    }
+    let mut id = 0u64;
+    let mut canonical = Vec::new();
+    for _ in 0..reader.uvarint()? {
+        let step = reader.uvarint()?;
+        id = id
+            .checked_add(step)
+            .ok_or_else(|| reader.error("series id overflows"))?;
+        let shard = u32::try_from(reader.uvarint()?).map_err(|_| reader.error("shard"))?;
+        canonical.clear();
+        for _ in 0..reader.uvarint()? {
+            for _ in 0..2 {
+                let symbol = usize::try_from(reader.uvarint()?).ok();
+                let symbol = symbol.and_then(|at| symbols.get(at));
+                let symbol = symbol.ok_or_else(|| reader.error("a symbol that is not defined"))?;
+                put_uvarint(&mut canonical, symbol.len() as u64);
+                canonical.extend_from_slice(symbol.as_bytes());
+            }
+        }
+        let labels = Labels::from_bytes(canonical.as_slice().into())
+            .map_err(|_| reader.error("labels that are not sorted, or empty"))?;
+        visit(SeriesRecord::Series(SeriesId(id), ShardId(shard), labels))
+            .map_err(|what| reader.error(what))?;
+    }
+    Ok(())
+}
+
+fn text<'a>(reader: &mut ByteReader<'a>) -> Result<&'a str, DecodeError> {
+    let len = usize::try_from(reader.uvarint()?).map_err(|_| reader.error("text length"))?;
+    let bytes = reader.take(len)?;
+    std::str::from_utf8(bytes).map_err(|_| reader.error("text that is not UTF-8"))
+}

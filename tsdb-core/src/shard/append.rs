@@ -1,0 +1,225 @@
+//! Appending a batch: look up, check, log and apply.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::{Head, ShardError};
+use crate::model::{
+    AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, WriteBatch,
+};
+use crate::series::SeriesFile;
+use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder};
+
+/// Stands for a series of a batch that was rejected.
+pub(super) const NO_SLOT: u32 = u32::MAX;
+
+/// A series of a batch that was not found by its fingerprint.
+#[derive(Debug)]
+pub(super) struct Missing {
+    pub(super) at: usize,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) labels: Option<Labels>,
+}
+
+/// Buffers of an append that are used again.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) slots: Vec<u32>,
+    pub(super) missing: Vec<Missing>,
+    pub(super) builder: LabelsBuilder,
+    /// Slot, timestamp and value bits of each sample that is stored.
+    rows: Vec<(u32, i64, u64)>,
+    ids: Vec<u64>,
+    encoder: SampleFrameEncoder,
+    frame: Vec<u8>,
+}
+
+/// What an append needs from the Db around it.
+#[derive(Debug)]
+pub struct AppendEnvironment<'a> {
+    /// The commit log.
+    pub log: &'a Arc<CommitLog>,
+    /// The file that definitions go to.
+    pub series_file: &'a SeriesFile,
+    /// Read-locked between reservation and enqueueing: a generation is cut under its write lock.
+    pub gate: &'a RwLock<()>,
+    /// When the ticket shall be done.
+    pub ack: Ack,
+    /// The wall clock, milliseconds since the epoch.
+    pub now_ms: i64,
+    /// Samples before this are outside of retention.
+    pub oldest_ms: Option<i64>,
+}
+
+/// What became of a batch.
+#[must_use = "samples are durable when the ticket says so"]
+#[derive(Debug)]
+pub struct Appended {
+    /// How much was stored, and why the rest was not.
+    pub report: AppendReport,
+    /// Done when what was stored is as safe as the namespace's [`Ack`] asks.
+    pub ticket: CommitTicket,
+}
+
+impl Head {
+    /// Stores the samples of a batch: readable when this returns, safe when the ticket is done.
+    ///
+    /// # Errors
+    /// When nothing was stored: no space to log it, or a poisoned log.
+    pub fn append(
+        &self,
+        batch: &WriteBatch<'_>,
+        environment: &AppendEnvironment<'_>,
+    ) -> Result<Appended, ShardError> {
+        let mut scratch = self.scratch.lock().pop().unwrap_or_default();
+        let appended = self.append_with(batch, environment, &mut scratch);
+        self.scratch.lock().push(scratch);
+        appended
+    }
+
+    fn append_with(
+        &self,
+        batch: &WriteBatch<'_>,
+        environment: &AppendEnvironment<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Appended, ShardError> {
+        let mut report = AppendReport::default();
+        self.look_up(batch, environment.series_file, scratch, &mut report)?;
+        self.check_samples(batch, environment, scratch, &mut report);
+        if !self.rules.duplicates_are_logged && self.all_known(&scratch.rows) {
+            // The broken short cut, for tests: what is known may not be durable yet.
+            scratch.rows.clear();
+        }
+        if scratch.rows.is_empty() {
+            return Ok(Appended {
+                report,
+                ticket: environment.log.nothing_to_wait_for(),
+            });
+        }
+        let ticket = self.log_and_apply(environment, scratch)?;
+        report.appended = scratch.rows.len() as u64;
+        Ok(Appended { report, ticket })
+    }
+
+    fn check_samples(
+        &self,
+        batch: &WriteBatch<'_>,
+        environment: &AppendEnvironment<'_>,
+        scratch: &mut Scratch,
+        report: &mut AppendReport,
+    ) {
+        let limit = self.limits.max_future;
+        let limit_ms = limit.map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
+        let newest = limit_ms.map_or(i64::MAX, |limit| environment.now_ms.saturating_add(limit));
+        let oldest = environment.oldest_ms.unwrap_or(i64::MIN);
+        scratch.rows.clear();
+        for ((_, timestamps, values), &slot) in batch.series().zip(&scratch.slots) {
+            if slot == NO_SLOT {
+                continue;
+            }
+            for (&timestamp, value) in timestamps.iter().zip(values) {
+                if timestamp > newest || timestamp < oldest {
+                    let (now, limit_ms) = (environment.now_ms, limit_ms.unwrap_or(i64::MAX));
+                    let reason = if timestamp > newest {
+                        RejectReason::TooFarInFuture {
+                            timestamp,
+                            now,
+                            limit_ms,
+                        }
+                    } else {
+                        RejectReason::OutsideRetention { timestamp, oldest }
+                    };
+                    report.reject(1, false, || Rejected {
+                        series: self.describe(slot),
+                        timestamp: Some(timestamp),
+                        samples: 1,
+                        reason,
+                    });
+                } else {
+                    scratch.rows.push((slot, timestamp, value.to_bits()));
+                }
+            }
+        }
+    }
+
+    fn describe(&self, slot: u32) -> String {
+        self.names
+            .read()
+            .index
+            .labels(slot)
+            .map(|labels| labels.to_string())
+            .unwrap_or_default()
+    }
+
+    /// Encodes the rows, applies them to the open generation and queues their frame: all under
+    /// the locks of the stripes, so that frames of a series are queued in the order in which its
+    /// buffer changed. Replay relies on that: a row may say "value as before".
+    fn log_and_apply(
+        &self,
+        environment: &AppendEnvironment<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<CommitTicket, ShardError> {
+        let Scratch {
+            rows,
+            ids,
+            encoder,
+            frame,
+            ..
+        } = scratch;
+        let Some(&(_, base, _)) = rows.first() else {
+            return Ok(environment.log.nothing_to_wait_for());
+        };
+        ids.clear();
+        let names = self.names.read();
+        ids.extend(
+            rows.iter()
+                .map(|row| names.registry.id(row.0).map_or(0, |id| id.0)),
+        );
+        drop(names);
+        let promised = SampleFrameEncoder::bytes_at_most(rows.len());
+        let _open = environment.gate.read();
+        environment.log.reserve(promised)?;
+        let live = self.live();
+        #[expect(clippy::expect_used, reason = "a Head always has an open generation")]
+        let buffers = live.generations.last().expect("an open generation");
+        buffers.mark_used();
+        let (window_ms, order_free) = (buffers.window_ms(), self.rules.order_free_winner);
+        let mut stripes = buffers.lock();
+        encoder.start(base);
+        for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {
+            #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
+            let stripe = &mut stripes[slot as usize % super::STRIPES];
+            let buffer = stripe.buffer(slot);
+            let value = if buffer.logged() == Some(bits) {
+                None
+            } else {
+                Some(bits)
+            };
+            let grown = buffer.append(timestamp, bits, window_ms, order_free);
+            stripe.grew(grown);
+            encoder.push(Row {
+                series: crate::model::SeriesId(id),
+                timestamp,
+                value,
+            });
+        }
+        frame.clear();
+        frame.resize(FRAME_STAMP_BYTES, 0);
+        encoder.finish(self.namespace, crate::model::ShardId(0), frame);
+        Ok(environment.log.enqueue(frame, promised, environment.ack))
+    }
+
+    fn all_known(&self, rows: &[(u32, i64, u64)]) -> bool {
+        let live = self.live();
+        rows.iter().all(|&(slot, timestamp, bits)| {
+            let mut parts = Vec::new();
+            let range = crate::model::TimeRange::at(timestamp);
+            live.generations
+                .iter()
+                .for_each(|open| open.parts(slot, range, &mut parts));
+            crate::series::merge_parts(&mut parts, range)
+                .is_ok_and(|found| found.values.first().map(|v| v.to_bits()) == Some(bits))
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! What can go wrong with a namespace's live data.
+
+use crate::bits::DecodeError;
+use crate::run::RunError;
+use crate::series::SeriesError;
+use crate::wal::WalError;
+
+/// An error of appending to or reading from a namespace.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// The commit log refused.
+    #[error(transparent)]
+    Wal(#[from] WalError),
+    /// A series file refused.
+    #[error(transparent)]
+    Series(#[from] SeriesError),
+    /// A run could not be read or written.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A chunk in memory could not be decoded.
+    #[error("a chunk in memory cannot be decoded: {0}")]
+    Chunk(#[from] DecodeError),
+    /// A query needs more than it may have.
+    #[error(
+        "query needs more than {limit} {what} (limit {name}): narrow its matchers or time range, or raise the limit"
+    )]
+    QueryLimit {
+        /// What there was too much of.
+        what: &'static str,
+        /// The limit's name.
+        name: &'static str,
+        /// The limit's value.
+        limit: u64,
+    },
+}

@@ -1,0 +1,204 @@
+//! The log: frames round trip, torn ends are told from corruption, commits keep their order.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::{Clock, ManualClock};
+use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId, ShardId};
+use crate::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
+
+#[derive(Debug)]
+struct NoDefinitions;
+
+impl BeforeFrames for NoDefinitions {
+    fn sync_definitions(&self) -> Result<(), WalError> {
+        Ok(())
+    }
+}
+
+fn frame_of(rows: &[Row]) -> Vec<u8> {
+    let mut encoder = SampleFrameEncoder::new();
+    encoder.start(rows.first().map_or(0, |row| row.timestamp));
+    rows.iter().for_each(|row| encoder.push(*row));
+    let mut frame = vec![0; FRAME_STAMP_BYTES];
+    encoder.finish(NamespaceId(3), ShardId(7), &mut frame);
+    frame
+}
+
+fn rows_of(payload: &[u8]) -> Vec<Row> {
+    let frame = SampleFrame::decode(payload).unwrap();
+    assert_eq!((frame.namespace, frame.shard), (NamespaceId(3), ShardId(7)));
+    let mut rows = frame.rows();
+    std::iter::from_fn(|| rows.next_row().unwrap()).collect()
+}
+
+fn any_row() -> impl Strategy<Value = Row> {
+    let id = prop_oneof![0..20u64, any::<u64>()];
+    let timestamp = prop_oneof![1_000_000..1_000_100i64, any::<i64>()];
+    (id, timestamp, any::<Option<u64>>()).prop_map(|(id, timestamp, value)| Row {
+        series: SeriesId(id),
+        timestamp,
+        value,
+    })
+}
+
+proptest! {
+    #[test]
+    fn frame_round_trips(rows in proptest::collection::vec(any_row(), 0..200)) {
+        let frame = frame_of(&rows);
+        prop_assert!(frame.len() as u64 <= SampleFrameEncoder::bytes_at_most(rows.len()));
+        prop_assert_eq!(rows_of(&frame[FRAME_STAMP_BYTES..]), rows);
+    }
+
+    #[test]
+    fn decoding_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(frame) = SampleFrame::decode(&bytes) {
+            let mut rows = frame.rows();
+            while let Ok(Some(_)) = rows.next_row() {}
+        }
+    }
+}
+
+/// A log of `frames` frames in as many commits, closed at its end.
+fn log_of(vfs: &Arc<MemVfs>, frames: u64) -> Vec<u8> {
+    vfs.create_dir(Path::new("wal")).unwrap();
+    let rules = ProtocolRules::default();
+    let file = LogFile::prepare(&**vfs, Generation(1)).unwrap();
+    file.begin(&**vfs, 1, &rules).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(1000));
+    let log = Arc::new(CommitLog::new(
+        file,
+        0,
+        Arc::new(NoDefinitions),
+        clock,
+        rules,
+    ));
+    for number in 0..frames {
+        let row = Row {
+            series: SeriesId(number),
+            timestamp: 5,
+            value: Some(number),
+        };
+        let frame = frame_of(&[row]);
+        log.reserve(frame.len() as u64).unwrap();
+        log.enqueue(&frame, frame.len() as u64, Ack::Always)
+            .wait()
+            .unwrap();
+    }
+    let file = vfs.open(&log_path(Generation(1)), OpenMode::Read).unwrap();
+    read_to_end(&*file).unwrap()
+}
+
+fn read_ids(vfs: &MemVfs) -> Result<(Vec<u64>, Option<Torn>), WalError> {
+    let mut reader = LogReader::open(vfs, Generation(1))?;
+    let mut ids = Vec::new();
+    loop {
+        match reader.next_frame()? {
+            Ok(Some(frame)) => ids.extend(rows_of(frame.payload).iter().map(|row| row.series.0)),
+            Ok(None) => return Ok((ids, None)),
+            Err(torn) => return Ok((ids, Some(torn))),
+        }
+    }
+}
+
+#[test]
+fn every_bit_flipped_is_seen_and_names_the_place() {
+    let vfs = Arc::new(MemVfs::new());
+    let bytes = log_of(&vfs, 4);
+    let file = vfs
+        .open(&log_path(Generation(1)), OpenMode::ReadWrite)
+        .unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let byte = [bytes[bit / 8] ^ 1 << (bit % 8)];
+        write_all_at(&*file, &byte, (bit / 8) as u64).unwrap();
+        match read_ids(&vfs) {
+            Err(WalError::Corrupt { path, offset, .. }) => {
+                assert!(
+                    bit / 8 < LOG_HEADER_BYTES,
+                    "bit {bit} called corrupt at {offset}"
+                );
+                assert_eq!(path, log_path(Generation(1)));
+            }
+            Err(other) => panic!("bit {bit}: {other}"),
+            Ok((ids, torn)) => {
+                let torn = torn.unwrap_or_else(|| panic!("bit {bit} was not seen"));
+                assert!(torn.offset <= (bit / 8) as u64 && bit / 8 >= LOG_HEADER_BYTES);
+                assert_eq!(ids, (0..ids.len() as u64).collect::<Vec<_>>());
+                let last = ids.len() as u64;
+                let behind = first_valid_frame(&*vfs, Generation(1), torn.offset, last).unwrap();
+                // Each frame says that those before it were synced: only the last may be torn.
+                let claimed = behind.is_some_and(|(_, synced)| synced > last);
+                assert_eq!(claimed, last + 1 < 4, "bit {bit}, {last} frames read");
+            }
+        }
+        write_all_at(&*file, &bytes[bit / 8..=bit / 8], (bit / 8) as u64).unwrap();
+    }
+    assert_eq!(read_ids(&vfs).unwrap(), (vec![0, 1, 2, 3], None));
+}
+
+#[test]
+fn a_log_cut_anywhere_is_torn_or_whole() {
+    let vfs = Arc::new(MemVfs::new());
+    let bytes = log_of(&vfs, 3);
+    let file = vfs
+        .open(&log_path(Generation(1)), OpenMode::ReadWrite)
+        .unwrap();
+    for len in (LOG_HEADER_BYTES..bytes.len()).rev() {
+        file.set_len(len as u64).unwrap();
+        let (ids, torn) = read_ids(&vfs).unwrap();
+        assert!(ids.len() < 3);
+        let whole = (bytes.len() - LOG_HEADER_BYTES) / 3;
+        assert_eq!(
+            torn.is_none(),
+            (len - LOG_HEADER_BYTES) % whole == 0,
+            "cut at {len}"
+        );
+    }
+}
+
+#[test]
+fn tickets_call_back_once_a_commit_is_led() {
+    let vfs = Arc::new(MemVfs::new());
+    vfs.create_dir(Path::new("wal")).unwrap();
+    let rules = ProtocolRules::default();
+    let file = LogFile::prepare(&*vfs, Generation(1)).unwrap();
+    file.begin(&*vfs, 1, &rules).unwrap();
+    let clock = Arc::new(ManualClock::new(1000));
+    let log = Arc::new(CommitLog::new(
+        file,
+        0,
+        Arc::new(NoDefinitions),
+        clock,
+        rules,
+    ));
+    let (told, heard) = std::sync::mpsc::channel();
+    for number in 0..3 {
+        let frame = frame_of(&[Row {
+            series: SeriesId(number),
+            timestamp: 5,
+            value: Some(1),
+        }]);
+        log.reserve(frame.len() as u64).unwrap();
+        let ticket = log.enqueue(&frame, frame.len() as u64, Ack::Always);
+        assert!(!ticket.is_done());
+        let told = told.clone();
+        ticket.on_commit(move |done| told.send((number, done.is_ok())).unwrap());
+    }
+    assert!(heard.try_recv().is_err());
+    log.commit().unwrap();
+    let all: Vec<_> = heard.try_iter().collect();
+    assert_eq!(all, [(0, true), (1, true), (2, true)]);
+    assert_eq!(
+        log.stats(),
+        LogStats {
+            commits: 1,
+            frames: 3,
+            bytes: log.stats().bytes,
+            syncs: 1
+        }
+    );
+    assert!(!log.wait_for_work(std::time::Duration::ZERO));
+}

@@ -1,0 +1,192 @@
+//! What the command line and the environment say.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::units::{parse_duration, parse_size};
+
+const EXAMPLES: &str = "\
+Examples:
+  tsdb-server
+      Data in ./data, API on 127.0.0.1:7201, metrics of the server on 127.0.0.1:7203.
+  tsdb-server --data-dir /var/lib/tsdb --listen 0.0.0.0:7201 --retention 1y
+      Reachable from other machines. There is no authentication: put it behind a proxy that has.
+  tsdb-server --log debug,hyper=warn
+      More of the server's own log.
+  TSDB_DATA_DIR=/srv/tsdb TSDB_MEMORY_BUDGET=4GiB tsdb-server
+      The same settings by environment.
+
+prometheus.yml:
+  remote_write:
+    - url: http://127.0.0.1:7201/api/v1/write
+  remote_read:
+    - url: http://127.0.0.1:7201/api/v1/read
+      read_recent: true";
+
+/// Long-term storage of Prometheus metrics in one process: remote write in, remote read out.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "tsdb-server", version, about, after_help = EXAMPLES)]
+pub struct Config {
+    /// Folder of the data, made if it is not there
+    #[arg(
+        long,
+        env = "TSDB_DATA_DIR",
+        value_name = "FOLDER",
+        default_value = "./data"
+    )]
+    pub data_dir: PathBuf,
+
+    /// Address of the API: remote write, remote read, series, labels, export, import
+    #[arg(
+        long,
+        env = "TSDB_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:7201"
+    )]
+    pub listen: SocketAddr,
+
+    /// Address of the server's own /metrics
+    #[arg(
+        long,
+        env = "TSDB_METRICS_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:7203"
+    )]
+    pub metrics_listen: SocketAddr,
+
+    /// Log level, or levels by module (error, warn, info, debug, trace)
+    #[arg(long, env = "TSDB_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+
+    /// How long samples are kept, as 30d or 1y, or "forever"; left out: as it was, at first forever
+    #[arg(long, env = "TSDB_RETENTION", value_name = "DURATION", value_parser = parse_retention)]
+    pub retention: Option<Retention>,
+
+    /// How far ahead of the clock a sample may lie, as 1h, or "off"
+    #[arg(long, env = "TSDB_MAX_FUTURE", value_name = "DURATION", default_value = "1h", value_parser = parse_max_future)]
+    pub max_future: MaxFuture,
+
+    /// Memory for series, buffers, index and queries, as 4GiB; left out: half of the machine's or the cgroup's
+    #[arg(long, env = "TSDB_MEMORY_BUDGET", value_name = "SIZE", value_parser = parse_size)]
+    pub memory_budget: Option<u64>,
+
+    /// Most series kept in memory at a time; further ones are refused
+    #[arg(long, env = "TSDB_MAX_SERIES", value_name = "COUNT")]
+    pub max_series: Option<u64>,
+
+    /// Most queries answered at a time; further ones wait
+    #[arg(long, env = "TSDB_MAX_CONCURRENT_QUERIES", value_name = "COUNT", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_concurrent_queries: u16,
+}
+
+/// How long samples are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// Without end.
+    Forever,
+    /// For this long.
+    For(Duration),
+}
+
+impl Retention {
+    /// `None` when samples are kept without end.
+    #[must_use]
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Self::Forever => None,
+            Self::For(duration) => Some(duration),
+        }
+    }
+}
+
+/// How far ahead of the clock a sample may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxFuture {
+    /// As far as it likes.
+    Off,
+    /// This far.
+    Within(Duration),
+}
+
+impl MaxFuture {
+    /// `None` when there is no limit.
+    #[must_use]
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Self::Off => None,
+            Self::Within(duration) => Some(duration),
+        }
+    }
+}
+
+fn parse_retention(text: &str) -> Result<Retention, String> {
+    if text == "forever" {
+        return Ok(Retention::Forever);
+    }
+    match parse_duration(text)? {
+        Duration::ZERO => {
+            Err("a retention of nothing keeps nothing: write \"forever\" or a duration".to_owned())
+        }
+        duration => Ok(Retention::For(duration)),
+    }
+}
+
+fn parse_max_future(text: &str) -> Result<MaxFuture, String> {
+    if text == "off" {
+        return Ok(MaxFuture::Off);
+    }
+    parse_duration(text).map(MaxFuture::Within)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_reach_no_further_than_this_machine() {
+        let config = Config::try_parse_from(["tsdb-server"]).expect("no arguments");
+        assert!(config.listen.ip().is_loopback());
+        assert!(config.metrics_listen.ip().is_loopback());
+        assert_eq!(config.data_dir, PathBuf::from("./data"));
+        assert_eq!(config.max_future.limit(), Some(Duration::from_secs(3600)));
+        assert_eq!(config.retention, None);
+    }
+
+    #[test]
+    fn words_for_without_limit() {
+        let config = Config::try_parse_from([
+            "tsdb-server",
+            "--max-future",
+            "off",
+            "--retention",
+            "forever",
+        ])
+        .expect("words");
+        assert_eq!(config.max_future.limit(), None);
+        assert_eq!(config.retention.map(Retention::limit), Some(None));
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        for arguments in [
+            ["--listen", "nowhere"],
+            ["--retention", "0s"],
+            ["--max-future", "soon"],
+            ["--memory-budget", "lots"],
+        ] {
+            let error = Config::try_parse_from(["tsdb-server"].into_iter().chain(arguments))
+                .expect_err("wrong");
+            assert!(error.to_string().contains(arguments[0]), "{error}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What every route has at hand.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tsdb_remote::{InflightBytes, Limits};
+
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+
+/// What every route has at hand. Cloning shares it.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) telemetry: Arc<Telemetry>,
+    /// Bounds of remote write and read.
+    pub(crate) limits: Limits,
+    /// Bytes that their requests hold at this moment.
+    pub(crate) inflight: InflightBytes,
+    pub(crate) started: Instant,
+}

@@ -1,0 +1,161 @@
+//! The envelope of Prometheus' API: `{"status":"success","data":...}`, and its errors.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use tsdb_core::ErrorKind;
+
+use crate::store::StoreError;
+
+/// Prometheus' words for a list that a limit cut short.
+pub(super) const TRUNCATED: &str = "results truncated due to limit";
+
+#[derive(Serialize)]
+struct Success<'a, T> {
+    status: &'static str,
+    data: &'a T,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [&'a str],
+}
+
+#[derive(Serialize)]
+struct Failure<'a, T> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a T>,
+    #[serde(rename = "errorType")]
+    error_type: &'static str,
+    error: &'a str,
+}
+
+/// Kinds of errors as Prometheus names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ErrorType {
+    BadData,
+    Execution,
+    Internal,
+    Unavailable,
+}
+
+impl ErrorType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::BadData => "bad_data",
+            Self::Execution => "execution",
+            Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::BadData => StatusCode::BAD_REQUEST,
+            Self::Execution => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            // Prometheus says 500; 503 tells clients and proxies to come back.
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// A refused or failed request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApiError {
+    pub(super) kind: ErrorType,
+    pub(super) message: String,
+    retry_after_seconds: Option<u64>,
+}
+
+impl ApiError {
+    pub(super) fn bad_data(message: impl Into<String>) -> Self {
+        Self {
+            kind: ErrorType::BadData,
+            message: message.into(),
+            retry_after_seconds: None,
+        }
+    }
+
+    pub(super) fn invalid_parameter(name: &str, error: impl std::fmt::Display) -> Self {
+        Self::bad_data(format!("invalid parameter {name:?}: {error}"))
+    }
+
+    /// The answer, with `data` beside the error: what was done before it.
+    pub(super) fn with_data<T: Serialize>(&self, data: Option<&T>) -> Response {
+        let failure = Failure {
+            status: "error",
+            data,
+            error_type: self.kind.name(),
+            error: &self.message,
+        };
+        let mut response = json(self.kind.status(), &failure);
+        if let Some(seconds) = self.retry_after_seconds {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            passing if passing.is_passing() => ErrorType::Unavailable,
+            StoreError::Database(error) => match error.kind() {
+                ErrorKind::InvalidInput => ErrorType::BadData,
+                ErrorKind::Limit => ErrorType::Execution,
+                _ => ErrorType::Internal,
+            },
+            StoreError::Decode(_) => ErrorType::BadData,
+            _ => ErrorType::Internal,
+        };
+        let retry_after_seconds =
+            (kind == ErrorType::Unavailable).then(|| error.retry_after().as_secs().max(1));
+        Self {
+            kind,
+            message: error.to_string(),
+            retry_after_seconds,
+        }
+    }
+}
+
+impl From<tsdb_core::Error> for ApiError {
+    fn from(error: tsdb_core::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.with_data::<()>(None)
+    }
+}
+
+/// A successful answer.
+pub(super) fn success<T: Serialize>(data: &T, warnings: &[&str]) -> Response {
+    json(
+        StatusCode::OK,
+        &Success {
+            status: "success",
+            data,
+            warnings,
+        },
+    )
+}
+
+fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => {
+            let headers = HeaderMap::from_iter([(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            )]);
+            (status, headers, body).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written as JSON, which is a bug");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `/api/v1/export`: samples as JSON lines, one series a line, streamed.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::{StreamExt, TryStreamExt, once, try_unfold};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use tsdb_core::model::{Matcher, TimeRange};
+use tsdb_core::{Namespace, Series, SeriesSet};
+
+use super::app::App;
+use super::envelope::ApiError;
+use super::form::Form;
+use super::matching::required_matcher_sets;
+use crate::sample_json::LineWriter;
+use crate::store::{Admission, StoreError};
+use crate::telemetry::Telemetry;
+
+/// Bytes of an answer made at a time. Between two pieces no thread waits for the client.
+const PIECE_BYTES: usize = 256 << 10;
+
+pub(super) async fn export(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
+    let range = form.range()?;
+    let sets = required_matcher_sets(&form)?;
+    let admission = Arc::new(app.store.queries().admit().await?);
+    let store = app.store.clone();
+    let telemetry = Arc::clone(&app.telemetry);
+    let open = move || -> Result<_, StoreError> {
+        let namespace = store.current()?.namespace;
+        Export::open(&namespace, range, &sets, telemetry)?.next_piece()
+    };
+    // The first piece comes before the status, so that what fails at once is told by it.
+    let first = app.store.queries().run(&admission, open).await??;
+    let headers = [(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/stream+json"),
+    )];
+    let Some((piece, export)) = first else {
+        return Ok((headers, Body::empty()).into_response());
+    };
+    let rest = try_unfold(
+        (app, admission, Some(export)),
+        |(app, admission, export)| async move {
+            let Some(export) = export else {
+                return Ok(None);
+            };
+            let next = next(&app, &admission, export).await?;
+            Ok::<_, StoreError>(next.map(|(piece, export)| (piece, (app, admission, Some(export)))))
+        },
+    );
+    let pieces = once(std::future::ready(Ok(piece))).chain(rest);
+    // A failure after the status aborts the connection: a part is not to be taken for the whole.
+    let pieces = pieces.inspect_err(|error| tracing::warn!(%error, "an export was cut off"));
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+async fn next(
+    app: &App,
+    admission: &Admission,
+    export: Export,
+) -> Result<Option<(Bytes, Export)>, StoreError> {
+    app.store
+        .queries()
+        .run(admission, move || export.next_piece())
+        .await?
+}
+
+/// Series of several sets, merged by their labels; the sets are sorted.
+struct Export {
+    sets: Vec<(SeriesSet, Option<Series>)>,
+    current: Option<(Series, LineWriter)>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Export {
+    fn open(
+        namespace: &Namespace,
+        range: Option<TimeRange>,
+        sets: &[Vec<Matcher>],
+        telemetry: Arc<Telemetry>,
+    ) -> Result<Self, StoreError> {
+        let mut opened = Vec::new();
+        if let Some(range) = range {
+            for set in sets {
+                let mut series = namespace.select(range, set).map_err(StoreError::database)?;
+                let first = series.next().transpose().map_err(StoreError::database)?;
+                opened.push((series, first));
+            }
+        }
+        Ok(Self {
+            sets: opened,
+            current: None,
+            telemetry,
+        })
+    }
+
+    /// The next series in order; one that meets several sets comes once.
+    fn next_series(&mut self) -> Result<Option<Series>, StoreError> {
+        let heads = self
+            .sets
+            .iter()
+            .enumerate()
+            .filter_map(|(index, (_, head))| Some((index, head.as_ref()?)));
+        let Some((first, _)) = heads.min_by(|a, b| a.1.labels().cmp(b.1.labels())) else {
+            return Ok(None);
+        };
+        let mut taken: Option<Series> = None;
+        for (index, (set, head)) in self.sets.iter_mut().enumerate() {
+            let same = match (&taken, &head) {
+                (Some(taken), Some(head)) => taken.labels() == head.labels(),
+                _ => index == first,
+            };
+            if same {
+                let series =
+                    std::mem::replace(head, set.next().transpose().map_err(StoreError::database)?);
+                taken = taken.or(series);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The next bytes of the answer, and what makes those behind them.
+    fn next_piece(mut self) -> Result<Option<(Bytes, Self)>, StoreError> {
+        let mut out = Vec::with_capacity(PIECE_BYTES + 1024);
+        while out.len() < PIECE_BYTES {
+            let (series, mut writer) = match self.current.take() {
+                Some(current) => current,
+                None => match self.next_series()? {
+                    Some(series) => (series, LineWriter::new()),
+                    None => break,
+                },
+            };
+            if series.timestamps().is_empty() {
+                continue;
+            }
+            if writer.write(
+                series.labels(),
+                series.timestamps(),
+                series.values(),
+                &mut out,
+                PIECE_BYTES,
+            ) {
+                self.telemetry.exported(series.timestamps().len() as u64);
+            } else {
+                self.current = Some((series, writer));
+            }
+        }
+        Ok(if out.is_empty() {
+            None
+        } else {
+            Some((Bytes::from(out), self))
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! A page that names the routes.
+
+use http::{StatusCode, Uri};
+
+const ROUTES: &str = "\
+tsdb-server: long-term storage of Prometheus metrics
+
+POST     /api/v1/write                  remote write (also /api/v1/prom/remote/write)
+POST     /api/v1/read                   remote read (also /api/v1/prom/remote/read)
+GET POST /api/v1/series                 label sets: match[], start, end, limit
+GET POST /api/v1/labels                 label names: match[], start, end, limit
+GET      /api/v1/label/{name}/values    label values: match[], start, end, limit
+GET      /api/v1/metadata               type, help and unit: metric, limit, limit_per_metric
+GET POST /api/v1/export                 samples as JSON lines: match[], start, end
+POST     /api/v1/import                 the same lines back in
+GET      /health  /-/healthy            the process answers
+GET      /ready   /-/ready              200 when reads and writes are right, else 503
+
+Times are seconds since the epoch or RFC 3339. Metrics of the server are on their own address.
+";
+
+pub(super) async fn home() -> &'static str {
+    ROUTES
+}
+
+pub(super) async fn nothing(uri: Uri) -> (StatusCode, String) {
+    (
+        StatusCode::NOT_FOUND,
+        format!("nothing is at {}: see / for the routes\n", uri.path()),
+    )
+}

@@ -1,0 +1,127 @@
+//! `/api/v1/labels` and `/api/v1/label/{name}/values`.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use tsdb_core::model::{Matcher, TimeRange};
+use tsdb_core::{Error, Namespace};
+
+use super::app::App;
+use super::envelope::{ApiError, TRUNCATED, success};
+use super::form::Form;
+use super::matching::{optional_matcher_sets, union};
+use super::series::MAX_RESULTS;
+
+/// A sorted list, and whether more were there.
+type Found = Result<(Vec<String>, bool), Error>;
+
+pub(super) async fn names(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
+    lists(&app, &form, |namespace, range, set, limit| {
+        namespace
+            .label_names(range, set, limit)
+            .map(|found| (found.values, found.truncated))
+    })
+    .await
+}
+
+pub(super) async fn values(
+    State(app): State<App>,
+    Path(escaped): Path<String>,
+    form: Form,
+) -> Result<Response, ApiError> {
+    let name = unescape_name(&escaped);
+    if name.is_empty() {
+        return Err(ApiError::bad_data(format!("invalid label name: {name:?}")));
+    }
+    lists(&app, &form, move |namespace, range, set, limit| {
+        namespace
+            .label_values(&name, range, set, limit)
+            .map(|found| (found.values, found.truncated))
+    })
+    .await
+}
+
+/// Answers with the union of what `find` finds for each set of matchers.
+async fn lists(
+    app: &App,
+    form: &Form,
+    find: impl Fn(&Namespace, TimeRange, &[Matcher], usize) -> Found + Send + 'static,
+) -> Result<Response, ApiError> {
+    let limit = form.limit()?;
+    let range = form.range()?;
+    let sets = optional_matcher_sets(form)?;
+    let admission = app.store.queries().admit().await?;
+    let store = app.store.clone();
+    let work = move || -> Result<Response, ApiError> {
+        let namespace = store.current()?.namespace;
+        let (mut lists, mut truncated) = (Vec::new(), false);
+        if let Some(range) = range {
+            for set in &sets {
+                let (values, more) = find(&namespace, range, set, limit.unwrap_or(MAX_RESULTS))?;
+                truncated |= more;
+                lists.push(values);
+            }
+        }
+        let (all, cut) = union(lists, limit);
+        Ok(success(
+            &all,
+            if truncated || cut { &[TRUNCATED] } else { &[] },
+        ))
+    };
+    app.store.queries().run(&admission, work).await?
+}
+
+/// Undoes Prometheus' escaping of names that are not legacy names: `U__a_2e_b` is `a.b`.
+/// What is not escaped, or not properly, stands for itself.
+fn unescape_name(name: &str) -> String {
+    name.strip_prefix("U__")
+        .and_then(unescape)
+        .unwrap_or_else(|| name.to_owned())
+}
+
+fn unescape(escaped: &str) -> Option<String> {
+    let mut name = String::with_capacity(escaped.len());
+    let mut rest = escaped;
+    while let Some(underscore) = rest.find('_') {
+        let (plain, tail) = rest.split_at(underscore);
+        name.push_str(plain);
+        let tail = tail.get(1..)?;
+        let end = tail.find('_')?;
+        let (code, after) = tail.split_at(end);
+        if code.is_empty() {
+            name.push('_');
+        } else if code.len() < 6 && code.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            name.push(char::from_u32(u32::from_str_radix(code, 16).ok()?)?);
+        } else {
+            return None;
+        }
+        rest = after.get(1..)?;
+    }
+    name.push_str(rest);
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unescape_name;
+
+    #[test]
+    fn names_are_unescaped() {
+        let cases = [
+            ("job", "job"),
+            ("U__a_2e_b", "a.b"),
+            ("U__a__b", "a_b"),
+            ("U__", ""),
+            ("U___e9_t_E9_", "\u{e9}t\u{e9}"),
+            ("U___1F600_", "\u{1f600}"),
+            ("U__a_2e", "U__a_2e"),
+            ("U__a_", "U__a_"),
+            ("U__a_zz_", "U__a_zz_"),
+            ("U__a_d800_", "U__a_d800_"),
+            ("U__a_0000002e_", "U__a_0000002e_"),
+            ("U__a_\u{e9}_", "U__a_\u{e9}_"),
+        ];
+        for (escaped, name) in cases {
+            assert_eq!(unescape_name(escaped), name, "{escaped}");
+        }
+    }
+}

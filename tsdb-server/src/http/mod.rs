@@ -1,0 +1,21 @@
+//! What the server answers, route by route.
+
+mod app;
+mod body;
+mod envelope;
+mod export;
+mod form;
+mod health;
+mod home;
+mod import;
+mod labels;
+mod listener;
+mod matching;
+mod metadata;
+mod remote;
+mod router;
+mod series;
+
+pub(crate) use app::App;
+pub(crate) use listener::{Connections, serve};
+pub(crate) use router::{api, metrics};

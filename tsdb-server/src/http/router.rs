@@ -1,0 +1,110 @@
+//! Routes to handlers.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use tokio::time::Instant;
+use tower::Layer;
+use tsdb_remote::{RemoteReadLayer, RemoteWriteLayer};
+
+use super::app::App;
+use super::remote::{StoreReader, StoreWriter};
+use super::{export, health, home, import, labels, metadata, series};
+use crate::machine::process_usage;
+use crate::telemetry::render;
+
+/// The routes of the API's address.
+pub(crate) fn api(app: &App) -> Router {
+    let writer = StoreWriter {
+        store: app.store.clone(),
+        telemetry: Arc::clone(&app.telemetry),
+    };
+    let write = RemoteWriteLayer::new(app.limits.clone())
+        .share(app.inflight.clone())
+        .layer(writer);
+    let reader = StoreReader {
+        store: app.store.clone(),
+    };
+    let read = RemoteReadLayer::new(app.limits.clone())
+        .share(app.inflight.clone())
+        .layer(reader);
+    Router::new()
+        .route_service("/api/v1/write", write.clone())
+        .route_service("/api/v1/prom/remote/write", write)
+        .route_service("/api/v1/read", read.clone())
+        .route_service("/api/v1/prom/remote/read", read)
+        .route("/api/v1/series", get(series::series).post(series::series))
+        .route("/api/v1/labels", get(labels::names).post(labels::names))
+        .route("/api/v1/label/{name}/values", get(labels::values))
+        .route("/api/v1/metadata", get(metadata::metadata))
+        .route("/api/v1/export", get(export::export).post(export::export))
+        .route("/api/v1/import", axum::routing::post(import::import))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/-/healthy", get(health::healthy))
+        .route("/-/ready", get(health::plain_ready))
+        .route("/", get(home::home))
+        .fallback(home::nothing)
+        .layer(from_fn_with_state(app.clone(), observe))
+        .with_state(app.clone())
+}
+
+/// The routes of the metrics' address.
+pub(crate) fn metrics(app: &App) -> Router {
+    Router::new()
+        .route("/metrics", get(page))
+        .route("/-/healthy", get(health::healthy))
+        .route(
+            "/",
+            get(async || "The metrics of tsdb-server are at /metrics.\n"),
+        )
+        .with_state(app.clone())
+}
+
+/// Counts every request by its route and status.
+async fn observe(
+    State(app): State<App>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    app.telemetry
+        .request(route, response.status().as_u16(), started.elapsed());
+    response
+}
+
+async fn page(State(app): State<App>) -> Response {
+    let render = move || {
+        let inflight = (app.inflight.used(), app.inflight.limit());
+        render(
+            &app.telemetry,
+            &app.store.figures(),
+            inflight,
+            process_usage(),
+        )
+    };
+    // Figures take locks of the database, so they are not for the threads of the network.
+    match tokio::task::spawn_blocking(render).await {
+        Ok(page) => {
+            let headers = [(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+            )];
+            (headers, page).into_response()
+        }
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the metrics cannot be read: {error}\n"),
+        )
+            .into_response(),
+    }
+}

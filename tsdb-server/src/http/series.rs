@@ -1,0 +1,57 @@
+//! `/api/v1/series`: the label sets that meet a selector.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use tsdb_core::model::Labels;
+
+use super::app::App;
+use super::envelope::{ApiError, TRUNCATED, success};
+use super::form::Form;
+use super::matching::{required_matcher_sets, union};
+
+/// Most results of a request that names no limit; beyond it the answer says that it is cut short.
+pub(super) const MAX_RESULTS: usize = 10_000_000;
+
+/// A label set as a JSON object.
+struct LabelSet<'a>(&'a Labels);
+
+impl Serialize for LabelSet<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for label in self.0.iter() {
+            map.serialize_entry(label.name, label.value)?;
+        }
+        map.end()
+    }
+}
+
+pub(super) async fn series(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
+    if form.all("match[]").next().is_none() {
+        return Err(ApiError::bad_data("no match[] parameter provided"));
+    }
+    let limit = form.limit()?;
+    let range = form.range()?;
+    let sets = required_matcher_sets(&form)?;
+    let admission = app.store.queries().admit().await?;
+    let store = app.store.clone();
+    let work = move || -> Result<Response, ApiError> {
+        let namespace = store.current()?.namespace;
+        let (mut lists, mut truncated) = (Vec::new(), false);
+        for set in range
+            .iter()
+            .flat_map(|range| sets.iter().map(move |set| (*range, set)))
+        {
+            let found = namespace.series(set.0, set.1, limit.unwrap_or(MAX_RESULTS))?;
+            truncated |= found.truncated;
+            lists.push(found.values);
+        }
+        let (all, cut) = union(lists, limit);
+        let all: Vec<LabelSet<'_>> = all.iter().map(LabelSet).collect();
+        Ok(success(
+            &all,
+            if truncated || cut { &[TRUNCATED] } else { &[] },
+        ))
+    };
+    app.store.queries().run(&admission, work).await?
+}

@@ -1,0 +1,22 @@
+//! The command `tsdb-server`.
+#![forbid(unsafe_code)]
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tsdb_server::config::Config;
+
+fn main() -> ExitCode {
+    let config = Config::parse();
+    let outcome = tsdb_server::logging::start(&config.log)
+        .and_then(|()| tsdb_server::run(&config).map_err(|error| error.to_string()));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do for an error about telling an error.
+            let _unread = writeln!(std::io::stderr(), "tsdb-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

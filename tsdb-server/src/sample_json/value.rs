@@ -1,0 +1,102 @@
+//! One value, bit for bit.
+
+use std::fmt;
+use std::io::Write;
+
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use tsdb_core::model::STALE_NAN_BITS;
+
+/// The NaN that Prometheus writes for "not a number", as Go's `math.NaN()`.
+const ORDINARY_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
+
+/// Appends `value` to `out`.
+pub(super) fn write_value(out: &mut Vec<u8>, value: f64) {
+    let magnitude = value.abs();
+    let text = if value.is_nan() {
+        match value.to_bits() {
+            STALE_NAN_BITS => "\"stale\"".to_owned(),
+            ORDINARY_NAN_BITS => "\"NaN\"".to_owned(),
+            bits => format!("\"NaN:{bits:#018x}\""),
+        }
+    } else if value.is_infinite() {
+        if value > 0.0 { "\"+Inf\"" } else { "\"-Inf\"" }.to_owned()
+    } else if magnitude == 0.0 || (1e-5..1e17).contains(&magnitude) {
+        return append(out, format_args!("{value}"));
+    } else {
+        return append(out, format_args!("{value:e}"));
+    };
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends formatted text; writing to a `Vec` cannot fail.
+pub(super) fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    let written = out.write_fmt(text);
+    debug_assert!(written.is_ok(), "writing to a Vec failed");
+}
+
+/// A value on its way in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SampleValue(pub(super) f64);
+
+impl<'de> Deserialize<'de> for SampleValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl Visitor<'_> for ValueVisitor {
+    type Value = SampleValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a number, \"NaN\", \"+Inf\", \"-Inf\", \"stale\", \"NaN:0x<16 hex digits>\" or null",
+        )
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<SampleValue, E> {
+        Ok(SampleValue(value))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "rounding to the nearest float is what reading a number means"
+    )]
+    fn visit_u64<E: Error>(self, value: u64) -> Result<SampleValue, E> {
+        Ok(SampleValue(value as f64))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "rounding to the nearest float is what reading a number means"
+    )]
+    fn visit_i64<E: Error>(self, value: i64) -> Result<SampleValue, E> {
+        Ok(SampleValue(value as f64))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<SampleValue, E> {
+        Ok(SampleValue(f64::from_bits(STALE_NAN_BITS)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<SampleValue, E> {
+        let value = match text {
+            "NaN" => f64::from_bits(ORDINARY_NAN_BITS),
+            "+Inf" | "Inf" | "Infinity" => f64::INFINITY,
+            "-Inf" | "-Infinity" => f64::NEG_INFINITY,
+            "stale" => f64::from_bits(STALE_NAN_BITS),
+            other => nan_with_bits(other)
+                .ok_or_else(|| E::invalid_value(Unexpected::Str(other), &self))?,
+        };
+        Ok(SampleValue(value))
+    }
+}
+
+fn nan_with_bits(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix("NaN:0x")?;
+    if digits.len() != 16 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let value = f64::from_bits(u64::from_str_radix(digits, 16).ok()?);
+    value.is_nan().then_some(value)
+}

@@ -1,0 +1,248 @@
+//! The server from its start to its end.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tsdb_core::DbOptions;
+use tsdb_remote::{InflightBytes, Limits};
+
+use crate::config::{Config, Retention};
+use crate::http::{App, Connections, api, metrics, serve};
+use crate::machine::memory_limit_bytes;
+use crate::runtime::parallelism;
+use crate::store::{Closing, Store, StoreError, StoreOptions};
+use crate::telemetry::Telemetry;
+
+/// How long requests in flight may take when the server stops.
+const REQUESTS_GRACE: Duration = Duration::from_millis(2500);
+/// How long flushing may take after that; what is left is replayed from the log at the next start.
+const FLUSH_GRACE: Duration = Duration::from_secs(2);
+/// How long the network's threads may take to end.
+const RUNTIME_GRACE: Duration = Duration::from_millis(100);
+
+/// Why the server did not start, or did not end in order.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The network's threads or signals are not to be had.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// An address is taken or not this machine's.
+    #[error(
+        "cannot listen on {address} for the {purpose}: {source}; choose another address with {flag}"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What it is for.
+        purpose: &'static str,
+        /// The flag that changes it.
+        flag: &'static str,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// The database does not open.
+    #[error("cannot open the data folder {folder}: {source}")]
+    Open {
+        /// The folder.
+        folder: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database does not close in order; what was acked is in its log.
+    #[error("closing the database failed, what was acked is in its log: {0}")]
+    Close(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Runs the server until a SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start, or cannot close its data in order.
+pub fn run(config: &Config) -> Result<(), ServerError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(parallelism())
+        .thread_name("network")
+        .enable_all()
+        .build()
+        .map_err(system("start the network's threads"))?;
+    let outcome = runtime.block_on(run_async(config));
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    outcome
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
+    move |source| ServerError::System { what, source }
+}
+
+async fn bind(
+    address: SocketAddr,
+    purpose: &'static str,
+    flag: &'static str,
+) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServerError::Listen {
+            address,
+            purpose,
+            flag,
+            source,
+        })
+}
+
+async fn run_async(config: &Config) -> Result<(), ServerError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("wait for SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for SIGINT"))?;
+    let api_listener = bind(config.listen, "API", "--listen").await?;
+    let metrics_listener = bind(config.metrics_listen, "metrics", "--metrics-listen").await?;
+    let addresses = (address_of(&api_listener)?, address_of(&metrics_listener)?);
+
+    let app = open(config).await?;
+    announce(config, addresses);
+    let (stop, stopped) = watch::channel(false);
+    let api_server = tokio::spawn(serve(
+        api_listener,
+        api(&app),
+        stopped.clone(),
+        REQUESTS_GRACE,
+    ));
+    let metrics_server = tokio::spawn(serve(
+        metrics_listener,
+        metrics(&app),
+        stopped,
+        REQUESTS_GRACE,
+    ));
+
+    let name = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    let began = Instant::now();
+    tracing::info!(
+        signal = name,
+        "stopping: no new connections, requests in flight are answered"
+    );
+    stop.send_replace(true);
+    for server in [api_server, metrics_server] {
+        match server.await {
+            Ok(Connections::Drained) => {}
+            Ok(Connections::CutOff) => tracing::warn!("requests that took too long were cut off"),
+            Err(error) => tracing::error!(%error, "a listener failed, which is a bug"),
+        }
+    }
+    close(&app.store, began).await
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
+    listener
+        .local_addr()
+        .map_err(system("learn the own address"))
+}
+
+async fn open(config: &Config) -> Result<App, ServerError> {
+    let memory_limit = memory_limit_bytes();
+    let budget = config.memory_budget.or(memory_limit.map(|limit| limit / 2));
+    let mut database = DbOptions::default();
+    if let Some(budget) = budget {
+        database.memory_budget_bytes = budget;
+    }
+    database.limits.max_future = config.max_future.limit();
+    if let Some(series) = config.max_series {
+        database.limits.series = series;
+    }
+    let mut limits = Limits::default();
+    limits.max_inflight_bytes = limits
+        .max_inflight_bytes
+        .min(database.memory_budget_bytes / 4);
+    tracing::info!(
+        folder = %config.data_dir.display(),
+        memory_budget_bytes = database.memory_budget_bytes,
+        "opening the data"
+    );
+    let options = StoreOptions {
+        folder: config.data_dir.clone(),
+        database,
+        retention: config.retention.map(Retention::limit),
+        max_concurrent_queries: usize::from(config.max_concurrent_queries),
+    };
+    let telemetry = Arc::new(Telemetry::default());
+    let for_store = Arc::clone(&telemetry);
+    let opened = tokio::task::spawn_blocking(move || Store::open(options, &for_store)).await;
+    let opened = opened.unwrap_or_else(|_| Err(StoreError::Lost));
+    let store = opened.map_err(|error| ServerError::Open {
+        folder: config.data_dir.display().to_string(),
+        source: Box::new(error),
+    })?;
+    let inflight = InflightBytes::new(limits.max_inflight_bytes);
+    Ok(App {
+        store,
+        telemetry,
+        limits,
+        inflight,
+        started: Instant::now(),
+    })
+}
+
+/// Says what was opened, who can reach it, and what to put into prometheus.yml.
+fn announce(config: &Config, (api, metrics): (SocketAddr, SocketAddr)) {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %api, %metrics, "ready");
+    let reach = if api.ip().is_loopback() && metrics.ip().is_loopback() {
+        "only this machine can reach them".to_owned()
+    } else {
+        "other machines can reach them; there is no authentication".to_owned()
+    };
+    let folder = config.data_dir.display();
+    let text = format!(
+        "\ntsdb-server: API on http://{api}, metrics on http://{metrics}/metrics ({reach}); data in {folder}\n\
+         In prometheus.yml:\n\
+         \x20 remote_write:\n\
+         \x20   - url: http://{api}/api/v1/write\n\
+         \x20 remote_read:\n\
+         \x20   - url: http://{api}/api/v1/read\n\
+         \x20     read_recent: true\n\n"
+    );
+    if let Err(error) = std::io::stderr().write_all(text.as_bytes()) {
+        tracing::debug!(%error, "nobody reads the server's output");
+    }
+}
+
+async fn close(store: &Store, began: Instant) -> Result<(), ServerError> {
+    let closing = store.clone();
+    let closed = tokio::task::spawn_blocking(move || closing.close());
+    match timeout(FLUSH_GRACE, closed).await {
+        Ok(Ok(Ok(Closing {
+            flushed_samples,
+            queries_cut,
+        }))) => {
+            if queries_cut {
+                tracing::warn!("queries that took too long were cut off");
+            }
+            let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(
+                flushed_samples,
+                took_ms,
+                "stopped: everything is flushed and closed"
+            );
+            Ok(())
+        }
+        Ok(Ok(Err(error))) => Err(ServerError::Close(Box::new(error))),
+        Ok(Err(_)) => Err(ServerError::Close(Box::new(StoreError::Lost))),
+        Err(_) => {
+            let grace_ms = u64::try_from(FLUSH_GRACE.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(
+                grace_ms,
+                "stopped before everything was flushed; the next start replays the rest from the log"
+            );
+            Ok(())
+        }
+    }
+}

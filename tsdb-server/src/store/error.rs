@@ -1,0 +1,100 @@
+//! Why the store did not do what a request asked for.
+
+use std::time::Duration;
+
+use tsdb_core::ErrorKind;
+use tsdb_remote::{DecodeError, ReadError, WriteError};
+
+use super::queue::QueueError;
+
+/// When to come back after a refusal that passes.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Why the store did not do what a request asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// The database is closed at this moment: it is being reopened, or the server stops.
+    #[error("the database is not open: {0}")]
+    Unavailable(String),
+    /// More writes wait than may.
+    #[error("too many writes wait: {0}; try again")]
+    Busy(#[from] QueueError),
+    /// More queries run than may, and none ended in time.
+    #[error(
+        "{limit} queries run already, the limit max_concurrent_queries: try again, or raise it"
+    )]
+    TooManyQueries {
+        /// Queries that may run at a time.
+        limit: usize,
+    },
+    /// The request's body could not be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The database refused or failed.
+    #[error(transparent)]
+    Database(#[from] tsdb_core::Error),
+    /// The thread that had the work gave no answer, which is a bug; its log line tells more.
+    #[error("the work on this request was lost: see the server's log")]
+    Lost,
+}
+
+impl StoreError {
+    /// From an error of any layer of the database.
+    pub(crate) fn database(error: impl Into<tsdb_core::Error>) -> Self {
+        Self::Database(error.into())
+    }
+
+    /// Whether the same request may succeed later, without anybody changing it.
+    #[must_use]
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Busy(_) | Self::TooManyQueries { .. } => true,
+            Self::Decode(_) | Self::Lost => false,
+            Self::Database(error) => error.is_retryable() || error.kind() == ErrorKind::Closed,
+        }
+    }
+
+    /// When to come back after a passing refusal.
+    #[must_use]
+    pub(crate) fn retry_after(&self) -> Duration {
+        RETRY_AFTER
+    }
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        if error.is_passing() {
+            return Self::Unavailable {
+                message: error.to_string(),
+                retry_after: Some(error.retry_after()),
+            };
+        }
+        match error {
+            StoreError::Decode(error) => Self::Decode(error),
+            StoreError::Database(error) if error.kind() == ErrorKind::InvalidInput => {
+                Self::Invalid(error.to_string())
+            }
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> Self {
+        if error.is_passing() {
+            return Self::Unavailable {
+                message: error.to_string(),
+                retry_after: Some(error.retry_after()),
+            };
+        }
+        match error {
+            StoreError::Decode(error) => Self::Decode(error),
+            StoreError::Database(error) => match error.kind() {
+                ErrorKind::InvalidInput => Self::Invalid(error.to_string()),
+                ErrorKind::Limit => Self::TooExpensive(error.to_string()),
+                _ => Self::Internal(Box::new(error)),
+            },
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}

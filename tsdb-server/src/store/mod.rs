@@ -1,0 +1,18 @@
+//! The database and the threads that may wait for it: writers, queries, one committer, one
+//! maintainer. Async tasks hand them work and wait for the answer without holding a thread.
+
+mod committer;
+mod error;
+mod handle;
+mod maintainer;
+mod queries;
+mod queue;
+mod slot;
+mod threads;
+
+pub(crate) use error::StoreError;
+pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
+pub(crate) use queries::Admission;
+pub(crate) use threads::Reply;
+
+pub(crate) use slot::Opened;

@@ -1,0 +1,172 @@
+//! Counters that requests and threads add to.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tsdb_core::model::{AppendReport, RejectReason};
+
+/// Upper bounds of the request durations, in seconds.
+pub(super) const DURATION_BOUNDS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
+
+/// By which way samples came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum WriteSource {
+    /// Remote write.
+    RemoteWrite,
+    /// JSON lines.
+    Import,
+}
+
+impl WriteSource {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::RemoteWrite => "remote_write",
+            Self::Import => "import",
+        }
+    }
+}
+
+/// Durations of the requests of one route.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Durations {
+    pub(super) buckets: [u64; DURATION_BOUNDS.len()],
+    pub(super) sum_seconds: f64,
+    pub(super) count: u64,
+}
+
+/// Requests by route and status, and samples by what became of them.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) requests: BTreeMap<(String, u16), u64>,
+    pub(super) durations: BTreeMap<String, Durations>,
+    pub(super) stored: BTreeMap<WriteSource, u64>,
+    pub(super) rejected: BTreeMap<(WriteSource, &'static str), u64>,
+}
+
+/// All counters of the server. They start at zero with the process.
+#[derive(Debug, Default)]
+pub(crate) struct Telemetry {
+    tables: Mutex<Tables>,
+    pub(super) exemplars_not_stored: AtomicU64,
+    pub(super) histograms_refused: AtomicU64,
+    pub(super) metadata_stored: AtomicU64,
+    pub(super) metadata_refused: AtomicU64,
+    pub(super) rejected_series: AtomicU64,
+    pub(super) import_lines: AtomicU64,
+    pub(super) import_lines_refused: AtomicU64,
+    pub(super) export_series: AtomicU64,
+    pub(super) export_samples: AtomicU64,
+    pub(super) reopenings: AtomicU64,
+    pub(super) maintenance_failures: AtomicU64,
+    pub(super) panics: AtomicU64,
+}
+
+impl Telemetry {
+    /// No table is left half changed under the lock, so a panic elsewhere does not matter here.
+    pub(super) fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request was answered; `route` is the pattern it matched, not what the client sent.
+    pub(crate) fn request(&self, route: &str, status: u16, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let mut tables = self.tables();
+        *tables
+            .requests
+            .entry((route.to_owned(), status))
+            .or_default() += 1;
+        let durations = tables.durations.entry(route.to_owned()).or_default();
+        let bounds = DURATION_BOUNDS.iter().zip(&mut durations.buckets);
+        bounds
+            .filter(|(bound, _)| seconds <= **bound)
+            .for_each(|(_, bucket)| *bucket += 1);
+        durations.sum_seconds += seconds;
+        durations.count += 1;
+    }
+
+    /// A batch was stored, or as much of it as could be.
+    pub(crate) fn stored(&self, source: WriteSource, report: &AppendReport) {
+        let mut tables = self.tables();
+        *tables.stored.entry(source).or_default() += report.appended;
+        let mut listed = 0;
+        for rejected in &report.rejected {
+            *tables
+                .rejected
+                .entry((source, reason_name(&rejected.reason)))
+                .or_default() += rejected.samples;
+            listed += rejected.samples;
+        }
+        // The report lists the first refusals and counts the rest.
+        if let Some(unlisted) = report
+            .rejected_samples
+            .checked_sub(listed)
+            .filter(|unlisted| *unlisted > 0)
+        {
+            *tables.rejected.entry((source, "unlisted")).or_default() += unlisted;
+        }
+        drop(tables);
+        add(&self.rejected_series, report.rejected_series);
+    }
+
+    /// What came with samples and was stored or refused.
+    pub(crate) fn extras(
+        &self,
+        exemplars: u64,
+        histograms: u64,
+        metadata: u64,
+        refused_metadata: u64,
+    ) {
+        add(&self.exemplars_not_stored, exemplars);
+        add(&self.histograms_refused, histograms);
+        add(&self.metadata_stored, metadata);
+        add(&self.metadata_refused, refused_metadata);
+    }
+
+    /// Lines of an import were read.
+    pub(crate) fn imported(&self, lines: u64, refused: u64) {
+        add(&self.import_lines, lines);
+        add(&self.import_lines_refused, refused);
+    }
+
+    /// A series was exported.
+    pub(crate) fn exported(&self, samples: u64) {
+        add(&self.export_series, 1);
+        add(&self.export_samples, samples);
+    }
+
+    /// A poisoned database was opened anew.
+    pub(crate) fn reopened(&self) {
+        add(&self.reopenings, 1);
+    }
+
+    /// A step of maintenance failed.
+    pub(crate) fn maintenance_failed(&self) {
+        add(&self.maintenance_failures, 1);
+    }
+
+    /// A job panicked.
+    pub(crate) fn panicked(&self) {
+        add(&self.panics, 1);
+    }
+}
+
+fn add(counter: &AtomicU64, more: u64) {
+    counter.fetch_add(more, Ordering::Relaxed);
+}
+
+fn reason_name(reason: &RejectReason) -> &'static str {
+    match reason {
+        RejectReason::Labels(_) => "invalid_labels",
+        RejectReason::NoMetricName => "no_metric_name",
+        RejectReason::TooManyLabels { .. } => "too_many_labels",
+        RejectReason::LabelNameTooLong { .. } => "label_name_too_long",
+        RejectReason::LabelValueTooLong { .. } => "label_value_too_long",
+        RejectReason::TooFarInFuture { .. } => "too_far_in_future",
+        RejectReason::OutsideRetention { .. } => "outside_retention",
+        RejectReason::SeriesLimit { .. } => "series_limit",
+    }
+}

@@ -1,0 +1,8 @@
+//! What the server counts about itself, and the page that shows it.
+
+mod counters;
+mod exposition;
+mod page;
+
+pub(crate) use counters::{Telemetry, WriteSource};
+pub(crate) use page::render;

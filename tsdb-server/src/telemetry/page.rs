@@ -1,0 +1,379 @@
+//! The page of metrics: every family, its meaning and where its value comes from.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tsdb_core::{NamespaceStats, Stats};
+
+use super::counters::{DURATION_BOUNDS, Telemetry};
+use super::exposition::FamilyKind::{Counter, Gauge, Histogram};
+use super::exposition::{Exposition, count_as_value};
+use crate::machine::ProcessUsage;
+use crate::store::Figures;
+
+/// The page of everything counted; `inflight_bytes` are the bytes of requests in flight and their limit.
+#[must_use]
+pub(crate) fn render(
+    telemetry: &Telemetry,
+    figures: &Figures,
+    inflight_bytes: (u64, u64),
+    usage: Option<ProcessUsage>,
+) -> String {
+    let mut page = Exposition::new();
+    server(&mut page, figures, inflight_bytes);
+    requests(&mut page, telemetry);
+    samples(&mut page, telemetry);
+    if let Some(stats) = &figures.database {
+        database(&mut page, stats);
+        namespaces(&mut page, &stats.namespaces);
+    }
+    recovery(&mut page, figures);
+    if let Some(usage) = usage {
+        process(&mut page, usage);
+    }
+    page.finish()
+}
+
+fn truth(value: bool) -> f64 {
+    f64::from(u8::from(value))
+}
+
+fn size(value: usize) -> f64 {
+    count_as_value(value as u64)
+}
+
+fn read(counter: &AtomicU64) -> f64 {
+    count_as_value(counter.load(Ordering::Relaxed))
+}
+
+fn server(page: &mut Exposition, figures: &Figures, inflight_bytes: (u64, u64)) {
+    page.family("tsdb_build_info", Gauge, "The running version; always 1.")
+        .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    page.single(
+        "tsdb_ready",
+        Gauge,
+        "Whether reads and writes are right, as /ready says.",
+        truth(figures.not_ready.is_none()),
+    );
+    let (queued, queue_limit) = figures.writes_queued;
+    page.single(
+        "tsdb_write_queue_length",
+        Gauge,
+        "Writes that wait for a store thread.",
+        size(queued),
+    );
+    page.single(
+        "tsdb_write_queue_limit",
+        Gauge,
+        "Writes that may wait; further ones get 503.",
+        size(queue_limit),
+    );
+    let (running, query_limit) = figures.queries_running;
+    page.single(
+        "tsdb_queries_running",
+        Gauge,
+        "Queries that run, remote reads not included.",
+        size(running),
+    );
+    page.single(
+        "tsdb_queries_limit",
+        Gauge,
+        "Queries that may run at a time; further ones wait.",
+        size(query_limit),
+    );
+    let (inflight, inflight_limit) = inflight_bytes;
+    page.single(
+        "tsdb_request_inflight_bytes",
+        Gauge,
+        "Bytes held by remote write and read requests in flight.",
+        count_as_value(inflight),
+    );
+    page.single(
+        "tsdb_request_inflight_limit_bytes",
+        Gauge,
+        "Bytes they may hold; further requests get 503.",
+        count_as_value(inflight_limit),
+    );
+}
+
+fn requests(page: &mut Exposition, telemetry: &Telemetry) {
+    let tables = telemetry.tables();
+    page.family(
+        "tsdb_http_requests_total",
+        Counter,
+        "HTTP requests answered, by route and status.",
+    );
+    for ((route, status), count) in &tables.requests {
+        page.sample(
+            &[("route", route), ("code", &status.to_string())],
+            count_as_value(*count),
+        );
+    }
+    page.family(
+        "tsdb_http_request_duration_seconds",
+        Histogram,
+        "Time from a request's headers to its answer's headers.",
+    );
+    for (route, durations) in &tables.durations {
+        let buckets: Vec<(f64, u64)> = DURATION_BOUNDS.into_iter().zip(durations.buckets).collect();
+        page.histogram(
+            &[("route", route)],
+            &buckets,
+            durations.sum_seconds,
+            durations.count,
+        );
+    }
+}
+
+fn samples(page: &mut Exposition, telemetry: &Telemetry) {
+    let tables = telemetry.tables();
+    page.family(
+        "tsdb_samples_stored_total",
+        Counter,
+        "Samples stored, those that were there already included.",
+    );
+    for (source, count) in &tables.stored {
+        page.sample(&[("source", source.name())], count_as_value(*count));
+    }
+    page.family("tsdb_samples_rejected_total", Counter, "Samples refused, by reason; \"unlisted\" are those beyond the first 100 refusals of a request.");
+    for ((source, reason), count) in &tables.rejected {
+        page.sample(
+            &[("source", source.name()), ("reason", reason)],
+            count_as_value(*count),
+        );
+    }
+    drop(tables);
+    let counters: [(&'static str, &str, &AtomicU64); 12] = [
+        (
+            "tsdb_series_rejected_total",
+            "Series refused as a whole.",
+            &telemetry.rejected_series,
+        ),
+        (
+            "tsdb_exemplars_not_stored_total",
+            "Exemplars that were sent; this version does not store them.",
+            &telemetry.exemplars_not_stored,
+        ),
+        (
+            "tsdb_native_histograms_rejected_total",
+            "Native histograms that were sent; this version refuses them.",
+            &telemetry.histograms_refused,
+        ),
+        (
+            "tsdb_metadata_stored_total",
+            "Metadata entries of metrics stored.",
+            &telemetry.metadata_stored,
+        ),
+        (
+            "tsdb_metadata_rejected_total",
+            "Metadata entries refused, as they are not UTF-8.",
+            &telemetry.metadata_refused,
+        ),
+        (
+            "tsdb_import_lines_total",
+            "Lines read by /api/v1/import.",
+            &telemetry.import_lines,
+        ),
+        (
+            "tsdb_import_lines_rejected_total",
+            "Lines of imports that are malformed.",
+            &telemetry.import_lines_refused,
+        ),
+        (
+            "tsdb_export_series_total",
+            "Series written by /api/v1/export.",
+            &telemetry.export_series,
+        ),
+        (
+            "tsdb_export_samples_total",
+            "Samples written by /api/v1/export.",
+            &telemetry.export_samples,
+        ),
+        (
+            "tsdb_reopenings_total",
+            "Times the database was reopened after a failed write or sync.",
+            &telemetry.reopenings,
+        ),
+        (
+            "tsdb_maintenance_failures_total",
+            "Failed steps of cutting, flushing, merging and expiring.",
+            &telemetry.maintenance_failures,
+        ),
+        (
+            "tsdb_panics_total",
+            "Jobs that ended in a panic, which is a bug.",
+            &telemetry.panics,
+        ),
+    ];
+    for (name, help, counter) in counters {
+        page.single(name, Counter, help, read(counter));
+    }
+}
+
+fn database(page: &mut Exposition, stats: &Stats) {
+    let counters: [(&'static str, &str, u64); 7] = [
+        (
+            "tsdb_log_commits_total",
+            "Group commits of the log since it was opened.",
+            stats.log.commits,
+        ),
+        (
+            "tsdb_log_frames_total",
+            "Frames written to the log since it was opened.",
+            stats.log.frames,
+        ),
+        (
+            "tsdb_log_written_bytes_total",
+            "Bytes written to the log since it was opened.",
+            stats.log.bytes,
+        ),
+        (
+            "tsdb_log_syncs_total",
+            "Times the log was synced since it was opened.",
+            stats.log.syncs,
+        ),
+        (
+            "tsdb_flushes_total",
+            "Generations flushed to runs since opening.",
+            stats.flushes,
+        ),
+        (
+            "tsdb_merges_total",
+            "Merges of runs since opening.",
+            stats.merges,
+        ),
+        (
+            "tsdb_runs_expired_total",
+            "Runs dropped by retention since opening.",
+            stats.runs_expired,
+        ),
+    ];
+    for (name, help, value) in counters {
+        page.single(name, Counter, help, count_as_value(value));
+    }
+    page.single(
+        "tsdb_log_open_bytes",
+        Gauge,
+        "Bytes of the log being written.",
+        count_as_value(stats.log_open_bytes),
+    );
+    page.single(
+        "tsdb_generations_unflushed",
+        Gauge,
+        "Closed generations that wait to be flushed.",
+        size(stats.generations_closed),
+    );
+    page.family("tsdb_memory_bytes", Gauge, "Memory accounted for, by use.")
+        .sample(&[("use", "series")], size(stats.series_memory_bytes))
+        .sample(&[("use", "buffers")], size(stats.buffer_memory_bytes))
+        .sample(&[("use", "log_queue")], size(stats.queue_memory_bytes));
+    page.single(
+        "tsdb_memory_budget_bytes",
+        Gauge,
+        "Memory the database may use; writes beyond it get 503.",
+        count_as_value(stats.memory_budget_bytes),
+    );
+    page.single(
+        "tsdb_clock_suspended",
+        Gauge,
+        "Whether expiry is suspended, as the clock jumped.",
+        truth(stats.expiry_suspended),
+    );
+    page.single(
+        "tsdb_poisoned",
+        Gauge,
+        "Whether writes are refused until the database is reopened.",
+        truth(stats.poisoned),
+    );
+}
+
+fn namespaces(page: &mut Exposition, namespaces: &[NamespaceStats]) {
+    let families: [(&'static str, &str, fn(&NamespaceStats) -> f64); 5] = [
+        ("tsdb_series", "Series known.", |n| size(n.series)),
+        (
+            "tsdb_buffered_samples",
+            "Samples in memory that are not in runs, duplicates included.",
+            |n| count_as_value(n.buffered_samples),
+        ),
+        ("tsdb_runs", "Live runs on disk.", |n| size(n.runs)),
+        ("tsdb_run_bytes", "Bytes of live runs.", |n| {
+            count_as_value(n.run_bytes)
+        }),
+        (
+            "tsdb_run_samples",
+            "Samples of live runs; one that lies in several counts in each.",
+            |n| count_as_value(n.run_samples),
+        ),
+    ];
+    for (name, help, value) in families {
+        page.family(name, Gauge, help);
+        for namespace in namespaces {
+            page.sample(&[("namespace", &namespace.name)], value(namespace));
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds of an opening fit a float"
+)]
+fn recovery(page: &mut Exposition, figures: &Figures) {
+    let found = &figures.recovery;
+    page.single(
+        "tsdb_recovery_duration_seconds",
+        Gauge,
+        "Time that opening the database took at the start.",
+        found.duration_ms as f64 / 1000.0,
+    );
+    page.single(
+        "tsdb_recovery_frames",
+        Gauge,
+        "Log frames replayed at the start.",
+        count_as_value(found.frames),
+    );
+    page.single(
+        "tsdb_recovery_samples",
+        Gauge,
+        "Samples replayed at the start.",
+        count_as_value(found.samples),
+    );
+    let torn = found.torn.iter().map(|tail| tail.bytes).sum();
+    page.single(
+        "tsdb_recovery_torn_bytes",
+        Gauge,
+        "Bytes cut off the ends of files at the start; none of them was acked.",
+        count_as_value(torn),
+    );
+}
+
+fn process(page: &mut Exposition, usage: ProcessUsage) {
+    page.single(
+        "process_cpu_seconds_total",
+        Counter,
+        "CPU used by this process, user and system.",
+        usage.cpu_seconds,
+    );
+    page.single(
+        "process_resident_memory_bytes",
+        Gauge,
+        "Memory held by this process.",
+        count_as_value(usage.resident_bytes),
+    );
+    page.single(
+        "process_virtual_memory_bytes",
+        Gauge,
+        "Address space of this process.",
+        count_as_value(usage.virtual_bytes),
+    );
+    page.single(
+        "process_open_fds",
+        Gauge,
+        "Open file descriptors of this process.",
+        count_as_value(usage.open_fds),
+    );
+    page.single(
+        "process_start_time_seconds",
+        Gauge,
+        "Start of this process, since the epoch.",
+        usage.start_seconds,
+    );
+}

@@ -1,0 +1,140 @@
+//! Sizes and durations as people write them on a command line.
+
+use std::time::Duration;
+
+/// Parses a size in bytes: `1073741824`, `512MiB`, `2GB`, `1.5GiB`.
+///
+/// # Errors
+/// Text that says what is not a size.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split_unit(text);
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1000_u64.pow(2),
+        "gb" => 1000_u64.pow(3),
+        "tb" => 1000_u64.pow(4),
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        _ => {
+            return Err(format!(
+                "unit {unit:?} of size {text:?} is none of B, KiB, MiB, GiB, TiB, KB, MB, GB, TB"
+            ));
+        }
+    };
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole
+            .checked_mul(factor)
+            .ok_or_else(|| format!("size {text:?} is more than 64 bits hold"));
+    }
+    let parsed: f64 = number
+        .parse()
+        .map_err(|_| format!("size {text:?} does not start with a number"))?;
+    Duration::try_from_secs_f64(parsed)
+        .ok()
+        .and_then(|exact| exact.as_nanos().checked_mul(u128::from(factor)))
+        .and_then(|nanos| u64::try_from(nanos / 1_000_000_000).ok())
+        .ok_or_else(|| format!("size {text:?} is out of range"))
+}
+
+/// Parses a duration of Prometheus' kind: `90s`, `1h30m`, `500ms`, `30d`, `2w`, `1y`.
+///
+/// # Errors
+/// Text that says what is not a duration.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let mut rest = text;
+    let mut total_ms = 0_u64;
+    if rest.is_empty() {
+        return Err("a duration is empty: write 90s, 15m, 12h or 30d".to_owned());
+    }
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(digits);
+        let letters = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(letters);
+        let unit_ms: u64 = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 7 * 86_400_000,
+            "y" => 365 * 86_400_000,
+            _ => {
+                return Err(format!(
+                    "unit {unit:?} of duration {text:?} is none of ms, s, m, h, d, w, y"
+                ));
+            }
+        };
+        let part: u64 = number
+            .parse()
+            .map_err(|_| format!("duration {text:?} needs a whole number before {unit:?}"))?;
+        total_ms = part
+            .checked_mul(unit_ms)
+            .and_then(|ms| total_ms.checked_add(ms))
+            .ok_or_else(|| format!("duration {text:?} is out of range"))?;
+        rest = tail;
+    }
+    Ok(Duration::from_millis(total_ms))
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number, unit.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("17"), Ok(17));
+        assert_eq!(parse_size("512MiB"), Ok(512 << 20));
+        assert_eq!(parse_size("512 mib"), Ok(512 << 20));
+        assert_eq!(parse_size("2GB"), Ok(2_000_000_000));
+        assert_eq!(parse_size("1.5GiB"), Ok(3 << 29));
+        assert_eq!(parse_size("18446744073709551615"), Ok(u64::MAX));
+        for wrong in [
+            "",
+            "x",
+            "12XB",
+            "-1",
+            "99999999999999999999",
+            "18446744073709551615k",
+            "1e400GB",
+            ".",
+        ] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
+        for wrong in [
+            "",
+            "5",
+            "m",
+            "1x",
+            "1.5h",
+            "-1h",
+            "99999999999999999999d",
+            "9999999999999999y",
+        ] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}
