@@ -6,12 +6,14 @@
 #![forbid(unsafe_code)]
 
 mod chunk;
+mod files;
 mod harness;
 mod input;
 mod labels;
 mod matcher;
 mod mutate;
 mod remote;
+mod sealed;
 mod targets;
 
 pub use harness::{Failure, Harness};
