@@ -8,7 +8,9 @@ use tsdb_core::clock::ManualClock;
 use tsdb_core::manifest::{Catalog, DataFormat, Manifest};
 use tsdb_core::model::Generation;
 use tsdb_core::run::RunReader;
-use tsdb_core::series::{SeriesRecord, decode_header, read_series_file};
+use tsdb_core::series::{
+    SERIES_HEADER_BYTES, SeriesRecord, decode_header, read_series_file, record_at,
+};
 use tsdb_core::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
 use tsdb_core::wal::{LogReader, SampleFrame};
 use tsdb_core::{Db, DbOptions, Labels, Matcher, Sample, TimeRange, WriteBatch};
@@ -131,6 +133,31 @@ pub(crate) fn log_replay(input: &[u8]) {
         !log.sound || rows == 12,
         "{rows} rows of the 12 behind the flush"
     );
+}
+
+/// Payloads as our own encoders write them, for the corpus: target and bytes.
+#[must_use]
+pub fn payloads() -> Vec<(&'static str, Vec<u8>)> {
+    let (path, log) = find(|path| path.starts_with("wal"));
+    let vfs = MemVfs::new();
+    put(&vfs, path, log.bytes());
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    let number = stem.and_then(|stem| stem.parse().ok()).expect("a number");
+    let mut reader = LogReader::open(&vfs, Generation(number)).expect("a sound log");
+    let mut payloads = Vec::new();
+    while let Ok(Ok(Some(frame))) = reader.next_frame() {
+        payloads.push(("log_frame", frame.payload.to_vec()));
+    }
+    let (_, series) = find(|path| path.ends_with(".series"));
+    let mut rest = series
+        .bytes()
+        .get(SERIES_HEADER_BYTES..)
+        .unwrap_or_default();
+    while let Some(payload) = record_at(rest) {
+        payloads.push(("series_record", payload.to_vec()));
+        rest = rest.get(8 + payload.len()..).unwrap_or_default();
+    }
+    payloads
 }
 
 /// The payload of a frame, whatever its bytes.

@@ -8,6 +8,7 @@
 mod chunk;
 mod files;
 mod harness;
+mod http;
 mod input;
 mod labels;
 mod matcher;
@@ -16,6 +17,7 @@ mod remote;
 mod sealed;
 mod targets;
 
+pub use files::payloads;
 pub use harness::{Failure, Harness};
 pub use input::Input;
 pub use targets::{TARGETS, Target, find};

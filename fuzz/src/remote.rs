@@ -5,6 +5,7 @@ use prost::Message as _;
 use tsdb_core::model::{EncodedLabels, LabelsBuilder, SeriesKey, WriteBatch};
 use tsdb_proto::prometheus as proto;
 use tsdb_remote::Limits;
+use tsdb_remote::client::read::{FrameDecoder, decode_samples};
 use tsdb_remote::read::decode_queries;
 use tsdb_remote::write::{DecodeScratch, WriteRequest, decode_v1};
 
@@ -163,4 +164,32 @@ pub(crate) fn read_request_against_prost(input: &[u8]) {
     for number in accepted {
         assert!(theirs.accepted_response_types.contains(number));
     }
+}
+
+/// The answers that our client takes: whole ones and frames, in pieces as a network cuts them.
+pub(crate) fn client_answer(input: &[u8]) {
+    if let Ok(results) = decode_samples(input, DECODED_BYTES_MAX) {
+        for series in results.iter().flatten() {
+            assert!(series.labels.len() <= input.len() * 64);
+        }
+    }
+    let frames = |step: usize| {
+        let mut decoder = FrameDecoder::new(DECODED_BYTES_MAX);
+        let mut found = Vec::new();
+        for piece in input.chunks(step) {
+            decoder.push(piece);
+            loop {
+                match decoder.next_frame() {
+                    Ok(Some(frame)) => found.push((frame.samples().map_err(drop), frame.labels)),
+                    Ok(None) => break,
+                    Err(_) => return (found, false),
+                }
+            }
+        }
+        let complete = decoder.finish().is_ok();
+        (found, complete)
+    };
+    let (whole, pieces) = (frames(input.len().max(1)), frames(3));
+    // Equal by their text: samples may be NaN.
+    assert_eq!(format!("{whole:?}"), format!("{pieces:?}"));
 }

@@ -60,6 +60,11 @@ impl Sealed {
         Self { bytes, seals }
     }
 
+    /// The file as it was.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Whether these are the bytes of the file as it was.
     pub(crate) fn is_sound(&self, bytes: &[u8]) -> bool {
         self.bytes == bytes

@@ -1,6 +1,6 @@
 //! The table of targets.
 
-use crate::{chunk, files, labels, matcher, remote};
+use crate::{chunk, files, http, labels, matcher, remote};
 
 /// A function that must not panic on any input.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +61,16 @@ pub const TARGETS: &[Target] = &[
         base_bytes: 64 << 20,
         slowness: 4,
         ..target("read_request", remote::read_request_against_prost)
+    },
+    Target {
+        base_bytes: 4 << 20,
+        ..target("client_answer", remote::client_answer)
+    },
+    target("import_line", http::import_line),
+    Target {
+        base_bytes: 64 << 20,
+        slowness: 2,
+        ..target("selector", http::selector)
     },
     target("log_frame", files::log_frame),
     target("series_record", files::series_record),

@@ -1,4 +1,4 @@
-//! The façade's everyday behaviour.
+//! The face's everyday behaviour.
 
 use std::sync::Arc;
 
