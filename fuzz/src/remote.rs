@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message as _;
+use tsdb_core::bits::{crc32c, put_uvarint};
 use tsdb_core::model::{EncodedLabels, LabelsBuilder, SeriesKey, WriteBatch};
 use tsdb_proto::prometheus as proto;
 use tsdb_remote::Limits;
@@ -167,16 +168,28 @@ pub(crate) fn read_request_against_prost(input: &[u8]) {
 }
 
 /// The answers that our client takes: whole ones and frames, in pieces as a network cuts them.
-pub(crate) fn client_answer(input: &[u8]) {
+pub(crate) fn read_response(input: &[u8]) {
     if let Ok(results) = decode_samples(input, DECODED_BYTES_MAX) {
         for series in results.iter().flatten() {
             assert!(series.labels.len() <= input.len() * 64);
         }
     }
+    walk_frames(input);
+    // The same as the content of a frame, so that no checksum keeps it out.
+    let mut frame = Vec::new();
+    put_uvarint(&mut frame, input.len() as u64);
+    frame.extend_from_slice(&crc32c(input).swap_bytes().to_le_bytes());
+    frame.extend_from_slice(input);
+    walk_frames(&frame);
+}
+
+/// The frames of an answer, their samples, and whether it was complete: the same whether it comes
+/// as a whole or in pieces.
+fn walk_frames(answer: &[u8]) {
     let frames = |step: usize| {
         let mut decoder = FrameDecoder::new(DECODED_BYTES_MAX);
         let mut found = Vec::new();
-        for piece in input.chunks(step) {
+        for piece in answer.chunks(step) {
             decoder.push(piece);
             loop {
                 match decoder.next_frame() {
@@ -189,7 +202,7 @@ pub(crate) fn client_answer(input: &[u8]) {
         let complete = decoder.finish().is_ok();
         (found, complete)
     };
-    let (whole, pieces) = (frames(input.len().max(1)), frames(3));
+    let (whole, pieces) = (frames(answer.len().max(1)), frames(3));
     // Equal by their text: samples may be NaN.
     assert_eq!(format!("{whole:?}"), format!("{pieces:?}"));
 }

@@ -64,7 +64,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         base_bytes: 4 << 20,
-        ..target("client_answer", remote::client_answer)
+        ..target("read_response", remote::read_response)
     },
     target("import_line", http::import_line),
     Target {

@@ -193,7 +193,11 @@ fn answers() {
         }],
     };
     let body = snap::raw::Encoder::new().compress_vec(&response.encode_to_vec());
-    write("client_answer", "samples", &body.expect("a small message"));
+    write(
+        "read_response",
+        "two-results",
+        &body.expect("a small message"),
+    );
 
     let data = encode([Sample::new(1, 2.0), Sample::new(3, -0.0)]);
     let chunk = proto::Chunk {
@@ -217,5 +221,5 @@ fn answers() {
     // The frame's checksum is the only big-endian number of the protocol.
     stream.extend(tsdb_core::bits::crc32c(&message).swap_bytes().to_le_bytes());
     stream.extend(&message);
-    write("client_answer", "frames", &stream.repeat(2));
+    write("read_response", "two-frames", &stream.repeat(2));
 }

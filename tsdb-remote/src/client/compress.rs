@@ -1,4 +1,4 @@
-//! Snappy, as both requests carry it.
+//! Snappy blocks on their way out.
 
 use bytes::Bytes;
 
