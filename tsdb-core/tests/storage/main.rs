@@ -1,7 +1,7 @@
 //! What the storage promises, played against a disk that crashes, fails and lies.
 
 // mod corruption;
-// mod crash;
+mod crash;
 // mod faults;
 // mod format_compat;
 // mod io_budget;
