@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use tsdb_core::ErrorKind;
 use tsdb_core::model::MatcherError;
 
 /// An error of a middleware or of the caller's own service.
@@ -98,6 +99,15 @@ pub enum DecodeError {
     Request(#[from] RequestFault),
 }
 
+impl From<tsdb_core::bits::DecodeError> for DecodeError {
+    fn from(error: tsdb_core::bits::DecodeError) -> Self {
+        Self::Malformed {
+            what: error.what,
+            offset: error.offset,
+        }
+    }
+}
+
 impl DecodeError {
     /// Where decoding stopped; 0 when that is not a place in the protobuf message.
     #[must_use]
@@ -141,6 +151,27 @@ impl From<BoxError> for WriteError {
         error
             .downcast::<Self>()
             .map_or_else(Self::Internal, |error| *error)
+    }
+}
+
+impl From<tsdb_core::Error> for WriteError {
+    /// What may pass is unavailable: memory or disk that is full, a database that is closed or
+    /// must be opened again.
+    fn from(error: tsdb_core::Error) -> Self {
+        if error.is_retryable() {
+            return Self::Unavailable {
+                message: error.to_string(),
+                retry_after: None,
+            };
+        }
+        match error.kind() {
+            ErrorKind::Closed => Self::Unavailable {
+                message: error.to_string(),
+                retry_after: None,
+            },
+            ErrorKind::InvalidInput => Self::Invalid(error.to_string()),
+            _ => Self::Internal(error.into()),
+        }
     }
 }
 
@@ -213,6 +244,32 @@ pub enum ReadError {
     /// The store failed.
     #[error("{0}")]
     Internal(#[source] BoxError),
+}
+
+impl From<tsdb_core::bits::DecodeError> for ReadError {
+    fn from(error: tsdb_core::bits::DecodeError) -> Self {
+        Self::Decode(error.into())
+    }
+}
+
+impl From<tsdb_core::Error> for ReadError {
+    /// A limit of the database is too expensive a query; the rest is as for writes.
+    fn from(error: tsdb_core::Error) -> Self {
+        if error.kind() == ErrorKind::Limit {
+            return Self::TooExpensive(error.to_string());
+        }
+        match WriteError::from(error) {
+            WriteError::Unavailable {
+                message,
+                retry_after,
+            } => Self::Unavailable {
+                message,
+                retry_after,
+            },
+            WriteError::Invalid(message) => Self::Invalid(message),
+            other => Self::Internal(other.into()),
+        }
+    }
 }
 
 impl From<BoxError> for ReadError {

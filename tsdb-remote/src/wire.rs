@@ -1,6 +1,6 @@
 //! Protobuf's wire format, read from a slice: total, without allocation.
 
-use crate::error::DecodeError;
+use tsdb_core::bits::DecodeError;
 
 /// How deep messages and groups may be nested, as in prost.
 const MAX_DEPTH: u32 = 100;
@@ -60,32 +60,32 @@ impl<'a> Wire<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// What was not read yet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn offset(&self) -> usize {
         self.end - self.rest.len()
     }
 
     #[cold]
     pub(crate) fn error(&self, what: &'static str) -> DecodeError {
-        DecodeError::Malformed {
+        DecodeError {
             what,
             offset: self.offset(),
         }
     }
 
     /// Steps over one byte if it is `byte`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn eat(&mut self, byte: u8) -> bool {
         match self.rest.split_first() {
             Some((first, rest)) if *first == byte => {
@@ -96,7 +96,7 @@ impl<'a> Wire<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn varint(&mut self) -> Result<u64, DecodeError> {
         match self.rest.split_first() {
             Some((first, rest)) if *first < 0x80 => {
@@ -126,7 +126,7 @@ impl<'a> Wire<'a> {
         }))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, len: u64) -> Result<&'a [u8], DecodeError> {
         let split = usize::try_from(len)
             .ok()
@@ -139,7 +139,7 @@ impl<'a> Wire<'a> {
     }
 
     /// The bytes of a length-delimited field whose key was read.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.varint()?;
         self.take(len)
@@ -151,8 +151,29 @@ impl<'a> Wire<'a> {
         std::str::from_utf8(self.bytes()?).map_err(|_| start.error("a text is not UTF-8"))
     }
 
+    /// Steps over all length-delimited fields that begin with the byte `key`, and counts them.
+    #[inline(always)]
+    pub(crate) fn skip_all(&mut self, key: u8) -> Result<u64, DecodeError> {
+        let mut count = 0;
+        loop {
+            // Nearly all are shorter than 128 bytes.
+            while let [first, len @ ..0x80, tail @ ..] = self.rest
+                && *first == key
+                && let Some(rest) = tail.get(usize::from(*len)..)
+            {
+                self.rest = rest;
+                count += 1;
+            }
+            if !self.eat(key) {
+                return Ok(count);
+            }
+            self.bytes()?;
+            count += 1;
+        }
+    }
+
     /// The message in a length-delimited field whose key was read.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn message(&mut self) -> Result<Self, DecodeError> {
         let bytes = self.bytes()?;
         let Some(depth) = self.depth.checked_sub(1) else {
@@ -165,7 +186,7 @@ impl<'a> Wire<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn double(&mut self) -> Result<f64, DecodeError> {
         let Some((bytes, rest)) = self.rest.split_first_chunk::<8>() else {
             return Err(self.error("a double is cut short"));

@@ -120,7 +120,26 @@ impl<'a> ByteReader<'a> {
     /// When it is cut short or does not fit 64 bits.
     #[inline]
     pub fn uvarint(&mut self) -> Result<u64, DecodeError> {
+        match self.bytes.get(self.position) {
+            Some(&byte) if byte < 0x80 => {
+                self.position += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_uvarint(),
+        }
+    }
+
+    fn long_uvarint(&mut self) -> Result<u64, DecodeError> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
+        if let Some(bytes) = rest.first_chunk::<8>() {
+            let word = u64::from_le_bytes(*bytes);
+            let ends = !word & 0x8080_8080_8080_8080;
+            if ends != 0 {
+                let width = ends.trailing_zeros() + 1;
+                self.position += (width / 8) as usize;
+                return Ok(pack_groups(word & (u64::MAX >> (64 - width))));
+            }
+        }
         let mut value = 0u64;
         for (count, &byte) in rest.iter().enumerate() {
             if count == 9 && byte > 1 {
@@ -144,6 +163,15 @@ impl<'a> ByteReader<'a> {
         let raw = self.uvarint()?;
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
+}
+
+/// Drops the top bit of each byte and moves the others together.
+#[inline]
+fn pack_groups(word: u64) -> u64 {
+    let bytes = word & 0x7f7f_7f7f_7f7f_7f7f;
+    let pairs = (bytes & 0x007f_007f_007f_007f) | ((bytes & 0x7f00_7f00_7f00_7f00) >> 1);
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+    (fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4)
 }
 
 /// Appends a little-endian `u16`.

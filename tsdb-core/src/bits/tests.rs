@@ -2,7 +2,7 @@ mod bytes;
 
 use proptest::prelude::*;
 
-use super::{BitReader, BitWriter, put_pending};
+use super::{BitReader, BitWriter, ByteReader, put_ivarint, put_pending, put_uvarint, uvarint_len};
 
 fn low_bits(value: u64, width: u32) -> u64 {
     if width == 64 {
@@ -48,7 +48,51 @@ fn reading_behind_the_end_gives_zeros_and_is_noticed() {
     assert!(BitReader::new(&[], 7).is_past_end());
 }
 
+#[test]
+fn varints_of_every_length_are_read_with_and_without_bytes_behind() {
+    for shift in 0..64 {
+        for value in [1u64 << shift, (1u64 << shift) - 1, u64::MAX >> shift] {
+            for behind in [0usize, 1, 20] {
+                let mut bytes = Vec::new();
+                put_uvarint(&mut bytes, value);
+                let len = bytes.len();
+                assert_eq!(len, uvarint_len(value));
+                for cut in 0..len {
+                    let error = ByteReader::new(&bytes[..cut]).uvarint().unwrap_err();
+                    assert_eq!(error.what, "truncated varint");
+                }
+                bytes.extend(std::iter::repeat_n(0xff, behind));
+                let mut reader = ByteReader::new(&bytes);
+                assert_eq!(
+                    (reader.uvarint(), reader.position()),
+                    (Ok(value), len),
+                    "{value:#x}"
+                );
+            }
+        }
+    }
+    let too_wide = [0xff; 9].into_iter().chain([2, 0, 0]).collect::<Vec<u8>>();
+    let error = ByteReader::new(&too_wide).uvarint().unwrap_err();
+    assert_eq!(error.what, "varint wider than 64 bits");
+    // More bytes than needed are allowed: 0 in ten.
+    let padded = [[0x80; 9].as_slice(), &[0]].concat();
+    assert_eq!(ByteReader::new(&padded).uvarint(), Ok(0));
+}
+
 proptest! {
+    #[test]
+    fn varints_come_back(values in prop::collection::vec((any::<i64>(), 0u32..64), 0..50)) {
+        let mut bytes = Vec::new();
+        for (value, shift) in &values {
+            put_ivarint(&mut bytes, value >> shift);
+        }
+        let mut reader = ByteReader::new(&bytes);
+        for (value, shift) in &values {
+            prop_assert_eq!(reader.ivarint(), Ok(value >> shift));
+        }
+        prop_assert!(reader.is_empty());
+    }
+
     #[test]
     fn what_is_written_is_read(
         fields in prop::collection::vec((any::<u64>(), 1u32..=64), 0..200),

@@ -426,7 +426,7 @@ impl Inner {
             .unwrap_or_default();
         let writer = self.create_run(state, run, (first.unwrap_or(last), last))?;
         let readers: Vec<&RunReader> = inputs.iter().map(|run| &**run).collect();
-        merge_runs(&readers, |window| window.last() >= before, writer)?;
+        merge_runs(&readers, |window| window.last >= before, writer)?;
         let reader = self.publish_run(state, run)?;
         let ids: Vec<RunId> = inputs.iter().map(|run| run.meta().header.id).collect();
         self.replace_runs(state, &ids, Some(reader))?;

@@ -61,12 +61,12 @@ impl RunEntry {
             windows_min: run
                 .sections
                 .iter()
-                .map(|section| section.window.start())
+                .map(|section| section.window.start)
                 .min()?,
             windows_max: run
                 .sections
                 .iter()
-                .map(|section| section.window.last())
+                .map(|section| section.window.last)
                 .max()?,
             bytes: run.bytes,
             samples: run.samples(),

@@ -106,10 +106,31 @@ impl Labels {
         LabelIter { rest: &self.bytes }
     }
 
+    /// The labels in order of their names, as bytes.
+    pub(crate) fn raw_pairs(&self) -> RawPairs<'_> {
+        RawPairs { rest: &self.bytes }
+    }
+
+    /// Makes a set of pairs that another set gave, in the same order.
+    pub(crate) fn from_raw_pairs<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Self {
+        let mut bytes = Vec::with_capacity(256);
+        for (name, value) in pairs {
+            put_field(&mut bytes, name);
+            put_field(&mut bytes, value);
+        }
+        debug_assert!(
+            Self::from_bytes(bytes.as_slice().into()).is_ok(),
+            "pairs are canonical"
+        );
+        Self {
+            bytes: bytes.into_boxed_slice(),
+        }
+    }
+
     /// The value of the label `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let mut pairs = RawPairs { rest: &self.bytes };
+        let mut pairs = self.raw_pairs();
         let (_, value) = pairs
             .find(|pair| pair.0 >= name.as_bytes())
             .filter(|pair| pair.0 == name.as_bytes())?;
@@ -125,7 +146,7 @@ impl Labels {
     /// How many labels there are. Counts them.
     #[must_use]
     pub fn len(&self) -> usize {
-        RawPairs { rest: &self.bytes }.count()
+        self.raw_pairs().count()
     }
 
     /// Whether there is no label.
@@ -138,7 +159,7 @@ impl Labels {
 /// By the pairs in order: names first, then values, then a prefix before what it begins.
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        RawPairs { rest: &self.bytes }.cmp(RawPairs { rest: &other.bytes })
+        self.raw_pairs().cmp(other.raw_pairs())
     }
 }
 
@@ -223,7 +244,7 @@ impl<'a> Iterator for LabelIter<'a> {
 impl std::iter::FusedIterator for LabelIter<'_> {}
 
 /// The pairs of canonical bytes that were checked before, as bytes.
-struct RawPairs<'a> {
+pub(crate) struct RawPairs<'a> {
     rest: &'a [u8],
 }
 

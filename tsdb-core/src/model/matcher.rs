@@ -271,6 +271,20 @@ impl Matcher {
         }
     }
 
+    /// Whether the expression, its negation left aside, matches every value but perhaps "".
+    pub(crate) fn is_any_value(&self) -> bool {
+        let shape = self.program.as_ref().map(|program| &program.shape);
+        let Some(Shape::Around {
+            before,
+            literal,
+            after,
+        }) = shape
+        else {
+            return false;
+        };
+        literal.is_empty() && (*before == Gap::Nothing || *after == Gap::Nothing)
+    }
+
     /// For `=~` and `!~`: all values the expression matches, sorted, if they are few. They may
     /// hold "".
     #[must_use]

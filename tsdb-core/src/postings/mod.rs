@@ -1,3 +1,12 @@
-//! Temporary.
-/// Temporary.
+//! Rank 3: sorted sets of series, by dense `u32` numbers.
+
+mod list;
+#[cfg(test)]
+mod tests;
+mod union;
+
+pub use list::PostingList;
+pub use union::union;
+
+/// A set of series, as queries compute with it.
 pub type Postings = roaring::RoaringBitmap;

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use super::RunError;
 use super::meta::{RunHeader, RunMeta, SectionMeta};
-use super::window::Window;
 use crate::bits::{ByteReader, DecodeError, crc32c, put_i64, put_u32, put_u64};
-use crate::model::{Generation, NamespaceId, RunId, SeriesId};
+use crate::model::{Generation, NamespaceId, RunId, SeriesId, Window};
 
 /// The version of the run format that this build reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -65,8 +64,8 @@ pub(super) fn encode_footer(header: &RunHeader, sections: &[SectionMeta]) -> Vec
     // Sections are counted in four bytes: their length in the trailer is checked by the writer.
     put_u32(&mut out, u32::try_from(sections.len()).unwrap_or(u32::MAX));
     for section in sections {
-        put_i64(&mut out, section.window.start());
-        put_u64(&mut out, section.window.len_ms());
+        put_i64(&mut out, section.window.start);
+        put_i64(&mut out, section.window.last);
         put_i64(&mut out, section.min_time);
         put_i64(&mut out, section.max_time);
         put_u64(&mut out, section.first_series.0);
@@ -137,12 +136,9 @@ pub(super) fn decode_footer(
 
 fn read_section(reader: &mut ByteReader<'_>) -> Result<SectionMeta, DecodeError> {
     let start = reader.i64()?;
-    let len_ms = reader.u64()?;
-    if len_ms == 0 {
-        return Err(reader.error("window of no length"));
-    }
+    let last = reader.i64()?;
     Ok(SectionMeta {
-        window: Window::new(start, len_ms),
+        window: Window { start, last },
         min_time: reader.i64()?,
         max_time: reader.i64()?,
         first_series: SeriesId(reader.u64()?),
@@ -167,8 +163,8 @@ fn check_section(
         return Err("sections out of order");
     }
     if section.min_time > section.max_time
-        || !window.contains(section.min_time)
-        || !window.contains(section.max_time)
+        || section.min_time < window.start
+        || section.max_time > window.last
     {
         return Err("times of a section outside its window");
     }

@@ -4,10 +4,9 @@ use super::RunError;
 use super::meta::{ChunkMeta, RowKey, RunMeta};
 use super::reader::RunReader;
 use super::scan::SectionScan;
-use super::window::Window;
 use super::writer::RunWriter;
 use crate::chunk::{ChunkAppender, Encoding, decode_into};
-use crate::model::winner;
+use crate::model::{Window, winner};
 
 /// Writes the samples of all `inputs` to `out` and finishes it; windows that `keep` refuses are
 /// left out. A row that only one input has is copied chunk by chunk; one that several have is
@@ -125,6 +124,21 @@ impl<'a> RowScan<'a> {
         let timestamp = self.timestamps.get(self.at).copied();
         Ok(timestamp.zip(self.values.get(self.at).copied()))
     }
+
+    /// Hands over the decoded samples before `end`.
+    fn drain(
+        &mut self,
+        end: i64,
+        mut push: impl FnMut(i64, f64) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        let timestamps = self.timestamps.get(self.at..).unwrap_or_default();
+        let values = self.values.get(self.at..).unwrap_or_default();
+        for (time, value) in timestamps.iter().zip(values).take_while(|row| *row.0 < end) {
+            push(*time, *value)?;
+            self.at += 1;
+        }
+        Ok(())
+    }
 }
 
 fn merge_row(
@@ -135,28 +149,40 @@ fn merge_row(
     let mut chunk = RowChunk::default();
     let mut epoch = 0;
     loop {
+        // The earliest sample, where it is if only one input has it, and the earliest time of the
+        // others.
         let mut earliest: Option<(i64, f64)> = None;
-        for scan in scans.iter_mut() {
+        let mut only = None;
+        let mut others = i64::MAX;
+        for (at, scan) in scans.iter_mut().enumerate() {
             let Some((time, value)) = scan.peek(key, &mut epoch)? else {
                 continue;
             };
-            earliest = Some(match earliest {
-                Some((other, _)) if other > time => (time, value),
-                Some((other, old)) if other == time => (time, winner(old, value)),
-                Some(earlier) => earlier,
-                None => (time, value),
-            });
+            match earliest {
+                Some((first, _)) if time > first => others = others.min(time),
+                Some((first, old)) if time == first => {
+                    earliest = Some((first, winner(old, value)));
+                    only = None;
+                }
+                before => {
+                    others = others.min(before.map_or(i64::MAX, |(first, _)| first));
+                    earliest = Some((time, value));
+                    only = Some(at);
+                }
+            }
         }
         let Some((time, value)) = earliest else { break };
+        chunk.push(time, value, key, epoch, out)?;
         for scan in scans.iter_mut() {
             if scan.timestamps.get(scan.at) == Some(&time) {
                 scan.at += 1;
             }
         }
-        if chunk.appender.is_full() {
-            chunk.write(key, epoch, out)?;
+        if let Some(scan) = only.and_then(|at| scans.get_mut(at)) {
+            scan.drain(others, |time, value| {
+                chunk.push(time, value, key, epoch, out)
+            })?;
         }
-        chunk.push(time, value);
     }
     chunk.write(key, epoch, out)
 }
@@ -170,11 +196,24 @@ struct RowChunk {
 }
 
 impl RowChunk {
-    fn push(&mut self, time: i64, value: f64) {
+    /// Adds a sample, writing the chunk before it first if that is full.
+    #[inline]
+    fn push(
+        &mut self,
+        time: i64,
+        value: f64,
+        key: RowKey,
+        epoch: u64,
+        out: &mut RunWriter,
+    ) -> Result<(), RunError> {
+        if self.appender.is_full() {
+            self.write(key, epoch, out)?;
+        }
         if self.appender.count() == 0 {
             self.min_time = time;
         }
         self.appender.push(&mut self.bits, time, value);
+        Ok(())
     }
 
     /// Writes what it holds, if anything, and empties it.

@@ -1,9 +1,8 @@
 //! What is known of runs, their sections and their chunks without reading samples.
 
 use super::reader::RunReader;
-use super::window::Window;
 use crate::chunk::Encoding;
-use crate::model::{Generation, NamespaceId, RunId, SeriesId, ShardId};
+use crate::model::{Generation, NamespaceId, RunId, SeriesId, ShardId, Window};
 
 /// What rows of a run are ordered by: the placement shard, then the series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

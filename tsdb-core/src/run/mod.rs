@@ -14,7 +14,6 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod verify;
-mod window;
 mod writer;
 
 pub use error::RunError;
@@ -25,5 +24,4 @@ pub use publish::{parse_run_file_name, publish, run_file_name, temporary_path};
 pub use reader::RunReader;
 pub use scan::SectionScan;
 pub use verify::RunTotals;
-pub use window::Window;
 pub use writer::RunWriter;

@@ -162,10 +162,9 @@ fn read_entry(
     let series = series.ok_or_else(|| reader.error("series id past 2^64"))?;
     let encoding = reader.u8()?;
     let encoding = Encoding::from_byte(encoding, reader.position() - 1)?;
-    let min_time = window.start().wrapping_add(reader.uvarint()?.cast_signed());
+    let min_time = window.start.wrapping_add(reader.uvarint()?.cast_signed());
     let max_time = min_time.wrapping_add(reader.uvarint()?.cast_signed());
-    let inside = min_time <= max_time && window.contains(min_time) && window.contains(max_time);
-    if !inside {
+    if min_time > max_time || min_time < window.start || max_time > window.last {
         return Err(reader.error("times of a chunk outside its window"));
     }
     let follows = |previous: &ChunkRef| step > 0 || min_time > previous.meta.max_time;

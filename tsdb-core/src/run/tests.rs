@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{ChunkMeta, RowKey, RunError, RunHeader, RunMeta, RunReader, RunWriter, Window};
+use super::{ChunkMeta, RowKey, RunError, RunHeader, RunMeta, RunReader, RunWriter};
 use crate::chunk::{Encoding, decode_into, encode};
-use crate::model::{Generation, NamespaceId, RunId, Sample, SeriesId, ShardId, TimeRange};
+use crate::model::{Generation, NamespaceId, RunId, Sample, SeriesId, ShardId, TimeRange, Window};
 use crate::vfs::{MemVfs, OpenMode, Vfs};
 
 mod budget;
@@ -24,6 +24,14 @@ fn header() -> RunHeader {
         id: RunId(17),
         first_generation: Generation(4),
         last_generation: Generation(6),
+    }
+}
+
+/// The window of `len_ms` milliseconds from `start`.
+fn window(start: i64, len_ms: i64) -> Window {
+    Window {
+        start,
+        last: start + len_ms - 1,
     }
 }
 
@@ -118,10 +126,10 @@ fn row(times: impl IntoIterator<Item = i64>, value: f64) -> BTreeMap<i64, u64> {
 
 /// Two windows, two shards, a stale marker, chunks of several samples.
 fn small_rows() -> Rows {
-    let first = Window::new(-7_200_000, 7_200_000);
-    let second = Window::new(0, 7_200_000);
+    let first = window(-7_200_000, 7_200_000);
+    let second = window(0, 7_200_000);
     let mut rows = Rows::new();
-    let start = first.start();
+    let start = first.start;
     rows.entry(first)
         .or_default()
         .insert(key(0, 2), row([start, -1], 0.5));

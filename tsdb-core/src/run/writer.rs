@@ -8,9 +8,8 @@ use super::layout::{
 use super::meta::{ChunkMeta, RowKey, RunHeader, RunMeta, SectionMeta};
 use super::page::PageBuilder;
 use super::page_index::{PageSummary, encode_page_index};
-use super::window::Window;
 use crate::bits::{crc32c, put_u32};
-use crate::model::SeriesId;
+use crate::model::{SeriesId, Window};
 use crate::vfs::{File, write_all_at};
 
 /// What is gathered before it is written.
@@ -210,8 +209,8 @@ impl OpenSection {
         }
         let window = self.meta.window;
         if meta.min_time > meta.max_time
-            || !window.contains(meta.min_time)
-            || !window.contains(meta.max_time)
+            || meta.min_time < window.start
+            || meta.max_time > window.last
         {
             return Err("times of a chunk outside its window");
         }
@@ -245,7 +244,7 @@ impl OpenSection {
         let page = self
             .page
             .get_or_insert_with(|| PageBuilder::new(key, out.offset()));
-        page.push(key, meta, bytes.len(), self.meta.window.start());
+        page.push(key, meta, bytes.len(), self.meta.window.start);
         out.buffer.extend_from_slice(bytes);
         put_u32(&mut out.buffer, crc32c(bytes));
         let section = &mut self.meta;

@@ -33,10 +33,7 @@ pub fn write_generation(
     let mut section = None;
     for (window, key, slot) in places {
         if section != Some(window) {
-            run.section(crate::run::Window::containing(
-                window.start,
-                window_ms.unsigned_abs(),
-            ))?;
+            run.section(window)?;
             section = Some(window);
         }
         buffers.parts(slot, window.range(), &mut parts);

@@ -5,6 +5,7 @@ mod frames;
 mod gate;
 mod layer;
 mod request;
+mod respond;
 mod samples;
 mod service;
 mod storage;

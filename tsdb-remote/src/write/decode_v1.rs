@@ -1,5 +1,6 @@
 //! One pass over a remote write 1.0 request, borrowing the labels as they lie in the body.
 
+use tsdb_core::bits;
 use tsdb_core::model::{Labels, LabelsBuilder, MetricKind, MetricMetadata, WriteBatch};
 
 use super::labels::{encoded_key, split};
@@ -133,18 +134,12 @@ struct Series<'s> {
 }
 
 impl<'s> Decoder<'_, 's> {
-    #[inline]
+    #[inline(always)]
     fn series(&mut self, message: Wire<'s>) -> Result<(), DecodeError> {
         let mut wire = message;
-        while wire.eat(LABEL) {
-            wire.bytes()?;
-        }
+        wire.skip_all(LABEL)?;
         let mut scan = wire;
-        let mut samples = 0;
-        while scan.eat(SAMPLE) {
-            scan.bytes()?;
-            samples += 1;
-        }
+        let samples = scan.skip_all(SAMPLE)?;
         if !scan.is_empty() || samples == 0 {
             return self.uncommon_series(message);
         }
@@ -213,7 +208,7 @@ impl<'s> Decoder<'_, 's> {
             refused.first_series = Some(display(labels)?);
         }
         if series.samples == 0 {
-            return split(labels, |_, _| {});
+            return Ok(split(labels, |_, _| {})?);
         }
         self.charge
             .take(SERIES_BYTES + series.samples * SAMPLE_BYTES)?;
@@ -304,8 +299,8 @@ fn between<'s>(start: Wire<'s>, end: Wire<'s>) -> &'s [u8] {
         .unwrap_or_default()
 }
 
-#[inline]
-fn sample(mut wire: Wire<'_>) -> Result<(i64, f64), DecodeError> {
+#[inline(always)]
+fn sample(mut wire: Wire<'_>) -> Result<(i64, f64), bits::DecodeError> {
     let (mut timestamp, mut value) = (0, 0.0);
     while !wire.is_empty() {
         if wire.eat(VALUE) {

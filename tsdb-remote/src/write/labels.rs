@@ -1,8 +1,8 @@
 //! The labels of a series as the wire carries them: the raw field-1 region of a `TimeSeries`.
 
+use tsdb_core::bits::DecodeError;
 use tsdb_core::model::{EncodedLabels, LabelsBuilder, LabelsError, SeriesKey};
 
-use crate::error::DecodeError;
 use crate::wire::{Wire, WireType};
 
 /// A key made of raw label fields, which are split only if the series is new.
@@ -20,7 +20,7 @@ pub(crate) fn encoded_key(region: &[u8]) -> SeriesKey<'_> {
 pub fn parse(region: &[u8], builder: &mut LabelsBuilder) -> Result<(), LabelsError> {
     split(region, |name, value| builder.push_bytes(name, value)).map_err(|error| {
         LabelsError::Malformed {
-            offset: error.offset(),
+            offset: error.offset,
         }
     })
 }

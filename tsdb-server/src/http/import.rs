@@ -91,7 +91,9 @@ pub(super) async fn import(State(app): State<App>, request: Request) -> Response
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, text).into_response();
     }
     let mut progress = Progress::default();
-    match read(&app, request.into_body(), &mut progress).await {
+    let read = read(&app, request.into_body(), &mut progress).await;
+    progress.errors.sort_by_key(|problem| problem.line);
+    match read {
         Err(error) => error.with_data(Some(&progress)),
         Ok(()) => match progress.errors.first() {
             Some(problem) => ApiError::bad_data(problem.to_string()).with_data(Some(&progress)),

@@ -15,6 +15,7 @@ mod metadata;
 mod remote;
 mod router;
 mod series;
+mod unread;
 
 pub(crate) use app::App;
 pub(crate) use listener::{Connections, serve};

@@ -15,6 +15,7 @@ use tsdb_remote::{RemoteReadLayer, RemoteWriteLayer};
 
 use super::app::App;
 use super::remote::{StoreReader, StoreWriter};
+use super::unread::drain_unread;
 use super::{export, health, home, import, labels, metadata, series};
 use crate::machine::process_usage;
 use crate::telemetry::render;
@@ -75,7 +76,7 @@ async fn observe(
     next: Next,
 ) -> Response {
     let started = Instant::now();
-    let response = next.run(request).await;
+    let response = next.run(drain_unread(request)).await;
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     app.telemetry
         .request(route, response.status().as_u16(), started.elapsed());

@@ -187,6 +187,7 @@ impl<'a> Lexer<'a> {
                 self.inside_braces = false;
                 Ok(self.token(Kind::RightBrace, start))
             }
+            '{' => Err(self.error(start, "unexpected left brace '{'")),
             other => {
                 let other = quote_char(other);
                 Err(self.error(

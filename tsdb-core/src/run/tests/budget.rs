@@ -56,9 +56,9 @@ fn taken(reads: &Reads) -> Vec<(u64, usize)> {
 fn opening_takes_one_read_and_two_with_very_many_sections() {
     let vfs = MemVfs::new();
     let rows = |sections: i64| -> Rows {
-        let windows = (0..sections).map(|at| Window::new(at * 10, 10));
+        let windows = (0..sections).map(|at| window(at * 10, 10));
         windows
-            .map(|w| (w, BTreeMap::from([(key(0, 1), row([w.start()], 1.0))])))
+            .map(|w| (w, BTreeMap::from([(key(0, 1), row([w.start], 1.0))])))
             .collect()
     };
     write(&vfs, PATH, &rows(50), 1);
@@ -74,7 +74,7 @@ fn opening_takes_one_read_and_two_with_very_many_sections() {
 #[test]
 fn look_ups_take_few_reads() {
     let vfs = MemVfs::new();
-    let window = Window::new(0, 7_200_000);
+    let window = window(0, 7_200_000);
     let mut rows = Rows::new();
     for series in 0..5000 {
         let times = (0..20).map(|at| at * 15_000);
@@ -122,7 +122,7 @@ fn look_ups_take_few_reads() {
 #[test]
 fn a_pass_reads_each_byte_once_and_little_at_a_time() {
     let vfs = MemVfs::new();
-    let window = Window::new(0, 7_200_000);
+    let window = window(0, 7_200_000);
     let mut rows = Rows::new();
     for series in 0..3000 {
         let times = (0..100).map(|at| at * 15_000 + at * at % 7);

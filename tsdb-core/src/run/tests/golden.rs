@@ -35,7 +35,7 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
 #[test]
 fn layout_of_a_run_of_one_chunk() {
     let vfs = MemVfs::new();
-    let window = Window::new(1000, 500);
+    let window = window(1000, 500);
     let rows = Rows::from([(
         window,
         BTreeMap::from([(key(7, 300), row([1010, 1020], 1.0))]),
@@ -89,7 +89,7 @@ fn layout_of_a_run_of_one_chunk() {
     identity(&mut footer);
     put_u32(&mut footer, 1); // sections
     put_i64(&mut footer, 1000);
-    put_u64(&mut footer, 500);
+    put_i64(&mut footer, 1499);
     put_i64(&mut footer, 1010);
     put_i64(&mut footer, 1020);
     put_u64(&mut footer, 300); // smallest series

@@ -40,7 +40,7 @@ fn union(inputs: &[Rows], keep: impl Fn(Window) -> bool) -> Rows {
 #[test]
 fn a_row_of_one_input_is_copied_as_it_is() {
     let vfs = MemVfs::new();
-    let window = Window::new(0, 1000);
+    let window = window(0, 1000);
     let rows = |series| Rows::from([(window, BTreeMap::from([(key(0, series), row(0..7, 1.0))]))]);
     write(&vfs, "one.run", &rows(1), 2);
     write(&vfs, "two.run", &rows(2), 3);
@@ -67,7 +67,7 @@ fn a_row_of_one_input_is_copied_as_it_is() {
 #[test]
 fn a_shared_row_is_written_in_full_chunks_with_the_highest_epoch() {
     let vfs = MemVfs::new();
-    let window = Window::new(0, 100_000);
+    let window = window(0, 100_000);
     let len = MAX_CHUNK_SAMPLES as i64;
     let rows = |shift| {
         let times = (0..len).map(|at| at * 2 + shift);
@@ -125,7 +125,7 @@ proptest! {
         expired in prop::option::of(-120i64..180),
     ) {
         let vfs = MemVfs::new();
-        let keep = |window: Window| expired.is_none_or(|start| window.start() >= start);
+        let keep = |window: Window| expired.is_none_or(|start| window.start >= start);
         let mut readers = Vec::new();
         for (at, (rows, per_chunk)) in inputs.iter().enumerate() {
             let path = format!("{at}.run");

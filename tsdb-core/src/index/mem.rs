@@ -1,0 +1,303 @@
+//! The index: labels in, slots out.
+
+use std::cmp::Ordering;
+
+use super::arena::{Arena, take_number};
+use super::pairs::Pairs;
+use super::symbols::Symbols;
+use crate::bits::put_uvarint;
+use crate::model::Labels;
+
+/// An inverted index over series that are numbered as they arrive: their slots.
+///
+/// The labels of a slot are kept as numbers of pairs, and each text once.
+#[derive(Debug, Default)]
+pub struct MemIndex {
+    pub(super) symbols: Symbols,
+    pub(super) pairs: Pairs,
+    /// For each slot where its pairs begin: their count, then each, as varints.
+    slots: Vec<u32>,
+    slot_pairs: Arena,
+    /// The pairs of the slot added last: the next one shares most of them.
+    recent: Vec<u32>,
+    scratch: Vec<u8>,
+}
+
+impl MemIndex {
+    /// An empty index.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a series; `slot` is [`MemIndex::len`], given to show that both sides count alike.
+    ///
+    /// # Panics
+    /// When `slot` is another number, or the index [is full](MemIndex::is_full).
+    pub fn add(&mut self, slot: u32, labels: &Labels) {
+        assert_eq!(slot as usize, self.slots.len(), "slots are added in order");
+        assert!(!self.is_full(), "the index is full");
+        let mut count = 0;
+        for (name, value) in labels.raw_pairs() {
+            let pair = self.intern(count, name, value);
+            match self.recent.get_mut(count) {
+                Some(recent) => *recent = pair,
+                None => self.recent.push(pair),
+            }
+            self.pairs.post(pair, slot);
+            count += 1;
+        }
+        self.recent.truncate(count);
+        self.scratch.clear();
+        put_uvarint(&mut self.scratch, count as u64);
+        for &pair in &self.recent {
+            put_uvarint(&mut self.scratch, u64::from(pair));
+        }
+        self.slots.push(self.slot_pairs.push(&self.scratch, &[]));
+    }
+
+    /// The pair of a label, which often is that of the last slot's label at the same position.
+    #[inline]
+    fn intern(&mut self, position: usize, name: &[u8], value: &[u8]) -> u32 {
+        let recent = self.recent.get(position).copied();
+        if let Some((recent, pair)) = recent.and_then(|pair| Some((pair, self.pairs.get(pair)?)))
+            && let Some(recent_name) = self.pairs.name(pair.name)
+            && self.symbols.bytes(recent_name.symbol) == name
+        {
+            if self.symbols.bytes(pair.value) == value {
+                return recent;
+            }
+            return self.pairs.intern(&mut self.symbols, pair.name, value);
+        }
+        let name = self.pairs.intern_name(&mut self.symbols, name);
+        self.pairs.intern(&mut self.symbols, name, value)
+    }
+
+    /// How many slots there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are no slots.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Whether its 32-bit numbers are used up: at 16 GiB of label text, or as much of pairs.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        // One series may need a segment for each of its texts.
+        self.symbols.is_full()
+            || self.slot_pairs.is_full()
+            || self.slots.len() >= u32::MAX as usize
+            || self.pairs.len() >= (u32::MAX >> 1) as usize
+    }
+
+    /// The labels of a slot; `None` for a slot that was not added.
+    #[must_use]
+    pub fn labels(&self, slot: u32) -> Option<Labels> {
+        let pairs = self.pair_numbers(slot)?;
+        Some(Labels::from_raw_pairs(
+            pairs.map(|pair| self.pair_bytes(pair)),
+        ))
+    }
+
+    /// Compares the labels of two slots as [`Labels::cmp`] does, without making them. A slot
+    /// that was not added comes first.
+    #[must_use]
+    pub fn compare(&self, a: u32, b: u32) -> Ordering {
+        let (mut a, mut b) = match (self.pair_numbers(a), self.pair_numbers(b)) {
+            (Some(a), Some(b)) => (a, b),
+            (a, b) => return a.is_some().cmp(&b.is_some()),
+        };
+        loop {
+            match (a.next(), b.next()) {
+                (Some(left), Some(right)) if left == right => {}
+                (Some(left), Some(right)) => {
+                    let order = self.pair_bytes(left).cmp(&self.pair_bytes(right));
+                    if order.is_ne() {
+                        return order;
+                    }
+                }
+                (left, right) => return left.is_some().cmp(&right.is_some()),
+            }
+        }
+    }
+
+    fn pair_bytes(&self, pair: u32) -> (&[u8], &[u8]) {
+        let Some(pair) = self.pairs.get(pair) else {
+            return (&[], &[]);
+        };
+        let name = self
+            .pairs
+            .name(pair.name)
+            .map(|name| self.symbols.bytes(name.symbol));
+        (name.unwrap_or_default(), self.symbols.bytes(pair.value))
+    }
+
+    /// How many symbols there are: they are numbered from 0 as they arrive.
+    #[must_use]
+    pub fn symbols_len(&self) -> usize {
+        self.symbols.len()
+    }
+
+    /// The symbol of a name or value that some series has.
+    #[must_use]
+    pub fn symbol_of(&self, text: &str) -> Option<u32> {
+        self.symbols
+            .find(text.as_bytes(), self.symbols.hash(text.as_bytes()))
+    }
+
+    /// The text of a symbol; empty, as no symbol's is, for a number that none has.
+    #[must_use]
+    pub fn symbol_text(&self, symbol: u32) -> &str {
+        self.symbols.text(symbol)
+    }
+
+    /// The labels of a slot as symbols, (name, value), in order of names; none for a slot that
+    /// was not added.
+    #[must_use]
+    pub fn pairs_of(&self, slot: u32) -> SlotPairs<'_> {
+        let numbers = self.pair_numbers(slot).unwrap_or_default();
+        SlotPairs {
+            index: self,
+            numbers,
+        }
+    }
+
+    /// The numbers of a slot's pairs in order of names.
+    #[inline]
+    pub(super) fn pair_numbers(&self, slot: u32) -> Option<PairNumbers<'_>> {
+        let mut rest = self.slot_pairs.from(*self.slots.get(slot as usize)?);
+        let left = take_number(&mut rest);
+        Some(PairNumbers { rest, left })
+    }
+
+    /// Bytes of memory the index holds, reserved ones included.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.symbols.heap_bytes()
+            + self.pairs.heap_bytes()
+            + self.slots.capacity() * size_of::<u32>()
+            + self.slot_pairs.heap_bytes()
+            + self.recent.capacity() * size_of::<u32>()
+            + self.scratch.capacity()
+    }
+
+    /// Checks that all parts agree; the error says which do not. For tests: it reads everything.
+    ///
+    /// # Errors
+    /// What is inconsistent.
+    pub fn validate(&self) -> Result<(), String> {
+        let mut posted = vec![Vec::new(); self.pairs.len()];
+        for slot in 0..self.slots.len() as u32 {
+            let mut last_name: &[u8] = &[];
+            for pair in self.pair_numbers(slot).into_iter().flatten() {
+                let (name, value) = self.pair_bytes(pair);
+                if name <= last_name || value.is_empty() {
+                    return Err(format!("slot {slot} has its labels out of order"));
+                }
+                last_name = name;
+                let number = self.pairs.find_name(&self.symbols, name);
+                let found = number.and_then(|name| self.pairs.find(&self.symbols, name, value));
+                if found != Some(pair) {
+                    return Err(format!("pair {pair} of slot {slot} is found as {found:?}"));
+                }
+                posted
+                    .get_mut(pair as usize)
+                    .ok_or("a slot has an unknown pair")?
+                    .push(slot);
+            }
+        }
+        for (pair, expected) in (0..).zip(&posted) {
+            let mut listed = Vec::new();
+            self.pairs
+                .slots(pair)
+                .ok_or("a pair has no list")?
+                .for_each(|slot| listed.push(slot));
+            if listed != *expected {
+                return Err(format!("pair {pair} lists {listed:?}, not {expected:?}"));
+            }
+        }
+        self.validate_names(&posted)
+    }
+
+    fn validate_names(&self, posted: &[Vec<u32>]) -> Result<(), String> {
+        let mut of_names = 0;
+        for (number, name) in (0u32..).zip(self.pairs.names()) {
+            let mut expected = Vec::new();
+            for &pair in &name.pairs {
+                if self.pairs.get(pair).is_none_or(|pair| pair.name != number) {
+                    return Err(format!("pair {pair} is listed by name {number}"));
+                }
+                expected.extend_from_slice(posted.get(pair as usize).ok_or("an unknown pair")?);
+            }
+            of_names += name.pairs.len();
+            expected.sort_unstable();
+            let mut listed = Vec::new();
+            name.slots.for_each(|slot| listed.push(slot));
+            if listed != expected {
+                return Err(format!("name {number} lists {listed:?}, not {expected:?}"));
+            }
+        }
+        for symbol in 0..self.symbols.len() as u32 {
+            if self.symbol_of(self.symbols.text(symbol)) != Some(symbol) {
+                return Err(format!("symbol {symbol} is not found by its text"));
+            }
+        }
+        if of_names != self.pairs.len() {
+            return Err(format!(
+                "names list {of_names} of {} pairs",
+                self.pairs.len()
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of one slot's pairs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PairNumbers<'a> {
+    rest: &'a [u8],
+    left: u32,
+}
+
+impl Iterator for PairNumbers<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        self.left = self.left.checked_sub(1)?;
+        Some(take_number(&mut self.rest))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl ExactSizeIterator for PairNumbers<'_> {}
+
+/// The labels of one slot as symbols: (name, value), in order of names.
+#[derive(Clone, Debug)]
+pub struct SlotPairs<'a> {
+    index: &'a MemIndex,
+    numbers: PairNumbers<'a>,
+}
+
+impl Iterator for SlotPairs<'_> {
+    type Item = (u32, u32);
+
+    fn next(&mut self) -> Option<(u32, u32)> {
+        let pair = self.index.pairs.get(self.numbers.next()?)?;
+        Some((self.index.pairs.name(pair.name)?.symbol, pair.value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.numbers.size_hint()
+    }
+}
+
+impl ExactSizeIterator for SlotPairs<'_> {}

@@ -1,0 +1,157 @@
+//! Labels as numbers: each name and value that occur together are a pair.
+
+use super::symbols::{Hashed, Symbols, spread};
+use crate::model::{HashMap, HashTable};
+use crate::postings::PostingList;
+
+/// A name with one of its values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    /// Number of the name in [`Pairs`], not of its symbol.
+    pub(super) name: u32,
+    /// Symbol of the value.
+    pub(super) value: u32,
+}
+
+/// A label name.
+#[derive(Debug)]
+pub(super) struct Name {
+    pub(super) symbol: u32,
+    /// Its pairs as they arrived.
+    pub(super) pairs: Vec<u32>,
+    /// The slots that have the label, whatever its value.
+    pub(super) slots: PostingList,
+}
+
+/// All pairs, each with the slots that carry it.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    pairs: Vec<Pair>,
+    slots: Vec<PostingList>,
+    table: HashTable<Hashed>,
+    names: Vec<Name>,
+    name_of_symbol: HashMap<u32, u32>,
+    /// Bytes that the lists in `slots` hold.
+    list_bytes: usize,
+}
+
+/// The hash of a pair: of its value, told apart by the name.
+#[inline]
+fn pair_hash(name: u32, value_hash: u32) -> u32 {
+    value_hash ^ (spread(name + 1) >> 32) as u32
+}
+
+impl Pairs {
+    pub(super) fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    #[inline]
+    pub(super) fn get(&self, pair: u32) -> Option<Pair> {
+        self.pairs.get(pair as usize).copied()
+    }
+
+    #[inline]
+    pub(super) fn slots(&self, pair: u32) -> Option<&PostingList> {
+        self.slots.get(pair as usize)
+    }
+
+    pub(super) fn names(&self) -> &[Name] {
+        &self.names
+    }
+
+    #[inline]
+    pub(super) fn name(&self, name: u32) -> Option<&Name> {
+        self.names.get(name as usize)
+    }
+
+    /// The name of a text.
+    pub(super) fn find_name(&self, symbols: &Symbols, name: &[u8]) -> Option<u32> {
+        let symbol = symbols.find(name, symbols.hash(name))?;
+        self.name_of_symbol.get(&symbol).copied()
+    }
+
+    /// The name of a text, made if there is none.
+    pub(super) fn intern_name(&mut self, symbols: &mut Symbols, name: &[u8]) -> u32 {
+        let symbol = symbols.intern(name, symbols.hash(name));
+        let next = self.names.len() as u32;
+        let number = *self.name_of_symbol.entry(symbol).or_insert(next);
+        if number == next {
+            self.names.push(Name {
+                symbol,
+                pairs: Vec::new(),
+                slots: PostingList::new(),
+            });
+        }
+        number
+    }
+
+    #[inline]
+    fn find_hashed(&self, symbols: &Symbols, name: u32, value: &[u8], hash: u32) -> Option<u32> {
+        let same = |entry: &Hashed| {
+            entry.hash == hash
+                && self
+                    .get(entry.number)
+                    .is_some_and(|pair| pair.name == name && symbols.bytes(pair.value) == value)
+        };
+        self.table
+            .find(spread(hash), same)
+            .map(|entry| entry.number)
+    }
+
+    /// The pair of a name and the text of a value.
+    pub(super) fn find(&self, symbols: &Symbols, name: u32, value: &[u8]) -> Option<u32> {
+        self.find_hashed(symbols, name, value, pair_hash(name, symbols.hash(value)))
+    }
+
+    /// The pair of a name and the text of a value, made if there is none.
+    #[inline]
+    pub(super) fn intern(&mut self, symbols: &mut Symbols, name: u32, value: &[u8]) -> u32 {
+        let value_hash = symbols.hash(value);
+        let hash = pair_hash(name, value_hash);
+        if let Some(pair) = self.find_hashed(symbols, name, value, hash) {
+            return pair;
+        }
+        let number = self.pairs.len() as u32;
+        let value = symbols.intern(value, value_hash);
+        self.pairs.push(Pair { name, value });
+        self.slots.push(PostingList::new());
+        self.table
+            .insert_unique(spread(hash), Hashed { number, hash }, |entry| {
+                spread(entry.hash)
+            });
+        if let Some(name) = self.names.get_mut(name as usize) {
+            name.pairs.push(number);
+        }
+        number
+    }
+
+    /// Notes that `slot` carries `pair`.
+    #[inline]
+    pub(super) fn post(&mut self, pair: u32, slot: u32) {
+        let Some(&Pair { name, .. }) = self.pairs.get(pair as usize) else {
+            return;
+        };
+        if let Some(list) = self.slots.get_mut(pair as usize) {
+            let before = list.heap_bytes();
+            list.push(slot);
+            self.list_bytes += list.heap_bytes();
+            self.list_bytes -= before;
+        }
+        if let Some(name) = self.names.get_mut(name as usize) {
+            name.slots.push(slot);
+        }
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        let of_name =
+            |name: &Name| name.pairs.capacity() * size_of::<u32>() + name.slots.heap_bytes();
+        self.pairs.capacity() * size_of::<Pair>()
+            + self.slots.capacity() * size_of::<PostingList>()
+            + self.table.allocation_size()
+            + self.names.capacity() * size_of::<Name>()
+            + self.names.iter().map(of_name).sum::<usize>()
+            + self.name_of_symbol.allocation_size()
+            + self.list_bytes
+    }
+}
