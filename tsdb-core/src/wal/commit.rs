@@ -348,7 +348,13 @@ impl CommitLog {
                 Ok(())
             }
             Err(error) => {
-                state.poisoned = Some(Arc::from(error.to_string()));
+                if self.rules.failure_poisons {
+                    state.poisoned = Some(Arc::from(error.to_string()));
+                } else {
+                    // The broken belief, for tests: what failed once can be synced again.
+                    state.end_written = taken.offset + batch.len() as u64;
+                    state.written = taken.last_lsn;
+                }
                 Err(error)
             }
         };

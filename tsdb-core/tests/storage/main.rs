@@ -6,6 +6,6 @@ mod crash;
 // mod format_compat;
 // mod io_budget;
 mod model;
-// mod simulation;
+mod simulation;
 mod support;
 // mod threads;

@@ -63,7 +63,7 @@ impl Player {
         match self.random.below(1000) {
             0..800 => self.append(),
             800..860 => self.select(),
-            860..880 => self.pass_time(),
+            860..880 => self.labels(),
             880..960 => self.pass_time(),
             960..993 => self.maintain(),
             993..995 => self.db.flush().map_err(|error| chain(&error)),
