@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use prost::Message as _;
+use tsdb_core::bits::{crc32c, put_uvarint};
 use tsdb_core::model::{EncodedLabels, LabelsBuilder, SeriesKey, WriteBatch};
 use tsdb_proto::prometheus as proto;
 use tsdb_remote::Limits;
+use tsdb_remote::client::read::{FrameDecoder, decode_samples};
 use tsdb_remote::read::decode_queries;
 use tsdb_remote::write::{DecodeScratch, WriteRequest, decode_v1};
 
@@ -163,4 +165,31 @@ pub(crate) fn read_request_against_prost(input: &[u8]) {
     for number in accepted {
         assert!(theirs.accepted_response_types.contains(number));
     }
+}
+
+/// Both forms of an answer to a read: refused, or every chunk can be walked.
+pub(crate) fn read_response(input: &[u8]) {
+    let _ = decode_samples(input, DECODED_BYTES_MAX);
+    frames(input);
+    // The same as the content of a frame, so that no checksum keeps it out.
+    let mut frame = Vec::new();
+    put_uvarint(&mut frame, input.len() as u64);
+    frame.extend_from_slice(&crc32c(input).to_be_bytes());
+    frame.extend_from_slice(input);
+    frames(&frame);
+}
+
+fn frames(answer: &[u8]) {
+    let mut decoder = FrameDecoder::new(DECODED_BYTES_MAX);
+    for part in answer.chunks(61) {
+        decoder.push(part);
+        loop {
+            match decoder.next_frame() {
+                Ok(Some(frame)) => drop(frame.samples()),
+                Ok(None) => break,
+                Err(_) => return,
+            }
+        }
+    }
+    let _ = decoder.finish();
 }

@@ -53,6 +53,10 @@ pub const TARGETS: &[Target] = &[
         slowness: 4,
         ..target("read_request", remote::read_request_against_prost)
     },
+    Target {
+        base_bytes: 4 << 20,
+        ..target("read_response", remote::read_response)
+    },
     target("canary", canary),
 ];
 

@@ -125,11 +125,11 @@ impl<'a> ByteReader<'a> {
                 self.position += 1;
                 Ok(u64::from(byte))
             }
-            _ => self.long_uvarint(),
+            _ => self.long_uvarint().ok_or_else(|| self.uvarint_error()),
         }
     }
 
-    fn long_uvarint(&mut self) -> Result<u64, DecodeError> {
+    fn long_uvarint(&mut self) -> Option<u64> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         if let Some(bytes) = rest.first_chunk::<8>() {
             let word = u64::from_le_bytes(*bytes);
@@ -137,21 +137,31 @@ impl<'a> ByteReader<'a> {
             if ends != 0 {
                 let width = ends.trailing_zeros() + 1;
                 self.position += (width / 8) as usize;
-                return Ok(pack_groups(word & (u64::MAX >> (64 - width))));
+                return Some(pack_groups(word & (u64::MAX >> (64 - width))));
             }
         }
         let mut value = 0u64;
         for (count, &byte) in rest.iter().enumerate() {
             if count == 9 && byte > 1 {
-                return Err(self.error("varint wider than 64 bits"));
+                return None;
             }
             value |= u64::from(byte & 0x7f) << (7 * count);
             if byte < 0x80 {
                 self.position += count + 1;
-                return Ok(value);
+                return Some(value);
             }
         }
-        Err(self.error("truncated varint"))
+        None
+    }
+
+    /// Why there is no varint at the present position.
+    #[cold]
+    fn uvarint_error(&self) -> DecodeError {
+        if self.remaining() < 10 {
+            self.error("truncated varint")
+        } else {
+            self.error("varint wider than 64 bits")
+        }
     }
 
     /// A zigzag LEB128 number.

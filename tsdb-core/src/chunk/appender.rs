@@ -140,7 +140,7 @@ impl ChunkAppender {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_value(&mut self, writer: &mut BitWriter<'_>, bits: u64) {
         let xor = bits ^ self.last_bits;
         if xor == 0 {
@@ -196,7 +196,7 @@ impl ChunkAppender {
 }
 
 /// The delta's change since the last sample. A code of n bits holds -(2^(n-1) - 1) to 2^(n-1).
-#[inline]
+#[inline(always)]
 fn write_change(writer: &mut BitWriter<'_>, change: i64) {
     if change == 0 {
         writer.write(0b0, 1);

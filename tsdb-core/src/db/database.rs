@@ -296,6 +296,8 @@ impl Inner {
         self.counters
             .memory_bytes
             .store((series + buffers + queue) as u64, Ordering::Relaxed);
+        let counter = &self.counters.series_memory_bytes;
+        counter.store(series as u64, Ordering::Relaxed);
         (series, buffers, queue)
     }
 

@@ -260,17 +260,16 @@ impl Inner {
         if buffers.is_empty() {
             return Ok(());
         }
-        let mut manifest = state.manifest.lock();
-        let run = RunId(manifest.next_file);
+        let run = state.new_file();
         let keys = state.head.row_keys();
         let nobody = RowKey::new(ShardId(0), SeriesId(0));
         let key = |slot: u32| keys.get(slot as usize).copied().unwrap_or(nobody);
         let writer = self.create_run(state, run, (generation, generation))?;
         write_generation(buffers, key, writer)?;
         let reader = self.publish_run(state, run)?;
+        let mut manifest = state.manifest.lock();
         let mut next = manifest.clone();
         next.flushed_generation = generation;
-        next.next_file = run.0 + 1;
         next.runs.extend(RunEntry::of(reader.meta()));
         self.write_manifest(state, &mut manifest, next)?;
         state.head.change_live(|live| Live {
@@ -391,10 +390,11 @@ impl Inner {
         let mut manifest = state.manifest.lock();
         let mut next = manifest.clone();
         next.runs.retain(|run| !inputs.contains(&run.id));
-        if let Some(reader) = &output {
-            next.next_file = next.next_file.max(reader.meta().header.id.0 + 1);
-            next.runs.extend(RunEntry::of(reader.meta()));
-        }
+        next.runs.extend(
+            output
+                .as_ref()
+                .and_then(|reader| RunEntry::of(reader.meta())),
+        );
         self.write_manifest(state, &mut manifest, next)?;
         drop(manifest);
         state.head.change_live(|live| Live {
@@ -429,7 +429,7 @@ impl Inner {
             .expired_before(state)
             .filter(|_| trusted)
             .unwrap_or(i64::MIN);
-        let run = RunId(state.manifest.lock().next_file);
+        let run = state.new_file();
         let headers = inputs.iter().map(|run| run.meta().header);
         let first = headers.clone().map(|header| header.first_generation).min();
         let last = headers

@@ -10,7 +10,8 @@ use super::database::Inner;
 use super::{Error, NamespaceOptions};
 use crate::manifest::Manifest;
 use crate::model::{
-    AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, TimeRange, WriteBatch,
+    AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, RejectReason, RunId, TimeRange,
+    WriteBatch,
 };
 use crate::series::SeriesFile;
 use crate::shard::{AppendEnvironment, Appended, Head, Limited, SelectLimits, SeriesSet};
@@ -35,6 +36,15 @@ pub(super) struct NamespaceState {
 impl NamespaceState {
     pub(super) fn manifest_path(folder: &Path) -> PathBuf {
         folder.join("MANIFEST")
+    }
+
+    /// The number of the next file. Never given twice: a manifest whose writing failed may yet be
+    /// the one that is found.
+    pub(super) fn new_file(&self) -> RunId {
+        let mut manifest = self.manifest.lock();
+        let number = manifest.next_file;
+        manifest.next_file += 1;
+        RunId(number)
     }
 }
 
@@ -68,6 +78,7 @@ impl Namespace {
         self.inner.check_open()?;
         let (log, series_file) = self.writer()?;
         self.check_pressure()?;
+        let full = self.series_memory_full();
         let options = self.options();
         let now_ms = self.inner.clock.now_ms();
         // Where the clock jumped, nothing is refused for its age.
@@ -79,9 +90,22 @@ impl Namespace {
             gate: &self.inner.gate,
             ack: options.ack,
             now_ms,
+            new_series: full.as_ref().map_or(Ok(()), Err),
             oldest_ms: oldest_ms.map(|retention| now_ms.saturating_sub(retention)),
         };
         Ok(self.state.head.append(batch, &environment)?)
+    }
+
+    /// Series stay in memory: past three quarters of the budget, waiting helps nobody, and new
+    /// ones are refused for good.
+    fn series_memory_full(&self) -> Option<RejectReason> {
+        let limit = self.inner.options.memory_budget_bytes;
+        let used = self
+            .inner
+            .counters
+            .series_memory_bytes
+            .load(Ordering::Relaxed);
+        (used > limit / 4 * 3).then_some(RejectReason::SeriesMemory { used, limit })
     }
 
     /// [`Namespace::append`], and waits for its ticket.

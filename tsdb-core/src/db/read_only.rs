@@ -7,7 +7,9 @@ use super::database::SeriesFiles;
 use super::open::{CATALOG_PATH, Parts};
 use super::{Db, DbOptions, Error, RecoveryReport};
 use crate::clock::{Clock, SystemClock};
+use crate::manifest::Manifest;
 use crate::vfs::{OsVfs, Vfs};
+use crate::wal::WalError;
 
 /// How often opening starts over because a listed file was gone: the writer had replaced it.
 const ATTEMPTS: usize = 16;
@@ -31,14 +33,24 @@ impl Db {
         let mut attempt = 1;
         loop {
             match try_open(&vfs, &clock) {
-                Err(error) if attempt < ATTEMPTS && is_gone(&error) => attempt += 1,
-                done => return done,
+                Ok(Some(db)) => return Ok(db),
+                Ok(None) if attempt < ATTEMPTS => attempt += 1,
+                Err(error) if attempt < ATTEMPTS && may_pass(&error) => attempt += 1,
+                Ok(None) => {
+                    let busy = std::io::Error::from(std::io::ErrorKind::ResourceBusy);
+                    return Err(Error::io(
+                        "reading what a writer keeps changing",
+                        "MANIFEST",
+                    )(busy));
+                }
+                Err(error) => return Err(error),
             }
         }
     }
 }
 
-fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Db, Error> {
+/// `None` if the writer changed what is listed meanwhile.
+fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Error> {
     let began_ms = clock.monotonic_ms();
     let options = DbOptions::default();
     let format = crate::manifest::DataFormat::read(&**vfs, Path::new("FORMAT"))?;
@@ -56,6 +68,13 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Db, Error> {
     }
     let mut targets: Vec<_> = found.iter().map(super::open::target).collect();
     let logs = super::logs::replay(&**vfs, &options, &mut targets, &mut report)?;
+    // A log that was flushed and removed before it was listed would be missed.
+    for (entry, found) in catalog.namespaces.iter().zip(&found) {
+        let path = super::namespace::NamespaceState::manifest_path(Path::new(&entry.name));
+        if Manifest::read(&**vfs, &path)? != found.manifest {
+            return Ok(None);
+        }
+    }
     let generations: Vec<_> = targets
         .into_iter()
         .map(|target| target.generations)
@@ -83,12 +102,17 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Db, Error> {
         lock: None,
     };
     let inner = super::open::assemble(parts, None, Arc::new(SeriesFiles::default()), &logs);
-    Ok(Db {
+    Ok(Some(Db {
         inner: Arc::new(inner),
-    })
+    }))
 }
 
-fn is_gone(error: &Error) -> bool {
+/// Whether the writer may have been at it: a listed file is gone, or a log was read while frames
+/// were written.
+fn may_pass(error: &Error) -> bool {
+    if matches!(error, Error::Wal(WalError::Corrupt { .. })) {
+        return true;
+    }
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
         let io = error.downcast_ref::<std::io::Error>();

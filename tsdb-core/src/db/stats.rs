@@ -13,6 +13,8 @@ pub(super) struct Counters {
     pub(super) runs_expired: AtomicU64,
     /// Bytes in memory, as accounted last.
     pub(super) memory_bytes: AtomicU64,
+    /// Of which for series and their index.
+    pub(super) series_memory_bytes: AtomicU64,
     /// Bytes of logs whose generation is closed.
     pub(super) closed_log_bytes: AtomicU64,
 }

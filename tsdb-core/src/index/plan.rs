@@ -86,7 +86,7 @@ impl MemIndex {
         };
         if let Some(set) = set
             && self.is_scan(matcher, name)
-            && set.len() < name.pairs.len() as u64 / 4
+            && set.len() <= name.pairs.len() as u64
         {
             self.filter(set, number, matcher);
             return;

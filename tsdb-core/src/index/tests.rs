@@ -184,7 +184,7 @@ fn fleet(count: usize) -> impl Iterator<Item = Labels> {
 
 #[test]
 fn several_containers_of_slots_match_like_the_naive_filter() {
-    let series: Vec<_> = fleet(140_000).collect();
+    let series: Vec<_> = fleet(70_000).collect();
     let index = index(&series);
     let regex = |name: &str, pattern: &str| Matcher::regex(name, pattern).unwrap();
     let not_regex = |name: &str, pattern: &str| Matcher::not_regex(name, pattern).unwrap();
@@ -218,7 +218,7 @@ fn several_containers_of_slots_match_like_the_naive_filter() {
 
 #[test]
 fn a_fleet_takes_little_memory() {
-    let count = 300_000;
+    let count = 100_000;
     let mut index = MemIndex::new();
     for (slot, labels) in (0..).zip(fleet(count)) {
         index.add(slot, &labels);
@@ -260,7 +260,7 @@ fn matcher() -> impl Strategy<Value = Matcher> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn matching_is_the_naive_filter(

@@ -4,6 +4,10 @@ use super::MemIndex;
 use crate::model::HashSet;
 use crate::postings::Postings;
 
+/// Fewer slots than one in so many of those that have the label are looked at one by one: a set
+/// that thin is made of arrays, and comparing it with the lists of all values takes longer.
+const SPARSE: usize = 16;
+
 impl MemIndex {
     /// The first `limit` label names of the slots in `within`, or of all, sorted; and whether
     /// there are more.
@@ -37,7 +41,7 @@ impl MemIndex {
         };
         let values = match within {
             None => name.pairs.iter().filter_map(|&pair| value(pair)).collect(),
-            Some(set) if set.len() < name.pairs.len() as u64 => self
+            Some(set) if set.len() < name.pairs.len().max(name.slots.len() / SPARSE) as u64 => self
                 .pairs_within(set, number)
                 .into_iter()
                 .filter_map(value)

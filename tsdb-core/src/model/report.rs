@@ -153,4 +153,14 @@ pub enum RejectReason {
         /// Series allowed.
         limit: u64,
     },
+    /// Series fill their share of the memory budget.
+    #[error(
+        "series take {used} bytes, all of their share of the memory_budget_bytes of {limit}: drop series or raise memory_budget_bytes"
+    )]
+    SeriesMemory {
+        /// Bytes that series and their index take.
+        used: u64,
+        /// The whole budget.
+        limit: u64,
+    },
 }

@@ -73,6 +73,27 @@ impl RunReader {
         Ok(flow)
     }
 
+    /// Which of the rows `keys` (sorted, each once) have a chunk overlapping `range`, sorted. Reads
+    /// no more directory pages than these rows are in: the way for few rows, as
+    /// [`RunReader::ids`] is for most of them.
+    ///
+    /// # Errors
+    /// When the disk fails or a directory is damaged.
+    pub fn present(&self, keys: &[RowKey], range: TimeRange) -> Result<Vec<RowKey>, RunError> {
+        let mut present: Vec<RowKey> = Vec::new();
+        for section in 0..self.sections().len() {
+            self.visit_directory(section, keys, range, &mut |chunk| {
+                if present.last() != Some(&chunk.key) {
+                    present.push(chunk.key);
+                }
+                Ok(())
+            })?;
+        }
+        present.sort_unstable();
+        present.dedup();
+        Ok(present)
+    }
+
     /// Finds the chunks of the rows `keys` that overlap `range`, in order.
     pub(super) fn visit_directory(
         &self,
@@ -105,7 +126,7 @@ impl RunReader {
                 key.is_some_and(|key| *key <= page.last) && inside(page.min_time, page.max_time)
             };
             if wanted(page) {
-                pick(loader.load(at, wanted)?, keys, range, found)?;
+                pick(&mut loader, at, wanted, keys, range, found)?;
             }
             at += 1;
             // A row that fills the page may go on in the next one.
@@ -122,22 +143,32 @@ fn drop_front(keys: &[RowKey], done: impl Fn(&RowKey) -> bool) -> &[RowKey] {
     keys.get(keys.partition_point(done)..).unwrap_or_default()
 }
 
-/// Hands over those of a page's chunks whose row is among `keys` and which overlap `range`.
+/// Hands over those chunks of the page `at` whose row is among `keys` and which overlap `range`.
 fn pick(
-    chunks: Vec<ChunkRef>,
+    loader: &mut PageLoader<'_>,
+    at: usize,
+    wanted: impl Fn(&PageSummary) -> bool,
     keys: &[RowKey],
     range: TimeRange,
     found: &mut dyn FnMut(&ChunkRef) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
     let mut keys = keys.iter().peekable();
-    for chunk in &chunks {
+    let mut result = Ok(());
+    loader.visit(at, wanted, |chunk| {
         while keys.next_if(|key| **key < chunk.key).is_some() {}
-        let asked = keys.peek().is_some_and(|key| **key == chunk.key);
-        if asked && range.overlaps(chunk.meta.min_time, chunk.meta.max_time) {
-            found(chunk)?;
+        let Some(key) = keys.peek() else {
+            return ControlFlow::Break(());
+        };
+        if **key == chunk.key && range.overlaps(chunk.meta.min_time, chunk.meta.max_time) {
+            result = found(chunk);
         }
-    }
-    Ok(())
+        if result.is_ok() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    result
 }
 
 /// Chunks found and not read yet, in order of the file.

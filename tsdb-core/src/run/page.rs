@@ -106,93 +106,135 @@ impl PageBuilder {
 }
 
 /// The chunks of a page in order, checked against what index and footer say of it.
-pub(super) fn decode_page(
-    bytes: &[u8],
-    page: &PageSummary,
-    section: &SectionMeta,
-) -> Result<Vec<ChunkRef>, DecodeError> {
-    let mut reader = ByteReader::new(bytes);
-    reader.take(bytes.len().saturating_sub(CRC_BYTES))?;
-    check_crc(&mut reader, bytes, "wrong checksum of a directory page")?;
-    let body = bytes.get(..bytes.len() - CRC_BYTES).unwrap_or_default();
-    let mut reader = ByteReader::new(body);
-    let mut offset = reader.u64()?;
-    let shard = reader.u32()?;
-    let series = reader.u64()?;
-    if (shard, series) != (page.first.shard.0, page.first.series.0) {
-        return Err(reader.error("a directory page begins with another series than its index says"));
-    }
-    let count = usize::from(reader.u16()?);
-    if count == 0 || count > reader.remaining() / ENTRY_BYTES_MIN {
-        return Err(reader.error("impossible number of entries in a directory page"));
-    }
-    if offset < section.offset {
-        return Err(reader.error("a directory page names chunks outside its section"));
-    }
-    let mut chunks: Vec<ChunkRef> = Vec::with_capacity(count);
-    for _ in 0..count {
-        let previous = chunks.last();
-        let chunk = read_entry(&mut reader, page.first, previous, section, offset)?;
-        offset = chunk.offset + u64::from(chunk.len) + CRC_BYTES as u64;
-        if offset > section.index_offset {
-            return Err(reader.error("a chunk outside its section"));
-        }
-        chunks.push(chunk);
-    }
-    if !reader.is_empty() {
-        return Err(reader.error("bytes behind the last entry of a directory page"));
-    }
-    if chunks.last().map(|chunk| chunk.key) != Some(page.last) {
-        return Err(reader.error("a directory page ends with another series than its index says"));
-    }
-    Ok(chunks)
+#[derive(Debug)]
+pub(super) struct PageEntries<'a> {
+    reader: ByteReader<'a>,
+    section: &'a SectionMeta,
+    last: RowKey,
+    left: u16,
+    /// What the next entry is told apart from.
+    key: RowKey,
+    epoch: u64,
+    max_time: Option<i64>,
+    offset: u64,
 }
 
-fn read_entry(
-    reader: &mut ByteReader<'_>,
-    first: RowKey,
-    previous: Option<&ChunkRef>,
-    section: &SectionMeta,
-    offset: u64,
-) -> Result<ChunkRef, DecodeError> {
-    let window = section.window;
-    let last = previous.map_or(first, |chunk| chunk.key);
-    let step = reader.uvarint()?;
-    let series = last.series.0.checked_add(step);
-    let series = series.ok_or_else(|| reader.error("series id past 2^64"))?;
-    let encoding = reader.u8()?;
-    let encoding = Encoding::from_byte(encoding, reader.position() - 1)?;
-    let min_time = window.start.wrapping_add(reader.uvarint()?.cast_signed());
-    let max_time = min_time.wrapping_add(reader.uvarint()?.cast_signed());
-    if min_time > max_time || min_time < window.start || max_time > window.last {
-        return Err(reader.error("times of a chunk outside its window"));
+impl<'a> PageEntries<'a> {
+    /// Starts at the first entry of a page whose bytes are `bytes`.
+    pub(super) fn new(
+        bytes: &'a [u8],
+        page: &PageSummary,
+        section: &'a SectionMeta,
+    ) -> Result<Self, DecodeError> {
+        let mut reader = ByteReader::new(bytes);
+        reader.take(bytes.len().saturating_sub(CRC_BYTES))?;
+        check_crc(&mut reader, bytes, "wrong checksum of a directory page")?;
+        let body = bytes.get(..bytes.len() - CRC_BYTES).unwrap_or_default();
+        let mut reader = ByteReader::new(body);
+        let offset = reader.u64()?;
+        let (shard, series) = (reader.u32()?, reader.u64()?);
+        if (shard, series) != (page.first.shard.0, page.first.series.0) {
+            return Err(
+                reader.error("a directory page begins with another series than its index says")
+            );
+        }
+        let left = reader.u16()?;
+        if left == 0 || usize::from(left) > reader.remaining() / ENTRY_BYTES_MIN {
+            return Err(reader.error("impossible number of entries in a directory page"));
+        }
+        if offset < section.offset {
+            return Err(reader.error("a directory page names chunks outside its section"));
+        }
+        let (key, last) = (page.first, page.last);
+        Ok(Self {
+            reader,
+            section,
+            last,
+            left,
+            key,
+            epoch: 0,
+            max_time: None,
+            offset,
+        })
     }
-    let follows = |previous: &ChunkRef| step > 0 || min_time > previous.meta.max_time;
-    if !previous.is_none_or(follows) || (previous.is_none() && step > 0) {
-        return Err(reader.error("chunks out of order"));
-    }
-    let count = u16::try_from(reader.uvarint()?).unwrap_or(0);
-    if count == 0 {
-        return Err(reader.error("impossible number of samples in a chunk"));
-    }
-    let len = reader.uvarint()?;
-    if len > CHUNK_BYTES_MAX as u64 {
-        return Err(reader.error("chunk longer than the format allows"));
-    }
-    let epoch_before = previous.map_or(0, |chunk| chunk.meta.epoch);
-    let epoch = epoch_before.wrapping_add(reader.ivarint()?.cast_unsigned());
-    Ok(ChunkRef {
-        key: RowKey::new(first.shard, SeriesId(series)),
-        meta: ChunkMeta {
+
+    /// The next chunk; none behind the last one.
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<Option<ChunkRef>, DecodeError> {
+        if self.left == 0 {
+            return self.check_end().map(|()| None);
+        }
+        self.left -= 1;
+        let step = self.reader.uvarint()?;
+        let encoding = self.reader.u8()?;
+        let from_start = self.reader.uvarint()?;
+        let duration = self.reader.uvarint()?;
+        let count = self.reader.uvarint()?;
+        let len = self.reader.uvarint()?;
+        let epoch = self.reader.ivarint()?.cast_unsigned();
+
+        let encoding = Encoding::from_byte(encoding, self.reader.position())?;
+        let window = self.section.window;
+        let min_time = window.start.wrapping_add(from_start.cast_signed());
+        let max_time = min_time.wrapping_add(duration.cast_signed());
+        if min_time > max_time || min_time < window.start || max_time > window.last {
+            return Err(self.reader.error("times of a chunk outside its window"));
+        }
+        let in_order = match self.max_time {
+            Some(before) => step > 0 || min_time > before,
+            None => step == 0,
+        };
+        let series = self.key.series.0.checked_add(step).filter(|_| in_order);
+        let Some(series) = series else {
+            return Err(self.reader.error("chunks out of order"));
+        };
+        let count = u16::try_from(count).unwrap_or(0);
+        if count == 0 {
+            return Err(self.reader.error("impossible number of samples in a chunk"));
+        }
+        let Some(len) = u32::try_from(len)
+            .ok()
+            .filter(|len| *len as usize <= CHUNK_BYTES_MAX)
+        else {
+            return Err(self.reader.error("chunk longer than the format allows"));
+        };
+        let offset = self.offset;
+        let end = offset.saturating_add(u64::from(len) + CRC_BYTES as u64);
+        if end > self.section.index_offset {
+            return Err(self.reader.error("a chunk outside its section"));
+        }
+        self.key = RowKey::new(self.key.shard, SeriesId(series));
+        self.epoch = self.epoch.wrapping_add(epoch);
+        self.max_time = Some(max_time);
+        self.offset = end;
+        let meta = ChunkMeta {
             encoding,
             min_time,
             max_time,
             count,
-            epoch,
-        },
-        offset,
-        len: u32::try_from(len).unwrap_or(u32::MAX),
-    })
+            epoch: self.epoch,
+        };
+        Ok(Some(ChunkRef {
+            key: self.key,
+            meta,
+            offset,
+            len,
+        }))
+    }
+
+    fn check_end(&self) -> Result<(), DecodeError> {
+        if !self.reader.is_empty() {
+            return Err(self
+                .reader
+                .error("bytes behind the last entry of a directory page"));
+        }
+        if self.key != self.last {
+            return Err(self
+                .reader
+                .error("a directory page ends with another series than its index says"));
+        }
+        Ok(())
+    }
 }
 
 const _: () = assert!(

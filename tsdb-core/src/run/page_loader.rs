@@ -1,8 +1,10 @@
 //! Reads directory pages, several at once where they lie together and will be wanted.
 
+use std::ops::ControlFlow;
+
 use super::RunError;
 use super::meta::{ChunkRef, SectionMeta};
-use super::page::decode_page;
+use super::page::PageEntries;
 use super::page_index::PageSummary;
 use super::reader::RunReader;
 
@@ -34,13 +36,14 @@ impl<'a> PageLoader<'a> {
         }
     }
 
-    /// The chunks of the page `at`, of which there must be one. Pages behind it that `wanted`
-    /// accepts are read along with it.
-    pub(super) fn load(
+    /// Hands over the chunks of the page `at` in order until `visit` says that it is done. Pages
+    /// behind it that `wanted` accepts are read along with it.
+    pub(super) fn visit(
         &mut self,
         at: usize,
         wanted: impl Fn(&PageSummary) -> bool,
-    ) -> Result<Vec<ChunkRef>, RunError> {
+        mut visit: impl FnMut(&ChunkRef) -> ControlFlow<()>,
+    ) -> Result<(), RunError> {
         let path = self.reader.path();
         let Some(page) = self.pages.get(at) else {
             return Err(RunError::corrupt(
@@ -63,8 +66,14 @@ impl<'a> PageLoader<'a> {
             self.buffer_offset = page.offset;
         }
         let bytes = self.buffered(page).unwrap_or_default();
-        decode_page(bytes, page, self.section)
-            .map_err(|error| RunError::decode(path, page.offset, error))
+        let at = |error| RunError::decode(path, page.offset, error);
+        let mut entries = PageEntries::new(bytes, page, self.section).map_err(at)?;
+        while let Some(chunk) = entries.next().map_err(at)? {
+            if visit(&chunk).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn buffered(&self, page: &PageSummary) -> Option<&[u8]> {

@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -139,12 +140,13 @@ impl RunReader {
                 if !wanted(page) {
                     continue;
                 }
-                for chunk in loader.load(page_at, wanted)? {
+                loader.visit(page_at, wanted, |chunk| {
                     let inside = range.overlaps(chunk.meta.min_time, chunk.meta.max_time);
                     if inside && keys.last() != Some(&chunk.key) {
                         keys.push(chunk.key);
                     }
-                }
+                    ControlFlow::Continue(())
+                })?;
             }
         }
         keys.sort_unstable();

@@ -1,4 +1,4 @@
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::RunError;
 use super::layout::CRC_BYTES;
@@ -93,7 +93,15 @@ impl<'a> SectionScan<'a> {
         if self.next_page == self.page_count {
             return Ok(false);
         }
-        self.chunks = self.loader.load(self.next_page, |_| true)?;
+        self.chunks.clear();
+        self.loader.visit(
+            self.next_page,
+            |_| true,
+            |chunk| {
+                self.chunks.push(*chunk);
+                ControlFlow::Continue(())
+            },
+        )?;
         self.next_page += 1;
         self.at = 0;
         let (Some(first), Some(last)) = (self.chunks.first(), self.chunks.last()) else {

@@ -59,6 +59,20 @@ impl Buffer {
         }
     }
 
+    /// A word of the state, read so that it is near when it is needed.
+    #[inline]
+    #[must_use]
+    pub fn touch_state(&self) -> u64 {
+        self.logged ^ u64::from(self.open.count()) ^ self.bytes.len() as u64
+    }
+
+    /// A byte of the open chunk's end, read so that it is near when it is needed.
+    #[inline]
+    #[must_use]
+    pub fn touch_bytes(&self) -> u8 {
+        self.bytes.last().copied().unwrap_or(0)
+    }
+
     /// Adds a sample, whatever its timestamp. Answers by how many bytes the heap grew.
     #[inline]
     pub fn append(&mut self, timestamp: i64, bits: u64, window_ms: i64, order_free: bool) -> usize {

@@ -7,6 +7,8 @@ mod file;
 mod merge;
 mod reader;
 mod registry;
+#[cfg(test)]
+mod tests;
 
 pub use buffer::{Buffer, ChunkPart};
 pub use error::SeriesError;

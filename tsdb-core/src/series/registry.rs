@@ -1,19 +1,35 @@
 //! Which series there are: from the fingerprint of labels, in any encoding, to a series.
 
-use hashbrown::HashTable;
-
 use crate::model::{Fingerprint, SeriesId};
 
 /// How many encodings of one series are remembered; further ones are parsed each time.
 const ALIASES_PER_SERIES: u8 = 4;
 
-/// An entry of the look-up table: half of the fingerprint finds it, the other half verifies it.
-/// Kept in 32-bit words so that it takes 20 bytes.
-#[derive(Clone, Copy, Debug)]
+/// Of this many look-ups the cache misses overlap.
+const BATCH: usize = 32;
+
+const SMALLEST_TABLE: usize = 64;
+
+/// An entry of the open-addressing table, four to a cache line. The place follows from one half of
+/// the fingerprint, of which the upper 32 bits are kept, and the other half verifies: with the
+/// place, 96 bits and more.
+#[derive(Clone, Copy, Debug, Default)]
 struct Entry {
-    lookup: [u32; 2],
-    verify: [u32; 2],
+    verify: u64,
+    upper: u32,
+    /// Slot and one; 0 for none.
     slot: u32,
+}
+
+impl Entry {
+    fn new(fingerprint: Fingerprint, slot: u32) -> Self {
+        let upper = upper_half(fingerprint.lookup());
+        Self {
+            verify: fingerprint.verify(),
+            upper,
+            slot: slot + 1,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,19 +40,29 @@ struct Known {
 
 /// The series of a namespace by fingerprint and by id. A series' *slot* is its number in memory,
 /// given in the order of ids.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Registry {
-    table: HashTable<Entry>,
+    /// A power of two long, at most two thirds full.
+    table: Vec<Entry>,
+    used: usize,
     known: Vec<Known>,
     next_id: u64,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Registry {
     /// No series; the first id is 1.
     #[must_use]
     pub fn new() -> Self {
+        let table = vec![Entry::default(); SMALLEST_TABLE];
         Self {
-            table: HashTable::new(),
+            table,
+            used: 0,
             known: Vec::new(),
             next_id: 1,
         }
@@ -69,20 +95,58 @@ impl Registry {
     #[inline]
     #[must_use]
     pub fn find(&self, fingerprint: Fingerprint) -> Option<u32> {
-        let (lookup, verify) = (halves(fingerprint.lookup()), halves(fingerprint.verify()));
-        let found = self.table.find(fingerprint.lookup(), |entry| {
-            entry.lookup == lookup && entry.verify == verify
-        });
-        found.map(|entry| entry.slot)
+        let wanted = Entry::new(fingerprint, 0);
+        let mask = self.table.len() - 1;
+        let mut place = self.place(wanted.upper);
+        loop {
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "masked by the length, a power of two"
+            )]
+            let entry = &self.table[place];
+            if entry.slot == 0 {
+                return None;
+            }
+            if entry.verify == wanted.verify && entry.upper == wanted.upper {
+                return Some(entry.slot - 1);
+            }
+            place = (place + 1) & mask;
+        }
+    }
+
+    /// [`Registry::find`] for many. Answers through `found`, in order.
+    pub fn find_all(&self, fingerprints: &[Fingerprint], mut found: impl FnMut(Option<u32>)) {
+        for batch in fingerprints.chunks(BATCH) {
+            // Loads that do not wait for each other: their misses overlap, and `find` meets hits.
+            let touched = batch.iter().fold(0, |touched, fingerprint| {
+                let place = self.place(upper_half(fingerprint.lookup()));
+                touched ^ self.table.get(place).map_or(0, |entry| entry.slot)
+            });
+            std::hint::black_box(touched);
+            batch
+                .iter()
+                .for_each(|fingerprint| found(self.find(*fingerprint)));
+        }
+    }
+
+    /// Where the search for an entry starts: by its upper 32 bits, which move with it.
+    #[inline]
+    fn place(&self, upper: u32) -> usize {
+        // The bits are mixed already; the multiplication spreads them over larger tables too.
+        let spread = u64::from(upper).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let shift = 64 - self.table.len().trailing_zeros();
+        usize::try_from(spread >> shift).unwrap_or(0) & (self.table.len() - 1)
     }
 
     /// Adds a series under the fingerprint of its canonical labels; answers its slot, or `None`
     /// when slots are used up.
     pub fn insert(&mut self, canonical: Fingerprint, id: SeriesId) -> Option<u32> {
-        let slot = u32::try_from(self.known.len()).ok()?;
+        let slot = u32::try_from(self.known.len())
+            .ok()
+            .filter(|slot| *slot < u32::MAX - 1)?;
         self.known.push(Known { id, aliases: 0 });
         self.next_id = self.next_id.max(id.0 + 1);
-        self.enter(canonical, slot);
+        self.enter(Entry::new(canonical, slot));
         Some(slot)
     }
 
@@ -93,20 +157,38 @@ impl Registry {
         };
         if known.aliases < ALIASES_PER_SERIES {
             known.aliases += 1;
-            self.enter(fingerprint, slot);
+            self.enter(Entry::new(fingerprint, slot));
         }
     }
 
-    fn enter(&mut self, fingerprint: Fingerprint, slot: u32) {
-        let entry = Entry {
-            lookup: halves(fingerprint.lookup()),
-            verify: halves(fingerprint.verify()),
-            slot,
-        };
-        self.table
-            .insert_unique(fingerprint.lookup(), entry, |entry| {
-                u64::from(entry.lookup[0]) | u64::from(entry.lookup[1]) << 32
-            });
+    fn enter(&mut self, entry: Entry) {
+        self.used += 1;
+        if self.used * 3 > self.table.len() * 2 {
+            let larger = vec![Entry::default(); self.table.len() * 2];
+            let smaller = std::mem::replace(&mut self.table, larger);
+            smaller
+                .into_iter()
+                .filter(|old| old.slot != 0)
+                .for_each(|old| self.place_entry(old));
+        }
+        self.place_entry(entry);
+    }
+
+    fn place_entry(&mut self, entry: Entry) {
+        let mask = self.table.len() - 1;
+        let mut place = self.place(entry.upper);
+        loop {
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "masked by the length, a power of two"
+            )]
+            let free = &mut self.table[place];
+            if free.slot == 0 {
+                *free = entry;
+                return;
+            }
+            place = (place + 1) & mask;
+        }
     }
 
     /// The id of a slot.
@@ -135,15 +217,12 @@ impl Registry {
     /// Bytes held in memory.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.table.allocation_size() + self.known.capacity() * size_of::<Known>()
+        self.table.capacity() * size_of::<Entry>() + self.known.capacity() * size_of::<Known>()
     }
 }
 
 #[inline]
-fn halves(value: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-    [
-        u32::from_le_bytes([a, b, c, d]),
-        u32::from_le_bytes([e, f, g, h]),
-    ]
+#[expect(clippy::cast_possible_truncation, reason = "the upper half of 64 bits")]
+const fn upper_half(value: u64) -> u32 {
+    (value >> 32) as u32
 }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{MutexGuard, RwLock};
 
-use super::{Head, ShardError};
+use super::{Head, STRIPES, ShardError, Stripe};
 use crate::model::{
-    AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, WriteBatch,
+    AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
+    WriteBatch,
 };
 use crate::series::SeriesFile;
 use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder};
+
+/// Of this many rows the cache misses overlap.
+const BATCH_ROWS: usize = 32;
 
 /// Stands for a series of a batch that was rejected.
 pub(super) const NO_SLOT: u32 = u32::MAX;
@@ -20,12 +24,15 @@ pub(super) struct Missing {
     pub(super) at: usize,
     pub(super) fingerprint: Fingerprint,
     pub(super) labels: Option<Labels>,
+    pub(super) samples: u64,
+    pub(super) timestamp: Option<i64>,
 }
 
 /// Buffers of an append that are used again.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) slots: Vec<u32>,
+    pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) missing: Vec<Missing>,
     pub(super) builder: LabelsBuilder,
     /// Slot, timestamp and value bits of each sample that is stored.
@@ -48,6 +55,8 @@ pub struct AppendEnvironment<'a> {
     pub ack: Ack,
     /// The wall clock, milliseconds since the epoch.
     pub now_ms: i64,
+    /// Why no new series may be made, if none may.
+    pub new_series: Result<(), &'a RejectReason>,
     /// Samples before this are outside of retention.
     pub oldest_ms: Option<i64>,
 }
@@ -85,7 +94,7 @@ impl Head {
         scratch: &mut Scratch,
     ) -> Result<Appended, ShardError> {
         let mut report = AppendReport::default();
-        self.look_up(batch, environment.series_file, scratch, &mut report)?;
+        self.look_up(batch, environment, scratch, &mut report)?;
         self.check_samples(batch, environment, scratch, &mut report);
         if !self.rules.duplicates_are_logged && self.all_known(&scratch.rows) {
             // The broken short cut, for tests: what is known may not be durable yet.
@@ -187,29 +196,29 @@ impl Head {
         let (window_ms, order_free) = (buffers.window_ms(), self.rules.order_free_winner);
         let mut stripes = buffers.lock();
         encoder.start(base);
-        for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {
-            #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
-            let stripe = &mut stripes[slot as usize % super::STRIPES];
-            let buffer = stripe.buffer(slot);
-            let value = if buffer.logged() == Some(bits) {
-                None
-            } else {
-                Some(bits)
-            };
-            let grown = buffer.append(timestamp, bits, window_ms, order_free);
-            stripe.grew(grown);
-            encoder.push(Row {
-                series: crate::model::SeriesId(id),
-                timestamp,
-                value,
-            });
+        for (rows, ids) in rows.chunks(BATCH_ROWS).zip(ids.chunks(BATCH_ROWS)) {
+            touch(&stripes, rows);
+            for (&(slot, timestamp, bits), &id) in rows.iter().zip(ids) {
+                #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
+                let stripe = &mut stripes[slot as usize % STRIPES];
+                let buffer = stripe.buffer(slot);
+                let value = (buffer.logged() != Some(bits)).then_some(bits);
+                let grown = buffer.append(timestamp, bits, window_ms, order_free);
+                stripe.grew(grown);
+                encoder.push(Row {
+                    series: SeriesId(id),
+                    timestamp,
+                    value,
+                });
+            }
         }
         frame.clear();
         frame.resize(FRAME_STAMP_BYTES, 0);
-        encoder.finish(self.namespace, crate::model::ShardId(0), frame);
+        encoder.finish(self.namespace, ShardId(0), frame);
         Ok(environment.log.enqueue(frame, promised, environment.ack))
     }
 
+    /// The broken short cut's question, for tests: is every row in memory already?
     fn all_known(&self, rows: &[(u32, i64, u64)]) -> bool {
         let live = self.live();
         rows.iter().all(|&(slot, timestamp, bits)| {
@@ -222,4 +231,14 @@ impl Head {
                 .is_ok_and(|found| found.values.first().map(|v| v.to_bits()) == Some(bits))
         })
     }
+}
+
+/// Loads what the rows' buffers will need, in loads that do not wait for each other.
+fn touch(stripes: &[MutexGuard<'_, Stripe>; STRIPES], rows: &[(u32, i64, u64)]) {
+    let buffers = || {
+        rows.iter()
+            .filter_map(|&(slot, ..)| stripes.get(slot as usize % STRIPES)?.get(slot))
+    };
+    std::hint::black_box(buffers().fold(0, |touched, buffer| touched ^ buffer.touch_state()));
+    std::hint::black_box(buffers().fold(0, |touched, buffer| touched ^ buffer.touch_bytes()));
 }

@@ -37,7 +37,10 @@ impl Stripe {
         self.samples += 1;
     }
 
-    fn get(&self, slot: u32) -> Option<&Buffer> {
+    /// The buffer of a slot of this stripe, if anything was appended to it.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, slot: u32) -> Option<&Buffer> {
         self.buffers
             .get(slot as usize / STRIPES)
             .filter(|buffer| !buffer.is_empty())

@@ -1,5 +1,6 @@
 //! From the labels of a batch to series, known ones first, new ones defined.
 
+use super::AppendEnvironment;
 use super::ShardError;
 use super::append::{Missing, NO_SLOT, Scratch};
 use super::head::{CANONICAL, ENCODED, Head, Names};
@@ -15,31 +16,43 @@ impl Head {
     pub(super) fn look_up(
         &self,
         batch: &WriteBatch<'_>,
-        series_file: &SeriesFile,
+        environment: &AppendEnvironment<'_>,
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) -> Result<(), ShardError> {
-        scratch.slots.clear();
-        scratch.missing.clear();
+        let Scratch {
+            slots,
+            missing,
+            fingerprints,
+            ..
+        } = &mut *scratch;
+        fingerprints.clear();
+        fingerprints.extend(batch.series().map(|(key, ..)| self.fingerprint(&key)));
+        slots.clear();
         let names = self.names.read();
-        for (at, (key, ..)) in batch.series().enumerate() {
-            let fingerprint = self.fingerprint(&key);
-            let slot = names.registry.find(fingerprint).unwrap_or(NO_SLOT);
-            scratch.slots.push(slot);
-            if slot == NO_SLOT {
-                scratch.missing.push(Missing {
-                    at,
-                    fingerprint,
-                    labels: None,
-                });
-            }
-        }
+        names
+            .registry
+            .find_all(fingerprints, |slot| slots.push(slot.unwrap_or(NO_SLOT)));
         drop(names);
+        missing.clear();
+        if slots.contains(&NO_SLOT) {
+            let series = batch.series().zip(&*slots).zip(&*fingerprints).enumerate();
+            let new = series.filter(|(_, ((_, slot), _))| **slot == NO_SLOT);
+            missing.extend(
+                new.map(|(at, (((_, timestamps, _), _), fingerprint))| Missing {
+                    at,
+                    fingerprint: *fingerprint,
+                    labels: None,
+                    samples: timestamps.len() as u64,
+                    timestamp: timestamps.first().copied(),
+                }),
+            );
+        }
         if scratch.missing.is_empty() {
             return Ok(());
         }
         self.parse_missing(batch, scratch, report);
-        self.define_missing(batch, series_file, scratch, report)
+        self.define_missing(environment, scratch, report)
     }
 
     fn fingerprint(&self, key: &SeriesKey<'_>) -> Fingerprint {
@@ -61,22 +74,12 @@ impl Head {
         let mut series = batch.series().enumerate();
         for missing in missing {
             let found = series.find(|(at, _)| *at == missing.at);
-            let Some((_, (key, timestamps, _))) = found else {
+            let Some((_, (key, ..))) = found else {
                 continue;
             };
             match parse(&key, builder).and_then(|labels| self.check(&labels).map(|()| labels)) {
                 Ok(labels) => missing.labels = Some(labels),
-                Err(reason) => {
-                    let samples = timestamps.len() as u64;
-                    let timestamp = timestamps.first().copied();
-                    let series = name(&key, builder);
-                    report.reject(samples, true, || Rejected {
-                        series,
-                        timestamp,
-                        samples,
-                        reason,
-                    });
-                }
+                Err(reason) => missing.reject(name(&key, builder), reason, report),
             }
         }
     }
@@ -112,8 +115,7 @@ impl Head {
 
     fn define_missing(
         &self,
-        batch: &WriteBatch<'_>,
-        series_file: &SeriesFile,
+        environment: &AppendEnvironment<'_>,
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) -> Result<(), ShardError> {
@@ -126,6 +128,7 @@ impl Head {
         let text = labels().map(|labels| labels.as_bytes().len()).sum();
         let count = labels().map(Labels::len).sum();
         let promised = SeriesFile::definitions_bytes_at_most(text, labels().count(), count);
+        let series_file = environment.series_file;
         series_file.reserve(promised)?;
         let names = &mut *self.names.write();
         let mut new = Vec::new();
@@ -133,10 +136,11 @@ impl Head {
             let Some(labels) = &missing.labels else {
                 continue;
             };
-            let slot = match self.find_or_insert(names, labels, &mut new) {
-                Some(slot) => slot,
-                None => {
-                    self.reject_for_limit(batch, missing.at, labels, report);
+            let found = self.find_or_insert(names, labels, environment.new_series, &mut new);
+            let slot = match found {
+                Ok(slot) => slot,
+                Err(reason) => {
+                    missing.reject(labels.to_string(), reason, report);
                     continue;
                 }
             };
@@ -156,41 +160,24 @@ impl Head {
         &self,
         names: &mut Names,
         labels: &Labels,
+        new_series: Result<(), &RejectReason>,
         new: &mut Vec<u32>,
-    ) -> Option<u32> {
+    ) -> Result<u32, RejectReason> {
         let fingerprint = self.key.of(CANONICAL, labels.as_bytes());
         if let Some(slot) = names.registry.find(fingerprint) {
-            return Some(slot);
+            return Ok(slot);
         }
-        if names.registry.len() as u64 >= self.limits.series {
-            return None;
+        new_series.map_err(RejectReason::clone)?;
+        let limit = self.limits.series;
+        let full = || RejectReason::SeriesLimit { limit };
+        if names.registry.len() as u64 >= limit {
+            return Err(full());
         }
         let id = names.registry.next_id();
-        let slot = names.registry.insert(fingerprint, id)?;
+        let slot = names.registry.insert(fingerprint, id).ok_or_else(full)?;
         names.index.add(slot, labels);
         new.push(slot);
-        Some(slot)
-    }
-
-    fn reject_for_limit(
-        &self,
-        batch: &WriteBatch<'_>,
-        at: usize,
-        labels: &Labels,
-        report: &mut AppendReport,
-    ) {
-        let Some((_, timestamps, _)) = batch.series().nth(at) else {
-            return;
-        };
-        let samples = timestamps.len() as u64;
-        report.reject(samples, true, || Rejected {
-            series: labels.to_string(),
-            timestamp: timestamps.first().copied(),
-            samples,
-            reason: RejectReason::SeriesLimit {
-                limit: self.limits.series,
-            },
-        });
+        Ok(slot)
     }
 
     /// Queues the definitions of new slots, with the registry locked: nobody sees an id sooner.
@@ -217,6 +204,17 @@ impl Head {
             .collect();
         series_file.define(promised, &definitions, |symbol| {
             names.index.symbol_text(symbol)
+        });
+    }
+}
+
+impl Missing {
+    fn reject(&self, series: String, reason: RejectReason, report: &mut AppendReport) {
+        report.reject(self.samples, true, || Rejected {
+            series,
+            timestamp: self.timestamp,
+            samples: self.samples,
+            reason,
         });
     }
 }

@@ -294,7 +294,9 @@ impl CommitLog {
         if !self.rules.batch_before_definitions {
             // The broken order, for tests: frames whose definitions were not synced slip in.
             let mut state = self.state.lock();
-            batch.extend_from_slice(&std::mem::take(&mut state.queue));
+            if Arc::ptr_eq(&state.file, &taken.file) {
+                batch.extend_from_slice(&std::mem::take(&mut state.queue));
+            }
         }
         let frames = self.stamp(batch, taken);
         if !batch.is_empty() {
@@ -351,7 +353,7 @@ impl CommitLog {
                 if self.rules.failure_poisons {
                     state.poisoned = Some(Arc::from(error.to_string()));
                 } else {
-                    // The broken belief, for tests: what failed once can be synced again.
+                    // The broken way, for tests: the next sync is taken for one of these frames.
                     state.end_written = taken.offset + batch.len() as u64;
                     state.written = taken.last_lsn;
                 }

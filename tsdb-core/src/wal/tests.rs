@@ -19,6 +19,27 @@ impl BeforeFrames for NoDefinitions {
     }
 }
 
+const GOLDEN: &[u8] = include_bytes!("../../tests/testdata/v1/small.log");
+
+#[test]
+fn the_golden_log_is_written_and_read() {
+    let bytes = log_of(&Arc::new(MemVfs::new()), 4);
+    assert!(
+        bytes == GOLDEN,
+        "the log format has changed: raise its version instead"
+    );
+}
+
+/// Writes the golden file of a new version; refuses to touch one that is there.
+#[test]
+#[ignore = "run by hand once for each version of the format"]
+fn write_the_golden_log() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testdata/v1");
+    let vfs = crate::vfs::OsVfs::new(folder);
+    let file = vfs.create(Path::new("small.log")).unwrap();
+    write_all_at(&*file, &log_of(&Arc::new(MemVfs::new()), 4), 0).unwrap();
+}
+
 fn frame_of(rows: &[Row]) -> Vec<u8> {
     let mut encoder = SampleFrameEncoder::new();
     encoder.start(rows.first().map_or(0, |row| row.timestamp));

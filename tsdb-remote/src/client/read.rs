@@ -13,7 +13,7 @@ use tsdb_proto::prometheus::{
     ChunkedReadResponse, Label, LabelMatcher, Query, ReadRequest, ReadResponse,
 };
 
-use super::ClientError;
+use super::{ClientError, compress};
 use crate::negotiate::{PROTOBUF, STREAMED};
 use crate::read::{ResponseType, XorChunk};
 use crate::snappy;
@@ -41,7 +41,7 @@ pub fn encode_request(
         queries: queries.collect(),
         accepted_response_types: accepted.iter().map(|accepted| accepted.number()).collect(),
     };
-    super::compress(&request.encode_to_vec())
+    compress(&request.encode_to_vec())
 }
 
 fn label_matcher(matcher: &Matcher) -> LabelMatcher {

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::Full;
 use tsdb_core::model::{Labels, MetricMetadata, Sample};
 
-use super::ClientError;
+use super::{ClientError, compress};
 use crate::negotiate::PROTOBUF;
 use crate::put::{field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels};
 
@@ -78,7 +78,7 @@ impl WriteEncoder {
     /// # Errors
     /// [`ClientError::TooLong`] when the body has 4 GiB or more; it is then given up.
     pub fn finish(&mut self) -> Result<Bytes, ClientError> {
-        let block = super::compress(&self.message);
+        let block = compress(&self.message);
         self.message.clear();
         self.samples = 0;
         block

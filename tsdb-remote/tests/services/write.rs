@@ -121,82 +121,90 @@ async fn only_post_is_allowed() {
     }
 }
 
+/// `Content-Encoding`, `Content-Type`, status, part of the text.
+type Negotiation = (
+    Option<&'static str>,
+    Option<&'static str>,
+    u16,
+    &'static str,
+);
+
+const NEGOTIATIONS: &[Negotiation] = &[
+    (None, None, 204, ""),
+    (Some("snappy"), Some("application/x-protobuf"), 204, ""),
+    (Some("Snappy"), Some("APPLICATION/X-PROTOBUF"), 204, ""),
+    (Some(""), Some(""), 204, ""),
+    (
+        None,
+        Some("application/x-protobuf;proto=prometheus.WriteRequest"),
+        204,
+        "",
+    ),
+    (
+        None,
+        Some("application/x-protobuf ; Proto=\"prometheus.WriteRequest\" ;"),
+        204,
+        "",
+    ),
+    (
+        None,
+        Some("application/x-protobuf; charset=\"a;proto=x\""),
+        204,
+        "",
+    ),
+    (
+        None,
+        Some("application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+        415,
+        "remote write 2.0) is not accepted by this server",
+    ),
+    (
+        None,
+        Some("application/x-protobuf;proto=other.Thing"),
+        415,
+        "unknown proto message",
+    ),
+    (
+        None,
+        Some("application/x-protobuf;proto"),
+        415,
+        "parameter without value",
+    ),
+    (
+        None,
+        Some("application/x-protobuf;proto=\"open"),
+        415,
+        "unfinished quotation",
+    ),
+    (
+        None,
+        Some("application/x-protobuf;proto=prometheus.WriteRequest;proto=other"),
+        415,
+        "more than one proto parameter",
+    ),
+    (
+        None,
+        Some("application/json"),
+        415,
+        "expected application/x-protobuf",
+    ),
+    (
+        Some("gzip"),
+        Some("application/json"),
+        415,
+        "gzip encoding (compression) is not",
+    ),
+    (
+        Some("zstd"),
+        None,
+        415,
+        "zstd encoding (compression) is not accepted by this server",
+    ),
+];
+
 #[tokio::test]
 async fn encodings_and_types_are_negotiated_encoding_first() {
-    let v2 = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
-    let rows = [
-        (None, None, 204, ""),
-        (Some("snappy"), Some("application/x-protobuf"), 204, ""),
-        (Some("Snappy"), Some("APPLICATION/X-PROTOBUF"), 204, ""),
-        (Some(""), Some(""), 204, ""),
-        (
-            None,
-            Some("application/x-protobuf;proto=prometheus.WriteRequest"),
-            204,
-            "",
-        ),
-        (
-            None,
-            Some("application/x-protobuf ; Proto=\"prometheus.WriteRequest\" ;"),
-            204,
-            "",
-        ),
-        (
-            None,
-            Some("application/x-protobuf; charset=\"a;proto=x\""),
-            204,
-            "",
-        ),
-        (
-            None,
-            Some(v2),
-            415,
-            "remote write 2.0) is not accepted by this server",
-        ),
-        (
-            None,
-            Some("application/x-protobuf;proto=other.Thing"),
-            415,
-            "unknown proto message",
-        ),
-        (
-            None,
-            Some("application/x-protobuf;proto"),
-            415,
-            "parameter without value",
-        ),
-        (
-            None,
-            Some("application/x-protobuf;proto=\"open"),
-            415,
-            "unfinished quotation",
-        ),
-        (
-            None,
-            Some("application/x-protobuf;proto=prometheus.WriteRequest;proto=other"),
-            415,
-            "more than one proto parameter",
-        ),
-        (
-            None,
-            Some("application/json"),
-            415,
-            "expected application/x-protobuf",
-        ),
-        (
-            Some("gzip"),
-            Some("application/json"),
-            415,
-            "gzip encoding (compression) is not",
-        ),
-        (
-            Some("zstd"),
-            None,
-            415,
-            "zstd encoding (compression) is not accepted by this server",
-        ),
-    ];
-    for (encoding, content_type, status, part) in rows {
+    for &(encoding, content_type, status, part) in NEGOTIATIONS {
         let mut request = post(one_sample());
         if let Some(encoding) = encoding {
             request

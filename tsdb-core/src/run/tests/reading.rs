@@ -94,6 +94,31 @@ fn a_range_selects_rows_and_chunks() {
 }
 
 #[test]
+fn of_some_rows_those_present_are_told() {
+    let vfs = MemVfs::new();
+    write(&vfs, PATH, &wide_rows(10_000), 1);
+    let reader = open(&vfs, PATH).unwrap();
+    let all = reader.ids(TimeRange::ALL).unwrap();
+    let early = TimeRange::inclusive(i64::MIN, 499).unwrap();
+    for step in [1, 7, 1000, 3333] {
+        let asked: Vec<RowKey> = all.iter().copied().step_by(step).collect();
+        assert_eq!(reader.present(&asked, TimeRange::ALL).unwrap(), asked);
+        let expected: Vec<RowKey> = asked
+            .iter()
+            .copied()
+            .filter(|key| (key.series.0 / 3) % 1000 < 500)
+            .collect();
+        assert_eq!(reader.present(&asked, early).unwrap(), expected);
+    }
+    assert_eq!(
+        reader
+            .present(&[key(0, 1), key(9, 0)], TimeRange::ALL)
+            .unwrap(),
+        []
+    );
+}
+
+#[test]
 fn reading_stops_when_asked_to() {
     let vfs = MemVfs::new();
     write(&vfs, PATH, &small_rows(), 3);

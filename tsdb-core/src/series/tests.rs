@@ -1,0 +1,264 @@
+//! Series files give back what was defined, registries find it, buffers keep every sample.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{
+    FingerprintKey, Labels, MetricKind, MetricMetadata, NamespaceId, SeriesId, ShardId, TimeRange,
+    winner,
+};
+use crate::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
+
+const NAMESPACE: NamespaceId = NamespaceId(9);
+
+/// Symbols as a caller would number them, and labels in pairs of them.
+struct Texts(Vec<&'static str>);
+
+impl Texts {
+    fn symbol(&mut self, text: &'static str) -> u32 {
+        let found = self.0.iter().position(|known| *known == text);
+        found.unwrap_or_else(|| {
+            self.0.push(text);
+            self.0.len() - 1
+        }) as u32
+    }
+}
+
+fn small_file(vfs: &MemVfs) -> SeriesFile {
+    vfs.create_dir(Path::new("ns")).unwrap();
+    vfs.create_dir(Path::new("ns/series")).unwrap();
+    let header = SeriesHeader {
+        namespace: NAMESPACE,
+        number: 1,
+        next_id: SeriesId(1),
+    };
+    let file = SeriesFile::create(vfs, Path::new("ns"), header).unwrap();
+    let mut texts = Texts(vec!["never used"]);
+    let series = [
+        vec![("__name__", "up"), ("host", "a")],
+        vec![("__name__", "up"), ("host", "b")],
+        vec![("__name__", "down"), ("host", "b")],
+    ];
+    for (at, labels) in (1u64..).zip(series) {
+        let pairs: Vec<_> = labels
+            .iter()
+            .map(|&(n, v)| (texts.symbol(n), texts.symbol(v)))
+            .collect();
+        let promised = SeriesFile::definitions_bytes_at_most(40, 1, 2);
+        file.reserve(promised).unwrap();
+        let definition = Definition {
+            id: SeriesId(at),
+            shard: ShardId(2),
+            labels: &pairs,
+        };
+        file.define(promised, &[definition], |symbol| texts.0[symbol as usize]);
+        file.sync().unwrap();
+    }
+    let metadata = [MetricMetadata {
+        metric: "up".to_owned(),
+        kind: MetricKind::Gauge,
+        help: "whether it is up".to_owned(),
+        unit: String::new(),
+    }];
+    let promised = SeriesFile::metadata_bytes_at_most(&metadata);
+    file.reserve(promised).unwrap();
+    file.describe(promised, &metadata);
+    assert!(file.has_unsynced());
+    file.sync().unwrap();
+    assert!(!file.has_unsynced());
+    file
+}
+
+const GOLDEN: &[u8] = include_bytes!("../../tests/testdata/v1/small.series");
+
+fn small_bytes() -> Vec<u8> {
+    let vfs = MemVfs::new();
+    small_file(&vfs);
+    read_to_end(
+        &*vfs
+            .open(&series_path(Path::new("ns"), 1), OpenMode::Read)
+            .unwrap(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn the_golden_series_file_is_written() {
+    assert!(
+        small_bytes() == GOLDEN,
+        "the series format has changed: raise its version instead"
+    );
+}
+
+/// Writes the golden file of a new version; refuses to touch one that is there.
+#[test]
+#[ignore = "run by hand once for each version of the format"]
+fn write_the_golden_series_file() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testdata/v1");
+    let vfs = crate::vfs::OsVfs::new(folder);
+    let file = vfs.create(Path::new("small.series")).unwrap();
+    write_all_at(&*file, &small_bytes(), 0).unwrap();
+}
+
+fn read(vfs: &MemVfs) -> Result<(Vec<String>, SeriesEnd), SeriesError> {
+    let mut said = Vec::new();
+    let end = read_series_file(vfs, (Path::new("ns"), NAMESPACE), 1, &mut |record| {
+        said.push(match record {
+            SeriesRecord::Series(id, shard, labels) => format!("{} {} {labels}", id.0, shard.0),
+            SeriesRecord::Metadata(metadata) => format!("{} {:?}", metadata.metric, metadata.kind),
+        });
+        Ok(())
+    })?;
+    Ok((said, end))
+}
+
+const SAID: [&str; 4] = [
+    r#"1 2 up{host="a"}"#,
+    r#"2 2 up{host="b"}"#,
+    r#"3 2 down{host="b"}"#,
+    "up Gauge",
+];
+
+#[test]
+fn a_series_file_says_what_was_said_and_goes_on_after_reopening() {
+    let vfs = MemVfs::new();
+    let end = small_file(&vfs).synced_end();
+    let (said, found) = read(&vfs).unwrap();
+    assert_eq!(said, SAID);
+    assert_eq!((found.end, found.torn_bytes), (end, 0));
+    let texts: Vec<&str> = found.symbols.iter().map(|text| &**text).collect();
+    assert_eq!(texts, ["__name__", "up", "host", "a", "b", "down"]);
+    let file = SeriesFile::open(&vfs, Path::new("ns"), 1, found.end, 40, 6).unwrap();
+    (0..6).for_each(|symbol| file.know_symbol(symbol, symbol));
+    file.reserve(500).unwrap();
+    let definition = Definition {
+        id: SeriesId(8),
+        shard: ShardId(0),
+        labels: &[(0, 5), (2, 6)],
+    };
+    file.define(500, &[definition], |symbol| {
+        if symbol == 6 {
+            "c"
+        } else {
+            texts[symbol as usize]
+        }
+    });
+    file.sync().unwrap();
+    let (said, found) = read(&vfs).unwrap();
+    assert_eq!(said[..4], SAID);
+    assert_eq!(said[4], r#"8 0 down{host="c"}"#);
+    assert_eq!(found.symbols.len(), 7);
+}
+
+#[test]
+fn every_bit_of_a_series_file_flipped_is_seen() {
+    let vfs = MemVfs::new();
+    small_file(&vfs);
+    let file = vfs
+        .open(&series_path(Path::new("ns"), 1), OpenMode::ReadWrite)
+        .unwrap();
+    let bytes = read_to_end(&*file).unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let at = bit / 8;
+        write_all_at(&*file, &[bytes[at] ^ 1 << (bit % 8)], at as u64).unwrap();
+        match read(&vfs) {
+            Err(SeriesError::Corrupt { path, .. }) => {
+                assert!(at < SERIES_HEADER_BYTES, "bit {bit}");
+                assert_eq!(path, series_path(Path::new("ns"), 1));
+            }
+            Err(other) => panic!("bit {bit}: {other}"),
+            Ok((said, end)) => {
+                assert!(
+                    said.len() < 4 && said == SAID[..said.len()],
+                    "bit {bit}: {said:?}"
+                );
+                assert!(end.torn_bytes > 0 && end.end <= at as u64, "bit {bit}");
+            }
+        }
+        write_all_at(&*file, &[bytes[at]], at as u64).unwrap();
+    }
+}
+
+proptest! {
+    #[test]
+    fn reading_a_record_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let mut symbols = Vec::new();
+        let _ = read_record(&bytes, &mut symbols, &mut |_| Ok(()));
+        let _ = record_at(&bytes);
+        let _ = decode_header(&bytes);
+        prop_assert!(symbols.iter().map(|text| text.len()).sum::<usize>() <= bytes.len());
+    }
+
+    #[test]
+    fn a_buffer_gives_back_every_sample(
+        samples in proptest::collection::vec(
+            (prop_oneof![-50i64..400, any::<i64>()], 0u64..4, any::<bool>()),
+            1..400,
+        ),
+        window_ms in 1i64..200,
+    ) {
+        let mut buffer = Buffer::default();
+        let mut model: BTreeMap<i64, f64> = BTreeMap::new();
+        for (timestamp, value, stale) in samples {
+            let value = if stale { f64::from_bits(crate::model::STALE_NAN_BITS) } else { value as f64 };
+            buffer.append(timestamp, value.to_bits(), window_ms, true);
+            let kept = model.entry(timestamp).or_insert(value);
+            *kept = winner(*kept, value);
+        }
+        let mut parts = Vec::new();
+        buffer.read(TimeRange::ALL, &mut parts);
+        let merged = merge_parts(&mut parts.clone(), TimeRange::ALL).unwrap();
+        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(&merged.timestamps, &model.keys().copied().collect::<Vec<_>>());
+        prop_assert_eq!(bits(&merged.values), bits(&model.values().copied().collect::<Vec<_>>()));
+        let mut apart = disjoint_parts(parts).unwrap();
+        prop_assert!(apart.is_sorted_by(|a, b| a.max < b.min));
+        let again = merge_parts(&mut apart, TimeRange::ALL).unwrap();
+        prop_assert_eq!(again.timestamps, merged.timestamps);
+        let range = TimeRange::inclusive(10, 90).unwrap();
+        let mut some = Vec::new();
+        buffer.read(range, &mut some);
+        let some = merge_parts(&mut some, range).unwrap();
+        let expected: Vec<i64> = model.range(10..=90).map(|(t, _)| *t).collect();
+        prop_assert_eq!(buffer.overlaps(range) || expected.is_empty(), true);
+        prop_assert_eq!(some.timestamps, expected);
+    }
+}
+
+#[test]
+fn a_registry_finds_series_by_any_encoding_and_bounds_aliases() {
+    let key = FingerprintKey::new([7; 16]);
+    let mut registry = Registry::new();
+    let labels = |at: u64| Labels::from_pairs([("__name__", at.to_string())]).unwrap();
+    for at in 0..5_000u64 {
+        let fingerprint = key.of(0, labels(at).as_bytes());
+        assert_eq!(registry.find(fingerprint), None);
+        let id = SeriesId(registry.next_id().0 + at % 3);
+        assert_eq!(registry.insert(fingerprint, id), Some(at as u32));
+        assert_eq!(registry.slot(id), Some(at as u32));
+        registry.alias(key.of(1, labels(at).as_bytes()), at as u32);
+    }
+    let both: Vec<_> = (0..5_000)
+        .flat_map(|at| {
+            [
+                key.of(0, labels(at).as_bytes()),
+                key.of(1, labels(at).as_bytes()),
+            ]
+        })
+        .collect();
+    let mut found = Vec::new();
+    registry.find_all(&both, |slot| found.push(slot.unwrap()));
+    assert_eq!(
+        found,
+        (0..5_000).flat_map(|at| [at, at]).collect::<Vec<u32>>()
+    );
+    for domain in 2..20 {
+        registry.alias(key.of(domain, b"one more"), 17);
+    }
+    let known = (2..20).filter(|domain| registry.find(key.of(*domain, b"one more")).is_some());
+    assert_eq!(known.count(), 3, "four aliases a series, one was there");
+    assert_eq!(registry.slot(SeriesId(u64::MAX)), None);
+}
