@@ -12,9 +12,7 @@ use parking_lot::Mutex;
 use tsdb_core::clock::ManualClock;
 use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::{FaultVfs, Outage, SimulatedCrash, SplitMix64, Verdict};
-use tsdb_core::{
-    Ack, Clock, Db, MetricKind, MetricMetadata, NamespaceOptions, Sample, WriteBatch,
-};
+use tsdb_core::{Ack, Clock, Db, MetricKind, MetricMetadata, NamespaceOptions, Sample, WriteBatch};
 
 use crate::support::{
     Contents, History, Loss, Place, START, Universe, chain, must, open_at, read_all, small_options,
@@ -51,7 +49,10 @@ impl Examiner {
         if loss == Loss::Process && !torn.is_empty() {
             return Err(format!("torn although only the process ended: {torn:?}"));
         }
-        if torn.iter().any(|tail| tail.what.is_empty() || tail.path.as_os_str().is_empty()) {
+        if torn
+            .iter()
+            .any(|tail| tail.what.is_empty() || tail.path.as_os_str().is_empty())
+        {
             return Err(format!("torn, but not said where and why: {torn:?}"));
         }
         Ok((found, operations))
@@ -286,8 +287,12 @@ fn play(seed: u64) {
         must((seed, operation), failure.map_or(Ok(()), Err));
     }
     vfs.clear_hook();
-    let (syncs, examined) = (vfs.counters().syncs(), examiner.examined.load(Ordering::Relaxed));
+    let (syncs, examined) = (
+        vfs.counters().syncs(),
+        examiner.examined.load(Ordering::Relaxed),
+    );
     let promised = if every { syncs } else { IMAGES * 9 / 10 };
+    println!("seed {seed}: {examined} of {syncs} syncs examined");
     assert!(examined >= promised, "{examined} of {syncs} syncs examined");
 }
 

@@ -79,7 +79,8 @@ impl Player {
             let namespace = self.db.find(name);
             if let Some(retention) = namespace.and_then(|one| one.options().retention) {
                 let retention = i64::try_from(retention.as_millis()).unwrap();
-                self.history.expires(number, self.clock.now_ms() - retention);
+                self.history
+                    .expires(number, self.clock.now_ms() - retention);
             }
         }
     }
@@ -123,8 +124,10 @@ impl Player {
         });
         for rejected in &report.rejected {
             match rejected.reason {
-                RejectReason::OutsideRetention { timestamp, oldest: limit }
-                    if timestamp < limit && Some(limit) == oldest => {}
+                RejectReason::OutsideRetention {
+                    timestamp,
+                    oldest: limit,
+                } if timestamp < limit && Some(limit) == oldest => {}
                 _ => return Err(format!("rejected without reason: {rejected}")),
             }
         }
@@ -261,7 +264,9 @@ impl Player {
         let matches = |rank: &usize| {
             let labels = &self.universe.series[*rank];
             let value = |matcher: &Matcher| labels.get(matcher.name()).unwrap_or("").to_owned();
-            matchers.iter().all(|matcher| matcher.matches(&value(matcher)))
+            matchers
+                .iter()
+                .all(|matcher| matcher.matches(&value(matcher)))
         };
         (0..self.universe.series.len()).filter(matches).collect()
     }
@@ -327,32 +332,61 @@ impl Player {
         };
         let (range, matchers) = (self.range(), self.matchers());
         let mut least = Vec::new();
-        for series in namespace.select(range, &matchers).map_err(|error| chain(&error))? {
+        for series in namespace
+            .select(range, &matchers)
+            .map_err(|error| chain(&error))?
+        {
             least.push(series.map_err(|error| chain(&error))?.into_labels());
         }
         let most: Vec<_> = self.matching(&matchers);
-        let most: Vec<_> = most.iter().map(|&rank| self.universe.series[rank].clone()).collect();
+        let most: Vec<_> = most
+            .iter()
+            .map(|&rank| self.universe.series[rank].clone())
+            .collect();
         let names = |labels: &[tsdb_core::Labels]| -> BTreeSet<String> {
-            let names = labels.iter().flat_map(|one| one.iter().map(|label| label.name.to_owned()));
+            let names = labels
+                .iter()
+                .flat_map(|one| one.iter().map(|label| label.name.to_owned()));
             names.collect()
         };
         let values = |labels: &[tsdb_core::Labels]| -> BTreeSet<String> {
-            labels.iter().filter_map(|one| one.get("host").map(str::to_owned)).collect()
+            labels
+                .iter()
+                .filter_map(|one| one.get("host").map(str::to_owned))
+                .collect()
         };
-        let limit = if self.random.coin() { usize::MAX } else { self.random.index(10) };
-        let found = namespace.series(range, &matchers, limit).map_err(|error| chain(&error))?;
+        let limit = if self.random.coin() {
+            usize::MAX
+        } else {
+            self.random.index(10)
+        };
+        let found = namespace
+            .series(range, &matchers, limit)
+            .map_err(|error| chain(&error))?;
         between(
             &least.iter().cloned().collect(),
             &most.iter().cloned().collect(),
             &found.values,
             (limit, found.truncated),
         )?;
-        let found = namespace.label_names(range, &matchers, limit).map_err(|e| chain(&e))?;
-        between(&names(&least), &names(&most), &found.values, (limit, found.truncated))?;
+        let found = namespace
+            .label_names(range, &matchers, limit)
+            .map_err(|e| chain(&e))?;
+        between(
+            &names(&least),
+            &names(&most),
+            &found.values,
+            (limit, found.truncated),
+        )?;
         let found = namespace
             .label_values("host", range, &matchers, limit)
             .map_err(|error| chain(&error))?;
-        between(&values(&least), &values(&most), &found.values, (limit, found.truncated))
+        between(
+            &values(&least),
+            &values(&most),
+            &found.values,
+            (limit, found.truncated),
+        )
     }
 }
 
@@ -372,7 +406,9 @@ fn between<T: Ord + std::fmt::Debug>(
     if sorted && right {
         Ok(())
     } else {
-        Err(format!("{found:?} (limit {limit}, truncated {truncated}), not between {least:?} and {most:?}"))
+        Err(format!(
+            "{found:?} (limit {limit}, truncated {truncated}), not between {least:?} and {most:?}"
+        ))
     }
 }
 
