@@ -52,9 +52,11 @@ pub enum RequestFault {
     Body(#[source] BoxError),
     /// Requests in flight hold all the memory they may.
     #[error(
-        "requests in flight hold {used} bytes and {wanted} more exceed the limit max_inflight_bytes of {limit}: try again, or raise max_inflight_bytes"
+        "requests in flight hold {used} bytes and {wanted} more exceed the limit {name} of {limit}: try again, or raise {name}"
     )]
     Busy {
+        /// What the limit is called.
+        name: &'static str,
         /// Bytes asked for.
         wanted: u64,
         /// Bytes held by requests.

@@ -34,6 +34,9 @@ pub struct Limits {
     pub read_max_samples: u64,
     /// Bytes of one answer of type SAMPLES before compression (256 MiB).
     pub read_max_response_bytes: usize,
+    /// Bytes that all answers of type SAMPLES may hold together while they are made and sent, apart
+    /// from [`Limits::max_inflight_bytes`], so that reads turn away no writes (512 MiB).
+    pub read_max_inflight_bytes: u64,
     /// Bytes of chunks and labels after which a series goes on in another frame (16 MiB).
     /// Prometheus takes each frame for a series of its own and refuses frames above 50 MB.
     pub read_max_frame_bytes: usize,
@@ -57,6 +60,7 @@ impl Default for Limits {
             read_max_matchers: 1000,
             read_max_samples: 50_000_000,
             read_max_response_bytes: 256 * MIB,
+            read_max_inflight_bytes: 512 << 20,
             read_max_frame_bytes: 16 * MIB,
             read_buffer_bytes: 4 * MIB,
             read_stall: Duration::from_secs(60),
@@ -72,16 +76,25 @@ pub struct InflightBytes {
 
 #[derive(Debug)]
 struct Budget {
+    /// What the limit is called where it is set.
+    name: &'static str,
     limit: u64,
     used: AtomicU64,
 }
 
 impl InflightBytes {
-    /// A budget of `limit` bytes.
+    /// A budget of `limit` bytes for requests, [`Limits::max_inflight_bytes`].
     #[must_use]
     pub fn new(limit: u64) -> Self {
+        Self::named("max_inflight_bytes", limit)
+    }
+
+    /// A budget of `limit` bytes, whose refusals call it `name`.
+    #[must_use]
+    pub fn named(name: &'static str, limit: u64) -> Self {
         Self {
             budget: Arc::new(Budget {
+                name,
                 limit,
                 used: AtomicU64::new(0),
             }),
@@ -145,6 +158,7 @@ impl BytePermit {
                 Ok(())
             }
             Err(used) => Err(RequestFault::Busy {
+                name: budget.name,
                 wanted: more,
                 used,
                 limit: budget.limit,

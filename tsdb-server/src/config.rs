@@ -73,6 +73,10 @@ pub struct Config {
     #[arg(long, env = "TSDB_MEMORY_BUDGET", value_name = "SIZE", value_parser = parse_size)]
     pub memory_budget: Option<u64>,
 
+    /// Size at which the log is cut and its samples are flushed; it bounds what a restart replays
+    #[arg(long, env = "TSDB_LOG_CAP", value_name = "SIZE", value_parser = parse_size)]
+    pub log_cap: Option<u64>,
+
     /// Most series kept in memory at a time; further ones are refused
     #[arg(long, env = "TSDB_MAX_SERIES", value_name = "COUNT")]
     pub max_series: Option<u64>,

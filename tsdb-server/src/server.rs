@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
-use tsdb_core::DbOptions;
+use tsdb_core::{Db, DbOptions};
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::config::{Config, Retention};
@@ -159,6 +159,9 @@ async fn open(config: &Config) -> Result<App, ServerError> {
     if let Some(series) = config.max_series {
         database.limits.series = series;
     }
+    if let Some(bytes) = config.log_cap {
+        database.log_cap_bytes = bytes;
+    }
     let mut limits = Limits::default();
     limits.max_inflight_bytes = limits
         .max_inflight_bytes
@@ -168,11 +171,12 @@ async fn open(config: &Config) -> Result<App, ServerError> {
         memory_budget_bytes = database.memory_budget_bytes,
         "opening the data"
     );
+    let folder = config.data_dir.clone();
     let options = StoreOptions {
-        folder: config.data_dir.clone(),
-        database,
+        open: Arc::new(move || Db::open(&folder, database.clone())),
         retention: config.retention.map(Retention::limit),
         max_concurrent_queries: usize::from(config.max_concurrent_queries),
+        writers: parallelism(),
     };
     let telemetry = Arc::new(Telemetry::default());
     let for_store = Arc::clone(&telemetry);

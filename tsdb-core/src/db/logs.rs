@@ -7,10 +7,11 @@ use super::recovery::{RecoveryReport, TornTail};
 use super::{DbOptions, Error};
 use crate::model::{Generation, NamespaceId};
 use crate::series::Registry;
-use crate::shard::GenerationBuffers;
+use crate::shard::{GenerationBuffers, STRIPES, TOUCH_ROWS, touch};
 use crate::vfs::Vfs;
 use crate::wal::{
-    LOG_HEADER_BYTES, LogFile, LogReader, SampleFrame, Torn, WalError, first_valid_frame, log_path,
+    LOG_HEADER_BYTES, LogFile, LogReader, Row, SampleFrame, Torn, WalError, first_valid_frame,
+    log_path,
 };
 
 /// A namespace as replay needs it.
@@ -227,31 +228,43 @@ fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Res
         return Ok(0);
     }
     let (window_ms, order_free) = (buffers.window_ms(), options.rules.order_free_winner);
-    let mut rows = frame.rows();
+    let mut decoded = frame.rows();
     let mut samples = 0;
     let mut stripes = buffers.lock();
     buffers.mark_used();
-    while let Some(row) = rows.next_row().map_err(|error| error.to_string())? {
-        let slot = target.registry.slot(row.series).ok_or_else(|| {
-            format!(
-                "a sample of series {}, which no series file defines",
-                row.series.0
-            )
-        })?;
-        #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
-        let stripe = &mut stripes[slot as usize % crate::shard::STRIPES];
-        let buffer = stripe.buffer(slot);
-        let bits = row.value.or(buffer.logged()).ok_or_else(|| {
-            format!(
-                "a value as before, but series {} has none before",
-                row.series.0
-            )
-        })?;
-        let grown = buffer.append(row.timestamp, bits, window_ms, order_free);
-        stripe.grew(grown);
-        samples += 1;
+    let mut rows: Vec<(u32, Row)> = Vec::with_capacity(TOUCH_ROWS);
+    loop {
+        rows.clear();
+        while rows.len() < TOUCH_ROWS
+            && let Some(row) = decoded.next_row().map_err(|error| error.to_string())?
+        {
+            let slot = target.registry.slot(row.series).ok_or_else(|| {
+                format!(
+                    "a sample of series {}, which no series file defines",
+                    row.series.0
+                )
+            })?;
+            rows.push((slot, row));
+        }
+        if rows.is_empty() {
+            return Ok(samples);
+        }
+        touch(&stripes, rows.iter().map(|row| row.0));
+        for &(slot, row) in &rows {
+            #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
+            let stripe = &mut stripes[slot as usize % STRIPES];
+            let buffer = stripe.buffer(slot);
+            let bits = row.value.or(buffer.logged()).ok_or_else(|| {
+                format!(
+                    "a value as before, but series {} has none before",
+                    row.series.0
+                )
+            })?;
+            let grown = buffer.append(row.timestamp, bits, window_ms, order_free);
+            stripe.grew(grown);
+            samples += 1;
+        }
     }
-    Ok(samples)
 }
 
 /// A bad frame is corruption if a valid frame behind it claims that it was synced, or if there is

@@ -7,6 +7,7 @@ mod mem;
 mod pairs;
 mod plan;
 mod symbols;
+mod table;
 #[cfg(test)]
 mod tests;
 mod values;

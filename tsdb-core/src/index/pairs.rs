@@ -1,7 +1,8 @@
 //! Labels as numbers: each name and value that occur together are a pair.
 
-use super::symbols::{Hashed, Symbols, spread};
-use crate::model::{HashMap, HashTable};
+use super::symbols::Symbols;
+use super::table::{NumberTable, spread};
+use crate::model::HashMap;
 use crate::postings::PostingList;
 
 /// A name with one of its values.
@@ -28,7 +29,7 @@ pub(super) struct Name {
 pub(super) struct Pairs {
     pairs: Vec<Pair>,
     slots: Vec<PostingList>,
-    table: HashTable<Hashed>,
+    table: NumberTable,
     names: Vec<Name>,
     name_of_symbol: HashMap<u32, u32>,
     /// Bytes that the lists in `slots` hold.
@@ -88,15 +89,10 @@ impl Pairs {
 
     #[inline]
     fn find_hashed(&self, symbols: &Symbols, name: u32, value: &[u8], hash: u32) -> Option<u32> {
-        let same = |entry: &Hashed| {
-            entry.hash == hash
-                && self
-                    .get(entry.number)
-                    .is_some_and(|pair| pair.name == name && symbols.bytes(pair.value) == value)
-        };
-        self.table
-            .find(spread(hash), same)
-            .map(|entry| entry.number)
+        self.table.find(hash, |pair| {
+            let pair = self.get(pair);
+            pair.is_some_and(|pair| pair.name == name && symbols.bytes(pair.value) == value)
+        })
     }
 
     /// The pair of a name and the text of a value.
@@ -116,10 +112,7 @@ impl Pairs {
         let value = symbols.intern(value, value_hash);
         self.pairs.push(Pair { name, value });
         self.slots.push(PostingList::new());
-        self.table
-            .insert_unique(spread(hash), Hashed { number, hash }, |entry| {
-                spread(entry.hash)
-            });
+        self.table.insert(hash, number);
         if let Some(name) = self.names.get_mut(name as usize) {
             name.pairs.push(number);
         }
@@ -148,7 +141,7 @@ impl Pairs {
             |name: &Name| name.pairs.capacity() * size_of::<u32>() + name.slots.heap_bytes();
         self.pairs.capacity() * size_of::<Pair>()
             + self.slots.capacity() * size_of::<PostingList>()
-            + self.table.allocation_size()
+            + self.table.heap_bytes()
             + self.names.capacity() * size_of::<Name>()
             + self.names.iter().map(of_name).sum::<usize>()
             + self.name_of_symbol.allocation_size()

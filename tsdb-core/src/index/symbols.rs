@@ -5,21 +5,8 @@ use std::hash::{BuildHasher, Hasher};
 use hashbrown::DefaultHashBuilder;
 
 use super::arena::{Arena, take_number};
+use super::table::NumberTable;
 use crate::bits::put_uvarint;
-use crate::model::HashTable;
-
-/// A number of the table together with half of its hash: growing reads no text.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Hashed {
-    pub(super) number: u32,
-    pub(super) hash: u32,
-}
-
-/// Spreads half a hash over the bits that a hash table looks at.
-#[inline]
-pub(super) fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
 
 /// Interned texts, numbered as they arrive.
 #[derive(Debug, Default)]
@@ -27,7 +14,7 @@ pub(super) struct Symbols {
     text: Arena,
     /// Where each text begins: its length as a varint, then its bytes.
     handles: Vec<u32>,
-    table: HashTable<Hashed>,
+    table: NumberTable,
     hasher: DefaultHashBuilder,
     /// Varint of the length of the text being added.
     scratch: Vec<u8>,
@@ -73,10 +60,7 @@ impl Symbols {
 
     #[inline]
     pub(super) fn find(&self, text: &[u8], hash: u32) -> Option<u32> {
-        let same = |entry: &Hashed| entry.hash == hash && self.bytes(entry.number) == text;
-        self.table
-            .find(spread(hash), same)
-            .map(|entry| entry.number)
+        self.table.find(hash, |symbol| self.bytes(symbol) == text)
     }
 
     /// The symbol of `text`, made if there is none.
@@ -88,17 +72,14 @@ impl Symbols {
         self.scratch.clear();
         put_uvarint(&mut self.scratch, text.len() as u64);
         self.handles.push(self.text.push(&self.scratch, text));
-        self.table
-            .insert_unique(spread(hash), Hashed { number, hash }, |entry| {
-                spread(entry.hash)
-            });
+        self.table.insert(hash, number);
         number
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
         self.text.heap_bytes()
             + self.handles.capacity() * size_of::<u32>()
-            + self.table.allocation_size()
+            + self.table.heap_bytes()
             + self.scratch.capacity()
     }
 }

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use parking_lot::{MutexGuard, RwLock};
+use parking_lot::RwLock;
 
-use super::{Head, STRIPES, ShardError, Stripe};
+use super::buffers::{TOUCH_ROWS, touch};
+use super::{Head, STRIPES, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     WriteBatch,
 };
 use crate::series::SeriesFile;
 use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder};
-
-/// Of this many rows the cache misses overlap.
-const BATCH_ROWS: usize = 32;
 
 /// Stands for a series of a batch that was rejected.
 pub(super) const NO_SLOT: u32 = u32::MAX;
@@ -196,8 +194,8 @@ impl Head {
         let (window_ms, order_free) = (buffers.window_ms(), self.rules.order_free_winner);
         let mut stripes = buffers.lock();
         encoder.start(base);
-        for (rows, ids) in rows.chunks(BATCH_ROWS).zip(ids.chunks(BATCH_ROWS)) {
-            touch(&stripes, rows);
+        for (rows, ids) in rows.chunks(TOUCH_ROWS).zip(ids.chunks(TOUCH_ROWS)) {
+            touch(&stripes, rows.iter().map(|row| row.0));
             for (&(slot, timestamp, bits), &id) in rows.iter().zip(ids) {
                 #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
                 let stripe = &mut stripes[slot as usize % STRIPES];
@@ -231,14 +229,4 @@ impl Head {
                 .is_ok_and(|found| found.values.first().map(|v| v.to_bits()) == Some(bits))
         })
     }
-}
-
-/// Loads what the rows' buffers will need, in loads that do not wait for each other.
-fn touch(stripes: &[MutexGuard<'_, Stripe>; STRIPES], rows: &[(u32, i64, u64)]) {
-    let buffers = || {
-        rows.iter()
-            .filter_map(|&(slot, ..)| stripes.get(slot as usize % STRIPES)?.get(slot))
-    };
-    std::hint::black_box(buffers().fold(0, |touched, buffer| touched ^ buffer.touch_state()));
-    std::hint::black_box(buffers().fold(0, |touched, buffer| touched ^ buffer.touch_bytes()));
 }

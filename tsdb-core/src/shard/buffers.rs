@@ -10,6 +10,22 @@ use crate::series::{Buffer, ChunkPart};
 /// How many stripes: series are spread over them by slot.
 pub const STRIPES: usize = 16;
 
+/// Of this many rows the cache misses overlap.
+pub const TOUCH_ROWS: usize = 32;
+
+/// Loads what the buffers of some slots will need, in loads that do not wait for each other.
+pub fn touch(
+    stripes: &[MutexGuard<'_, Stripe>; STRIPES],
+    slots: impl Iterator<Item = u32> + Clone,
+) {
+    let buffers = slots.filter_map(|slot| stripes.get(slot as usize % STRIPES)?.get(slot));
+    let states = buffers
+        .clone()
+        .fold(0, |touched, buffer| touched ^ buffer.touch_state());
+    std::hint::black_box(states);
+    std::hint::black_box(buffers.fold(0, |touched, buffer| touched ^ buffer.touch_bytes()));
+}
+
 /// A stripe: every [`STRIPES`]th series.
 #[derive(Debug, Default)]
 pub struct Stripe {

@@ -209,14 +209,7 @@ impl Head {
         if live.runs.is_empty() {
             return Ok(parts);
         }
-        let names = self.names.read();
-        let ids = slots.iter().enumerate();
-        let key = |slot| Some(RowKey::new(ShardId(0), names.registry.id(slot)?));
-        let mut keys: Vec<(RowKey, usize)> = ids
-            .filter_map(|(at, &slot)| Some((key(slot)?, at)))
-            .collect();
-        drop(names);
-        keys.sort_unstable();
+        let keys = self.row_keys_of(slots);
         let sorted: Vec<RowKey> = keys.iter().map(|(key, _)| *key).collect();
         for run in &live.runs {
             run.read_series(&sorted, range, |key, meta, bytes| {
@@ -237,6 +230,19 @@ impl Head {
         Ok(parts)
     }
 
+    /// Row keys of some slots with the slots' places, sorted.
+    fn row_keys_of(&self, slots: &[u32]) -> Vec<(RowKey, usize)> {
+        let names = self.names.read();
+        let key = |slot| Some(RowKey::new(ShardId(0), names.registry.id(slot)?));
+        let places = slots.iter().enumerate();
+        let mut keys: Vec<_> = places
+            .filter_map(|(at, &slot)| Some((key(slot)?, at)))
+            .collect();
+        drop(names);
+        keys.sort_unstable();
+        keys
+    }
+
     /// The slots that match and have samples in `range`, to the exactness of chunks.
     fn matching(&self, range: TimeRange, matchers: &[Matcher]) -> Result<Postings, ShardError> {
         let live = self.live();
@@ -255,13 +261,13 @@ impl Head {
                 }
             });
         }
+        let keys = self.row_keys_of(&slots);
+        let sorted: Vec<RowKey> = keys.iter().map(|(key, _)| *key).collect();
         for run in &live.runs {
-            let ids = run.ids(range)?;
-            let names = self.names.read();
-            present.extend(
-                ids.into_iter()
-                    .filter_map(|key| names.registry.slot(key.series)),
-            );
+            present.extend(run.present(&sorted, range)?.iter().filter_map(|key| {
+                let (_, at) = keys.get(sorted.binary_search(key).ok()?)?;
+                slots.get(*at).copied()
+            }));
         }
         matching &= present;
         Ok(matching)

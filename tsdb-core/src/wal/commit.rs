@@ -5,6 +5,7 @@
 //! touched by the leader alone, of whom there is one (`State::leading`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -21,7 +22,7 @@ pub enum Ack {
     #[default]
     Always,
     /// After writing; synced at least once in this time. Survives the process, not the machine.
-    Interval(std::time::Duration),
+    Interval(Duration),
     /// After writing; synced when the system pleases.
     Os,
 }
@@ -89,6 +90,7 @@ impl State {
 
     fn has_work(&self, now_ms: u64) -> bool {
         self.poisoned.is_none()
+            && !self.leading
             && (!self.queue.is_empty()
                 || self.definitions_wanted > self.definitions_done
                 || self.sync_wanted > self.synced
@@ -245,22 +247,21 @@ impl CommitLog {
         if let Some(error) = state.error() {
             return Err(error);
         }
-        if state.leading || !state.has_work(now_ms) {
+        if !state.has_work(now_ms) {
             return Ok(());
         }
         state.leading = true;
         self.lead(state)
     }
 
-    /// Blocks until there is something to commit, or `timeout_ms` have passed; whether there is.
-    pub fn wait_for_work(&self, timeout: std::time::Duration) -> bool {
+    /// Blocks until there is something to commit that nobody commits already, or `timeout` has
+    /// passed; whether there is.
+    pub fn wait_for_work(&self, timeout: Duration) -> bool {
         let mut state = self.state.lock();
-        let due_in = |state: &State| {
-            let due = state.sync_due_ms?.saturating_sub(self.clock.monotonic_ms());
-            Some(std::time::Duration::from_millis(due))
-        };
-        if !state.has_work(self.clock.monotonic_ms()) && !state.closed {
-            let timeout = due_in(&state).map_or(timeout, |due| due.min(timeout));
+        let now_ms = self.clock.monotonic_ms();
+        if !state.has_work(now_ms) && !state.closed {
+            let due = state.sync_due_ms.map(|due| due.saturating_sub(now_ms));
+            let timeout = due.map_or(timeout, |due| timeout.min(Duration::from_millis(due)));
             self.changed.wait_for(&mut state, timeout);
         }
         state.has_work(self.clock.monotonic_ms())

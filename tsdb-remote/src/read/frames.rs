@@ -13,6 +13,7 @@ use bytes::Bytes;
 use super::ResponseType;
 use super::gate::Turn;
 use crate::error::ReadError;
+use crate::limits::BytePermit;
 
 /// A channel that holds about `capacity` bytes; a sender that finds it full for longer than
 /// `stall` gives up.
@@ -179,6 +180,14 @@ impl Drop for FrameReceiver {
     }
 }
 
+/// What a read holds until its thread is done and its answer sent.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// Memory of an answer that is made as a whole.
+    pub(crate) answer: BytePermit,
+    pub(crate) _turn: Turn,
+}
+
 /// The inner service at work.
 type Work = Pin<Box<dyn Future<Output = Result<(), ReadError>> + Send>>;
 
@@ -189,7 +198,7 @@ pub struct ReadBody {
     work: Option<Work>,
     failure: Option<ReadError>,
     ended: bool,
-    _turn: Arc<Turn>,
+    _held: Arc<Held>,
 }
 
 impl fmt::Debug for ReadBody {
@@ -204,7 +213,7 @@ impl ReadBody {
     pub(crate) fn new(
         receiver: FrameReceiver,
         work: impl Future<Output = Result<(), ReadError>> + Send + 'static,
-        turn: Arc<Turn>,
+        held: Arc<Held>,
     ) -> Self {
         let work = Some(Box::pin(work) as Work);
         Self {
@@ -212,7 +221,7 @@ impl ReadBody {
             work,
             failure: None,
             ended: false,
-            _turn: turn,
+            _held: held,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::limits::{InflightBytes, Limits};
 pub struct RemoteReadLayer {
     limits: Limits,
     inflight: InflightBytes,
+    answers: InflightBytes,
     gate: Gate,
 }
 
@@ -19,15 +20,18 @@ impl RemoteReadLayer {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let inflight = InflightBytes::new(limits.max_inflight_bytes);
+        let answers =
+            InflightBytes::named("read_max_inflight_bytes", limits.read_max_inflight_bytes);
         let gate = Gate::new(limits.read_concurrency, limits.read_queue);
         Self {
             limits,
             inflight,
+            answers,
             gate,
         }
     }
 
-    /// With a budget of bytes shared with other services, instead of its own.
+    /// With a budget of bytes for requests shared with other services, instead of its own.
     #[must_use]
     pub fn share(mut self, inflight: InflightBytes) -> Self {
         self.inflight = inflight;
@@ -43,6 +47,7 @@ impl<S> Layer<S> for RemoteReadLayer {
             inner,
             self.limits.clone(),
             self.inflight.clone(),
+            self.answers.clone(),
             self.gate.clone(),
         )
     }

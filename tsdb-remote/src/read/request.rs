@@ -6,8 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use tsdb_core::model::{MatchOp, Matcher, TimeRange};
 
-use super::frames::FrameSender;
-use super::gate::Turn;
+use super::frames::{FrameSender, Held};
 use super::{Storage, chunked, samples};
 use crate::error::ReadError;
 use crate::limits::{BytePermit, Limits};
@@ -77,7 +76,7 @@ pub struct ReadRequest {
     pub(crate) limits: Limits,
     pub(crate) permit: BytePermit,
     pub(crate) frames: FrameSender,
-    pub(crate) _turn: Arc<Turn>,
+    pub(crate) held: Arc<Held>,
 }
 
 impl ReadRequest {
@@ -92,6 +91,7 @@ impl ReadRequest {
             limits,
             permit,
             frames,
+            held,
             ..
         } = self;
         let declared = snappy::decoded_len(&body, limits.read_max_request_bytes)?;
@@ -102,7 +102,9 @@ impl ReadRequest {
         let response_type = ResponseType::negotiate(&accepted)?;
         frames.begin(response_type);
         match response_type {
-            ResponseType::Samples => frames.send(samples::encode(storage, &queries, &limits)?)?,
+            ResponseType::Samples => {
+                frames.send(samples::encode(storage, &queries, &limits, &held.answer)?)?
+            }
             ResponseType::StreamedXorChunks => chunked::send(storage, &queries, &limits, &frames)?,
         }
         frames.finish();

@@ -5,7 +5,7 @@ use tsdb_core::bits::put_uvarint;
 
 use super::{Columns, Query, SeriesStream as _, Storage};
 use crate::error::ReadError;
-use crate::limits::Limits;
+use crate::limits::{BytePermit, Limits};
 use crate::put::{field_len, int_len, labels_len, put_head, put_int, put_labels};
 
 /// Room for the length of a result, which is known only at its end.
@@ -18,10 +18,12 @@ pub(crate) fn encode<S: Storage>(
     storage: &S,
     queries: &[Query],
     limits: &Limits,
+    permit: &BytePermit,
 ) -> Result<Bytes, ReadError> {
     let mut message = Vec::new();
     let mut samples = 0;
     for query in queries {
+        reserve(&mut message, 1 + LENGTH_ROOM, permit)?;
         message.push(1 << 3 | 2);
         let start = message.len();
         message.resize(start + LENGTH_ROOM, 0);
@@ -34,15 +36,32 @@ pub(crate) fn encode<S: Storage>(
                         limit: limits.read_max_samples,
                     });
                 }
-                put_series(&mut message, columns, limits.read_max_response_bytes)
+                put_series(
+                    &mut message,
+                    columns,
+                    limits.read_max_response_bytes,
+                    permit,
+                )
             })? {}
         }
         close(&mut message, start);
     }
+    permit.grow(snap::raw::max_compress_len(message.len()) as u64)?;
     let block = snap::raw::Encoder::new().compress_vec(&message);
     Ok(Bytes::from(
         block.map_err(|error| ReadError::Internal(error.into()))?,
     ))
+}
+
+/// Makes room for `more` bytes, and takes them out of the budget first.
+fn reserve(message: &mut Vec<u8>, more: usize, permit: &BytePermit) -> Result<(), ReadError> {
+    let needed = message.len() + more;
+    if needed > message.capacity() {
+        let capacity = needed.max(2 * message.capacity());
+        permit.grow((capacity - message.capacity()) as u64)?;
+        message.reserve_exact(capacity - message.len());
+    }
+    Ok(())
 }
 
 /// Writes the length of what follows `start` and its room, and closes the gap.
@@ -57,6 +76,7 @@ fn put_series(
     message: &mut Vec<u8>,
     columns: Columns<'_>,
     max_bytes: usize,
+    permit: &BytePermit,
 ) -> Result<(), ReadError> {
     if columns.timestamps.is_empty() {
         return Ok(());
@@ -69,6 +89,7 @@ fn put_series(
     if message.len() + len > max_bytes {
         return Err(ReadError::ResponseLimit { limit: max_bytes });
     }
+    reserve(message, field_len(len), permit)?;
     put_head(message, 1, len);
     put_labels(message, columns.labels);
     for (timestamp, value) in columns.timestamps.iter().zip(columns.values) {

@@ -12,7 +12,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::frames::{ReadBody, channel};
+use super::frames::{Held, ReadBody, channel};
 use super::gate::Gate;
 use super::{ReadRequest, ResponseType};
 use crate::body::{ResponseBody, read_body};
@@ -34,15 +34,23 @@ pub struct RemoteRead<S> {
     inner: S,
     limits: Limits,
     inflight: InflightBytes,
+    answers: InflightBytes,
     gate: Gate,
 }
 
 impl<S> RemoteRead<S> {
-    pub(crate) fn new(inner: S, limits: Limits, inflight: InflightBytes, gate: Gate) -> Self {
+    pub(crate) fn new(
+        inner: S,
+        limits: Limits,
+        inflight: InflightBytes,
+        answers: InflightBytes,
+        gate: Gate,
+    ) -> Self {
         Self {
             inner,
             limits,
             inflight,
+            answers,
             gate,
         }
     }
@@ -93,6 +101,7 @@ where
         mut inner,
         limits,
         inflight,
+        answers,
         gate,
     } = service;
     let (parts, body) = request.into_parts();
@@ -100,24 +109,26 @@ where
     check_encoding(&parts.headers)?;
     check_read_type(&parts.headers)?;
     let announced = check_length(&parts.headers, limits.max_compressed_bytes)?;
-    let turn = Arc::new(gate.turn().await?);
+    let held = Arc::new(Held {
+        _turn: gate.turn().await?,
+        answer: answers.try_acquire(0)?,
+    });
     let permit = inflight.try_acquire(announced as u64)?;
     let body = read_body(body, limits.max_compressed_bytes, &permit).await?;
     poll_fn(|context| inner.poll_ready(context))
         .await
         .map_err(Into::into)?;
     let (frames, receiver) = channel(limits.read_buffer_bytes, limits.read_stall);
-    let _turn = Arc::clone(&turn);
     let work = inner.call(ReadRequest {
         parts,
         body,
         limits,
         permit,
         frames,
-        _turn,
+        held: Arc::clone(&held),
     });
     let work = async move { work.await.map_err(Into::into) };
-    let mut body = ReadBody::new(receiver, work, turn);
+    let mut body = ReadBody::new(receiver, work, held);
     let head = poll_fn(|context| body.poll_head(context)).await?;
     let mut response = Response::new(ResponseBody::stream(body));
     let headers = response.headers_mut();

@@ -55,6 +55,7 @@ fn faults() -> Vec<(RequestFault, u16, &'static str)> {
         ),
         (
             RequestFault::Busy {
+                name: "max_inflight_bytes",
                 wanted: 1,
                 used: 2,
                 limit: 2,
@@ -95,6 +96,7 @@ fn undecodable() -> Vec<(DecodeError, u16, &'static str)> {
         ),
         (
             RequestFault::Busy {
+                name: "max_inflight_bytes",
                 wanted: 1,
                 used: 2,
                 limit: 2,

@@ -12,7 +12,7 @@ use tsdb_remote::client::read::{
 };
 use tsdb_remote::client::write::{self, WriteEncoder};
 use tsdb_remote::read::{ReadRequest, ResponseType};
-use tsdb_remote::write::{DecodeScratch, WriteRequest};
+use tsdb_remote::write::{DecodeScratch, WriteRequest, WriteSummary};
 use tsdb_remote::{
     BoxError, Limits, ReadError, RemoteReadLayer, RemoteWriteLayer, ResponseBody, WriteError,
 };
@@ -37,8 +37,10 @@ async fn write(namespace: &Namespace, body: Bytes) -> Response<ResponseBody> {
             let report = work
                 .await
                 .map_err(|error| WriteError::Internal(error.into()))??;
-            let mut summary = tsdb_remote::write::WriteSummary::default();
-            summary.report = report;
+            let summary = WriteSummary {
+                report,
+                ..WriteSummary::default()
+            };
             Ok::<_, WriteError>(summary)
         }
     });

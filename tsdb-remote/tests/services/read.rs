@@ -370,6 +370,34 @@ async fn long_answers_are_400_as_samples_and_fine_as_chunks() {
 }
 
 #[tokio::test]
+async fn answers_made_as_a_whole_share_a_budget_until_they_are_sent() {
+    let body = || message(vec![0], job(0, "a"), 0, i64::MAX);
+    let post = || Request::post("/").body(Full::new(body())).unwrap();
+    // 300 samples of at least 13 bytes, and the compressed copy: one fits, two do not.
+    let limits = Limits {
+        read_max_inflight_bytes: 15_000,
+        ..Limits::default()
+    };
+    let service = RemoteReadLayer::new(limits).layer(BlockingReads(store()));
+    let first = infallible(service.clone().oneshot(post()).await);
+    assert_eq!(first.status(), StatusCode::OK);
+    let refused = infallible(service.clone().oneshot(post()).await);
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        text(refused)
+            .await
+            .contains("limit read_max_inflight_bytes of 15000")
+    );
+    let chunks = message(vec![1], job(0, "a"), 0, i64::MAX);
+    let chunks = Request::post("/").body(Full::new(chunks)).unwrap();
+    let streamed = infallible(service.clone().oneshot(chunks).await);
+    assert_eq!(streamed.status(), StatusCode::OK);
+    drop(first);
+    let again = infallible(service.oneshot(post()).await);
+    assert_eq!(again.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn headers_are_checked() {
     let service = RemoteReadLayer::new(Limits::default()).layer(BlockingReads(store()));
     for (name, value, status) in [

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tsdb_core::ErrorKind;
+
 use super::slot::{Opened, Slot};
 
 /// How long to wait for work before looking whether the server stops.
@@ -32,7 +34,7 @@ fn commit_until_it_fails(slot: &Slot, opened: &Opened) {
             tracing::error!(%error, "a commit failed; the writes in it were not acked");
             // The maintainer reopens the database; the next one comes through the slot.
             slot.call();
-            if opened.db.poisoned().is_some() {
+            if opened.db.poisoned().is_some() || error.kind() == ErrorKind::Closed {
                 return;
             }
         }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tsdb_core::{Db, DbOptions, ErrorKind, NamespaceOptions, RecoveryReport, Stats};
+use tokio::time::Instant;
+use tsdb_core::{Db, ErrorKind, NamespaceOptions, RecoveryReport, Stats};
 use tsdb_remote::write::DecodeScratch;
 
 use super::committer;
@@ -17,23 +17,28 @@ use super::queries::Queries;
 use super::queue::Queue;
 use super::slot::{Opened, Slot};
 use super::threads::{Job, Reply, start};
-use crate::runtime::{parallelism, spawn};
+use crate::runtime::spawn;
 use crate::telemetry::Telemetry;
 
 /// Writes that may wait for a thread. Their bodies are bounded by the budget of bytes in flight.
 const WRITE_QUEUE: usize = 1024;
 
-/// How the database is opened, and reopened after a failure.
-#[derive(Clone, Debug)]
+/// How long after a failed write the server counts as not ready, unless one succeeds before.
+const TROUBLE: Duration = Duration::from_secs(10);
+
+/// Opens the database: at the start, and again after a failure that only reopening heals.
+pub(crate) type OpenDatabase = Arc<dyn Fn() -> Result<Db, tsdb_core::Error> + Send + Sync>;
+
+/// How the store works.
 pub(crate) struct StoreOptions {
-    /// Folder of the data.
-    pub(crate) folder: PathBuf,
-    /// Options of the database.
-    pub(crate) database: DbOptions,
+    /// Opens the database.
+    pub(crate) open: OpenDatabase,
     /// Retention of the default namespace: `None` leaves it as it is.
     pub(crate) retention: Option<Option<Duration>>,
     /// Most queries that run at a time.
     pub(crate) max_concurrent_queries: usize,
+    /// Threads that decode and store.
+    pub(crate) writers: usize,
 }
 
 /// The database and its threads. Cloning shares them.
@@ -47,6 +52,8 @@ struct Shared {
     writes: Arc<Queue<Job<DecodeScratch>>>,
     queries: Queries,
     recovery: RecoveryReport,
+    /// When and why a write failed last, if none succeeded since.
+    trouble: Mutex<Option<(Instant, String)>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
     keepers: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -96,12 +103,12 @@ impl Store {
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, StoreError> {
         let StoreOptions {
-            folder,
-            database,
+            open,
             retention,
             max_concurrent_queries,
+            writers,
         } = options;
-        let db = Db::open(&folder, database.clone())?;
+        let db = open()?;
         if let Some(retention) = retention {
             let present = db.default_namespace().options();
             db.namespace(
@@ -117,13 +124,12 @@ impl Store {
         let writes = Arc::new(Queue::new(WRITE_QUEUE));
         let maintainer = Maintainer {
             slot: Arc::clone(&slot),
-            folder,
-            options: database,
+            open,
             telemetry: Arc::clone(telemetry),
         };
         let commits = Arc::clone(&slot);
         let threads = || -> io::Result<_> {
-            let writers = start("store", parallelism(), &writes, telemetry)?;
+            let writers = start("store", writers, &writes, telemetry)?;
             let queries = Queries::start(max_concurrent_queries, telemetry)?;
             let keepers = vec![
                 spawn("committer", move || committer::run(&commits))?,
@@ -141,6 +147,7 @@ impl Store {
                 writes,
                 queries,
                 recovery,
+                trouble: Mutex::new(None),
                 writers,
                 keepers,
             }),
@@ -166,12 +173,27 @@ impl Store {
                 Err(error) => reply.send(Err(error)),
             }))?;
         let answer = answer.await.map_err(|_| StoreError::Lost)?;
-        if let Err(StoreError::Database(error)) = &answer
-            && error.kind() == ErrorKind::Poisoned
-        {
-            self.shared.slot.call();
-        }
+        self.note(answer.as_ref().err());
         answer
+    }
+
+    /// Remembers how the last write ended, for readiness, and has a poisoned database reopened.
+    fn note(&self, error: Option<&StoreError>) {
+        let mut trouble = self
+            .shared
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match error {
+            None => *trouble = None,
+            Some(StoreError::Database(error)) if error.kind() != ErrorKind::InvalidInput => {
+                *trouble = Some((Instant::now(), error.to_string()));
+                if error.kind() == ErrorKind::Poisoned {
+                    self.shared.slot.call();
+                }
+            }
+            Some(_) => {}
+        }
     }
 
     /// The threads for reading.
@@ -186,13 +208,22 @@ impl Store {
         if self.shared.slot.stopping() {
             return Some("the server stops".to_owned());
         }
-        match self.current() {
-            Ok(opened) => opened
-                .db
-                .poisoned()
-                .map(|reason| format!("the database refuses writes: {reason}")),
-            Err(error) => Some(error.to_string()),
+        let opened = match self.current() {
+            Ok(opened) => opened,
+            Err(error) => return Some(error.to_string()),
+        };
+        if let Some(reason) = opened.db.poisoned() {
+            return Some(format!("the database refuses writes: {reason}"));
         }
+        let trouble = self
+            .shared
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let lately = trouble
+            .as_ref()
+            .filter(|(when, _)| when.elapsed() < TROUBLE);
+        lately.map(|(_, reason)| format!("the last write failed: {reason}"))
     }
 
     /// Figures for the metrics. May wait for locks of the database.
@@ -247,7 +278,7 @@ impl Store {
         join(keepers);
         closed.map(|()| Closing {
             flushed_samples,
-            queries_cut: !queries.is_done(),
+            queries_cut: queries.load().0 > 0,
         })
     }
 }

@@ -1,11 +1,11 @@
 //! The one thread that cuts, flushes, merges and expires, and that reopens a poisoned database.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tsdb_core::{Db, DbOptions, ErrorKind};
+use tsdb_core::{ErrorKind, MaintenanceStep};
 
+use super::handle::OpenDatabase;
 use super::slot::Slot;
 use crate::telemetry::Telemetry;
 
@@ -16,11 +16,9 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// What the maintainer works with.
-#[derive(Debug)]
 pub(super) struct Maintainer {
     pub(super) slot: Arc<Slot>,
-    pub(super) folder: PathBuf,
-    pub(super) options: DbOptions,
+    pub(super) open: OpenDatabase,
     pub(super) telemetry: Arc<Telemetry>,
 }
 
@@ -39,7 +37,7 @@ impl Maintainer {
                 continue;
             }
             let more = match opened.db.maintain() {
-                Ok(step) => step.more,
+                Ok(done) => done.more && done.step != MaintenanceStep::Busy,
                 Err(error) if error.kind() == ErrorKind::Poisoned => true,
                 Err(error) => {
                     self.telemetry.maintenance_failed();
@@ -73,7 +71,7 @@ impl Maintainer {
         }
         let mut backoff = BACKOFF_MIN;
         while !self.slot.stopping() {
-            match Db::open(&self.folder, self.options.clone()) {
+            match (self.open)() {
                 Ok(db) => {
                     let found = db.recovery();
                     tracing::info!(

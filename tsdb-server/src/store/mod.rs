@@ -8,6 +8,8 @@ mod maintainer;
 mod queries;
 mod queue;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 pub(crate) use error::StoreError;

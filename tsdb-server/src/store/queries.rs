@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,7 +26,6 @@ pub(crate) struct Queries {
     queue: Arc<Queue<Job<()>>>,
     permits: Arc<Semaphore>,
     limit: usize,
-    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl fmt::Debug for Queries {
@@ -42,12 +40,12 @@ impl Queries {
     pub(super) fn start(limit: usize, telemetry: &Arc<Telemetry>) -> io::Result<Self> {
         // As many threads as queries: an answer is streamed by the thread that reads it, and waits for its client.
         let queue = Arc::new(Queue::new(usize::MAX));
-        let threads = start("query", limit, &queue, telemetry)?;
+        // Nobody joins them: at the end a query that goes on is cut off with the process.
+        start("query", limit, &queue, telemetry)?;
         Ok(Self {
             queue,
             permits: Arc::new(Semaphore::new(limit)),
             limit,
-            threads: Mutex::new(threads),
         })
     }
 
@@ -90,14 +88,5 @@ impl Queries {
     /// Takes no more queries; those that run go on.
     pub(super) fn close(&self) {
         self.queue.close();
-    }
-
-    /// Whether every thread has ended.
-    pub(super) fn is_done(&self) -> bool {
-        self.threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .all(JoinHandle::is_finished)
     }
 }

@@ -60,9 +60,9 @@ pub(crate) struct Telemetry {
     pub(super) import_lines_refused: AtomicU64,
     pub(super) export_series: AtomicU64,
     pub(super) export_samples: AtomicU64,
-    pub(super) reopenings: AtomicU64,
+    pub(crate) reopenings: AtomicU64,
     pub(super) maintenance_failures: AtomicU64,
-    pub(super) panics: AtomicU64,
+    pub(crate) panics: AtomicU64,
 }
 
 impl Telemetry {
@@ -168,5 +168,6 @@ fn reason_name(reason: &RejectReason) -> &'static str {
         RejectReason::TooFarInFuture { .. } => "too_far_in_future",
         RejectReason::OutsideRetention { .. } => "outside_retention",
         RejectReason::SeriesLimit { .. } => "series_limit",
+        RejectReason::SeriesMemory { .. } => "series_memory",
     }
 }

@@ -286,8 +286,11 @@ fn database(page: &mut Exposition, stats: &Stats) {
     );
 }
 
+/// Name, meaning and value of a family.
+type Family<T> = (&'static str, &'static str, fn(&T) -> f64);
+
 fn namespaces(page: &mut Exposition, namespaces: &[NamespaceStats]) {
-    let families: [(&'static str, &str, fn(&NamespaceStats) -> f64); 5] = [
+    let families: [Family<NamespaceStats>; 5] = [
         ("tsdb_series", "Series known.", |n| size(n.series)),
         (
             "tsdb_buffered_samples",

@@ -2,8 +2,10 @@
 #![forbid(unsafe_code)]
 #![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests own their processes, files and deadlines"
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests own their processes, files and deadlines, and fail by panics"
 )]
 
 mod api;
