@@ -11,6 +11,7 @@
 )]
 
 mod capture;
+mod crash;
 mod golden;
 mod protos;
 mod repository;
@@ -37,6 +38,11 @@ const COMMANDS: &[Command] = &[
         name: "golden",
         summary: "record new golden files (old ones never change)",
         run: golden::run,
+    },
+    Command {
+        name: "crash",
+        summary: "crash the store at every sync of its crash suite, not at a sample of them",
+        run: crash::run,
     },
     Command {
         name: "protos",
