@@ -11,6 +11,7 @@
 )]
 
 mod capture;
+mod crash;
 mod fuzz;
 mod golden;
 mod licences;
@@ -49,6 +50,11 @@ const COMMANDS: &[Command] = &[
         name: "fuzz",
         summary: "search with libFuzzer: TARGET [--seconds N] (needs cargo-fuzz)",
         run: fuzz::run,
+    },
+    Command {
+        name: "crash",
+        summary: "crash the store at every sync of its crash suite, not at a sample of them",
+        run: crash::run,
     },
     Command {
         name: "protos",

@@ -66,7 +66,10 @@ fn is_root(repository: &Repository, path: &str) -> bool {
 }
 
 fn is_target_folder(folder: &str) -> bool {
-    matches!(folder.rsplit('/').next(), Some("tests" | "benches" | "examples"))
+    matches!(
+        folder.rsplit('/').next(),
+        Some("tests" | "benches" | "examples")
+    )
 }
 
 /// Targets that a manifest names with `path = "..."`.

@@ -67,10 +67,18 @@ pub(super) fn check(repository: &Repository, sources: &Sources) -> Vec<Finding> 
 
 /// The example of the front page is the one that the engine's doctest runs.
 fn check_readme(repository: &Repository) -> Option<Finding> {
-    let example = |path: &str| repository.text(path).map(|text| text.split("```").find(|block| block.starts_with("rust")));
+    let example = |path: &str| {
+        repository
+            .text(path)
+            .map(|text| text.split("```").find(|block| block.starts_with("rust")))
+    };
     let (front, engine) = (example("README.md")?, example("tsdb-core/README.md")?);
     (front.is_none() || front != engine).then(|| {
-        Finding::new("README.md", 0, "its first Rust example is not that of tsdb-core/README.md")
+        Finding::new(
+            "README.md",
+            0,
+            "its first Rust example is not that of tsdb-core/README.md",
+        )
     })
 }
 
