@@ -5,13 +5,19 @@
 #![forbid(unsafe_code)]
 
 /// Package `prometheus`: remote write 1.0, remote read, and the types they share.
-#[expect(missing_docs, reason = "generated: the variants of enums say themselves what they are")]
+#[expect(
+    missing_docs,
+    reason = "generated: the variants of enums say themselves what they are"
+)]
 pub mod prometheus {
     include!("generated/prometheus.rs");
 }
 
 /// Package `io.prometheus.write.v2`: remote write 2.0, release candidate 4.
-#[expect(missing_docs, reason = "generated: the variants of enums say themselves what they are")]
+#[expect(
+    missing_docs,
+    reason = "generated: the variants of enums say themselves what they are"
+)]
 pub mod write_v2 {
     include!("generated/io.prometheus.write.v2.rs");
 }

@@ -101,8 +101,12 @@ pub(super) fn replay(
             None => expected = Some(logs.last_lsn + 1),
             Some(torn) => {
                 refuse_if_claimed(vfs, options, &torn, generation, newer, logs.last_lsn)?;
-                give_up(vfs, torn, newer, &mut logs, report)?;
-                break;
+                report.torn.push(TornTail {
+                    path: torn.path,
+                    offset: torn.offset,
+                    bytes: torn.bytes,
+                    what: torn.what.to_owned(),
+                });
             }
         }
     }
@@ -151,7 +155,14 @@ fn read_log(
         logs.last_lsn = reader.header().first_lsn.saturating_sub(1);
     }
     let path = log_path(generation);
-    let gap = expected.is_some_and(|expected| expected != reader.header().first_lsn);
+    if let Some(expected) = expected.filter(|expected| *expected != reader.header().first_lsn) {
+        let what = format!(
+            "it begins with frame {}, but the log before it ends before frame {expected}",
+            reader.header().first_lsn
+        );
+        let offset = LOG_HEADER_BYTES as u64;
+        return Err(Error::Corrupt { path, offset, what });
+    }
     for target in &mut *targets {
         if options.rules.replay_keeps_generations || target.generations.is_empty() {
             let buffers = GenerationBuffers::new(generation, target.window_ms);
@@ -159,16 +170,6 @@ fn read_log(
         }
     }
     let torn = loop {
-        if gap {
-            let (offset, bytes) = (LOG_HEADER_BYTES as u64, reader.len());
-            let what = "frames at the end of the log before it are missing";
-            break Some(Torn {
-                path,
-                offset,
-                bytes: bytes.saturating_sub(offset),
-                what,
-            });
-        }
         match reader.next_frame()? {
             Err(torn) => break Some(torn),
             Ok(None) => break None,
@@ -196,7 +197,7 @@ impl Replayed {
     /// Remembers where frames start: sparsely, each remembered LSN standing for those behind it.
     fn note(&mut self, offset: u64, lsn: u64) {
         const STRIDE: u64 = 64;
-        if lsn % STRIDE == 0 || self.unclaimed.is_empty() {
+        if lsn.is_multiple_of(STRIDE) || self.unclaimed.is_empty() {
             self.unclaimed.push((lsn, offset));
         }
     }
@@ -266,7 +267,8 @@ fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Res
     }
 }
 
-/// A bad frame is corruption if a valid frame behind it claims that it was synced.
+/// A bad frame is corruption if a valid frame behind it claims that it was synced, or if there is
+/// a newer log: none is begun before all that stands in the older ones is synced.
 fn refuse_if_claimed(
     vfs: &dyn Vfs,
     options: &DbOptions,
@@ -282,69 +284,26 @@ fn refuse_if_claimed(
             what,
         }))
     };
-    if !options.rules.older_logs_may_be_torn && !newer.is_empty() {
-        return corrupt(format!("{}, in a log that is not the newest", torn.what));
+    let advice = format!(
+        "restore this log from a backup, or give up what follows byte {}",
+        torn.offset
+    );
+    if let Some(&newer) = newer.first() {
+        let (what, newer) = (torn.what, log_path(newer));
+        return corrupt(format!(
+            "{what}, although it was synced before {} was begun: {advice}",
+            newer.display()
+        ));
     }
-    let here = std::iter::once((generation, torn.offset));
-    let behind = here.chain(newer.iter().map(|&newer| (newer, LOG_HEADER_BYTES as u64)));
-    for (log, from) in behind {
-        let Some((offset, synced)) = first_valid_frame(vfs, log, from, last_lsn)? else {
-            continue;
-        };
-        if synced > last_lsn || !options.rules.torn_unless_claimed {
-            let (what, log) = (torn.what, log_path(log));
-            return corrupt(format!(
-                "{what}, but the frame at byte {offset} of {} says that it was synced: restore \
-                 this log from a backup, or give up what follows byte {}",
-                log.display(),
-                torn.offset
-            ));
+    match first_valid_frame(vfs, generation, torn.offset, last_lsn)? {
+        Some((offset, synced)) if synced > last_lsn || !options.rules.torn_unless_claimed => {
+            corrupt(format!(
+                "{}, but the frame at byte {offset} says that it was synced: {advice}",
+                torn.what
+            ))
         }
+        _ => Ok(()),
     }
-    Ok(())
-}
-
-/// Notes what is cut off: the bad frame, all behind it, and all newer logs.
-fn give_up(
-    vfs: &dyn Vfs,
-    torn: Torn,
-    newer: &[Generation],
-    logs: &mut Logs,
-    report: &mut RecoveryReport,
-) -> Result<(), Error> {
-    let Torn {
-        path,
-        offset,
-        bytes,
-        what,
-    } = torn;
-    report.torn.push(TornTail {
-        path,
-        offset,
-        bytes,
-        what: what.to_owned(),
-    });
-    for &generation in newer {
-        let reader = LogReader::open(vfs, generation)?;
-        logs.last_generation = logs.last_generation.max(generation);
-        let (end, len) = (LOG_HEADER_BYTES as u64, reader.len());
-        if len > end {
-            report.torn.push(TornTail {
-                path: log_path(generation),
-                offset: end,
-                bytes: len - end,
-                what: "it follows a log whose end is torn".to_owned(),
-            });
-        }
-        logs.replayed.push(Replayed {
-            generation,
-            end,
-            len,
-            unclaimed: Vec::new(),
-            needed: false,
-        });
-    }
-    Ok(())
 }
 
 impl Logs {

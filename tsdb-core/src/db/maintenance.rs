@@ -13,7 +13,7 @@ use crate::run::{RowKey, RunHeader, RunReader, RunWriter, merge_runs, publish, t
 
 use super::paths::run_path;
 use crate::shard::{Live, write_generation};
-use crate::wal::log_path;
+use crate::wal::{WalError, log_path};
 
 /// The log's cap grows by this much a series, so that a generation holds some scrapes of each.
 const LOG_BYTES_PER_SERIES: u64 = 400;
@@ -128,7 +128,7 @@ impl Inner {
 
     pub(super) fn flush_all(&self) -> Result<(), Error> {
         let mut upkeep = self.upkeep.lock();
-        if self.states().iter().any(|state| has_open_samples(state)) {
+        if self.states().iter().any(has_open_samples) {
             self.cut(&mut upkeep)?;
         }
         while !upkeep.closed.is_empty() {
@@ -168,7 +168,7 @@ impl Inner {
 
     fn wants_cut(&self, upkeep: &mut Upkeep) -> bool {
         let states = self.states();
-        if !states.iter().any(|state| has_open_samples(state)) {
+        if !states.iter().any(has_open_samples) {
             upkeep.window = None;
             return false;
         }
@@ -218,6 +218,10 @@ impl Inner {
         let Some(&Closed { generation, .. }) = upkeep.closed.first() else {
             return Ok(());
         };
+        // A cut that failed closed its generation too, and what that names may not be durable.
+        if let Some(reason) = self.log.as_ref().and_then(|log| log.poisoned()) {
+            return Err(Error::Wal(WalError::Poisoned { reason }));
+        }
         if !self.options.rules.run_listed_before_log_goes {
             self.remove_log(generation)?;
         }
@@ -310,13 +314,21 @@ impl Inner {
             first_generation,
             last_generation,
         };
-        Ok(RunWriter::create(&path, file, header)?)
+        let writer = RunWriter::create(&path, file, header)?;
+        let synced = self.options.rules.run_synced_before_listed;
+        Ok(if synced { writer } else { writer.unsynced() })
     }
 
     /// Gives a run that was written its name, durably, and opens it.
     fn publish_run(&self, state: &NamespaceState, id: RunId) -> Result<Arc<RunReader>, Error> {
         let path = run_path(&state.folder, id);
-        publish(&*self.vfs, &temporary_path(&path), &path).map_err(Error::io("renaming", &path))?;
+        let temporary = temporary_path(&path);
+        let published = if self.options.rules.run_synced_before_listed {
+            publish(&*self.vfs, &temporary, &path)
+        } else {
+            self.vfs.rename(&temporary, &path)
+        };
+        published.map_err(Error::io("renaming", &path))?;
         Ok(Arc::new(super::paths::open_run(&*self.vfs, &path)?))
     }
 

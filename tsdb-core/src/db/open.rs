@@ -594,11 +594,7 @@ pub(super) fn namespace(
     make_namespace(&*inner.vfs, &entry)?;
     let mut report = RecoveryReport::default();
     let found = read_namespace(&*inner.vfs, &entry, &inner.key, &mut report)?;
-    inner.change_catalog(|catalog| {
-        catalog.namespaces.push(entry);
-        catalog.next_namespace = NamespaceId(id.0 + 1);
-    })?;
-    let _no_append = inner.gate.write();
+    // No generation is cut meanwhile: upkeep is locked.
     let generation = inner
         .log
         .as_ref()
@@ -612,6 +608,11 @@ pub(super) fn namespace(
         &inner.key,
         &inner.options,
     )?;
+    // Last of all that may fail, so that a caller can try again.
+    inner.change_catalog(|catalog| {
+        catalog.namespaces.push(entry);
+        catalog.next_namespace = NamespaceId(id.0 + 1);
+    })?;
     inner
         .series_files
         .0

@@ -28,8 +28,6 @@ pub struct ProtocolRules {
     pub replay_keeps_generations: bool,
     /// A bad frame is corruption only if a valid one behind it claims it was synced.
     pub torn_unless_claimed: bool,
-    /// The same holds in any log, not only in the newest.
-    pub older_logs_may_be_torn: bool,
     /// Every duplicate gets a frame of its own.
     pub duplicates_are_logged: bool,
     /// One order-free rule decides between two values at one timestamp.
@@ -53,7 +51,6 @@ impl Default for ProtocolRules {
             recovery_rewrites_unsynced: true,
             replay_keeps_generations: true,
             torn_unless_claimed: true,
-            older_logs_may_be_torn: true,
             duplicates_are_logged: true,
             order_free_winner: true,
             failure_poisons: true,

@@ -23,6 +23,7 @@ pub struct RunWriter {
     header: RunHeader,
     sections: Vec<SectionMeta>,
     open: Option<OpenSection>,
+    synced: bool,
 }
 
 impl RunWriter {
@@ -45,7 +46,18 @@ impl RunWriter {
             header,
             sections: Vec::new(),
             open: None,
+            synced: true,
         })
+    }
+
+    /// The broken order, for tests: [`RunWriter::finish`] will not sync the file.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn unsynced(self) -> Self {
+        Self {
+            synced: false,
+            ..self
+        }
     }
 
     /// Begins the section of a window, later than the one before. A section that gets no chunk
@@ -106,10 +118,10 @@ impl RunWriter {
             .extend(encode_trailer(footer_offset, footer_len));
         self.out.write()?;
         let bytes = self.out.written;
-        self.out
-            .file
-            .sync()
-            .map_err(|source| RunError::sync(&self.out.path, bytes, source))?;
+        if self.synced {
+            let synced = self.out.file.sync();
+            synced.map_err(|source| RunError::sync(&self.out.path, bytes, source))?;
+        }
         Ok(RunMeta {
             header: self.header,
             bytes,

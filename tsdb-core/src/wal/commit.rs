@@ -295,7 +295,9 @@ impl CommitLog {
         if !self.rules.batch_before_definitions {
             // The broken order, for tests: frames whose definitions were not synced slip in.
             let mut state = self.state.lock();
-            batch.extend_from_slice(&std::mem::take(&mut state.queue));
+            if Arc::ptr_eq(&state.file, &taken.file) {
+                batch.extend_from_slice(&std::mem::take(&mut state.queue));
+            }
         }
         let frames = self.stamp(batch, taken);
         if !batch.is_empty() {

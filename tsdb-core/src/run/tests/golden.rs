@@ -31,31 +31,14 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Written down field by field as `docs/format/run.md` draws it, without the writer's code.
-#[test]
-fn layout_of_a_run_of_one_chunk() {
-    let vfs = MemVfs::new();
-    let window = window(1000, 500);
-    let rows = Rows::from([(
-        window,
-        BTreeMap::from([(key(7, 300), row([1010, 1020], 1.0))]),
-    )]);
-    write(&vfs, PATH, &rows, 3);
-    let (_, chunk) = chunk_of(&[(1010, 1f64.to_bits()), (1020, 2f64.to_bits())], 7);
+fn put_identity(out: &mut Vec<u8>) {
+    put_u32(out, 3); // namespace
+    put_u64(out, 17); // run
+    put_u64(out, 4); // first generation
+    put_u64(out, 6); // last generation
+}
 
-    let identity = |out: &mut Vec<u8>| {
-        put_u32(out, 3); // namespace
-        put_u64(out, 17); // run
-        put_u64(out, 4); // first generation
-        put_u64(out, 6); // last generation
-    };
-    let mut header = b"tsdb-run\x01\0\0\0".to_vec();
-    identity(&mut header);
-    let mut file = sealed(header);
-    assert_eq!(file.len(), 44);
-
-    file.extend(sealed(chunk.clone()));
-    let page_offset = file.len() as u64;
+fn page(chunk_len: usize) -> Vec<u8> {
     let mut page = Vec::new();
     put_u64(&mut page, 44); // the first chunk
     put_u32(&mut page, 7); // shard
@@ -66,12 +49,12 @@ fn layout_of_a_run_of_one_chunk() {
     put_uvarint(&mut page, 10); // 1010 - 1000
     put_uvarint(&mut page, 10); // 1020 - 1010
     put_uvarint(&mut page, 2); // samples
-    put_uvarint(&mut page, chunk.len() as u64);
+    put_uvarint(&mut page, chunk_len as u64);
     put_ivarint(&mut page, 7); // epoch
-    let page = sealed(page);
-    file.extend(&page);
+    sealed(page)
+}
 
-    let index_offset = file.len() as u64;
+fn page_index(page_offset: u64, page_len: usize) -> Vec<u8> {
     let mut index = Vec::new();
     for _ in ["first row", "last row"] {
         put_u32(&mut index, 7);
@@ -80,13 +63,13 @@ fn layout_of_a_run_of_one_chunk() {
     put_i64(&mut index, 1010);
     put_i64(&mut index, 1020);
     put_u64(&mut index, page_offset);
-    put_u32(&mut index, page.len() as u32);
-    let index = sealed(index);
-    file.extend(&index);
+    put_u32(&mut index, page_len as u32);
+    sealed(index)
+}
 
-    let footer_offset = file.len() as u64;
+fn footer(index_offset: u64, index_len: usize) -> Vec<u8> {
     let mut footer = Vec::new();
-    identity(&mut footer);
+    put_identity(&mut footer);
     put_u32(&mut footer, 1); // sections
     put_i64(&mut footer, 1000);
     put_i64(&mut footer, 1499);
@@ -99,10 +82,34 @@ fn layout_of_a_run_of_one_chunk() {
     put_u64(&mut footer, 2); // samples
     put_u64(&mut footer, 44);
     put_u64(&mut footer, index_offset);
-    put_u32(&mut footer, index.len() as u32);
-    let footer = sealed(footer);
-    file.extend(&footer);
+    put_u32(&mut footer, index_len as u32);
+    sealed(footer)
+}
 
+/// Written down field by field as `docs/format/run.md` draws it, without the writer's code.
+#[test]
+fn layout_of_a_run_of_one_chunk() {
+    let vfs = MemVfs::new();
+    let window = window(1000, 500);
+    let rows = Rows::from([(
+        window,
+        BTreeMap::from([(key(7, 300), row([1010, 1020], 1.0))]),
+    )]);
+    write(&vfs, PATH, &rows, 3);
+    let (_, chunk) = chunk_of(&[(1010, 1f64.to_bits()), (1020, 2f64.to_bits())], 7);
+
+    let mut header = b"tsdb-run\x01\0\0\0".to_vec();
+    put_identity(&mut header);
+    let mut file = sealed(header);
+    assert_eq!(file.len(), 44);
+    let chunk_len = chunk.len();
+    file.extend(sealed(chunk));
+    let (page_offset, page) = (file.len() as u64, page(chunk_len));
+    file.extend(&page);
+    let (index_offset, index) = (file.len() as u64, page_index(page_offset, page.len()));
+    file.extend(&index);
+    let (footer_offset, footer) = (file.len() as u64, footer(index_offset, index.len()));
+    file.extend(&footer);
     let mut trailer = Vec::new();
     put_u64(&mut trailer, footer_offset);
     put_u32(&mut trailer, footer.len() as u32);

@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
@@ -133,9 +134,11 @@ impl SimulatedCrash {
     pub fn caused(error: &(dyn Error + 'static)) -> bool {
         let mut next = Some(error);
         while let Some(error) = next {
+            let shared = || error.downcast_ref::<Arc<io::Error>>().map(Arc::as_ref);
             // An `io::Error` passes over its inner error when asked for its source.
             let inner = error
                 .downcast_ref::<io::Error>()
+                .or_else(shared)
                 .and_then(io::Error::get_ref);
             if error.is::<SimulatedCrash>() || inner.is_some_and(|inner| inner.is::<Self>()) {
                 return true;

@@ -1,0 +1,404 @@
+//! Seeded histories of a Db: appends, commits and reads slipped in at every operation of commits,
+//! cuts, flushes and merges; failed syncs; outages anywhere, also in recovery; several lives.
+//! Then each rule of the commit protocol is switched off, and must be missed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tsdb_core::clock::ManualClock;
+use tsdb_core::model::ProtocolRules;
+use tsdb_core::vfs::{
+    Fault, FaultVfs, Operation, OperationKind, Outage, SimulatedCrash, SplitMix64, Verdict,
+};
+use tsdb_core::{Clock, Db, DbOptions, Error, ErrorKind, NamespaceOptions, Sample, WriteBatch};
+
+use crate::support::{
+    History, Loss, Place, START, Universe, chain, must, read_all, small_options, value,
+};
+
+const NAMES: [&str; 2] = ["default", "second"];
+/// Histories in which nothing may go wrong.
+const SEEDS: u64 = 600;
+/// Histories among which a missing rule must be noticed.
+const SEEDS_FOR_A_RULE: u64 = 3_000;
+
+type Outcome = Result<(), String>;
+
+/// What the schedule and the hook share. No lock is held while the Db is called.
+struct World {
+    universe: Universe,
+    clock: Arc<ManualClock>,
+    random: Mutex<SplitMix64>,
+    history: Mutex<History>,
+    db: Mutex<Option<Db>>,
+    /// Whether operations may be slipped in: not where the Db holds the lock they need.
+    open_to_others: Mutex<bool>,
+    /// Whether this life has seen a failed sync.
+    failed: Mutex<bool>,
+    /// In how many operations the process is gone; counts down.
+    crash_in: Mutex<u64>,
+    /// One out of so many syncs fails; 0 for none.
+    failing: u64,
+    violation: Mutex<Option<String>>,
+    /// Every operation of every life, folded.
+    trace: Mutex<u64>,
+}
+
+impl World {
+    fn below(&self, bound: u64) -> u64 {
+        self.random.lock().below(bound)
+    }
+
+    fn note(&self, operation: &Operation<'_>) {
+        let mut trace = self.trace.lock();
+        let path = operation.path.as_os_str().as_encoded_bytes();
+        let words = [operation.kind as u64, operation.offset, operation.length];
+        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+        for byte in bytes.chain(path.iter().copied()) {
+            *trace = (*trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn on_operation(self: &Arc<Self>, operation: &Operation<'_>) -> Verdict {
+        self.note(operation);
+        {
+            let mut crash_in = self.crash_in.lock();
+            *crash_in = crash_in.saturating_sub(1);
+            if *crash_in == 0 {
+                return Verdict::Crash;
+            }
+        }
+        if self.failing > 0 && operation.kind.is_sync() && self.below(self.failing) == 0 {
+            *self.failed.lock() = true;
+            return Verdict::Fail(Fault::DISK);
+        }
+        // Space is reserved under the log's lock: nobody else gets in there.
+        let reserving = operation.kind == OperationKind::Allocate;
+        if *self.open_to_others.lock() && !reserving {
+            let db = self.db.lock().clone();
+            while let Some(db) = db.as_ref().filter(|_| self.below(3) == 0) {
+                if let Err(what) = self.slip_in(db) {
+                    self.violation.lock().get_or_insert(what);
+                }
+            }
+        }
+        Verdict::Proceed
+    }
+
+    fn slip_in(self: &Arc<Self>, db: &Db) -> Outcome {
+        match self.below(8) {
+            0..=5 => self.append(db),
+            6 => self.tolerate(db.commit()),
+            _ => self.check_live(db),
+        }
+    }
+
+    /// Errors that a failed sync explains, or the end of the process.
+    fn tolerate<T>(&self, done: Result<T, Error>) -> Outcome {
+        match done {
+            Ok(_) => Ok(()),
+            Err(error) if SimulatedCrash::caused(&error) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Backpressure => Ok(()),
+            Err(error)
+                if *self.failed.lock()
+                    && matches!(error.kind(), ErrorKind::Io | ErrorKind::Poisoned) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(chain(&error)),
+        }
+    }
+
+    fn append(self: &Arc<Self>, db: &Db) -> Outcome {
+        let number = usize::from(self.below(3) == 0);
+        let Some(namespace) = db.find(NAMES[number]) else {
+            return Ok(());
+        };
+        let mut samples: Vec<(Place, u64)> = Vec::new();
+        {
+            let mut random = self.random.lock();
+            let now = self.clock.now_ms() / 1000 * 1000;
+            for _ in 0..=random.below(2) {
+                let rank = random.index(self.universe.series.len());
+                let time = now - random.between(0, 3) * 1000;
+                let bits = if random.chance(1, 3) {
+                    (random.below(3) as f64).to_bits()
+                } else {
+                    value(&mut random)
+                };
+                samples.push(((number, rank, time), bits));
+            }
+        }
+        let mut batch = WriteBatch::new();
+        for &((_, rank, timestamp), bits) in &samples {
+            let labels = &self.universe.series[rank];
+            batch.push(labels, Sample::new(timestamp, f64::from_bits(bits)));
+        }
+        let moment = self.history.lock().append(&samples);
+        match namespace.append(&batch) {
+            Ok(appended) => {
+                let world = Arc::clone(self);
+                appended.ticket.on_commit(move |done| {
+                    if done.is_ok() {
+                        world.history.lock().acked(&samples, moment, true);
+                    }
+                });
+                Ok(())
+            }
+            Err(error) => {
+                self.history.lock().refused(&samples, moment);
+                self.tolerate(Err::<(), _>(error))
+            }
+        }
+    }
+
+    fn check_live(&self, db: &Db) -> Outcome {
+        // What is slipped in between two reads would be in one of them only.
+        let others = std::mem::replace(&mut *self.open_to_others.lock(), false);
+        let found = read_all(db, &NAMES, &self.universe);
+        *self.open_to_others.lock() = others;
+        match found {
+            Ok(found) => self.history.lock().check_live(&found),
+            Err(what) if what.contains("simulated crash") => Ok(()),
+            Err(what) => Err(what),
+        }
+    }
+
+    fn make_namespace(&self, db: &Db) -> Outcome {
+        *self.open_to_others.lock() = false;
+        let options = NamespaceOptions {
+            window: Duration::from_secs(30 << self.below(3)),
+            ..NamespaceOptions::default()
+        };
+        let made = db.namespace(NAMES[1], options);
+        *self.open_to_others.lock() = true;
+        self.tolerate(made)
+    }
+
+    fn step(self: &Arc<Self>, db: &Db) -> Outcome {
+        match self.below(40) {
+            0..=15 => self.append(db),
+            16..=25 => self.tolerate(db.commit()),
+            26..=33 => self.tolerate(db.maintain()),
+            34 => self.tolerate(db.flush()),
+            35 => self.make_namespace(db),
+            36..=37 => {
+                self.clock.advance(self.below(40_000));
+                Ok(())
+            }
+            _ => self.check_live(db),
+        }
+    }
+}
+
+fn options(rules: ProtocolRules) -> DbOptions {
+    DbOptions {
+        // An append that flushes would wait for the flush it was slipped into.
+        inline_flush: false,
+        runs_max: 2,
+        ..small_options(rules)
+    }
+}
+
+/// The disk after the lives of one seed, and the trace of all operations.
+struct End {
+    vfs: FaultVfs,
+    trace: u64,
+}
+
+struct Simulation {
+    world: Arc<World>,
+    vfs: FaultVfs,
+    rules: ProtocolRules,
+    /// The worst loss since a Db was last open.
+    loss: Loss,
+}
+
+impl Simulation {
+    fn new(seed: u64, rules: ProtocolRules) -> Self {
+        let mut random = SplitMix64::new(seed);
+        let failing = [0, 0, 60, 15][random.index(4)];
+        let world = World {
+            universe: Universe::new(1 + random.index(3)),
+            clock: Arc::new(ManualClock::new(START)),
+            random: Mutex::new(random.fork()),
+            history: Mutex::default(),
+            db: Mutex::new(None),
+            open_to_others: Mutex::new(false),
+            failed: Mutex::new(false),
+            crash_in: Mutex::new(u64::MAX),
+            failing,
+            violation: Mutex::new(None),
+            trace: Mutex::new(seed),
+        };
+        Self {
+            world: Arc::new(world),
+            vfs: FaultVfs::new(random.next_u64()),
+            rules,
+            loss: Loss::Process,
+        }
+    }
+
+    /// Sets the hook, and the moment of the crash.
+    fn arm(&self, within: u64) {
+        let in_operations = match self.world.below(4) {
+            0 => u64::MAX,
+            _ => 1 + self.world.below(within),
+        };
+        *self.world.crash_in.lock() = in_operations;
+        *self.world.failed.lock() = false;
+        let world = Arc::clone(&self.world);
+        self.vfs
+            .on_operation(move |_, operation| world.on_operation(operation));
+    }
+
+    /// The process ends, perhaps with the machine.
+    fn end_life(&mut self) {
+        *self.world.open_to_others.lock() = false;
+        let outage = match self.world.below(8) {
+            0..=2 => Outage::Kill,
+            3 => Outage::BarePowerCut,
+            _ => Outage::PowerCut {
+                seed: self.world.random.lock().next_u64(),
+            },
+        };
+        if outage != Outage::Kill {
+            self.loss = Loss::Machine;
+        }
+        let image = self.vfs.image(outage);
+        self.vfs.clear_hook();
+        self.vfs.crash();
+        *self.world.db.lock() = None;
+        self.vfs = image;
+    }
+
+    /// Opens the Db, however often it is brought down meanwhile.
+    fn open(&mut self) -> Result<Db, String> {
+        for _ in 0..20 {
+            self.arm(60);
+            let (vfs, clock) = (Arc::new(self.vfs.clone()), Arc::clone(&self.world.clock));
+            match Db::open_with(vfs, clock, options(self.rules)) {
+                Ok(db) => return Ok(db),
+                Err(error) => {
+                    self.world
+                        .tolerate(Err::<(), _>(error))
+                        .map_err(|what| format!("opening: {what}"))?;
+                    self.end_life();
+                }
+            }
+        }
+        self.vfs.clear_hook();
+        let (vfs, clock) = (Arc::new(self.vfs.clone()), Arc::clone(&self.world.clock));
+        Db::open_with(vfs, clock, options(self.rules)).map_err(|error| chain(&error))
+    }
+
+    fn live(&mut self) -> Outcome {
+        let db = self.open()?;
+        let after_recovery = *self.world.crash_in.lock();
+        // What is looked at here is not what the process does.
+        *self.world.crash_in.lock() = u64::MAX;
+        let found = read_all(&db, &NAMES, &self.world.universe)?;
+        *self.world.crash_in.lock() = after_recovery;
+        let mut history = self.world.history.lock();
+        let checked = history.check_after(&found, u64::MAX - 1, self.loss);
+        checked.map_err(|what| format!("after {:?}: {what}", self.loss))?;
+        history.adopt(&found);
+        drop(history);
+        self.loss = Loss::Process;
+        *self.world.db.lock() = Some(db.clone());
+        self.arm(600);
+        *self.world.open_to_others.lock() = true;
+        for _ in 0..self.world.below(150) {
+            self.world.step(&db)?;
+            if let Some(what) = self.world.violation.lock().take() {
+                return Err(what);
+            }
+            if self.vfs.has_crashed() {
+                break;
+            }
+        }
+        drop(db);
+        self.end_life();
+        Ok(())
+    }
+
+    fn run(mut self) -> Result<End, String> {
+        let lives = 2 + self.world.below(4);
+        for life in 0..lives {
+            self.live().map_err(|what| format!("life {life}: {what}"))?;
+        }
+        *self.world.crash_in.lock() = u64::MAX;
+        let db = self.open()?;
+        self.vfs.clear_hook();
+        let found = read_all(&db, &NAMES, &self.world.universe)?;
+        let history = self.world.history.lock();
+        history.check_after(&found, u64::MAX - 1, self.loss)?;
+        let report = db.verify().map_err(|error| chain(&error))?;
+        if !report.problems.is_empty() {
+            return Err(format!("{report:?}"));
+        }
+        drop(db);
+        let trace = *self.world.trace.lock();
+        Ok(End {
+            vfs: self.vfs,
+            trace,
+        })
+    }
+}
+
+/// How many histories it takes until one goes wrong, and how; `None` if none does.
+fn first_violation(rules: ProtocolRules, seeds: u64) -> Option<(u64, String)> {
+    (0..seeds).find_map(|seed| {
+        let run = || Simulation::new(seed, rules).run();
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(_)) => None,
+            Ok(Err(what)) => Some((seed, what)),
+            Err(_) => Some((seed, "a panic".to_owned())),
+        }
+    })
+}
+
+#[test]
+fn no_history_breaks_a_promise() {
+    for seed in 0..SEEDS {
+        must(seed, Simulation::new(seed, ProtocolRules::default()).run());
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_history_and_the_same_bytes() {
+    for seed in 0..40 {
+        let run = || must(seed, Simulation::new(seed, ProtocolRules::default()).run());
+        let (one, other) = (run(), run());
+        assert_eq!(one.trace, other.trace, "seed {seed}");
+        assert_eq!(one.vfs.contents(), other.vfs.contents(), "seed {seed}");
+    }
+}
+
+/// Makes a test that switches a rule off and expects the simulation to notice.
+macro_rules! missed {
+    ($($rule:ident)*) => {$(
+        #[test]
+        fn $rule() {
+            let mut rules = ProtocolRules::default();
+            rules.$rule = false;
+            let found = first_violation(rules, SEEDS_FOR_A_RULE);
+            let (seed, what) = found.expect("nobody misses this rule");
+            println!("without {}: seed {seed}: {what}", stringify!($rule));
+        }
+    )*};
+}
+
+mod without {
+    use super::{ProtocolRules, SEEDS_FOR_A_RULE, first_violation};
+
+    missed! {
+        definitions_before_frames batch_before_definitions cut_syncs_the_old_log
+        folder_synced_before_first_frame log_kept_for_every_namespace run_listed_before_log_goes
+        run_synced_before_listed recovery_cuts_torn_frames recovery_syncs
+        recovery_rewrites_unsynced replay_keeps_generations torn_unless_claimed
+        duplicates_are_logged order_free_winner failure_poisons
+    }
+}

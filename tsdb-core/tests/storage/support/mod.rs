@@ -1,0 +1,95 @@
+//! What the suites share: series to write, values of every sort, an oracle, whole reads.
+
+mod history;
+mod read;
+
+pub(crate) use history::{History, Loss, Place};
+pub(crate) use read::{Contents, read_all};
+
+use std::fmt::{Debug, Display};
+use std::sync::Arc;
+
+use tsdb_core::clock::ManualClock;
+use tsdb_core::model::ProtocolRules;
+use tsdb_core::vfs::SplitMix64;
+use tsdb_core::{Db, DbOptions, Labels, STALE_NAN_BITS, Vfs};
+
+/// Where the wall clock of every suite starts.
+pub(crate) const START: i64 = 1_700_000_000_000;
+
+/// Series in the order of their labels, so that a series' number is its rank.
+#[derive(Debug)]
+pub(crate) struct Universe {
+    pub(crate) series: Vec<Labels>,
+}
+
+impl Universe {
+    pub(crate) fn new(hosts: usize) -> Self {
+        let mut series = Vec::new();
+        for host in 0..hosts {
+            for name in ["up", "cpu_seconds_total", "memory_bytes"] {
+                let (host, zone) = (format!("host{host}"), ["a", "b", ""][host % 3]);
+                let pairs = [("__name__", name), ("host", &host), ("zone", zone)];
+                series.push(Labels::from_pairs(pairs).unwrap());
+            }
+        }
+        series.sort();
+        Self { series }
+    }
+
+    pub(crate) fn rank(&self, labels: &Labels) -> Option<usize> {
+        self.series.binary_search(labels).ok()
+    }
+}
+
+/// A value of any sort; most are unlike all others, so that a wrong one is noticed.
+pub(crate) fn value(random: &mut SplitMix64) -> u64 {
+    match random.below(16) {
+        0 => STALE_NAN_BITS,
+        1 => f64::NAN.to_bits() | random.below(1 << 20),
+        2 => (-0.0f64).to_bits(),
+        3 => f64::INFINITY.to_bits(),
+        4..=6 => (random.below(4) as f64).to_bits(),
+        7 => random.next_u64(),
+        _ => (random.below(1 << 40) as f64 / 8.0).to_bits(),
+    }
+}
+
+/// Options under which a few dozen samples already fill a log.
+pub(crate) fn small_options(rules: ProtocolRules) -> DbOptions {
+    let mut options = DbOptions {
+        log_cap_bytes: 4096,
+        runs_max: 3,
+        fingerprint_key: Some([7; 16]),
+        rules,
+        ..DbOptions::default()
+    };
+    options.limits.max_future = None;
+    options
+}
+
+/// Opens a disk at a moment of its own clock.
+pub(crate) fn open_at(
+    vfs: &(impl Vfs + Clone + 'static),
+    now_ms: i64,
+    rules: ProtocolRules,
+) -> Result<Db, tsdb_core::Error> {
+    let clock = Arc::new(ManualClock::new(now_ms));
+    Db::open_with(Arc::new(vfs.clone()), clock, small_options(rules))
+}
+
+/// An error with all its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+/// Ends a test with the seed that brought it down.
+pub(crate) fn must<T, E: Display>(seed: impl Debug, what: Result<T, E>) -> T {
+    what.unwrap_or_else(|violation| panic!("seed {seed:?}: {violation}"))
+}
