@@ -1,4 +1,5 @@
-//! The face's everyday behaviour.
+//! The facade's everyday behaviour.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 
