@@ -1,5 +1,6 @@
 //! What is used again allocates nothing. Alone in its process, so that nothing else allocates
 //! meanwhile.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::alloc::System;
 
