@@ -1,13 +1,13 @@
 //! The facade's everyday behaviour.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![cfg(test)]
 
 use std::sync::Arc;
 
 use tsdb_core::clock::ManualClock;
 use tsdb_core::vfs::{FaultVfs, MemVfs};
 use tsdb_core::{
-    Ack, Db, DbOptions, ErrorKind, Labels, MaintenanceStep, Matcher, MetricKind, MetricMetadata,
-    NamespaceOptions, RejectReason, Sample, SeriesLimits, TimeRange, WriteBatch,
+    Ack, Db, DbOptions, Error, ErrorKind, Labels, MaintenanceStep, Matcher, MetricKind,
+    MetricMetadata, NamespaceOptions, RejectReason, Sample, SeriesLimits, TimeRange, WriteBatch,
 };
 
 const START: i64 = 1_700_000_000_000;
@@ -366,13 +366,11 @@ fn memory_past_its_budget_is_flushed_or_refused() {
             let mixed = (at.unsigned_abs() + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12;
             batch.push(&a, Sample::new(START - at * 1000, mixed as f64));
             if batch.samples_len() == 100 {
-                if let Err(error) = db.default_namespace().write(&batch) {
-                    return Err(error);
-                }
+                db.default_namespace().write(&batch)?;
                 batch.clear();
             }
         }
-        Ok(read(&db, &[])[0].1.len())
+        Ok::<_, Error>(read(&db, &[])[0].1.len())
     };
     assert_eq!(fill(true).unwrap(), 60_000);
     let refused = fill(false).unwrap_err();

@@ -1,5 +1,6 @@
 //! What is used again allocates nothing. Alone in its process, so that nothing else allocates
 //! meanwhile.
+#![cfg(test)]
 
 use std::alloc::System;
 
