@@ -1,6 +1,6 @@
 //! What is used again allocates nothing. Alone in its process, so that nothing else allocates
 //! meanwhile.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![cfg(test)]
 
 use std::alloc::System;
 
