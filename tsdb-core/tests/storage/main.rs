@@ -2,10 +2,10 @@
 
 // mod corruption;
 mod crash;
-// mod faults;
+mod faults;
 // mod format_compat;
 // mod io_budget;
 mod model;
 mod simulation;
 mod support;
-// mod threads;
+mod threads;
