@@ -61,6 +61,11 @@ impl Harness {
     pub fn play(&self, target: &Target, folder: &Path) -> Result<u32, Box<Failure>> {
         let mut kept = read_folder(&folder.join("corpus").join(target.name));
         kept.extend(read_folder(&folder.join("regressions").join(target.name)));
+        // What a target makes once and keeps is not memory of an input.
+        let warm = catch_unwind(AssertUnwindSafe(|| (target.run)(&[])));
+        if warm.is_err() {
+            self.play_input(target, "the empty input", &[])?;
+        }
         let mut played = 0;
         for (origin, input) in &kept {
             self.play_input(target, origin, input)?;

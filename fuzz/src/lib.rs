@@ -6,14 +6,18 @@
 #![forbid(unsafe_code)]
 
 mod chunk;
+mod files;
 mod harness;
+mod http;
 mod input;
 mod labels;
 mod matcher;
 mod mutate;
 mod remote;
+mod sealed;
 mod targets;
 
+pub use files::payloads;
 pub use harness::{Failure, Harness};
 pub use input::Input;
 pub use targets::{TARGETS, Target, find};

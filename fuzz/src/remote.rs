@@ -167,29 +167,42 @@ pub(crate) fn read_request_against_prost(input: &[u8]) {
     }
 }
 
-/// Both forms of an answer to a read: refused, or every chunk can be walked.
+/// The answers that our client takes: whole ones and frames, in pieces as a network cuts them.
 pub(crate) fn read_response(input: &[u8]) {
-    let _ = decode_samples(input, DECODED_BYTES_MAX);
-    frames(input);
+    if let Ok(results) = decode_samples(input, DECODED_BYTES_MAX) {
+        for series in results.iter().flatten() {
+            assert!(series.labels.len() <= input.len() * 64);
+        }
+    }
+    walk_frames(input);
     // The same as the content of a frame, so that no checksum keeps it out.
     let mut frame = Vec::new();
     put_uvarint(&mut frame, input.len() as u64);
-    frame.extend_from_slice(&crc32c(input).to_be_bytes());
+    frame.extend_from_slice(&crc32c(input).swap_bytes().to_le_bytes());
     frame.extend_from_slice(input);
-    frames(&frame);
+    walk_frames(&frame);
 }
 
-fn frames(answer: &[u8]) {
-    let mut decoder = FrameDecoder::new(DECODED_BYTES_MAX);
-    for part in answer.chunks(61) {
-        decoder.push(part);
-        loop {
-            match decoder.next_frame() {
-                Ok(Some(frame)) => drop(frame.samples()),
-                Ok(None) => break,
-                Err(_) => return,
+/// The frames of an answer, their samples, and whether it was complete: the same whether it comes
+/// as a whole or in pieces.
+fn walk_frames(answer: &[u8]) {
+    let frames = |step: usize| {
+        let mut decoder = FrameDecoder::new(DECODED_BYTES_MAX);
+        let mut found = Vec::new();
+        for piece in answer.chunks(step) {
+            decoder.push(piece);
+            loop {
+                match decoder.next_frame() {
+                    Ok(Some(frame)) => found.push((frame.samples().map_err(drop), frame.labels)),
+                    Ok(None) => break,
+                    Err(_) => return (found, false),
+                }
             }
         }
-    }
-    let _ = decoder.finish();
+        let complete = decoder.finish().is_ok();
+        (found, complete)
+    };
+    let (whole, pieces) = (frames(answer.len().max(1)), frames(3));
+    // Equal by their text: samples may be NaN.
+    assert_eq!(format!("{whole:?}"), format!("{pieces:?}"));
 }

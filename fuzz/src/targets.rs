@@ -1,6 +1,6 @@
 //! The table of targets.
 
-use crate::{chunk, labels, matcher, remote};
+use crate::{chunk, files, http, labels, matcher, remote};
 
 /// A function that must not panic on any input.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,15 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
         base_bytes: 64 << 10,
         bytes_per_input_byte: 256,
         slowness: 1,
+    }
+}
+
+/// A target that edits a file: its memory is bounded by that of the file, not by its input.
+const fn file(name: &'static str, run: fn(&[u8]), slowness: u32) -> Target {
+    Target {
+        base_bytes: 8 << 20,
+        slowness,
+        ..target(name, run)
     }
 }
 
@@ -57,6 +66,21 @@ pub const TARGETS: &[Target] = &[
         base_bytes: 4 << 20,
         ..target("read_response", remote::read_response)
     },
+    target("import_line", http::import_line),
+    Target {
+        base_bytes: 64 << 20,
+        slowness: 2,
+        ..target("selector", http::selector)
+    },
+    target("log_frame", files::log_frame),
+    target("series_record", files::series_record),
+    file("log_replay", files::log_replay, 4),
+    file("series_file", files::series_file, 1),
+    file("run_open", files::run_open, 4),
+    file("manifest", files::manifest, 1),
+    file("catalog", files::catalog, 1),
+    file("data_format", files::data_format, 1),
+    file("open_folder", files::open_folder, 32),
     target("canary", canary),
 ];
 

@@ -1,12 +1,13 @@
-//! The façade's everyday behaviour.
+//! The facade's everyday behaviour.
+#![cfg(test)]
 
 use std::sync::Arc;
 
 use tsdb_core::clock::ManualClock;
-use tsdb_core::vfs::MemVfs;
+use tsdb_core::vfs::{FaultVfs, MemVfs};
 use tsdb_core::{
-    Db, DbOptions, ErrorKind, Labels, MaintenanceStep, Matcher, NamespaceOptions, Sample,
-    TimeRange, WriteBatch,
+    Ack, Db, DbOptions, Error, ErrorKind, Labels, MaintenanceStep, Matcher, MetricKind,
+    MetricMetadata, NamespaceOptions, RejectReason, Sample, SeriesLimits, TimeRange, WriteBatch,
 };
 
 const START: i64 = 1_700_000_000_000;
@@ -121,13 +122,7 @@ fn maintenance_cuts_flushes_merges_and_expires() {
     let mut steps = Vec::new();
     for round in 0..60i64 {
         write(&db, &a, &[(START + round * 3_600_000, 1.0)]);
-        loop {
-            let done = db.maintain().unwrap();
-            steps.push(done.step);
-            if !done.more {
-                break;
-            }
-        }
+        steps.extend(maintain(&db));
         clock.advance(3_600_000);
     }
     for step in [
@@ -146,4 +141,239 @@ fn maintenance_cuts_flushes_merges_and_expires() {
         "{kept:?}"
     );
     assert_eq!(kept.last().unwrap().0, START + 59 * 3_600_000);
+}
+
+/// Upkeep until there is nothing to do; which steps it took.
+fn maintain(db: &Db) -> Vec<MaintenanceStep> {
+    let mut steps = Vec::new();
+    loop {
+        let done = db.maintain().unwrap();
+        steps.push(done.step);
+        if !done.more {
+            return steps;
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_jumped_expires_nothing_until_it_is_back_or_confirmed() {
+    const DAY_MS: i64 = 86_400_000;
+    let (vfs, clock) = (Arc::new(MemVfs::new()), Arc::new(ManualClock::new(START)));
+    let day = std::time::Duration::from_secs(86_400);
+    let options = NamespaceOptions {
+        retention: Some(30 * day),
+        ..NamespaceOptions::default()
+    };
+    let db = open(&vfs, &clock);
+    db.namespace("default", options).unwrap();
+    let a = labels("up", "a");
+    write(&db, &a, &[(START, 1.0)]);
+    db.flush().unwrap();
+    for jump in [365 * DAY_MS, -365 * DAY_MS] {
+        clock.step_wall(jump);
+        assert!(!maintain(&db).contains(&MaintenanceStep::Expire));
+        assert!(
+            db.stats().expiry_suspended,
+            "a jump of {jump} ms was not seen"
+        );
+        assert_eq!(read(&db, &[]).len(), 1);
+        clock.step_wall(-jump);
+        maintain(&db);
+        assert!(!db.stats().expiry_suspended, "the clock is back");
+    }
+    clock.step_wall(365 * DAY_MS);
+    drop(db);
+    let db = open(&vfs, &clock);
+    assert!(db.stats().expiry_suspended, "a jump while nobody looked");
+    assert!(!maintain(&db).contains(&MaintenanceStep::Expire));
+    // Nor is a late sample refused by a clock that cannot be trusted.
+    write(&db, &a, &[(START + 1, 1.0)]);
+    db.flush().unwrap();
+    db.confirm_clock();
+    assert!(maintain(&db).contains(&MaintenanceStep::Expire));
+    assert_eq!(read(&db, &[]), []);
+}
+
+#[test]
+fn what_exceeds_a_limit_is_rejected_alone() {
+    let limits = SeriesLimits {
+        series: 2,
+        labels: 3,
+        label_name_bytes: 10,
+        label_value_bytes: 20,
+        ..SeriesLimits::default()
+    };
+    let clock = Arc::new(ManualClock::new(START));
+    let options = DbOptions {
+        limits,
+        ..DbOptions::default()
+    };
+    let db = Db::open_with(Arc::new(MemVfs::new()), clock, options).unwrap();
+    let long = "x".repeat(21);
+    let series = [
+        labels("up", "a"),
+        Labels::from_pairs([("host", "a")]).unwrap(),
+        Labels::from_pairs([("__name__", "up"), ("a", "1"), ("b", "1"), ("c", "1")]).unwrap(),
+        labels("up", &long),
+        Labels::from_pairs([("__name__", "up"), ("label_names", "1")]).unwrap(),
+        labels("up", "b"),
+        labels("up", "c"),
+    ];
+    let mut batch = WriteBatch::new();
+    series
+        .iter()
+        .for_each(|labels| batch.push(labels, Sample::new(START, 1.0)));
+    batch.push(&series[0], Sample::new(START + 3_600_001, 1.0));
+    batch.push(&series[0], Sample::new(START + 3_600_000, 2.0));
+    let report = db.default_namespace().write(&batch).unwrap();
+    let reasons: Vec<_> = report
+        .rejected
+        .iter()
+        .map(|rejected| &rejected.reason)
+        .collect();
+    assert!(
+        matches!(
+            reasons[..],
+            [
+                RejectReason::NoMetricName,
+                RejectReason::TooManyLabels { count: 4, limit: 3 },
+                RejectReason::LabelValueTooLong {
+                    length: 21,
+                    limit: 20,
+                    ..
+                },
+                RejectReason::LabelNameTooLong {
+                    length: 11,
+                    limit: 10
+                },
+                RejectReason::SeriesLimit { limit: 2 },
+                RejectReason::TooFarInFuture { .. },
+            ]
+        ),
+        "{reasons:?}"
+    );
+    assert_eq!(
+        (
+            report.appended,
+            report.rejected_samples,
+            report.rejected_series
+        ),
+        (3, 6, 5)
+    );
+    assert_eq!(read(&db, &[]).len(), 2);
+}
+
+#[test]
+fn metadata_is_kept() {
+    let (vfs, clock) = (Arc::new(MemVfs::new()), Arc::new(ManualClock::new(START)));
+    let about = |metric: &str, kind, help: &str| MetricMetadata {
+        metric: metric.to_owned(),
+        kind,
+        help: help.to_owned(),
+        unit: "seconds".to_owned(),
+    };
+    let first = [
+        about("a", MetricKind::Counter, "old"),
+        about("b", MetricKind::Gauge, ""),
+    ];
+    let second = about("a", MetricKind::Counter, "new");
+    let db = open(&vfs, &clock);
+    let namespace = db.default_namespace();
+    namespace.set_metadata(&first).unwrap().wait().unwrap();
+    namespace
+        .set_metadata(std::slice::from_ref(&second))
+        .unwrap()
+        .wait()
+        .unwrap();
+    drop((namespace, db));
+    let db = open(&vfs, &clock);
+    let namespace = db.default_namespace();
+    assert_eq!(
+        namespace.metadata(None, 9),
+        [second.clone(), first[1].clone()]
+    );
+    assert_eq!(namespace.metadata(Some("a"), 9), [second]);
+    assert_eq!(namespace.metadata(None, 1).len(), 1);
+    assert!(
+        namespace.set_metadata(&first[1..]).unwrap().is_done(),
+        "it is known and durable"
+    );
+}
+
+#[test]
+fn reading_only_writes_nothing_and_sees_what_the_log_holds() {
+    let clock = Arc::new(ManualClock::new(START));
+    let disk = FaultVfs::new(1);
+    let db = Db::open_with(Arc::new(disk.clone()), clock.clone(), DbOptions::default()).unwrap();
+    let a = labels("up", "a");
+    write(&db, &a, &[(START, 1.0)]);
+    db.flush().unwrap();
+    write(&db, &a, &[(START + 1, 2.0)]);
+    let (before, changes) = (disk.contents(), disk.counters());
+    let reader = Db::open_read_only_with(Arc::new(disk.clone()), clock).unwrap();
+    assert_eq!(read(&reader, &[])[0].1.len(), 2);
+    let batch = WriteBatch::new();
+    let refused = reader.default_namespace().append(&batch).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    assert_eq!(disk.contents(), before);
+    assert_eq!(disk.counters().since(&changes).bytes_written(), 0);
+    write(&db, &a, &[(START + 2, 3.0)]);
+    assert_eq!(
+        read(&reader, &[])[0].1.len(),
+        2,
+        "it does not follow the writer"
+    );
+}
+
+#[test]
+fn a_namespace_that_does_not_wait_still_syncs_in_its_interval() {
+    let clock = Arc::new(ManualClock::new(START));
+    let disk = FaultVfs::new(1);
+    let db = Db::open_with(Arc::new(disk.clone()), clock.clone(), DbOptions::default()).unwrap();
+    let ack = Ack::Interval(std::time::Duration::from_millis(500));
+    db.namespace(
+        "default",
+        NamespaceOptions {
+            ack,
+            ..NamespaceOptions::default()
+        },
+    )
+    .unwrap();
+    write(&db, &labels("up", "a"), &[(START, 1.0)]);
+    let syncs = db.stats().log.syncs;
+    assert!(!db.wait_for_work(std::time::Duration::ZERO));
+    clock.advance(500);
+    assert!(db.wait_for_work(std::time::Duration::ZERO), "a sync is due");
+    db.commit().unwrap();
+    assert_eq!(db.stats().log.syncs, syncs + 1);
+    let after = Db::open_with(Arc::new(disk.power_cut(7)), clock, DbOptions::default()).unwrap();
+    assert_eq!(read(&after, &[]).len(), 1);
+}
+
+#[test]
+fn memory_past_its_budget_is_flushed_or_refused() {
+    let a = labels("up", "a");
+    let fill = |inline_flush: bool| {
+        let clock = Arc::new(ManualClock::new(START));
+        let options = DbOptions {
+            memory_budget_bytes: 400_000,
+            inline_flush,
+            ..DbOptions::default()
+        };
+        let db = Db::open_with(Arc::new(MemVfs::new()), clock, options).unwrap();
+        let mut batch = WriteBatch::new();
+        for at in 0..60_000i64 {
+            let mixed = (at.unsigned_abs() + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12;
+            batch.push(&a, Sample::new(START - at * 1000, mixed as f64));
+            if batch.samples_len() == 100 {
+                db.default_namespace().write(&batch)?;
+                batch.clear();
+            }
+        }
+        Ok::<_, Error>(read(&db, &[])[0].1.len())
+    };
+    assert_eq!(fill(true).unwrap(), 60_000);
+    let refused = fill(false).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Backpressure);
+    assert!(refused.is_retryable() && refused.to_string().contains("memory_budget_bytes"));
 }

@@ -1,5 +1,6 @@
 //! What the index says it holds is what the allocator gave it. Alone in its process, so that
 //! nothing else allocates meanwhile.
+#![cfg(test)]
 
 use std::alloc::System;
 

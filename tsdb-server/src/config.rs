@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::units::{parse_duration, parse_size};
+use crate::units::{duration_of, size_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,19 +62,19 @@ pub struct Config {
     pub log: String,
 
     /// How long samples are kept, as 30d or 1y, or "forever"; left out: as it was, at first forever
-    #[arg(long, env = "TSDB_RETENTION", value_name = "DURATION", value_parser = parse_retention)]
+    #[arg(long, env = "TSDB_RETENTION", value_name = "DURATION", value_parser = retention_of)]
     pub retention: Option<Retention>,
 
     /// How far ahead of the clock a sample may lie, as 1h, or "off"
-    #[arg(long, env = "TSDB_MAX_FUTURE", value_name = "DURATION", default_value = "1h", value_parser = parse_max_future)]
+    #[arg(long, env = "TSDB_MAX_FUTURE", value_name = "DURATION", default_value = "1h", value_parser = max_future_of)]
     pub max_future: MaxFuture,
 
     /// Memory for series, buffers, index and queries, as 4GiB; left out: half of the machine's or the cgroup's
-    #[arg(long, env = "TSDB_MEMORY_BUDGET", value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, env = "TSDB_MEMORY_BUDGET", value_name = "SIZE", value_parser = size_of)]
     pub memory_budget: Option<u64>,
 
     /// Size at which the log is cut and its samples are flushed; it bounds what a restart replays
-    #[arg(long, env = "TSDB_LOG_CAP", value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, env = "TSDB_LOG_CAP", value_name = "SIZE", value_parser = size_of)]
     pub log_cap: Option<u64>,
 
     /// Most series kept in memory at a time; further ones are refused
@@ -126,11 +126,11 @@ impl MaxFuture {
     }
 }
 
-fn parse_retention(text: &str) -> Result<Retention, String> {
+fn retention_of(text: &str) -> Result<Retention, String> {
     if text == "forever" {
         return Ok(Retention::Forever);
     }
-    match parse_duration(text)? {
+    match duration_of(text)? {
         Duration::ZERO => {
             Err("a retention of nothing keeps nothing: write \"forever\" or a duration".to_owned())
         }
@@ -138,11 +138,11 @@ fn parse_retention(text: &str) -> Result<Retention, String> {
     }
 }
 
-fn parse_max_future(text: &str) -> Result<MaxFuture, String> {
+fn max_future_of(text: &str) -> Result<MaxFuture, String> {
     if text == "off" {
         return Ok(MaxFuture::Off);
     }
-    parse_duration(text).map(MaxFuture::Within)
+    duration_of(text).map(MaxFuture::Within)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub mod selector;
 mod server;
 mod store;
 mod telemetry;
-mod timestamp;
+pub mod timestamp;
 pub mod units;
 
 pub use server::{ServerError, run};

@@ -43,7 +43,7 @@ pub(crate) fn process_usage() -> Option<ProcessUsage> {
         .parse::<u64>()
         .ok()?;
     let open_fds = std::fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64);
-    parse_stat(
+    usage_of(
         &stat,
         rustix::param::clock_ticks_per_second(),
         rustix::param::page_size() as u64,
@@ -96,7 +96,7 @@ fn cgroup_files(groups: &str) -> Vec<String> {
 }
 
 /// Reads /proc/self/stat: fields count behind the last `)`, as the command may hold anything.
-fn parse_stat(
+fn usage_of(
     stat: &str,
     ticks_per_second: u64,
     page_bytes: u64,
@@ -146,14 +146,14 @@ mod tests {
     #[test]
     fn a_command_may_hold_blanks_and_parentheses() {
         let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 4 0 1000 4096000 250 18446744073709551615";
-        let usage = parse_stat(stat, 100, 4096, 1_000_000).expect("a stat line");
+        let usage = usage_of(stat, 100, 4096, 1_000_000).expect("a stat line");
         assert_eq!(usage.cpu_seconds.to_bits(), 2.0_f64.to_bits());
         assert_eq!(usage.start_seconds.to_bits(), 1_000_010.0_f64.to_bits());
         assert_eq!(
             (usage.virtual_bytes, usage.resident_bytes),
             (4_096_000, 1_024_000)
         );
-        assert!(parse_stat("", 100, 4096, 0).is_none());
+        assert!(usage_of("", 100, 4096, 0).is_none());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Times as Prometheus' API takes them: float seconds or RFC 3339. Kept as milliseconds since the epoch.
 
 /// The first time the API knows; earlier samples are met by leaving the bound out.
-pub(crate) const EARLIEST_MS: i64 = i64::MIN;
+pub const EARLIEST_MS: i64 = i64::MIN;
 /// The last time the API knows.
-pub(crate) const LATEST_MS: i64 = i64::MAX;
+pub const LATEST_MS: i64 = i64::MAX;
 
 const MS_PER_DAY: i64 = 86_400_000;
 
@@ -11,7 +11,7 @@ const MS_PER_DAY: i64 = 86_400_000;
 /// into milliseconds since the epoch; finer parts are rounded to the nearest.
 /// `None` when it is neither, or out of range. Float seconds past the range stand for its end.
 #[must_use]
-pub(crate) fn parse_time(text: &str) -> Option<i64> {
+pub fn parse_time(text: &str) -> Option<i64> {
     match text {
         // The ends of time as Go prints them, which some clients send for "no bound".
         "-292273086-05-16T16:47:06Z" => return Some(EARLIEST_MS),
@@ -139,7 +139,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 
 /// Prints milliseconds since the epoch as RFC 3339 in UTC, `2015-07-01T20:10:51.781Z`.
 #[must_use]
-pub(crate) fn format_rfc3339(ms: i64) -> String {
+pub fn format_rfc3339(ms: i64) -> String {
     let (days, in_day_ms) = (ms.div_euclid(MS_PER_DAY), ms.rem_euclid(MS_PER_DAY));
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Text that says what is not a size.
-pub fn parse_size(text: &str) -> Result<u64, String> {
+pub fn size_of(text: &str) -> Result<u64, String> {
     let (number, unit) = split_unit(text);
     let factor: u64 = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -43,7 +43,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 ///
 /// # Errors
 /// Text that says what is not a duration.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn duration_of(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut total_ms = 0_u64;
     if rest.is_empty() {
@@ -98,12 +98,12 @@ mod tests {
 
     #[test]
     fn sizes() {
-        assert_eq!(parse_size("17"), Ok(17));
-        assert_eq!(parse_size("512MiB"), Ok(512 << 20));
-        assert_eq!(parse_size("512 mib"), Ok(512 << 20));
-        assert_eq!(parse_size("2GB"), Ok(2_000_000_000));
-        assert_eq!(parse_size("1.5GiB"), Ok(3 << 29));
-        assert_eq!(parse_size("18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(size_of("17"), Ok(17));
+        assert_eq!(size_of("512MiB"), Ok(512 << 20));
+        assert_eq!(size_of("512 mib"), Ok(512 << 20));
+        assert_eq!(size_of("2GB"), Ok(2_000_000_000));
+        assert_eq!(size_of("1.5GiB"), Ok(3 << 29));
+        assert_eq!(size_of("18446744073709551615"), Ok(u64::MAX));
         for wrong in [
             "",
             "x",
@@ -114,16 +114,16 @@ mod tests {
             "1e400GB",
             ".",
         ] {
-            assert!(parse_size(wrong).is_err(), "{wrong}");
+            assert!(size_of(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn durations() {
-        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(parse_duration("30d"), Ok(Duration::from_secs(30 * 86_400)));
-        assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
+        assert_eq!(duration_of("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration_of("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration_of("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(duration_of("0s"), Ok(Duration::ZERO));
         for wrong in [
             "",
             "5",
@@ -134,7 +134,7 @@ mod tests {
             "99999999999999999999d",
             "9999999999999999y",
         ] {
-            assert!(parse_duration(wrong).is_err(), "{wrong}");
+            assert!(duration_of(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -12,7 +12,9 @@
 
 mod capture;
 mod crash;
+mod fuzz;
 mod golden;
+mod licences;
 mod protos;
 mod repository;
 mod tidy;
@@ -38,6 +40,16 @@ const COMMANDS: &[Command] = &[
         name: "golden",
         summary: "record new golden files (old ones never change)",
         run: golden::run,
+    },
+    Command {
+        name: "licences",
+        summary: "check licences, bans and sources of all dependencies",
+        run: licences::run,
+    },
+    Command {
+        name: "fuzz",
+        summary: "search with libFuzzer: TARGET [--seconds N] (needs cargo-fuzz)",
+        run: fuzz::run,
     },
     Command {
         name: "crash",

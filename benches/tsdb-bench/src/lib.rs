@@ -4,9 +4,11 @@
 
 mod capture;
 mod fleet;
+mod size;
 
 #[cfg(test)]
 mod tests;
 
 pub use capture::{Capture, CaptureError, CapturedSeries, CapturedTarget};
 pub use fleet::{Fleet, FleetSample, TargetClone};
+pub use size::{LoadError, bench_fleet, is_tiny};

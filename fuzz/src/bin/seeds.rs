@@ -26,6 +26,11 @@ fn main() {
     }
     write_requests(&fleet);
     read_requests();
+    for (number, (target, payload)) in tsdb_fuzz::payloads().into_iter().enumerate() {
+        write(target, &format!("payload-{number}"), &payload);
+    }
+    texts();
+    answers();
     for (number, pattern) in ["foo|bar", "a.*b", "(?i)x[^a]+", "\\d{2}"]
         .iter()
         .enumerate()
@@ -36,7 +41,18 @@ fn main() {
             &[b"\0\x10", pattern.as_bytes()].concat(),
         );
     }
-    for target in ["labels_builder", "chunk_round_trip", "matcher_regex"] {
+    let files = [
+        "log_replay",
+        "series_file",
+        "run_open",
+        "manifest",
+        "catalog",
+        "open_folder",
+    ];
+    for target in files
+        .into_iter()
+        .chain(["labels_builder", "chunk_round_trip", "matcher_regex"])
+    {
         let bytes: Vec<u8> = (0..400u32)
             .map(|number| (number * 37 % 251) as u8)
             .collect();
@@ -134,4 +150,76 @@ fn read_requests() {
         accepted_response_types: vec![1, 0],
     };
     write("read_request", "two-queries", &request.encode_to_vec());
+}
+
+fn texts() {
+    let lines = [
+        r#"{"metric":{"__name__":"up","job":"node"},"values":[1,-0,"NaN","+Inf",1.5e-7],"timestamps":[0,15,30,45,60]}"#,
+        r#"{"metric":{"__name__":"\u00e9\ud83d\ude00\n"},"values":["stale",null],"timestamps":[-1,9223372036854775807]}"#,
+        r#"{"metric":{},"values":["NaN:0x7ff8000000000123"],"timestamps":[1700000000000]}"#,
+    ];
+    for (number, line) in lines.iter().enumerate() {
+        write("import_line", &format!("line-{number}"), line.as_bytes());
+    }
+    let selectors = [
+        r#"up{job="node",instance=~"a|b.*",zone!="",host!~"x+"}"#,
+        r#"{"a.b"="c", __name__=~'up|down',}"#,
+        r#"{"metric.name",le=`0.5`}"#,
+    ];
+    for (number, selector) in selectors.iter().enumerate() {
+        write(
+            "selector",
+            &format!("selector-{number}"),
+            selector.as_bytes(),
+        );
+    }
+}
+
+fn answers() {
+    let series = proto::TimeSeries {
+        labels: vec![proto::Label {
+            name: "__name__".into(),
+            value: "up".into(),
+        }],
+        samples: vec![proto::Sample {
+            timestamp: 1,
+            value: f64::NAN,
+        }],
+        ..Default::default()
+    };
+    let response = proto::ReadResponse {
+        results: vec![proto::QueryResult {
+            timeseries: vec![series.clone(), series],
+        }],
+    };
+    let body = snap::raw::Encoder::new().compress_vec(&response.encode_to_vec());
+    write(
+        "read_response",
+        "two-results",
+        &body.expect("a small message"),
+    );
+
+    let data = encode([Sample::new(1, 2.0), Sample::new(3, -0.0)]);
+    let chunk = proto::Chunk {
+        r#type: 1,
+        min_time_ms: 1,
+        max_time_ms: 3,
+        data: data.into(),
+    };
+    let frame = proto::ChunkedReadResponse {
+        chunked_series: vec![proto::ChunkedSeries {
+            labels: vec![proto::Label {
+                name: "__name__".into(),
+                value: "up".into(),
+            }],
+            chunks: vec![chunk],
+        }],
+        query_index: 0,
+    };
+    let message = frame.encode_to_vec();
+    let mut stream = vec![u8::try_from(message.len()).expect("a short frame")];
+    // The frame's checksum is the only big-endian number of the protocol.
+    stream.extend(tsdb_core::bits::crc32c(&message).swap_bytes().to_le_bytes());
+    stream.extend(&message);
+    write("read_response", "two-frames", &stream.repeat(2));
 }

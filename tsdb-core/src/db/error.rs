@@ -1,4 +1,4 @@
-//! The error of the façade: every layer's, with a coarse kind and whether to try again.
+//! The error of the facade: every layer's, with a coarse kind and whether to try again.
 
 use std::io;
 use std::path::PathBuf;

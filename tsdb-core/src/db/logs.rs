@@ -197,7 +197,7 @@ impl Replayed {
     /// Remembers where frames start: sparsely, each remembered LSN standing for those behind it.
     fn note(&mut self, offset: u64, lsn: u64) {
         const STRIDE: u64 = 64;
-        if lsn % STRIDE == 0 || self.unclaimed.is_empty() {
+        if lsn.is_multiple_of(STRIDE) || self.unclaimed.is_empty() {
             self.unclaimed.push((lsn, offset));
         }
     }

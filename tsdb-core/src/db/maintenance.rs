@@ -128,7 +128,7 @@ impl Inner {
 
     pub(super) fn flush_all(&self) -> Result<(), Error> {
         let mut upkeep = self.upkeep.lock();
-        if self.states().iter().any(|state| has_open_samples(state)) {
+        if self.states().iter().any(has_open_samples) {
             self.cut(&mut upkeep)?;
         }
         while !upkeep.closed.is_empty() {
@@ -168,7 +168,7 @@ impl Inner {
 
     fn wants_cut(&self, upkeep: &mut Upkeep) -> bool {
         let states = self.states();
-        if !states.iter().any(|state| has_open_samples(state)) {
+        if !states.iter().any(has_open_samples) {
             upkeep.window = None;
             return false;
         }

@@ -1,4 +1,4 @@
-//! Rank 8: the façade: namespaces, catalog, the log and maintenance.
+//! Rank 8: the facade: namespaces, catalog, the log and maintenance.
 
 mod database;
 mod error;

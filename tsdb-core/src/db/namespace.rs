@@ -128,7 +128,8 @@ impl Namespace {
 
     fn check_pressure(&self) -> Result<(), Error> {
         let inner = &self.inner;
-        if inner.counters.appends.fetch_add(1, Ordering::Relaxed) % ACCOUNT_EVERY == 0 {
+        let number = inner.counters.appends.fetch_add(1, Ordering::Relaxed);
+        if number.is_multiple_of(ACCOUNT_EVERY) {
             inner.account();
         }
         let budget = inner.options.memory_budget_bytes;

@@ -92,7 +92,7 @@ impl NamespaceOptions {
         if self.window < Duration::from_secs(1) || self.window > WINDOW_MAX {
             return invalid("window", self.window, "it must be between 1 s and 366 days");
         }
-        if self.window.subsec_nanos() % 1_000_000 != 0 {
+        if !self.window.subsec_nanos().is_multiple_of(1_000_000) {
             return invalid("window", self.window, "it must be whole milliseconds");
         }
         match self.retention {

@@ -126,7 +126,7 @@ impl MemIndex {
         }
     }
 
-    fn pair_bytes(&self, pair: u32) -> (&[u8], &[u8]) {
+    pub(super) fn pair_bytes(&self, pair: u32) -> (&[u8], &[u8]) {
         let Some(pair) = self.pairs.get(pair) else {
             return (&[], &[]);
         };

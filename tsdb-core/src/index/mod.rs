@@ -4,6 +4,7 @@
 
 mod arena;
 mod mem;
+mod order;
 mod pairs;
 mod plan;
 mod symbols;

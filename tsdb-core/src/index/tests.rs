@@ -304,6 +304,14 @@ proptest! {
                 prop_assert_eq!(index.compare(a, b), left.cmp(right));
             }
         }
+        let mut sorted: Vec<u32> = (0..series.len() as u32).rev().collect();
+        // Enough of them to be ranked.
+        sorted = sorted.repeat(1 + 256 / sorted.len().max(1));
+        index.sort(&mut sorted);
+        prop_assert!(sorted.is_sorted_by_key(|&slot| &series[slot as usize]), "{:?}", sorted);
+        sorted.sort_unstable();
+        sorted.dedup();
+        prop_assert!(sorted.into_iter().eq(0..series.len() as u32));
         let all: BTreeSet<_> = series.iter().flatten().map(|label| label.name).collect();
         let (names, truncated) = index.label_names(None, usize::MAX);
         prop_assert!(!truncated && names.iter().map(String::as_str).eq(all));

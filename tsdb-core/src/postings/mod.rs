@@ -6,7 +6,6 @@ mod tests;
 mod union;
 
 pub use list::PostingList;
-pub use union::union;
-
 /// A set of series, as queries compute with it.
-pub type Postings = roaring::RoaringBitmap;
+pub use roaring::RoaringBitmap as Postings;
+pub use union::union;

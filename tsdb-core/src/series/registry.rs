@@ -222,7 +222,6 @@ impl Registry {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the upper half of 64 bits")]
 const fn upper_half(value: u64) -> u32 {
     (value >> 32) as u32
 }

@@ -48,7 +48,7 @@ pub struct Head {
     pub(super) names: RwLock<Names>,
     pub(super) live: RwLock<Arc<Live>>,
     pub(super) metadata: RwLock<BTreeMap<String, MetricMetadata>>,
-    pub(super) scratch: Mutex<Vec<Box<Scratch>>>,
+    pub(super) scratch: Mutex<Vec<Scratch>>,
 }
 
 impl Head {

@@ -170,7 +170,7 @@ impl Head {
         new_series.map_err(RejectReason::clone)?;
         let limit = self.limits.series;
         let full = || RejectReason::SeriesLimit { limit };
-        if names.registry.len() as u64 >= limit {
+        if names.registry.len() as u64 >= limit || names.index.is_full() {
             return Err(full());
         }
         let id = names.registry.next_id();

@@ -178,7 +178,7 @@ impl Head {
                 limit,
             });
         }
-        slots.sort_unstable_by(|&a, &b| names.index.compare(a, b));
+        names.index.sort(&mut slots);
         drop(names);
         Ok(SeriesSet {
             head: Arc::clone(self),
@@ -286,7 +286,7 @@ impl Head {
         let matching = self.matching(range, matchers)?;
         let names = self.names.read();
         let mut slots: Vec<u32> = matching.iter().collect();
-        slots.sort_unstable_by(|&a, &b| names.index.compare(a, b));
+        names.index.sort(&mut slots);
         let truncated = slots.len() > limit;
         slots.truncate(limit);
         let values = slots

@@ -174,7 +174,7 @@ fn a_log_cut_anywhere_is_torn_or_whole() {
         let whole = (bytes.len() - LOG_HEADER_BYTES) / 3;
         assert_eq!(
             torn.is_none(),
-            (len - LOG_HEADER_BYTES) % whole == 0,
+            (len - LOG_HEADER_BYTES).is_multiple_of(whole),
             "cut at {len}"
         );
     }

@@ -1,4 +1,5 @@
 //! What the storage promises, played against a disk that crashes, fails and lies.
+#![cfg(test)]
 
 // mod corruption;
 mod crash;

@@ -153,7 +153,7 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
     };
     let telemetry = std::sync::Arc::clone(&app.telemetry);
     let work = move |opened: Opened, _: &mut _, reply: Reply<Progress>| {
-        let (lines, mut progress) = parse(first, &bytes);
+        let (lines, mut progress) = read_lines(first, &bytes);
         telemetry.imported(progress.lines, progress.rejected_lines);
         let mut batch = WriteBatch::new();
         for (_, line) in &lines {
@@ -189,7 +189,7 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
 }
 
 /// Reads lines, the first of them with number `first`.
-fn parse(first: u64, bytes: &[u8]) -> (Vec<(u64, SeriesLine)>, Progress) {
+fn read_lines(first: u64, bytes: &[u8]) -> (Vec<(u64, SeriesLine)>, Progress) {
     let (mut lines, mut progress) = (Vec::new(), Progress::default());
     for (number, text) in (first..).zip(bytes.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn lines_are_numbered_and_refused_alone() {
         let text = b"\n{\"metric\":{\"__name__\":\"a\"},\"values\":[1],\"timestamps\":[1]}\r\nx\n  \n{\"metric\":{},\"values\":[],\"timestamps\":[1]}";
-        let (lines, progress) = parse(7, text);
+        let (lines, progress) = read_lines(7, text);
         assert_eq!(
             lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(),
             [8]

@@ -87,62 +87,64 @@ fn other_spellings_are_read() {
     assert_eq!(bits(&read.values), bits(&expected));
 }
 
+/// Inputs that are refused, and how.
+const REFUSED: &[(&str, usize, &str)] = &[
+    (
+        "",
+        1,
+        "a line is an object with metric, values and timestamps",
+    ),
+    (
+        "[{},[],[]]",
+        1,
+        "a line is an object with metric, values and timestamps",
+    ),
+    ("{", 1, "EOF while parsing an object"),
+    (
+        r#"{"metric":{},"values":[]}"#,
+        25,
+        "missing field `timestamps`",
+    ),
+    (
+        r#"{"metric":{},"values":[],"timestamps":[1]}"#,
+        0,
+        "0 values do not go with 1 timestamps",
+    ),
+    (
+        r#"{"metric":{"a":1},"values":[],"timestamps":[]}"#,
+        16,
+        "invalid type: integer `1`, expected a string",
+    ),
+    (
+        r#"{"metric":{},"values":[1e999],"timestamps":[1]}"#,
+        28,
+        "number out of range",
+    ),
+    (
+        r#"{"metric":{},"values":[1],"timestamps":[1.5]}"#,
+        43,
+        "invalid type: floating point `1.5`, expected i64",
+    ),
+    (
+        r#"{"metric":{},"values":[],"timestamps":[],"x":1}"#,
+        44,
+        "unknown field `x`, expected one of `metric`, `values`, `timestamps`",
+    ),
+    (
+        r#"{"metric":{},"values":[],"timestamps":[]} x"#,
+        43,
+        "trailing characters",
+    ),
+];
+
 #[test]
 fn errors_say_what_and_where() {
-    let cases = [
-        (
-            "",
-            1,
-            "a line is an object with metric, values and timestamps",
-        ),
-        (
-            "[{},[],[]]",
-            1,
-            "a line is an object with metric, values and timestamps",
-        ),
-        ("{", 1, "EOF while parsing an object"),
-        (
-            r#"{"metric":{},"values":[]}"#,
-            25,
-            "missing field `timestamps`",
-        ),
-        (
-            r#"{"metric":{},"values":[],"timestamps":[1]}"#,
-            0,
-            "0 values do not go with 1 timestamps",
-        ),
-        (
-            r#"{"metric":{"a":1},"values":[],"timestamps":[]}"#,
-            16,
-            "invalid type: integer `1`, expected a string",
-        ),
-        (
-            r#"{"metric":{},"values":[1e999],"timestamps":[1]}"#,
-            28,
-            "number out of range",
-        ),
-        (
-            r#"{"metric":{},"values":[1],"timestamps":[1.5]}"#,
-            43,
-            "invalid type: floating point `1.5`, expected i64",
-        ),
-        (
-            r#"{"metric":{},"values":[],"timestamps":[],"x":1}"#,
-            44,
-            "unknown field `x`, expected one of `metric`, `values`, `timestamps`",
-        ),
-        (
-            r#"{"metric":{},"values":[],"timestamps":[]} x"#,
-            43,
-            "trailing characters",
-        ),
-    ];
-    for (line, column, reason) in cases {
+    for (line, column, reason) in REFUSED {
         assert_eq!(
             refused(line),
             LineError {
-                column,
-                reason: reason.to_owned()
+                column: *column,
+                reason: (*reason).to_owned()
             },
             "{line}"
         );

@@ -67,94 +67,96 @@ fn strings_take_go_escapes_in_three_quote_styles() {
     );
 }
 
+/// Inputs that are refused, and how.
+const REFUSED: &[(&str, &str)] = &[
+    ("", "1:1: parse error: unexpected end of input"),
+    (
+        "up{",
+        "1:4: parse error: unexpected end of input inside braces",
+    ),
+    (
+        "up{a",
+        "1:5: parse error: unexpected end of input inside braces",
+    ),
+    (
+        "up{a=b}",
+        "1:6: parse error: unexpected identifier \"b\" in label matching, expected string",
+    ),
+    (
+        "up{a}",
+        "1:5: parse error: unexpected \"}\" in label matching, expected label matching operator",
+    ),
+    (
+        "up{=\"b\"}",
+        "1:4: parse error: unexpected \"=\" in label matching, expected identifier or \"}\"",
+    ),
+    (
+        "up{,}",
+        "1:4: parse error: unexpected \",\" in label matching, expected identifier or \"}\"",
+    ),
+    (
+        "up{a=\"b\" c=\"d\"}",
+        "1:10: parse error: unexpected identifier \"c\" in label matching, expected \",\" or \"}\"",
+    ),
+    (
+        "up{a=\"b\"} x",
+        "1:11: parse error: unexpected identifier \"x\"",
+    ),
+    ("up + 1", "1:4: parse error: unexpected <op:+>"),
+    ("up[5m]", "1:3: parse error: unexpected \"[\""),
+    (
+        "\n\n  up{a!\"b\"}",
+        "3:7: parse error: unexpected character after '!' inside braces: '\"'",
+    ),
+    ("up{a=\"b}", "1:6: parse error: unterminated quoted string"),
+    ("up{a=`b}", "1:6: parse error: unterminated raw string"),
+    (
+        r#"up{a="\q"}"#,
+        "1:6: parse error: unknown escape sequence U+0071 'q'",
+    ),
+    (
+        r#"up{a="\ud800"}"#,
+        "1:6: parse error: escape sequence is an invalid Unicode code point",
+    ),
+    (
+        r#"up{a="\x4z"}"#,
+        "1:6: parse error: illegal character U+007A 'z' in escape sequence",
+    ),
+    (
+        r#"up{a="\xff"}"#,
+        "1:6: parse error: label value is not valid UTF-8: \"\\xff\"",
+    ),
+    (
+        "up{1=\"b\"}",
+        "1:4: parse error: unexpected character inside braces: '1'",
+    ),
+    (
+        "\"up\"",
+        "1:1: parse error: unexpected string \"\\\"up\\\"\"",
+    ),
+    ("up offset 5m", "1:4: parse error: unexpected <offset>"),
+    ("up and up", "1:4: parse error: unexpected <op:and>"),
+    ("up sum", "1:4: parse error: unexpected <aggr:sum>"),
+    (
+        "up{a=bool}",
+        "1:6: parse error: unexpected identifier \"bool\" in label matching, expected string",
+    ),
+    ("up{{", "1:4: parse error: unexpected left brace '{'"),
+    ("up}", "1:3: parse error: unexpected character: '}'"),
+    (
+        "up!~",
+        "1:3: parse error: unexpected character after '!': '~'",
+    ),
+    ("5m", "1:1: parse error: unexpected duration \"5m\""),
+    ("bool", "1:1: parse error: unexpected <bool>"),
+    ("17", "1:1: parse error: unexpected number \"17\""),
+    ("up;", "1:3: parse error: unexpected character: ';'"),
+];
+
 #[test]
 fn errors_say_what_and_where() {
-    let cases = [
-        ("", "1:1: parse error: unexpected end of input"),
-        (
-            "up{",
-            "1:4: parse error: unexpected end of input inside braces",
-        ),
-        (
-            "up{a",
-            "1:5: parse error: unexpected end of input inside braces",
-        ),
-        (
-            "up{a=b}",
-            "1:6: parse error: unexpected identifier \"b\" in label matching, expected string",
-        ),
-        (
-            "up{a}",
-            "1:5: parse error: unexpected \"}\" in label matching, expected label matching operator",
-        ),
-        (
-            "up{=\"b\"}",
-            "1:4: parse error: unexpected \"=\" in label matching, expected identifier or \"}\"",
-        ),
-        (
-            "up{,}",
-            "1:4: parse error: unexpected \",\" in label matching, expected identifier or \"}\"",
-        ),
-        (
-            "up{a=\"b\" c=\"d\"}",
-            "1:10: parse error: unexpected identifier \"c\" in label matching, expected \",\" or \"}\"",
-        ),
-        (
-            "up{a=\"b\"} x",
-            "1:11: parse error: unexpected identifier \"x\"",
-        ),
-        ("up + 1", "1:4: parse error: unexpected <op:+>"),
-        ("up[5m]", "1:3: parse error: unexpected \"[\""),
-        (
-            "\n\n  up{a!\"b\"}",
-            "3:7: parse error: unexpected character after '!' inside braces: '\"'",
-        ),
-        ("up{a=\"b}", "1:6: parse error: unterminated quoted string"),
-        ("up{a=`b}", "1:6: parse error: unterminated raw string"),
-        (
-            r#"up{a="\q"}"#,
-            "1:6: parse error: unknown escape sequence U+0071 'q'",
-        ),
-        (
-            r#"up{a="\ud800"}"#,
-            "1:6: parse error: escape sequence is an invalid Unicode code point",
-        ),
-        (
-            r#"up{a="\x4z"}"#,
-            "1:6: parse error: illegal character U+007A 'z' in escape sequence",
-        ),
-        (
-            r#"up{a="\xff"}"#,
-            "1:6: parse error: label value is not valid UTF-8: \"\\xff\"",
-        ),
-        (
-            "up{1=\"b\"}",
-            "1:4: parse error: unexpected character inside braces: '1'",
-        ),
-        (
-            "\"up\"",
-            "1:1: parse error: unexpected string \"\\\"up\\\"\"",
-        ),
-        ("up offset 5m", "1:4: parse error: unexpected <offset>"),
-        ("up and up", "1:4: parse error: unexpected <op:and>"),
-        ("up sum", "1:4: parse error: unexpected <aggr:sum>"),
-        (
-            "up{a=bool}",
-            "1:6: parse error: unexpected identifier \"bool\" in label matching, expected string",
-        ),
-        ("up{{", "1:4: parse error: unexpected left brace '{'"),
-        ("up}", "1:3: parse error: unexpected character: '}'"),
-        (
-            "up!~",
-            "1:3: parse error: unexpected character after '!': '~'",
-        ),
-        ("5m", "1:1: parse error: unexpected duration \"5m\""),
-        ("bool", "1:1: parse error: unexpected <bool>"),
-        ("17", "1:1: parse error: unexpected number \"17\""),
-        ("up;", "1:3: parse error: unexpected character: ';'"),
-    ];
-    for (input, expected) in cases {
-        assert_eq!(refused(input), expected, "{input}");
+    for (input, expected) in REFUSED {
+        assert_eq!(refused(input), *expected, "{input}");
     }
 }
 

@@ -22,8 +22,10 @@ pub(crate) fn render(
     server(&mut page, figures, inflight_bytes);
     requests(&mut page, telemetry);
     samples(&mut page, telemetry);
+    plain_counters(&mut page, telemetry);
     if let Some(stats) = &figures.database {
         database(&mut page, stats);
+        database_state(&mut page, stats);
         namespaces(&mut page, &stats.namespaces);
     }
     recovery(&mut page, figures);
@@ -71,7 +73,7 @@ fn server(page: &mut Exposition, figures: &Figures, inflight_bytes: (u64, u64)) 
     page.single(
         "tsdb_queries_running",
         Gauge,
-        "Queries that run, remote reads not included.",
+        "Queries that run, remote reads included.",
         size(running),
     );
     page.single(
@@ -141,7 +143,12 @@ fn samples(page: &mut Exposition, telemetry: &Telemetry) {
             count_as_value(*count),
         );
     }
-    drop(tables);
+}
+
+/// Name, meaning and value of a family.
+type Family<T> = (&'static str, &'static str, fn(&T) -> f64);
+
+fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
     let counters: [(&'static str, &str, &AtomicU64); 12] = [
         (
             "tsdb_series_rejected_total",
@@ -250,6 +257,9 @@ fn database(page: &mut Exposition, stats: &Stats) {
     for (name, help, value) in counters {
         page.single(name, Counter, help, count_as_value(value));
     }
+}
+
+fn database_state(page: &mut Exposition, stats: &Stats) {
     page.single(
         "tsdb_log_open_bytes",
         Gauge,
@@ -285,9 +295,6 @@ fn database(page: &mut Exposition, stats: &Stats) {
         truth(stats.poisoned),
     );
 }
-
-/// Name, meaning and value of a family.
-type Family<T> = (&'static str, &'static str, fn(&T) -> f64);
 
 fn namespaces(page: &mut Exposition, namespaces: &[NamespaceStats]) {
     let families: [Family<NamespaceStats>; 5] = [

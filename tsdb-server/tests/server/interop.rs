@@ -112,36 +112,10 @@ async fn prometheus_writes_to_us_and_reads_the_same_back() {
     equal_answers(&sender, &reader, instant).await;
     metadata_is_served(&server).await;
 
-    // A target that goes away leaves stale markers, which end its series at once on both sides.
     exporter.kill();
-    let gone = async || {
-        sender
-            .query("node_load1", now())
-            .await
-            .as_array()?
-            .is_empty()
-            .then(now)
-    };
-    let after = wait_for("the sender to notice", 30, gone).await;
-    wait_for("stale markers at the reader", 30, async || {
-        reader
-            .query("node_load1", after)
-            .await
-            .as_array()?
-            .is_empty()
-            .then_some(())
-    })
-    .await;
-    let load = &crate::support::exported(&server, "node_load1").await[0].1;
-    assert_eq!(
-        load.last().map(|sample| sample.1),
-        Some(0x7ff0_0000_0000_0002),
-        "the last value is no stale marker"
-    );
-
+    stale_markers_end_series(&sender, &reader, &server).await;
     sent_is_stored(&sender, &server).await;
     same_names(&sender, &server).await;
-    drop(exporter);
 }
 
 async fn equal_answers(sender: &Prometheus, reader: &Prometheus, instant: f64) {
@@ -164,6 +138,34 @@ async fn equal_answers(sender: &Prometheus, reader: &Prometheus, instant: f64) {
         let actual = reader.query_range(query, instant - 8.0, instant, 1.0).await;
         assert_eq!(actual, expected, "{query}");
     }
+}
+
+async fn stale_markers_end_series(sender: &Prometheus, reader: &Prometheus, server: &Server) {
+    // A target that goes away leaves stale markers, which end its series at once on both sides.
+    let gone = async || {
+        sender
+            .query("node_load1", now())
+            .await
+            .as_array()?
+            .is_empty()
+            .then(now)
+    };
+    let after = wait_for("the sender to notice", 30, gone).await;
+    wait_for("stale markers at the reader", 30, async || {
+        reader
+            .query("node_load1", after)
+            .await
+            .as_array()?
+            .is_empty()
+            .then_some(())
+    })
+    .await;
+    let load = &crate::support::exported(server, "node_load1").await[0].1;
+    assert_eq!(
+        load.last().map(|sample| sample.1),
+        Some(0x7ff0_0000_0000_0002),
+        "the last value is no stale marker"
+    );
 }
 
 async fn metadata_is_served(server: &Server) {
@@ -279,24 +281,7 @@ async fn vmagent_writes_to_us() {
         up.iter().all(|(_, bits)| *bits == 1.0_f64.to_bits()),
         "{up:?}"
     );
-    let metrics = get(&format!("http://{address}/metrics")).await.text();
-    for line in metrics
-        .lines()
-        .filter(|line| line.starts_with("vmagent_remotewrite_"))
-    {
-        let (name, value) = line.rsplit_once(' ').expect("a sample");
-        let bad = [
-            "_packets_dropped_total",
-            "_errors_total",
-            "_retries_count_total",
-            "status_code=\"4",
-            "status_code=\"5",
-        ];
-        assert!(
-            !bad.iter().any(|bad| name.contains(bad)) || value == "0",
-            "{line}"
-        );
-    }
+    nothing_failed(&address).await;
     // On SIGTERM it sends what is left, so that both counts come to rest.
     agent.signal(rustix::process::Signal::TERM);
     assert!(
@@ -315,6 +300,28 @@ async fn vmagent_writes_to_us() {
         "a sample came twice or not at all"
     );
     assert_eq!(server.metric("tsdb_samples_rejected_total").await, 0.0);
+}
+
+/// By the agent's own metrics.
+async fn nothing_failed(address: &str) {
+    let metrics = get(&format!("http://{address}/metrics")).await.text();
+    for line in metrics
+        .lines()
+        .filter(|line| line.starts_with("vmagent_remotewrite_"))
+    {
+        let (name, value) = line.rsplit_once(' ').expect("a sample");
+        let bad = [
+            "_packets_dropped_total",
+            "_errors_total",
+            "_retries_count_total",
+            "status_code=\"4",
+            "status_code=\"5",
+        ];
+        assert!(
+            !bad.iter().any(|bad| name.contains(bad)) || value == "0",
+            "{line}"
+        );
+    }
 }
 
 /// Seconds since the epoch.

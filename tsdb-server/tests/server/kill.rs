@@ -122,12 +122,12 @@ async fn check(server: &Server, ledger: &Ledger, round: u64) {
 async fn twenty_kills_lose_nothing_and_invent_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = Arc::new(Mutex::new(Ledger::new()));
-    let mut slowest_ms = 0;
+    let (mut slowest_ms, mut flushes) = (0, 0.0);
     for round in 0..KILLS {
         let started = std::time::Instant::now();
         // A log this small is cut and flushed many times a round, and kills fall into that too.
         let log_cap: &[&str] = if round % 2 == 0 {
-            &["--log-cap", "256KiB"]
+            &["--log-cap", "16KiB"]
         } else {
             &[]
         };
@@ -146,11 +146,13 @@ async fn twenty_kills_lose_nothing_and_invent_nothing() {
                 tokio::spawn(write(server.api.clone(), writer, round, stop, acks, ledger))
             })
             .collect();
-        let enough = 5 + mix(round) % 60;
+        let enough = mix(round) % 60 + if round % 2 == 0 { 100 } else { 5 };
         wait_for("acks", 60, async || {
             (acks.load(Ordering::Relaxed) >= enough).then_some(())
         })
         .await;
+        // One flush belongs to the start, of what was replayed.
+        flushes += (server.metric("tsdb_flushes_total").await - 1.0).max(0.0);
         server.process.kill();
         stop.store(true, Ordering::Relaxed);
         for writer in writers {
@@ -161,8 +163,12 @@ async fn twenty_kills_lose_nothing_and_invent_nothing() {
     let ledger = ledger.lock().expect("ledger").clone();
     check(&server, &ledger, KILLS).await;
     let acked = ledger.values().filter(|(_, acked)| *acked).count();
+    assert!(
+        flushes >= 3.0,
+        "only {flushes} flushes fell into the rounds"
+    );
     eprintln!(
-        "{acked} acked samples of {} sent survived {KILLS} kills; slowest start {slowest_ms} ms",
+        "{acked} acked samples of {} sent survived {KILLS} kills among {flushes} flushes; slowest start {slowest_ms} ms",
         ledger.len()
     );
     assert!(

@@ -30,7 +30,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("anyhow", &["xtask"]),
 ];
 
-fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+/// Runs cargo in the repository and gives back what it wrote.
+pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(arguments)

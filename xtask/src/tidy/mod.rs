@@ -17,3 +17,4 @@ mod words;
 mod tests;
 
 pub(crate) use command::{Finding, run};
+pub(crate) use crates::cargo;

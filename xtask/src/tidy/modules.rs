@@ -54,10 +54,22 @@ fn is_root(repository: &Repository, path: &str) -> bool {
     if let Some(package_folder) = folder.strip_suffix("/src/bin") {
         return package(package_folder);
     }
-    match folder.rsplit_once('/') {
-        Some((package_folder, "tests" | "benches" | "examples")) => package(package_folder),
+    // `tests/a.rs` and `tests/a/main.rs` are the same to Cargo.
+    let folder_of_targets = match folder.rsplit_once('/') {
+        Some((above, _)) if name == "main.rs" && is_target_folder(above) => above,
+        _ => folder,
+    };
+    match folder_of_targets.rsplit_once('/') {
+        Some((package_folder, _)) if is_target_folder(folder_of_targets) => package(package_folder),
         _ => name == "build.rs" && package(folder),
     }
+}
+
+fn is_target_folder(folder: &str) -> bool {
+    matches!(
+        folder.rsplit('/').next(),
+        Some("tests" | "benches" | "examples")
+    )
 }
 
 /// Targets that a manifest names with `path = "..."`.

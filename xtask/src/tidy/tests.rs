@@ -330,6 +330,26 @@ fn unfinished_marks_and_foreign_folders_are_found() {
 }
 
 #[test]
+fn a_front_page_whose_example_no_doctest_runs_is_found() {
+    let pages = |front: &str, engine: &str| {
+        sound()
+            .with("README.md", front)
+            .with("tsdb-core/README.md", engine)
+    };
+    let example = "a\n```sh\nb\n```\n```rust\nlet a = 1;\n```\n";
+    assert_eq!(
+        findings(&pages(example, "```rust\nlet a = 1;\n```\n")),
+        Vec::<String>::new()
+    );
+    check(
+        &pages(example, "```rust\nlet a = 2;\n```\n"),
+        "README.md:0:",
+        "first Rust example",
+    );
+    check(&pages("none", "none"), "README.md:0:", "first Rust example");
+}
+
+#[test]
 fn a_source_that_is_not_ascii_is_found() {
     let repository = sound().with("tsdb-core/src/wal/log.rs", "// \u{3b1}\npub struct Log;\n");
     check(&repository, "tsdb-core/src/wal/log.rs:1:", "ASCII");
@@ -376,6 +396,13 @@ fn a_decoder_without_a_fuzz_target_is_found() {
             .with("fuzz/Cargo.toml", "")
             .with("fuzz/src/lib.rs", "#![forbid(unsafe_code)]\nmod targets;\n");
         assert_eq!(findings(&listed), Vec::<String>::new());
+        let excused = sound()
+            .with(path, &format!("pub struct Log;\n{item}\n"))
+            .with(
+                "fuzz/decoders.txt",
+                &format!("{path} - the operator's own words\n"),
+            );
+        assert_eq!(findings(&excused), Vec::<String>::new());
     }
     let in_test = "pub struct Log;\n#[cfg(test)]\nfn decode() {}\n";
     assert_eq!(findings(&sound().with(path, in_test)), Vec::<String>::new());

@@ -36,6 +36,7 @@ pub(super) fn check(repository: &Repository, sources: &Sources) -> Vec<Finding> 
             findings.extend(check_text(path, text));
         }
     }
+    findings.extend(check_readme(repository));
     for file in sources.files.iter().filter(|file| !file.generated) {
         if let Some((number, _)) = file
             .text
@@ -62,6 +63,23 @@ pub(super) fn check(repository: &Repository, sources: &Sources) -> Vec<Finding> 
         }
     }
     findings
+}
+
+/// The example of the front page is the one that the engine's doctest runs.
+fn check_readme(repository: &Repository) -> Option<Finding> {
+    let example = |path: &str| {
+        repository
+            .text(path)
+            .map(|text| text.split("```").find(|block| block.starts_with("rust")))
+    };
+    let (front, engine) = (example("README.md")?, example("tsdb-core/README.md")?);
+    (front.is_none() || front != engine).then(|| {
+        Finding::new(
+            "README.md",
+            0,
+            "its first Rust example is not that of tsdb-core/README.md",
+        )
+    })
 }
 
 fn check_text(path: &str, text: &str) -> Vec<Finding> {

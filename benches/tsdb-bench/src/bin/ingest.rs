@@ -7,6 +7,7 @@
 //! ```
 //! CPU is that of the whole server process, from /proc; the sender's is not counted. Samples are
 //! acked durable (`ack: always`, the default). Linux only.
+#![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
 #![expect(
     clippy::disallowed_methods,

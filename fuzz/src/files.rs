@@ -1,0 +1,314 @@
+//! Every file of a data folder, edited behind its checksums, and the folder opened with it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use tsdb_core::clock::ManualClock;
+use tsdb_core::manifest::{Catalog, DataFormat, Manifest};
+use tsdb_core::model::Generation;
+use tsdb_core::run::RunReader;
+use tsdb_core::series::{
+    SERIES_HEADER_BYTES, SeriesRecord, decode_header, read_series_file, record_at,
+};
+use tsdb_core::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
+use tsdb_core::wal::{LogReader, SampleFrame};
+use tsdb_core::{Db, DbOptions, Labels, Matcher, Sample, TimeRange, WriteBatch};
+
+use crate::Input;
+use crate::sealed::Sealed;
+
+const NOW_MS: i64 = 1_700_000_000_000;
+
+fn options() -> DbOptions {
+    DbOptions {
+        fingerprint_key: Some([7; 16]),
+        log_cap_bytes: 1 << 20,
+        ..Default::default()
+    }
+}
+
+fn open(vfs: Arc<dyn Vfs>) -> Result<Db, tsdb_core::Error> {
+    Db::open_with(vfs, Arc::new(ManualClock::new(NOW_MS)), options())
+}
+
+fn put(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) {
+    let mut folder = PathBuf::new();
+    for part in path.parent().into_iter().flat_map(Path::components) {
+        folder.push(part);
+        vfs.create_dir(&folder).expect("a folder in memory");
+    }
+    let file = vfs.create(path).expect("a file in memory");
+    write_all_at(&*file, bytes, 0).expect("writing to memory");
+}
+
+/// The files of a small data folder: some samples in a run, some only in the log.
+static FOLDER: LazyLock<BTreeMap<PathBuf, Sealed>> = LazyLock::new(|| {
+    let vfs: Arc<dyn Vfs> = Arc::new(MemVfs::new());
+    let db = open(Arc::clone(&vfs)).expect("a new folder");
+    let write = |from: i64| {
+        let labels: Vec<Labels> = ["a", "b", "c"]
+            .iter()
+            .map(|host| Labels::from_pairs([("__name__", "up"), ("host", host)]).expect("labels"))
+            .collect();
+        let mut batch = WriteBatch::new();
+        for (number, labels) in (0..).zip(&labels) {
+            for step in 0..4 {
+                let timestamp = NOW_MS - 9_000_000 + (from + step) * 1_000_000 + number;
+                batch.push(labels, Sample::new(timestamp, (step * number) as f64 / 8.0));
+            }
+        }
+        db.default_namespace().write(&batch).expect("a write");
+    };
+    write(0);
+    db.flush().expect("a flush");
+    write(5);
+    let mut files = BTreeMap::new();
+    read_folder(&*vfs, Path::new(""), &mut files);
+    // The database is not closed: that would flush and leave no log.
+    std::mem::forget(db);
+    files
+});
+
+fn read_folder(vfs: &dyn Vfs, folder: &Path, files: &mut BTreeMap<PathBuf, Sealed>) {
+    for name in vfs.list(folder).expect("listing memory") {
+        let path = folder.join(name);
+        match vfs.open(&path, OpenMode::Read) {
+            Ok(file) if path != Path::new("LOCK") => {
+                let bytes = read_to_end(&*file).expect("reading memory");
+                files.insert(path, Sealed::new(bytes));
+            }
+            Ok(_) => {}
+            Err(_) => read_folder(vfs, &path, files),
+        }
+    }
+}
+
+/// Path and file of the folder that `is` describes.
+fn find(is: impl Fn(&str) -> bool) -> (&'static PathBuf, &'static Sealed) {
+    let found = FOLDER.iter().rfind(|(path, _)| is(&path.to_string_lossy()));
+    found.unwrap_or_else(|| panic!("no such file among {:?}", FOLDER.keys()))
+}
+
+/// The file at `path` with edits; `sound` when they changed nothing.
+struct Edited {
+    path: &'static Path,
+    bytes: Vec<u8>,
+    sound: bool,
+}
+
+impl Edited {
+    fn new(is: impl Fn(&str) -> bool, input: &[u8]) -> Self {
+        let (path, sealed) = find(is);
+        let bytes = sealed.edit(&mut Input::new(input));
+        let sound = sealed.is_sound(&bytes);
+        Self { path, bytes, sound }
+    }
+
+    /// The value, or nothing if the file was edited.
+    fn accept<T, E: std::fmt::Display>(&self, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) if self.sound => panic!("{}: {error}", self.path.display()),
+            Err(_) => None,
+        }
+    }
+}
+
+/// The log reads to its end or to a torn frame, and each frame decodes or says why not.
+pub(crate) fn log_replay(input: &[u8]) {
+    let log = Edited::new(|path| path.starts_with("wal"), input);
+    let vfs = MemVfs::new();
+    put(&vfs, log.path, &log.bytes);
+    let stem = log.path.file_stem().and_then(|stem| stem.to_str());
+    let number = stem.and_then(|stem| stem.parse().ok()).expect("a number");
+    let Some(mut reader) = log.accept(LogReader::open(&vfs, Generation(number))) else {
+        return;
+    };
+    let mut rows = 0;
+    while let Ok(Ok(Some(frame))) = reader.next_frame() {
+        rows += frame_rows(frame.payload);
+    }
+    assert!(
+        !log.sound || rows == 12,
+        "{rows} rows of the 12 behind the flush"
+    );
+}
+
+/// Payloads as our own encoders write them, for the corpus: target and bytes.
+#[must_use]
+pub fn payloads() -> Vec<(&'static str, Vec<u8>)> {
+    let (path, log) = find(|path| path.starts_with("wal"));
+    let vfs = MemVfs::new();
+    put(&vfs, path, log.bytes());
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    let number = stem.and_then(|stem| stem.parse().ok()).expect("a number");
+    let mut reader = LogReader::open(&vfs, Generation(number)).expect("a sound log");
+    let mut payloads = Vec::new();
+    while let Ok(Ok(Some(frame))) = reader.next_frame() {
+        payloads.push(("log_frame", frame.payload.to_vec()));
+    }
+    let (_, series) = find(|path| path.ends_with(".series"));
+    let mut rest = series
+        .bytes()
+        .get(SERIES_HEADER_BYTES..)
+        .unwrap_or_default();
+    while let Some(payload) = record_at(rest) {
+        payloads.push(("series_record", payload.to_vec()));
+        rest = rest.get(8 + payload.len()..).unwrap_or_default();
+    }
+    payloads
+}
+
+/// The payload of a frame, whatever its bytes.
+pub(crate) fn log_frame(input: &[u8]) {
+    frame_rows(input);
+}
+
+fn frame_rows(payload: &[u8]) -> usize {
+    let Ok(frame) = SampleFrame::decode(payload) else {
+        return 0;
+    };
+    let mut rows = frame.rows();
+    let mut count = 0;
+    while let Ok(Some(_)) = rows.next_row() {
+        count += 1;
+        assert!(
+            count <= payload.len() * 8,
+            "more rows than the payload has bits for"
+        );
+    }
+    count
+}
+
+/// The records of a series file.
+pub(crate) fn series_file(input: &[u8]) {
+    let series = Edited::new(|path| path.ends_with(".series"), input);
+    let vfs = MemVfs::new();
+    put(&vfs, series.path, &series.bytes);
+    let Some(header) = series.accept(decode_header(&series.bytes)) else {
+        return;
+    };
+    let folder = series
+        .path
+        .components()
+        .next()
+        .expect("a folder")
+        .as_os_str();
+    let mut records = 0;
+    let namespace = (Path::new(folder), header.namespace);
+    let end = read_series_file(&vfs, namespace, header.number, &mut |_| {
+        records += 1;
+        Ok(())
+    });
+    if let Some(end) = series.accept(end) {
+        assert_eq!(end.end + end.torn_bytes, series.bytes.len() as u64);
+        assert!(!series.sound || records == 3);
+    }
+}
+
+/// The payload of a series file's record, whatever its bytes.
+pub(crate) fn series_record(input: &[u8]) {
+    let mut symbols: Vec<Box<str>> = vec!["a".into(), "b".into()];
+    let mut seen = 0;
+    let read = tsdb_core::series::read_record(input, &mut symbols, &mut |record| {
+        seen += 1;
+        match record {
+            SeriesRecord::Series(_, _, labels) => {
+                assert_eq!(Labels::from_bytes(labels.as_bytes().into()), Ok(labels));
+            }
+            SeriesRecord::Metadata(_) => {}
+        }
+        Ok(())
+    });
+    assert!(read.is_err() || seen <= input.len());
+}
+
+/// A run opens and verifies, or names the place that is wrong.
+pub(crate) fn run_open(input: &[u8]) {
+    let edited = Edited::new(|path| path.ends_with(".run"), input);
+    let vfs = MemVfs::new();
+    put(&vfs, edited.path, &edited.bytes);
+    let file = vfs
+        .open(edited.path, OpenMode::Read)
+        .expect("a file in memory");
+    let Some(run) = edited.accept(RunReader::open(edited.path, file)) else {
+        return;
+    };
+    for section in 0..run.sections().len() {
+        let Ok(mut scan) = run.iter_section(section) else {
+            continue;
+        };
+        while let Ok(true) = scan.advance() {
+            let _ = scan
+                .chunk()
+                .map(|(_, bytes)| tsdb_core::chunk::sample_count(bytes));
+        }
+    }
+    let Ok(rows) = run.ids(TimeRange::ALL) else {
+        return;
+    };
+    for row in rows.into_iter().take(64) {
+        for section in 0..run.sections().len() {
+            for chunk in run.chunks_of(section, row).unwrap_or_default() {
+                let _ = run.read_chunk(&chunk);
+            }
+        }
+    }
+    if let Some(totals) = edited.accept(run.verify()) {
+        assert!(!edited.sound || totals.samples == 12, "{totals:?}");
+    }
+}
+
+/// Manifest, catalog and format: what is accepted encodes to the same bytes.
+pub(crate) fn manifest(input: &[u8]) {
+    let file = Edited::new(|path| path.ends_with("MANIFEST"), input);
+    if let Some(manifest) = file.accept(Manifest::decode(file.path, &file.bytes)) {
+        assert_eq!(manifest.encode(), file.bytes);
+    }
+}
+
+pub(crate) fn catalog(input: &[u8]) {
+    let file = Edited::new(|path| path == "CATALOG", input);
+    if let Some(catalog) = file.accept(Catalog::decode(file.path, &file.bytes)) {
+        assert_eq!(catalog.encode(), file.bytes);
+    }
+}
+
+pub(crate) fn data_format(input: &[u8]) {
+    let file = Edited::new(|path| path == "FORMAT", input);
+    if let Some(format) = file.accept(DataFormat::decode(file.path, &file.bytes)) {
+        assert_eq!(format.encode(), file.bytes);
+    }
+}
+
+/// A folder with one edited file opens or is refused; if it opens, it answers and can be closed.
+pub(crate) fn open_folder(input: &[u8]) {
+    let mut input = Input::new(input);
+    let chosen = input.below(FOLDER.len());
+    let sound = input.is_empty();
+    let vfs = MemVfs::new();
+    for (index, (path, sealed)) in FOLDER.iter().enumerate() {
+        let bytes = if index == chosen {
+            sealed.edit(&mut input)
+        } else {
+            sealed.edit(&mut Input::new(&[]))
+        };
+        put(&vfs, path, &bytes);
+    }
+    let db = match open(Arc::new(vfs)) {
+        Ok(db) => db,
+        Err(error) => return assert!(!sound, "{error}"),
+    };
+    let everything = [Matcher::regex("__name__", ".*").expect("a pattern")];
+    let mut samples = 0;
+    if let Ok(found) = db.default_namespace().select(TimeRange::ALL, &everything) {
+        for series in found {
+            let Ok(series) = series else { break };
+            samples += series.timestamps().len();
+        }
+    }
+    assert!(!sound || samples == 24, "24 samples became {samples}");
+    let _ = db.verify();
+    let _ = db.close();
+}
