@@ -216,6 +216,7 @@ pub(super) fn target(found: &Found) -> Target<'_> {
         flushed: found.manifest.flushed_generation,
         window_ms: NamespaceOptions::of(&found.entry).window_ms(),
         registry: &found.names.registry,
+        definitions: definitions_end(&found.folder, &found.manifest, &found.ends),
         generations: Vec::new(),
     }
 }
@@ -396,7 +397,12 @@ pub(super) fn read_namespace(
     let mut runs = Vec::new();
     for run in &manifest.runs {
         let reader = open_run(vfs, &run_path(&folder, run.id))?;
-        check_run_ids(&reader, &names.registry)?;
+        check_run_ids(&reader, &names.registry).map_err(|what| {
+            let end = definitions_end(&folder, &manifest, &ends);
+            let (path, offset) = (reader.path().to_path_buf(), 0);
+            let what = format!("{what}: {end}");
+            Error::Corrupt { path, offset, what }
+        })?;
         runs.push(Arc::new(reader));
     }
     report.series += names.registry.len() as u64;
@@ -412,20 +418,29 @@ pub(super) fn read_namespace(
     })
 }
 
+/// Where the definitions of a namespace end: what to look at when one is missing.
+fn definitions_end(folder: &Path, manifest: &Manifest, ends: &[SeriesEnd]) -> String {
+    let last = manifest.series_files.last().zip(ends.last());
+    last.map_or_else(String::new, |(file, end)| {
+        let path = series_path(folder, file.number);
+        let torn = if end.torn_bytes > 0 {
+            ", where it is torn"
+        } else {
+            ""
+        };
+        format!("{} ends at byte {}{torn}", path.display(), end.end)
+    })
+}
+
 /// A run may name no series that the series files do not define. Ids are lost from their end on,
 /// so the highest one tells.
-fn check_run_ids(reader: &RunReader, registry: &Registry) -> Result<(), Error> {
-    let highest = reader
-        .sections()
-        .iter()
-        .map(|section| section.last_series)
-        .max();
-    match highest {
-        Some(id) if registry.slot(id).is_none() => Err(Error::Corrupt {
-            path: reader.path().to_path_buf(),
-            offset: 0,
-            what: format!("it names series {}, which no series file defines", id.0),
-        }),
+fn check_run_ids(reader: &RunReader, registry: &Registry) -> Result<(), String> {
+    let sections = reader.sections().iter();
+    match sections.map(|section| section.last_series).max() {
+        Some(id) if registry.slot(id).is_none() => Err(format!(
+            "it names series {}, which no series file defines",
+            id.0
+        )),
         _ => Ok(()),
     }
 }
