@@ -42,7 +42,7 @@ pub(crate) fn round_trip(input: &[u8]) {
         }
         appender.push(&mut out, sample.timestamp, sample.value);
         pushed.push(bits(sample));
-        if input.byte() % 16 == 0 && snapshots > 0 {
+        if input.byte().is_multiple_of(16) && snapshots > 0 {
             snapshots -= 1;
             assert_eq!(samples_of(&appender.finish(&out)), pushed);
         }

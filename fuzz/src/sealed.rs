@@ -86,7 +86,7 @@ impl Sealed {
                 value => bytes[at] = value,
             }
         }
-        if how % 4 != 0 {
+        if !how.is_multiple_of(4) {
             self.seal(&mut bytes);
         }
         if how % 16 == 5 {

@@ -81,6 +81,10 @@ pub struct Config {
     #[arg(long, env = "TSDB_MAX_SERIES", value_name = "COUNT")]
     pub max_series: Option<u64>,
 
+    /// Percent of the disk that may be used; writes are turned away above it, 100 turns that off
+    #[arg(long, env = "TSDB_DISK_HIGH_WATER", value_name = "PERCENT", default_value = "90", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub disk_high_water: u8,
+
     /// Most queries answered at a time; further ones wait
     #[arg(long, env = "TSDB_MAX_CONCURRENT_QUERIES", value_name = "COUNT", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_concurrent_queries: u16,
@@ -191,6 +195,21 @@ mod tests {
             let error = Config::try_parse_from(["tsdb-server"].into_iter().chain(arguments))
                 .expect_err("wrong");
             assert!(error.to_string().contains(arguments[0]), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_names_every_flag() {
+        let documentation = include_str!("../../docs/server.md");
+        for argument in Config::command().get_arguments() {
+            let (Some(flag), Some(variable)) = (argument.get_long(), argument.get_env()) else {
+                continue;
+            };
+            let row = format!("| `--{flag}` | `{}` |", variable.display());
+            assert!(
+                documentation.contains(&row),
+                "{row} is not in docs/server.md"
+            );
         }
     }
 }

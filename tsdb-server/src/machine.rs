@@ -2,6 +2,28 @@
 
 use std::path::Path;
 
+/// Room on a disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DiskSpace {
+    /// Bytes that this process may still write.
+    pub(crate) free_bytes: u64,
+    /// Bytes of the disk that this process may write or others have written.
+    pub(crate) size_bytes: u64,
+}
+
+/// Room on the disk that holds `folder`. `None` when it does not say.
+#[must_use]
+pub(crate) fn disk_space(folder: &Path) -> Option<DiskSpace> {
+    let figures = rustix::fs::statvfs(folder).ok()?;
+    // As df counts: blocks kept for the superuser are neither free nor used.
+    let used = figures.f_blocks.saturating_sub(figures.f_bfree);
+    let size = used.saturating_add(figures.f_bavail);
+    Some(DiskSpace {
+        free_bytes: figures.f_bavail.saturating_mul(figures.f_frsize),
+        size_bytes: size.saturating_mul(figures.f_frsize),
+    })
+}
+
 /// What this process uses.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ProcessUsage {

@@ -16,7 +16,7 @@ use crate::config::{Config, Retention};
 use crate::http::{App, Connections, api, metrics, serve};
 use crate::machine::memory_limit_bytes;
 use crate::runtime::parallelism;
-use crate::store::{Closing, Store, StoreError, StoreOptions};
+use crate::store::{Closing, DiskWatch, Store, StoreError, StoreOptions};
 use crate::telemetry::Telemetry;
 
 /// How long requests in flight may take when the server stops.
@@ -176,6 +176,10 @@ async fn open(config: &Config) -> Result<App, ServerError> {
         open: Arc::new(move || Db::open(&folder, database.clone())),
         retention: config.retention.map(Retention::limit),
         max_concurrent_queries: usize::from(config.max_concurrent_queries),
+        disk: Some(DiskWatch {
+            folder: config.data_dir.clone(),
+            high_water_percent: config.disk_high_water,
+        }),
         writers: parallelism(),
     };
     let telemetry = Arc::new(Telemetry::default());

@@ -1,4 +1,9 @@
 //! A scrape of every series into a database in memory: look-up, frame, buffers, no disk.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark may panic"
+)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tsdb_bench::{Fleet, bench_fleet};

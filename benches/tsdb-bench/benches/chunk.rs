@@ -1,4 +1,5 @@
 //! The codec: samples of a real capture into chunks and back.
+#![expect(clippy::expect_used, reason = "a benchmark may panic")]
 
 use std::hint::black_box;
 

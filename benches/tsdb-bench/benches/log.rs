@@ -1,4 +1,9 @@
 //! The commit log: frames in and out, and one durable commit on this machine's disk.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark may panic"
+)]
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
 //! The inverted index: adding series, and finding them by matchers.
+#![expect(clippy::expect_used, reason = "a benchmark may panic")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tsdb_bench::{Fleet, bench_fleet};

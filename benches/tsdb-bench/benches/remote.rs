@@ -1,4 +1,9 @@
 //! Remote write bodies, as Prometheus cuts them: unpacking, decoding, and storing them.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark may panic"
+)]
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

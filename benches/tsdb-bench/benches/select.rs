@@ -1,4 +1,9 @@
 //! Reading back: from open buffers, and from a run on disk.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark may panic"
+)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tsdb_bench::{bench_fleet, is_tiny};

@@ -11,6 +11,7 @@ use tsdb_core::chunk::encode;
 use tsdb_core::model::Sample;
 use tsdb_proto::prometheus as proto;
 
+#[expect(clippy::disallowed_methods, reason = "the corpus is a real folder")]
 fn write(target: &str, name: &str, bytes: &[u8]) {
     let folder = Path::new("corpus").join(target);
     fs::create_dir_all(&folder).expect("a folder for the corpus");

@@ -101,7 +101,7 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Makes the file of a generation under a temporary name, with [`RESERVE_STEP_BYTES`] of
+    /// Makes the file of a generation under a temporary name, with `RESERVE_STEP_BYTES` of
     /// space reserved, so that [`LogFile::begin`] needs none.
     ///
     /// # Errors

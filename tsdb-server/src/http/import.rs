@@ -10,8 +10,8 @@ use serde::Serialize;
 use tsdb_core::model::{Rejected, SeriesKey, WriteBatch};
 
 use super::app::App;
-use super::body::{Completed, LineBatches, MAX_LINE_BYTES};
 use super::envelope::{ApiError, success};
+use super::line_batches::{Completed, LineBatches, MAX_LINE_BYTES};
 use crate::sample_json::{SeriesLine, parse_line};
 use crate::store::{Opened, Reply, StoreError};
 use crate::telemetry::WriteSource;

@@ -1,7 +1,7 @@
 //! What the server answers, route by route.
 
 mod app;
-mod body;
+mod body_watch;
 mod envelope;
 mod export;
 mod form;
@@ -9,13 +9,13 @@ mod health;
 mod home;
 mod import;
 mod labels;
+mod line_batches;
 mod listener;
 mod matching;
 mod metadata;
 mod remote;
 mod router;
 mod series;
-mod unread;
 
 pub(crate) use app::App;
 pub(crate) use listener::{Connections, serve};

@@ -14,8 +14,8 @@ use tower::Layer;
 use tsdb_remote::{RemoteReadLayer, RemoteWriteLayer};
 
 use super::app::App;
+use super::body_watch::watch_body;
 use super::remote::{StoreReader, StoreWriter};
-use super::unread::drain_unread;
 use super::{export, health, home, import, labels, metadata, series};
 use crate::machine::process_usage;
 use crate::telemetry::render;
@@ -76,7 +76,7 @@ async fn observe(
     next: Next,
 ) -> Response {
     let started = Instant::now();
-    let response = next.run(drain_unread(request)).await;
+    let response = next.run(watch_body(request)).await;
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     app.telemetry
         .request(route, response.status().as_u16(), started.elapsed());

@@ -16,6 +16,9 @@ pub(crate) enum StoreError {
     /// The database is closed at this moment: it is being reopened, or the server stops.
     #[error("the database is not open: {0}")]
     Unavailable(String),
+    /// The disk is too full to take more.
+    #[error("{0}")]
+    DiskFull(String),
     /// More writes wait than may.
     #[error("too many writes wait: {0}; try again")]
     Busy(#[from] QueueError),
@@ -48,7 +51,10 @@ impl StoreError {
     #[must_use]
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Busy(_) | Self::TooManyQueries { .. } => true,
+            Self::Unavailable(_)
+            | Self::DiskFull(_)
+            | Self::Busy(_)
+            | Self::TooManyQueries { .. } => true,
             Self::Decode(_) | Self::Lost => false,
             Self::Database(error) => error.is_retryable() || error.kind() == ErrorKind::Closed,
         }

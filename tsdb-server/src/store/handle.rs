@@ -11,6 +11,7 @@ use tsdb_core::{Db, ErrorKind, NamespaceOptions, RecoveryReport, Stats};
 use tsdb_remote::write::DecodeScratch;
 
 use super::committer;
+use super::disk::DiskWatch;
 use super::error::StoreError;
 use super::maintainer::Maintainer;
 use super::queries::Queries;
@@ -37,6 +38,8 @@ pub(crate) struct StoreOptions {
     pub(crate) retention: Option<Option<Duration>>,
     /// Most queries that run at a time.
     pub(crate) max_concurrent_queries: usize,
+    /// How full the disk may get; `None` when there is none.
+    pub(crate) disk: Option<DiskWatch>,
     /// Threads that decode and store.
     pub(crate) writers: usize,
 }
@@ -106,6 +109,7 @@ impl Store {
             open,
             retention,
             max_concurrent_queries,
+            disk,
             writers,
         } = options;
         let db = open()?;
@@ -120,13 +124,16 @@ impl Store {
             )?;
         }
         let recovery = db.recovery().clone();
+        tell(&recovery);
         let slot = Arc::new(Slot::new(db));
         let writes = Arc::new(Queue::new(WRITE_QUEUE));
         let maintainer = Maintainer {
             slot: Arc::clone(&slot),
             open,
+            disk,
             telemetry: Arc::clone(telemetry),
         };
+        maintainer.check_disk();
         let commits = Arc::clone(&slot);
         let threads = || -> io::Result<_> {
             let writers = start("store", writers, &writes, telemetry)?;
@@ -164,6 +171,9 @@ impl Store {
         &self,
         work: impl FnOnce(Opened, &mut DecodeScratch, Reply<T>) + Send + 'static,
     ) -> Result<T, StoreError> {
+        if let Some(reason) = self.shared.slot.refusal() {
+            return Err(StoreError::DiskFull(reason));
+        }
         let (reply, answer) = Reply::new();
         let slot = Arc::clone(&self.shared.slot);
         self.shared
@@ -215,6 +225,9 @@ impl Store {
         if let Some(reason) = opened.db.poisoned() {
             return Some(format!("the database refuses writes: {reason}"));
         }
+        if let Some(reason) = self.shared.slot.refusal() {
+            return Some(reason);
+        }
         let trouble = self
             .shared
             .trouble
@@ -264,8 +277,11 @@ impl Store {
             .iter()
             .map(|namespace| namespace.buffered_samples)
             .sum();
-        if let Ok(opened) = self.current() {
-            opened.db.commit()?;
+        if let Ok(opened) = self.current()
+            && let Err(error) = opened.db.commit()
+        {
+            // Its writers were told; closing goes on, and the log keeps what was acked.
+            tracing::error!(%error, "the last commit failed");
         }
         slot.stop();
         let closed = match slot.withdraw("the server stops".to_owned()) {
@@ -280,6 +296,35 @@ impl Store {
             flushed_samples,
             queries_cut: queries.load().0 > 0,
         })
+    }
+}
+
+/// Logs what opening found, above all what was cut off.
+pub(super) fn tell(found: &RecoveryReport) {
+    let RecoveryReport {
+        logs,
+        frames,
+        samples,
+        series,
+        runs,
+        duration_ms,
+        ..
+    } = found;
+    tracing::info!(
+        logs,
+        frames,
+        samples,
+        series,
+        runs,
+        duration_ms,
+        "the database is open"
+    );
+    for tail in &found.torn {
+        let (file, what) = (tail.path.display(), &tail.what);
+        tracing::warn!(%file, offset = tail.offset, bytes = tail.bytes, what, "a torn end, never acked, was cut off");
+    }
+    for file in &found.removed {
+        tracing::info!(file = %file.display(), "a file that nothing lists was removed");
     }
 }
 

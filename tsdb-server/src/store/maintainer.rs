@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tsdb_core::{ErrorKind, MaintenanceStep};
 
-use super::handle::OpenDatabase;
+use super::disk::DiskWatch;
+use super::handle::{OpenDatabase, tell};
 use super::slot::Slot;
 use crate::telemetry::Telemetry;
 
@@ -19,6 +20,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Maintainer {
     pub(super) slot: Arc<Slot>,
     pub(super) open: OpenDatabase,
+    pub(super) disk: Option<DiskWatch>,
     pub(super) telemetry: Arc<Telemetry>,
 }
 
@@ -26,6 +28,7 @@ impl Maintainer {
     /// Works until the server stops.
     pub(super) fn run(&self) {
         while !self.slot.stopping() {
+            self.check_disk();
             let Ok(opened) = self.slot.current() else {
                 self.reopen("it was not open");
                 continue;
@@ -52,6 +55,12 @@ impl Maintainer {
         }
     }
 
+    /// Turns writes away while the disk is too full.
+    pub(super) fn check_disk(&self) {
+        self.slot
+            .refuse(self.disk.as_ref().and_then(DiskWatch::refusal));
+    }
+
     /// Closes the database and opens it again, as often as it takes.
     fn reopen(&self, reason: &str) {
         tracing::error!(
@@ -73,12 +82,7 @@ impl Maintainer {
         while !self.slot.stopping() {
             match (self.open)() {
                 Ok(db) => {
-                    let found = db.recovery();
-                    tracing::info!(
-                        frames = found.frames,
-                        samples = found.samples,
-                        "the database is open again"
-                    );
+                    tell(db.recovery());
                     self.telemetry.reopened();
                     self.slot.put(db);
                     return;

@@ -2,6 +2,7 @@
 //! maintainer. Async tasks hand them work and wait for the answer without holding a thread.
 
 mod committer;
+mod disk;
 mod error;
 mod handle;
 mod maintainer;
@@ -12,6 +13,7 @@ mod slot;
 mod tests;
 mod threads;
 
+pub(crate) use disk::DiskWatch;
 pub(crate) use error::StoreError;
 pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
 pub(crate) use queries::Admission;

@@ -23,6 +23,8 @@ struct State {
     current: Result<Opened, String>,
     epoch: u64,
     stopping: bool,
+    /// Why writes are turned away though the database would take them.
+    refusal: Option<String>,
     /// Somebody asked the maintainer to look now.
     called: bool,
 }
@@ -47,6 +49,7 @@ impl Slot {
                 epoch: 0,
                 stopping: false,
                 called: false,
+                refusal: None,
             }),
             changed: Condvar::new(),
         }
@@ -87,6 +90,21 @@ impl Slot {
 
     pub(super) fn stopping(&self) -> bool {
         self.lock().stopping
+    }
+
+    /// Turns writes away, or takes them again.
+    pub(super) fn refuse(&self, refusal: Option<String>) {
+        let mut state = self.lock();
+        match (&refusal, &state.refusal) {
+            (Some(reason), None) => tracing::error!(reason, "writes are turned away"),
+            (None, Some(_)) => tracing::info!("writes are taken again"),
+            _ => {}
+        }
+        state.refusal = refusal;
+    }
+
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.lock().refusal.clone()
     }
 
     /// Makes the maintainer look now.

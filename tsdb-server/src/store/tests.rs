@@ -22,6 +22,7 @@ fn open(disk: &FaultVfs) -> (Store, Arc<Telemetry>) {
         }),
         retention: None,
         max_concurrent_queries: 2,
+        disk: None,
         writers: 2,
     };
     let store = Store::open(options, &telemetry).expect("a database");

@@ -387,3 +387,39 @@ fn process(page: &mut Exposition, usage: ProcessUsage) {
         usage.start_seconds,
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_names_every_family_and_no_other() {
+        let figures = Figures {
+            database: Some(Stats::default()),
+            ..Figures::default()
+        };
+        let page = render(
+            &Telemetry::default(),
+            &figures,
+            (0, 0),
+            Some(ProcessUsage::default()),
+        );
+        let families = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let documented = include_str!("../../../docs/server.md")
+            .lines()
+            .filter_map(|line| {
+                let name = line.strip_prefix("| `")?.split('`').next()?;
+                ["tsdb_", "process_"]
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+                    .then_some(name)
+            });
+        let (mut families, mut documented): (Vec<_>, Vec<_>) =
+            (families.collect(), documented.collect());
+        families.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(families, documented);
+    }
+}

@@ -111,6 +111,30 @@ async fn a_second_server_on_the_same_folder_is_refused() {
 }
 
 #[tokio::test]
+async fn a_disk_that_is_too_full_turns_writes_away_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &["--disk-high-water", "0"]);
+    let body = || write_body(vec![series(&[("__name__", "a")], &[(1, 0)])]);
+    let answer = write_request(&server.api, body()).await.expect("an answer");
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.headers.contains_key("retry-after"));
+    assert!(
+        answer.text().contains("--disk-high-water"),
+        "{}",
+        answer.text()
+    );
+    let ready = get(&format!("{}/ready", server.api)).await;
+    assert_eq!(ready.status, 503);
+    assert!(
+        ready.text().contains("disk-high-water of 0 %"),
+        "{}",
+        ready.text()
+    );
+    assert_eq!(exported(&server, "a").await, [], "reads go on");
+    assert_eq!(server.metric("tsdb_ready").await, 0.0);
+}
+
+#[tokio::test]
 async fn a_taken_port_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&folder.path().join("a"), &[]);

@@ -9,10 +9,6 @@
 //! acked durable (`ack: always`, the default). Linux only.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "reads /proc of the server it measures"
-)]
 
 use std::error::Error;
 use std::io::{Read, Write};
