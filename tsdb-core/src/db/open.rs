@@ -394,17 +394,7 @@ pub(super) fn read_namespace(
         ends.push(end);
     }
     names.registry.skip_ids_below(manifest.next_series);
-    let mut runs = Vec::new();
-    for run in &manifest.runs {
-        let reader = open_run(vfs, &run_path(&folder, run.id))?;
-        check_run_ids(&reader, &names.registry).map_err(|what| {
-            let end = definitions_end(&folder, &manifest, &ends);
-            let (path, offset) = (reader.path().to_path_buf(), 0);
-            let what = format!("{what}: {end}");
-            Error::Corrupt { path, offset, what }
-        })?;
-        runs.push(Arc::new(reader));
-    }
+    let runs = open_runs(vfs, (&folder, &ends), &manifest, &names.registry)?;
     report.series += names.registry.len() as u64;
     report.runs += runs.len() as u64;
     Ok(Found {
@@ -416,6 +406,26 @@ pub(super) fn read_namespace(
         runs,
         ends,
     })
+}
+
+/// Opens the listed runs, which may name no series that the series files do not define.
+fn open_runs(
+    vfs: &dyn Vfs,
+    (folder, ends): (&Path, &[SeriesEnd]),
+    manifest: &Manifest,
+    registry: &Registry,
+) -> Result<Vec<Arc<RunReader>>, Error> {
+    let mut runs = Vec::new();
+    for run in &manifest.runs {
+        let reader = open_run(vfs, &run_path(folder, run.id))?;
+        check_run_ids(&reader, registry).map_err(|what| Error::Corrupt {
+            path: reader.path().to_path_buf(),
+            offset: 0,
+            what: format!("{what}: {}", definitions_end(folder, manifest, ends)),
+        })?;
+        runs.push(Arc::new(reader));
+    }
+    Ok(runs)
 }
 
 /// Where the definitions of a namespace end: what to look at when one is missing.

@@ -75,8 +75,7 @@ fn folder() -> Folder {
     let newest_log = vfs
         .contents()
         .into_keys()
-        .filter(|path| path.ends_with(".log"))
-        .next_back()
+        .rfind(|path| path.ends_with(".log"))
         .unwrap();
     Folder {
         vfs,

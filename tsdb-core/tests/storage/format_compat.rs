@@ -43,8 +43,8 @@ fn history() -> Vec<Step> {
     use Step::{Append, Flush, Merge, Reopen};
     let up = labels(&[("__name__", "up"), ("instance", "a:9100"), ("job", "node")]);
     let text = labels(&[
-        ("__name__", "grüße"),
-        ("emoji", "🦀"),
+        ("__name__", "gr\u{fc}\u{df}e"),
+        ("emoji", "\u{1f980}"),
         ("quote", "a\"b\\c\n"),
     ]);
     let odd = labels(&[("__name__", "odd")]);

@@ -1,5 +1,4 @@
 //! Real threads: appenders, one that maintains, one that commits, readers. Bounded by counts.
-#![expect(clippy::disallowed_methods, reason = "threads are what is tested")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
