@@ -20,6 +20,8 @@ pub(super) struct Target<'a> {
     pub(super) flushed: Generation,
     pub(super) window_ms: i64,
     pub(super) registry: &'a Registry,
+    /// Where its definitions end, in words.
+    pub(super) definitions: String,
     /// Filled by replay, oldest first.
     pub(super) generations: Vec<Arc<GenerationBuffers>>,
 }
@@ -156,12 +158,7 @@ fn read_log(
     }
     let path = log_path(generation);
     if let Some(expected) = expected.filter(|expected| *expected != reader.header().first_lsn) {
-        let what = format!(
-            "it begins with frame {}, but the log before it ends before frame {expected}",
-            reader.header().first_lsn
-        );
-        let offset = LOG_HEADER_BYTES as u64;
-        return Err(Error::Corrupt { path, offset, what });
+        return Err(ends_early(logs, expected, &path));
     }
     for target in &mut *targets {
         if options.rules.replay_keeps_generations || target.generations.is_empty() {
@@ -191,6 +188,21 @@ fn read_log(
     log.end = reader.offset();
     logs.replayed.push(log);
     Ok(torn)
+}
+
+/// The log before `newer` lacks frames, although `newer` was begun only when they were synced.
+fn ends_early(logs: &Logs, expected: u64, newer: &Path) -> Error {
+    let last = logs.replayed.last();
+    let (generation, offset) = last.map_or_else(Default::default, |log| (log.generation, log.end));
+    Error::Corrupt {
+        path: log_path(generation),
+        offset,
+        what: format!(
+            "frame {expected} does not follow, although {} begins behind it: restore this log \
+             from a backup",
+            newer.display()
+        ),
+    }
 }
 
 impl Replayed {
@@ -239,10 +251,8 @@ fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Res
             && let Some(row) = decoded.next_row().map_err(|error| error.to_string())?
         {
             let slot = target.registry.slot(row.series).ok_or_else(|| {
-                format!(
-                    "a sample of series {}, which no series file defines",
-                    row.series.0
-                )
+                let (series, end) = (row.series.0, &target.definitions);
+                format!("a sample of series {series}, which no series file defines: {end}")
             })?;
             rows.push((slot, row));
         }

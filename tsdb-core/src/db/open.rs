@@ -216,6 +216,7 @@ pub(super) fn target(found: &Found) -> Target<'_> {
         flushed: found.manifest.flushed_generation,
         window_ms: NamespaceOptions::of(&found.entry).window_ms(),
         registry: &found.names.registry,
+        definitions: definitions_end(&found.folder, &found.manifest, &found.ends),
         generations: Vec::new(),
     }
 }
@@ -393,12 +394,7 @@ pub(super) fn read_namespace(
         ends.push(end);
     }
     names.registry.skip_ids_below(manifest.next_series);
-    let mut runs = Vec::new();
-    for run in &manifest.runs {
-        let reader = open_run(vfs, &run_path(&folder, run.id))?;
-        check_run_ids(&reader, &names.registry)?;
-        runs.push(Arc::new(reader));
-    }
+    let runs = open_runs(vfs, (&folder, &ends), &manifest, &names.registry)?;
     report.series += names.registry.len() as u64;
     report.runs += runs.len() as u64;
     Ok(Found {
@@ -412,20 +408,49 @@ pub(super) fn read_namespace(
     })
 }
 
-/// A run may name no series that the series files do not define. Ids are lost from their end on,
-/// so the highest one tells.
-fn check_run_ids(reader: &RunReader, registry: &Registry) -> Result<(), Error> {
-    let highest = reader
-        .sections()
-        .iter()
-        .map(|section| section.last_series)
-        .max();
-    match highest {
-        Some(id) if registry.slot(id).is_none() => Err(Error::Corrupt {
+/// Opens the listed runs, which may name no series that the series files do not define.
+fn open_runs(
+    vfs: &dyn Vfs,
+    (folder, ends): (&Path, &[SeriesEnd]),
+    manifest: &Manifest,
+    registry: &Registry,
+) -> Result<Vec<Arc<RunReader>>, Error> {
+    let mut runs = Vec::new();
+    for run in &manifest.runs {
+        let reader = open_run(vfs, &run_path(folder, run.id))?;
+        check_run_ids(&reader, registry).map_err(|what| Error::Corrupt {
             path: reader.path().to_path_buf(),
             offset: 0,
-            what: format!("it names series {}, which no series file defines", id.0),
-        }),
+            what: format!("{what}: {}", definitions_end(folder, manifest, ends)),
+        })?;
+        runs.push(Arc::new(reader));
+    }
+    Ok(runs)
+}
+
+/// Where the definitions of a namespace end: what to look at when one is missing.
+fn definitions_end(folder: &Path, manifest: &Manifest, ends: &[SeriesEnd]) -> String {
+    let last = manifest.series_files.last().zip(ends.last());
+    last.map_or_else(String::new, |(file, end)| {
+        let path = series_path(folder, file.number);
+        let torn = if end.torn_bytes > 0 {
+            ", where it is torn"
+        } else {
+            ""
+        };
+        format!("{} ends at byte {}{torn}", path.display(), end.end)
+    })
+}
+
+/// A run may name no series that the series files do not define. Ids are lost from their end on,
+/// so the highest one tells.
+fn check_run_ids(reader: &RunReader, registry: &Registry) -> Result<(), String> {
+    let sections = reader.sections().iter();
+    match sections.map(|section| section.last_series).max() {
+        Some(id) if registry.slot(id).is_none() => Err(format!(
+            "it names series {}, which no series file defines",
+            id.0
+        )),
         _ => Ok(()),
     }
 }

@@ -1,12 +1,12 @@
 //! What the storage promises, played against a disk that crashes, fails and lies.
 #![cfg(test)]
 
-// mod corruption;
+mod corruption;
 mod crash;
-// mod faults;
-// mod format_compat;
-// mod io_budget;
+mod faults;
+mod format_compat;
+mod io_budget;
 mod model;
 mod simulation;
 mod support;
-// mod threads;
+mod threads;
