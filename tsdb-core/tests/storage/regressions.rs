@@ -67,7 +67,7 @@ fn a_poisoned_db_does_not_flush_what_a_failed_cut_closed() {
     let unacked = db.default_namespace().append(&batch).unwrap();
     fail_sync_of(&vfs, ".series");
     assert_eq!(db.flush().unwrap_err().kind(), ErrorKind::Io);
-    assert_eq!(unacked.ticket.wait().is_ok(), false);
+    assert!(unacked.ticket.wait().is_err());
     assert_eq!(db.flush().unwrap_err().kind(), ErrorKind::Poisoned);
     assert_eq!(count(&db), 1);
     drop(db);
