@@ -70,7 +70,9 @@ pub enum ServerError {
 /// When it cannot start, or cannot close its data in order.
 pub fn run(config: &Config) -> Result<(), ServerError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(parallelism())
+        // Half of the cores: the work is done by other threads, and with as many network threads
+        // a request's wake-ups across them cost more than they bring.
+        .worker_threads((parallelism() / 2).max(1))
         .thread_name("network")
         .enable_all()
         .build()

@@ -8,7 +8,7 @@ use crate::support::{Sent, Server, exported, series, wait_for, write_body, write
 
 const KILLS: u64 = 20;
 const WRITERS: u64 = 4;
-const SERIES: u64 = 40;
+const SERIES: u64 = 16;
 
 /// By series and timestamp: the bits that were sent, and whether that was acked.
 type Ledger = BTreeMap<(String, i64), (u64, bool)>;
@@ -122,7 +122,7 @@ async fn check(server: &Server, ledger: &Ledger, round: u64) {
 async fn twenty_kills_lose_nothing_and_invent_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = Arc::new(Mutex::new(Ledger::new()));
-    let (mut slowest_ms, mut flushes) = (0, 0.0);
+    let mut slowest_ms = 0;
     for round in 0..KILLS {
         let started = std::time::Instant::now();
         // A log this small is cut and flushed many times a round, and kills fall into that too.
@@ -146,13 +146,18 @@ async fn twenty_kills_lose_nothing_and_invent_nothing() {
                 tokio::spawn(write(server.api.clone(), writer, round, stop, acks, ledger))
             })
             .collect();
-        let enough = mix(round) % 60 + if round % 2 == 0 { 100 } else { 5 };
+        let enough = mix(round) % 60 + 5;
         wait_for("acks", 60, async || {
             (acks.load(Ordering::Relaxed) >= enough).then_some(())
         })
         .await;
-        // One flush belongs to the start, of what was replayed.
-        flushes += (server.metric("tsdb_flushes_total").await - 1.0).max(0.0);
+        if round % 2 == 0 {
+            // One flush belongs to the start, of what was replayed; the others fall into the load.
+            wait_for("a flush under load", 60, async || {
+                (server.metric("tsdb_flushes_total").await >= 2.0).then_some(())
+            })
+            .await;
+        }
         server.process.kill();
         stop.store(true, Ordering::Relaxed);
         for writer in writers {
@@ -163,12 +168,8 @@ async fn twenty_kills_lose_nothing_and_invent_nothing() {
     let ledger = ledger.lock().expect("ledger").clone();
     check(&server, &ledger, KILLS).await;
     let acked = ledger.values().filter(|(_, acked)| *acked).count();
-    assert!(
-        flushes >= 3.0,
-        "only {flushes} flushes fell into the rounds"
-    );
     eprintln!(
-        "{acked} acked samples of {} sent survived {KILLS} kills among {flushes} flushes; slowest start {slowest_ms} ms",
+        "{acked} acked samples of {} sent survived {KILLS} kills; slowest start {slowest_ms} ms",
         ledger.len()
     );
     assert!(
