@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz TARGET [--seconds N]`: libFuzzer over one target of `fuzz/`.
+//! `cargo xtask fuzz TARGET [--seconds N]`: libFuzzer over one target of `fuzz/`. What it finds goes
+//! to `fuzz/target/found/TARGET`: only chosen inputs join the corpus.
 
 use std::process::Command;
 
@@ -8,7 +9,7 @@ use crate::repository;
 
 const SECONDS: &str = "60";
 
-/// Runs `cargo fuzz`, which keeps what it finds in `fuzz/corpus/TARGET`.
+/// Runs `cargo fuzz` from the kept corpus and regressions.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let (target, seconds) = match arguments {
         [target] => (target.as_str(), SECONDS),
@@ -16,15 +17,19 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         _ => bail!("fuzz takes TARGET [--seconds N]; fuzz/src/targets.rs lists the targets"),
     };
     let root = repository::root()?;
-    let corpus = root.join("fuzz/corpus").join(target);
-    let regressions = root.join("fuzz/regressions").join(target);
-    for folder in [&corpus, &regressions] {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("creating {}", folder.display()))?;
+    let found = root.join("fuzz/target/found").join(target);
+    std::fs::create_dir_all(&found).with_context(|| format!("creating {}", found.display()))?;
+    // The driver writes to the first folder and only reads the others.
+    let mut folders = vec![found];
+    for kind in ["corpus", "regressions"] {
+        let folder = root.join("fuzz").join(kind).join(target);
+        if folder.is_dir() {
+            folders.push(folder);
+        }
     }
     let status = Command::new("cargo")
         .args(["fuzz", "run", "--features", "libfuzzer", "target"])
-        .args([&corpus, &regressions])
+        .args(&folders)
         .arg("--")
         .args([
             &format!("-max_total_time={seconds}"),

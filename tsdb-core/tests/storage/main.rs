@@ -7,6 +7,7 @@ mod faults;
 mod format_compat;
 mod io_budget;
 mod model;
+mod regressions;
 mod simulation;
 mod support;
 mod threads;
