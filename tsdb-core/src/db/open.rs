@@ -53,6 +53,7 @@ pub(super) fn open(
     clock: Arc<dyn Clock>,
     options: DbOptions,
 ) -> Result<Inner, Error> {
+    options.check()?;
     let began_ms = clock.monotonic_ms();
     let lock = vfs
         .lock(Path::new(LOCK_PATH))

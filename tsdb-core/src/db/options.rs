@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Error;
 use crate::manifest::{AckMode, NamespaceEntry};
 use crate::model::{NamespaceId, ProtocolRules};
+use crate::series::LABELS_BYTES_MAX;
 use crate::shard::SeriesLimits;
 use crate::wal::Ack;
 
@@ -38,6 +39,33 @@ pub struct DbOptions {
     /// Rules of the commit protocol, all of which hold outside of tests.
     #[doc(hidden)]
     pub rules: ProtocolRules,
+}
+
+impl DbOptions {
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the limits allow labels that no series file can hold.
+    pub fn check(&self) -> Result<(), Error> {
+        let SeriesLimits {
+            labels,
+            label_name_bytes,
+            label_value_bytes,
+            ..
+        } = self.limits;
+        let label = label_name_bytes
+            .saturating_add(label_value_bytes)
+            .saturating_add(20);
+        let most = labels.saturating_mul(label);
+        if most <= LABELS_BYTES_MAX {
+            return Ok(());
+        }
+        Err(Error::Invalid {
+            name: "limits",
+            value: format!("{labels} labels of {label} bytes"),
+            why: "the labels of one series must stay below 16 MiB: lower one of the limits",
+        })
+    }
 }
 
 impl Default for DbOptions {

@@ -18,6 +18,7 @@ pub use file::{
 };
 pub use merge::{MergedSamples, disjoint_parts, merge_parts};
 pub use reader::{
-    SeriesEnd, SeriesRecord, decode_header, read_record, read_series_file, record_at,
+    LABELS_BYTES_MAX, SeriesEnd, SeriesRecord, decode_header, read_record, read_series_file,
+    record_at,
 };
 pub use registry::Registry;

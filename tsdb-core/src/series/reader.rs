@@ -10,6 +10,9 @@ use crate::bits::{ByteReader, DecodeError, crc32c, crc32c_append, put_uvarint};
 use crate::model::{Labels, MetricKind, MetricMetadata, NamespaceId, SeriesId, ShardId};
 use crate::vfs::{OpenMode, Vfs, read_to_end};
 
+/// The canonical labels of one series are never longer.
+pub const LABELS_BYTES_MAX: usize = 16 << 20;
+
 /// What a series file says, in the order in which it was said.
 #[derive(Debug)]
 pub enum SeriesRecord {
@@ -179,6 +182,10 @@ fn read_definitions(
                 let symbol = symbol.ok_or_else(|| reader.error("a symbol that is not defined"))?;
                 put_uvarint(&mut canonical, symbol.len() as u64);
                 canonical.extend_from_slice(symbol.as_bytes());
+                // One long symbol, named often, would be far larger than the file.
+                if canonical.len() > LABELS_BYTES_MAX {
+                    return Err(reader.error("labels longer than any series may have"));
+                }
             }
         }
         let labels = Labels::from_bytes(canonical.as_slice().into())

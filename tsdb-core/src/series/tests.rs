@@ -182,6 +182,22 @@ fn every_bit_of_a_series_file_flipped_is_seen() {
     }
 }
 
+#[test]
+fn labels_larger_than_their_record_by_far_are_refused() {
+    let mut payload = vec![1];
+    let long = "x".repeat(1 << 20);
+    for number in [1, long.len() as u64] {
+        crate::bits::put_uvarint(&mut payload, number);
+    }
+    payload.extend_from_slice(long.as_bytes());
+    for number in [1, 1, 0, 1_000_000] {
+        crate::bits::put_uvarint(&mut payload, number);
+    }
+    payload.resize(payload.len() + 2_000_000, 0);
+    let refused = read_record(&payload, &mut Vec::new(), &mut |_| Ok(())).unwrap_err();
+    assert_eq!(refused.what, "labels longer than any series may have");
+}
+
 proptest! {
     #[test]
     fn reading_a_record_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
