@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream::{StreamExt, TryStreamExt, once, try_unfold};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use tsdb_core::model::{Matcher, TimeRange};
 use tsdb_core::{Namespace, Series, SeriesSet};
@@ -15,8 +14,9 @@ use super::app::App;
 use super::envelope::ApiError;
 use super::form::Form;
 use super::matching::required_matcher_sets;
+use super::streamed::streamed;
 use crate::sample_json::LineWriter;
-use crate::store::{Admission, StoreError};
+use crate::store::StoreError;
 use crate::telemetry::Telemetry;
 
 /// Bytes of an answer made at a time. Between two pieces no thread waits for the client.
@@ -25,7 +25,7 @@ const PIECE_BYTES: usize = 256 << 10;
 pub(super) async fn export(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
     let range = form.range()?;
     let sets = required_matcher_sets(&form)?;
-    let admission = Arc::new(app.store.queries().admit().await?);
+    let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let telemetry = Arc::clone(&app.telemetry);
     let open = move || -> Result<_, StoreError> {
@@ -41,31 +41,19 @@ pub(super) async fn export(State(app): State<App>, form: Form) -> Result<Respons
     let Some((piece, export)) = first else {
         return Ok((headers, Body::empty()).into_response());
     };
-    let rest = try_unfold(
-        (app, admission, Some(export)),
+    let body = streamed(
+        piece,
+        (app, admission, export),
         |(app, admission, export)| async move {
-            let Some(export) = export else {
-                return Ok(None);
-            };
-            let next = next(&app, &admission, export).await?;
-            Ok::<_, StoreError>(next.map(|(piece, export)| (piece, (app, admission, Some(export)))))
+            let next = app
+                .store
+                .queries()
+                .run(&admission, move || export.next_piece())
+                .await??;
+            Ok(next.map(|(piece, export)| (piece, (app, admission, export))))
         },
     );
-    let pieces = once(std::future::ready(Ok(piece))).chain(rest);
-    // A failure after the status aborts the connection: a part is not to be taken for the whole.
-    let pieces = pieces.inspect_err(|error| tracing::warn!(%error, "an export was cut off"));
-    Ok((headers, Body::from_stream(pieces)).into_response())
-}
-
-async fn next(
-    app: &App,
-    admission: &Admission,
-    export: Export,
-) -> Result<Option<(Bytes, Export)>, StoreError> {
-    app.store
-        .queries()
-        .run(admission, move || export.next_piece())
-        .await?
+    Ok((headers, body).into_response())
 }
 
 /// Series of several sets, merged by their labels; the sets are sorted.

@@ -16,6 +16,7 @@ mod metadata;
 mod remote;
 mod router;
 mod series;
+mod streamed;
 
 pub(crate) use app::App;
 pub(crate) use listener::{Connections, serve};

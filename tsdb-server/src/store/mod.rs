@@ -16,7 +16,6 @@ mod threads;
 pub(crate) use disk::DiskWatch;
 pub(crate) use error::StoreError;
 pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
-pub(crate) use queries::Admission;
 pub(crate) use threads::Reply;
 
 pub(crate) use slot::Opened;
