@@ -43,7 +43,8 @@ impl Plan {
             server: PathBuf::from("target/release/tsdb-server"),
             series: 300_000,
             rounds: 60,
-            per_request: 500,
+            // What Prometheus sends at most by default.
+            per_request: 2_000,
             connections: 2,
         };
         let mut arguments = std::env::args().skip(1);
