@@ -363,3 +363,62 @@ proptest! {
         assert_total(&small);
     }
 }
+
+const GOLDEN: &[u8] = include_bytes!("../../tests/testdata/v1/small.chunk");
+
+/// Every width of the timestamp code, every form of the value code, and values with no equal.
+fn golden_samples() -> Vec<Sample> {
+    let steps = [
+        0,
+        15_000,
+        15_000,
+        15_003,
+        20_000,
+        90_000,
+        1_000_000,
+        1 << 40,
+        15_000,
+    ];
+    let stale = f64::from_bits(crate::model::STALE_NAN_BITS);
+    let values = [
+        1.5,
+        1.5,
+        2.5,
+        -0.0,
+        f64::INFINITY,
+        0.1,
+        0.2,
+        stale,
+        f64::from_bits(0x7ff8_0000_0000_0123),
+    ];
+    let mut timestamp = 1_700_000_000_000;
+    let at = steps.iter().map(|step| {
+        timestamp += step;
+        timestamp
+    });
+    at.zip(values)
+        .map(|(timestamp, value)| Sample::new(timestamp, value))
+        .collect()
+}
+
+#[test]
+fn the_golden_chunk_is_written_and_read() {
+    let samples = golden_samples();
+    assert!(
+        encode(samples.clone()) == GOLDEN,
+        "the chunk format has changed: add an encoding"
+    );
+    assert_eq!(bits(&decode(GOLDEN).unwrap()), bits(&samples));
+}
+
+/// Writes the golden file of a new encoding; refuses to touch one that is there.
+#[test]
+#[ignore = "run by hand once for each encoding"]
+fn write_the_golden_chunk() {
+    use crate::vfs::{OsVfs, Vfs as _, write_all_at};
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testdata/v1");
+    let file = OsVfs::new(folder)
+        .create(std::path::Path::new("small.chunk"))
+        .unwrap();
+    write_all_at(&*file, &encode(golden_samples()), 0).unwrap();
+}
