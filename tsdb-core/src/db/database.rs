@@ -126,6 +126,7 @@ impl Db {
         clock: Arc<dyn Clock>,
         options: DbOptions,
     ) -> Result<Self, Error> {
+        options.check()?;
         open::open(vfs, clock, options).map(|inner| Self {
             inner: Arc::new(inner),
         })

@@ -53,7 +53,6 @@ pub(super) fn open(
     clock: Arc<dyn Clock>,
     options: DbOptions,
 ) -> Result<Inner, Error> {
-    options.check()?;
     let began_ms = clock.monotonic_ms();
     let lock = vfs
         .lock(Path::new(LOCK_PATH))
