@@ -96,6 +96,42 @@ impl<'a> Wire<'a> {
         }
     }
 
+    /// Steps over an empty length-delimited field that begins with the byte `key`.
+    #[inline(always)]
+    pub(crate) fn eat_empty(&mut self, key: u8) -> bool {
+        match self.rest {
+            [first, 0, rest @ ..] if *first == key => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Steps over a sample as nearly all senders write it, and answers its timestamp and value:
+    /// field 2 with the value as field 1 and then, as field 2, a timestamp of six bytes, which is
+    /// one between 1971 and 2109.
+    #[inline(always)]
+    pub(crate) fn usual_sample(&mut self) -> Option<(i64, f64)> {
+        const CONTINUED: u64 = 0x80_80_80_80_80;
+        let (bytes, rest) = self.rest.split_first_chunk::<18>()?;
+        let [0x12, 0x10, 0x09, v0, v1, v2, v3, v4, v5, v6, v7, 0x10, t0, t1, t2, t3, t4, t5] =
+            *bytes
+        else {
+            return None;
+        };
+        let packed = u64::from_le_bytes([t0, t1, t2, t3, t4, t5, 0, 0]);
+        if packed & (CONTINUED | 0x80 << 40) != CONTINUED {
+            return None;
+        }
+        self.rest = rest;
+        // Seven bits of each byte, put together in pairs and then in fours.
+        let pairs = packed & 0x007f_007f_007f | (packed & 0x7f00_7f00_7f00) >> 1;
+        let time = pairs & 0x3fff | (pairs >> 2) & 0x3fff << 14 | (pairs >> 4) & 0x3fff << 28;
+        let value = u64::from_le_bytes([v0, v1, v2, v3, v4, v5, v6, v7]);
+        Some((time.cast_signed(), f64::from_bits(value)))
+    }
+
     #[inline(always)]
     pub(crate) fn varint(&mut self) -> Result<u64, DecodeError> {
         match self.rest.split_first() {
