@@ -137,28 +137,45 @@ pub(crate) fn write_v2_against_prost(input: &[u8]) {
         }
     };
     let Ok(extras) = ours else {
-        let first = theirs.symbols.first().expect("a refused request has symbols");
+        let first = theirs
+            .symbols
+            .first()
+            .expect("a refused request has symbols");
         assert!(!first.is_empty(), "refused what is accepted");
         return;
     };
     let text = |index: u32| theirs.symbols.get(index as usize).map(String::as_bytes);
     let key = FingerprintKey::new([3; 16]);
-    let hashes: Vec<_> = batch.symbols().iter().map(|text| key.symbol(text)).collect();
+    let hashes: Vec<_> = batch
+        .symbols()
+        .iter()
+        .map(|text| key.symbol(text))
+        .collect();
     let mut fingerprints = HashMap::new();
-    let mut wanted = theirs.timeseries.iter().filter(|series| !series.samples.is_empty());
+    let mut wanted = theirs
+        .timeseries
+        .iter()
+        .filter(|series| !series.samples.is_empty());
     for (found, timestamps, values) in batch.series() {
         let SeriesKey::Symbols(labels) = found else {
             panic!("a decoded series is made of symbols")
         };
-        let series = wanted.next().expect("no more series than the generated decoder finds");
+        let series = wanted
+            .next()
+            .expect("no more series than the generated decoder finds");
         assert_eq!(labels.refs, series.labels_refs);
         let samples = series.samples.iter();
-        assert_eq!(timestamps, samples.clone().map(|s| s.timestamp).collect::<Vec<_>>());
+        assert_eq!(
+            timestamps,
+            samples.clone().map(|s| s.timestamp).collect::<Vec<_>>()
+        );
         assert_eq!(bits(values.iter().copied()), bits(samples.map(|s| s.value)));
         let texts: Option<Vec<_>> = labels.refs.iter().map(|index| text(*index)).collect();
         let Some(texts) = texts else { continue };
         let fingerprint = key.of_symbols(labels.refs, &hashes);
-        let same = fingerprints.entry(fingerprint).or_insert_with(|| texts.clone());
+        let same = fingerprints
+            .entry(fingerprint)
+            .or_insert_with(|| texts.clone());
         assert_eq!(*same, texts, "two lists of symbols share a fingerprint");
     }
     assert!(wanted.next().is_none(), "a series is missing");
@@ -166,7 +183,10 @@ pub(crate) fn write_v2_against_prost(input: &[u8]) {
         theirs.timeseries.iter().map(of).sum::<usize>() as u64
     };
     assert_eq!(extras.exemplars, count(|series| series.exemplars.len()));
-    assert_eq!(extras.refused_histograms.count, count(|series| series.histograms.len()));
+    assert_eq!(
+        extras.refused_histograms.count,
+        count(|series| series.histograms.len())
+    );
 }
 
 /// Canonical labels if they are any, timestamps, and the bits of the values.

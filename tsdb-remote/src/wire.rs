@@ -115,8 +115,26 @@ impl<'a> Wire<'a> {
     pub(crate) fn usual_sample(&mut self) -> Option<(i64, f64)> {
         const CONTINUED: u64 = 0x80_80_80_80_80;
         let (bytes, rest) = self.rest.split_first_chunk::<18>()?;
-        let [0x12, 0x10, 0x09, v0, v1, v2, v3, v4, v5, v6, v7, 0x10, t0, t1, t2, t3, t4, t5] =
-            *bytes
+        let [
+            0x12,
+            0x10,
+            0x09,
+            v0,
+            v1,
+            v2,
+            v3,
+            v4,
+            v5,
+            v6,
+            v7,
+            0x10,
+            t0,
+            t1,
+            t2,
+            t3,
+            t4,
+            t5,
+        ] = *bytes
         else {
             return None;
         };

@@ -88,9 +88,10 @@ impl<'a> WriteBatch<'a> {
 
     /// Adds one sample of one series. Samples of the same `labels` in a row share an entry.
     pub fn push(&mut self, labels: &'a Labels, sample: Sample) {
-        let same = self.series.last().is_some_and(
-            |last| matches!(last.key, Key::Labels(l) if std::ptr::eq(l, labels)),
-        );
+        let same = self
+            .series
+            .last()
+            .is_some_and(|last| matches!(last.key, Key::Labels(l) if std::ptr::eq(l, labels)));
         if !same {
             self.begin(SeriesKey::Labels(labels));
         }
@@ -111,7 +112,11 @@ impl<'a> WriteBatch<'a> {
                 let known = labels.symbols.len();
                 let moved = |at: &u32| {
                     let found = usize::try_from(*at).is_ok_and(|at| at < known);
-                    if found { at.saturating_add(first) } else { u32::MAX }
+                    if found {
+                        at.saturating_add(first)
+                    } else {
+                        u32::MAX
+                    }
                 };
                 self.add_refs(|refs| refs.extend(labels.refs.iter().map(moved)));
             }

@@ -21,7 +21,9 @@ impl SymbolLabels<'_> {
     /// When a name has no value or an index no text; what lies before it is pushed.
     pub fn parse(&self, builder: &mut LabelsBuilder) -> Result<(), LabelsError> {
         let text = |index: u32| {
-            let found = self.symbols.get(usize::try_from(index).unwrap_or(usize::MAX));
+            let found = self
+                .symbols
+                .get(usize::try_from(index).unwrap_or(usize::MAX));
             found.copied().ok_or(LabelsError::UnknownSymbol {
                 index,
                 symbols: self.symbols.len(),
@@ -93,7 +95,9 @@ impl Sums {
             u128::from(a.wrapping_add(key.0)) * u128::from(b.wrapping_add(key.1))
         };
         let [high_a, high_b, low_a, low_b] = *key;
-        self.high = self.high.wrapping_add(product(high.0, high.1, (high_a, high_b)));
+        self.high = self
+            .high
+            .wrapping_add(product(high.0, high.1, (high_a, high_b)));
         self.low = self.low.wrapping_add(product(low.0, low.1, (low_a, low_b)));
     }
 

@@ -367,16 +367,25 @@ fn only_senders_of_2_0_are_told_how_much_was_written() {
         exemplars: 2,
         ..complete.clone()
     };
-    for (summary, first, second) in [(complete, 204, 204), (partly, 400, 400), (exemplars, 204, 400)]
-    {
+    for (summary, first, second) in [
+        (complete, 204, 204),
+        (partly, 400, 400),
+        (exemplars, 204, 400),
+    ] {
         let response = write_summary(summary.clone());
-        assert_eq!((response.status().as_u16(), counts(&response)), (first, [None; 3]));
+        assert_eq!(
+            (response.status().as_u16(), counts(&response)),
+            (first, [None; 3])
+        );
         let response = write_summary(WriteSummary {
             protocol: WriteProtocol::V2,
             ..summary
         });
         let expected = [Some(7), Some(0), Some(0)];
-        assert_eq!((response.status().as_u16(), counts(&response)), (second, expected));
+        assert_eq!(
+            (response.status().as_u16(), counts(&response)),
+            (second, expected)
+        );
     }
     let fault = |protocol| {
         let error = WriteError::Invalid("no".to_owned());

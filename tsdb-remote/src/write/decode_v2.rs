@@ -334,7 +334,9 @@ fn name(labels: SymbolLabels<'_>, name_symbol: &mut Option<u32>) -> Option<u32> 
         if *known == Some(index) {
             return true;
         }
-        let text = usize::try_from(index).ok().and_then(|at| labels.symbols.get(at));
+        let text = usize::try_from(index)
+            .ok()
+            .and_then(|at| labels.symbols.get(at));
         let is_name = text.is_some_and(|text| *text == METRIC_NAME.as_bytes());
         if is_name {
             *known = Some(index);

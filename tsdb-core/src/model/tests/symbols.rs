@@ -85,7 +85,13 @@ fn an_index_without_text_has_no_series() {
         .map(|pair| key.of_symbols(&[pair / 3, pair % 3], &table))
         .collect();
     assert_eq!(known.len(), 9);
-    for refs in [&[1, 3][..], &[3, 1], &[u32::MAX, u32::MAX], &[1], &[1, 2, 1]] {
+    for refs in [
+        &[1, 3][..],
+        &[3, 1],
+        &[u32::MAX, u32::MAX],
+        &[1],
+        &[1, 2, 1],
+    ] {
         assert!(!known.contains(&key.of_symbols(refs, &table)), "{refs:?}");
     }
 }
@@ -114,13 +120,17 @@ fn bits_are_even_and_independent() {
     let list = |number: u32| [b"__name__".to_vec(), format!("m{number}").into_bytes()];
     let found: Vec<u128> = (0..4096).map(|n| fingerprint(&key, &list(n)).0).collect();
     let bit = |bits: u128, at: u32| (bits >> at) & 1;
-    let share = |picked: &dyn Fn(u128) -> u128| found.iter().map(|bits| picked(*bits)).sum::<u128>();
+    let share =
+        |picked: &dyn Fn(u128) -> u128| found.iter().map(|bits| picked(*bits)).sum::<u128>();
     // Five standard deviations of 4096 throws.
     let even = |count: u128| (2048 - 160..=2048 + 160).contains(&count);
     for at in 0..128 {
         assert!(even(share(&|bits| bit(bits, at))), "bit {at}");
         let next = (at + 61) % 128;
-        assert!(even(share(&|bits| bit(bits, at) ^ bit(bits, next))), "bit {at}");
+        assert!(
+            even(share(&|bits| bit(bits, at) ^ bit(bits, next))),
+            "bit {at}"
+        );
     }
 }
 

@@ -45,7 +45,11 @@ fn ours(body: &[u8]) -> Option<Found> {
 
 fn prosts(body: &[u8]) -> Option<Found> {
     let request = oracle::Request::decode(body).ok()?;
-    if request.symbols.first().is_some_and(|first| !first.is_empty()) {
+    if request
+        .symbols
+        .first()
+        .is_some_and(|first| !first.is_empty())
+    {
         return None;
     }
     let (mut extras, mut content) = (Extras::default(), Vec::new());
@@ -151,7 +155,9 @@ fn refs() -> impl Strategy<Value = Field> {
     let index = || prop_oneof![20 => 0u64..9, 2 => 100u64..300, 1 => any::<u64>()];
     let packed = prop::collection::vec(index(), 0..8).prop_map(|indices| {
         let mut bytes = Vec::new();
-        indices.iter().for_each(|index| put_varint(&mut bytes, *index));
+        indices
+            .iter()
+            .for_each(|index| put_varint(&mut bytes, *index));
         Field::Bytes(1, bytes)
     });
     prop_oneof![9 => packed, 1 => index().prop_map(|index| Field::Varint(1, index))]
@@ -279,13 +285,17 @@ proptest! {
 
 fn packed(indices: &[u64]) -> Field {
     let mut bytes = Vec::new();
-    indices.iter().for_each(|index| put_varint(&mut bytes, *index));
+    indices
+        .iter()
+        .for_each(|index| put_varint(&mut bytes, *index));
     Field::Bytes(1, bytes)
 }
 
 fn text_symbols(texts: &[&str]) -> Vec<Field> {
     let texts = texts.iter();
-    texts.map(|text| Field::Bytes(4, text.as_bytes().to_vec())).collect()
+    texts
+        .map(|text| Field::Bytes(4, text.as_bytes().to_vec()))
+        .collect()
 }
 
 /// A request with every kind of field, small enough to be damaged in every way.
@@ -294,7 +304,11 @@ fn specimen() -> Vec<u8> {
         Field::Message(2, vec![Field::Fixed64(1, bits), Field::Varint(2, time)])
     };
     let now = 1_700_000_000_000;
-    let started = vec![Field::Fixed64(1, 5), Field::Varint(2, now), Field::Varint(3, now)];
+    let started = vec![
+        Field::Fixed64(1, 5),
+        Field::Varint(2, now),
+        Field::Varint(3, now),
+    ];
     let histogram = vec![
         Field::Varint(1, 2),
         Field::Fixed64(3, 9),
@@ -312,15 +326,31 @@ fn specimen() -> Vec<u8> {
     let exemplar = vec![packed(&[3, 4]), Field::Fixed64(2, 5), Field::Varint(3, 6)];
     let mut fields = text_symbols(&["", "__name__", "up_sum", "job", "a", "help", "s"]);
     fields.extend([
-        Field::Message(5, vec![packed(&[1, 2, 3, 4]), sample(1, now), sample(2, now + 1)]),
-        Field::Message(5, vec![packed(&[1, 2]), Field::Message(2, started), metadata(5)]),
         Field::Message(
             5,
-            vec![packed(&[1, 2]), Field::Message(3, histogram), Field::Message(4, exemplar)],
+            vec![packed(&[1, 2, 3, 4]), sample(1, now), sample(2, now + 1)],
         ),
         Field::Message(
             5,
-            vec![metadata(1), sample(3, 7), packed(&[3]), Field::Varint(6, 9), packed(&[4, 1, 2])],
+            vec![packed(&[1, 2]), Field::Message(2, started), metadata(5)],
+        ),
+        Field::Message(
+            5,
+            vec![
+                packed(&[1, 2]),
+                Field::Message(3, histogram),
+                Field::Message(4, exemplar),
+            ],
+        ),
+        Field::Message(
+            5,
+            vec![
+                metadata(1),
+                sample(3, 7),
+                packed(&[3]),
+                Field::Varint(6, 9),
+                packed(&[4, 1, 2]),
+            ],
         ),
         Field::Message(5, vec![packed(&[3, 4])]),
         Field::Fixed32(7, 1),
@@ -357,23 +387,45 @@ fn every_flipped_bit_and_every_truncation_is_judged_as_prost_does() {
 fn a_specimen_says_what_it_holds() {
     let (series, extras) = ours(&specimen()).unwrap();
     assert_eq!(series.len(), 3);
-    assert_eq!(series.iter().map(|(_, samples)| samples.len()).sum::<usize>(), 4);
+    assert_eq!(
+        series
+            .iter()
+            .map(|(_, samples)| samples.len())
+            .sum::<usize>(),
+        4
+    );
     assert_eq!((extras.exemplars, extras.refused_histograms.count), (1, 1));
-    assert_eq!(extras.refused_histograms.first_series.as_deref(), Some("up_sum"));
+    assert_eq!(
+        extras.refused_histograms.first_series.as_deref(),
+        Some("up_sum")
+    );
     assert_eq!(extras.empty_series.count, 1);
-    assert_eq!(extras.empty_series.first_series.as_deref(), Some("{job=\"a\"}"));
-    let found: Vec<_> = extras.metadata.iter().map(|m| (&*m.metric, m.kind)).collect();
+    assert_eq!(
+        extras.empty_series.first_series.as_deref(),
+        Some("{job=\"a\"}")
+    );
+    let found: Vec<_> = extras
+        .metadata
+        .iter()
+        .map(|m| (&*m.metric, m.kind))
+        .collect();
     // A summary's sum belongs to the summary; a counter's name is its own.
-    assert_eq!(found, [("up", MetricKind::Summary), ("up_sum", MetricKind::Counter)]);
+    assert_eq!(
+        found,
+        [("up", MetricKind::Summary), ("up_sum", MetricKind::Counter)]
+    );
 }
 
 #[test]
 fn symbols_may_come_after_the_series_that_use_them() {
-    let series = Field::Message(5, vec![
-        packed(&[1, 2]),
-        Field::Message(2, vec![Field::Fixed64(1, 1), Field::Varint(2, 1)]),
-        Field::Message(5, vec![Field::Varint(1, 1)]),
-    ]);
+    let series = Field::Message(
+        5,
+        vec![
+            packed(&[1, 2]),
+            Field::Message(2, vec![Field::Fixed64(1, 1), Field::Varint(2, 1)]),
+            Field::Message(5, vec![Field::Varint(1, 1)]),
+        ],
+    );
     let mut fields = vec![series.clone()];
     fields.extend(text_symbols(&["", "__name__", "up"]));
     fields.push(series);
