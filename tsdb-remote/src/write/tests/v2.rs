@@ -174,7 +174,8 @@ fn sample() -> impl Strategy<Value = Field> {
         1 => unknown(),
     ];
     let odd = prop::collection::vec(part, 0..5);
-    prop_oneof![usual, odd].prop_map(|fields| Field::Message(2, fields))
+    let zero = time().prop_map(|time| vec![Field::Varint(2, time)]);
+    prop_oneof![usual, odd, zero].prop_map(|fields| Field::Message(2, fields))
 }
 
 fn histogram() -> impl Strategy<Value = Field> {
