@@ -98,11 +98,13 @@ fn a_batch_gives_back_its_columns() {
     batch.sample(5, 5.0);
     batch.symbol(b"s");
     batch.begin_symbols();
-    batch.add_refs(|refs| refs.extend([0, 1]));
+    batch.push_ref(0);
+    batch.push_ref(1);
     batch.sample(6, 6.0);
     batch.cancel();
     batch.begin_symbols();
-    batch.add_refs(|refs| refs.extend([0, 1]));
+    batch.push_ref(0);
+    batch.push_ref(1);
     batch.sample(7, 7.0);
     batch.symbol(b"t");
     batch.begin(SeriesKey::Symbols(SymbolLabels {
