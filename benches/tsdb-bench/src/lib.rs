@@ -5,6 +5,7 @@
 mod capture;
 mod chance;
 mod column;
+mod encoder;
 mod fleet;
 mod order;
 mod size;
@@ -14,5 +15,6 @@ mod tests;
 
 pub use capture::{Capture, CaptureError, CapturedSeries, CapturedTarget};
 pub use chance::{below, mix};
+pub use encoder::WriteEncoder;
 pub use fleet::{Churn, Fleet, FleetError, FleetSample, FleetSize, TargetClone};
 pub use size::{LoadError, bench_fleet, is_tiny};
