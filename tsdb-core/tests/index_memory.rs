@@ -51,7 +51,6 @@ fn the_index_accounts_for_what_it_allocates() {
                 );
             }
         }
-        drop(region);
         accounts(|| index.retain(|slot| slot % 3 != 0).0);
         let mut snapshot = Vec::new();
         index.write_snapshot(&mut snapshot);
