@@ -50,6 +50,7 @@ fn main() {
         "series_file",
         "run_open",
         "index_open",
+        "index_snapshot",
         "manifest",
         "catalog",
         "open_folder",
