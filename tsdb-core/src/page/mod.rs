@@ -5,13 +5,16 @@ mod decimal;
 mod decoder;
 mod encoder;
 mod header;
+mod huffman;
 mod packed;
 mod prediction;
 mod statistics;
+mod stream;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod timestamps;
+mod tokens;
 mod training;
 mod zigzag;
 

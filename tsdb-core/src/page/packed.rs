@@ -28,11 +28,11 @@ fn mask(width: usize) -> u64 {
 
 /// How many numbers there are of each width.
 #[derive(Clone, Debug)]
-pub(super) struct Widths([u32; 65]);
+struct Widths([u32; 65]);
 
 impl Widths {
     /// Counts the widths of a column.
-    pub(super) fn of(values: &[u64]) -> Self {
+    fn of(values: &[u64]) -> Self {
         let mut counts = [0; 65];
         for value in values {
             if let Some(count) = counts.get_mut(width(*value)) {
@@ -42,21 +42,28 @@ impl Widths {
         Self(counts)
     }
 
-    /// The cheapest width of a block, and the bits that it takes with its patches.
-    pub(super) fn best(&self) -> (usize, usize) {
-        let total: u32 = self.0.iter().sum();
+    /// The cheapest width of a block, and the bytes that it takes with its patches.
+    fn best(&self) -> (usize, usize) {
+        let total = self.0.iter().sum::<u32>() as usize;
         let widest = self.0.iter().rposition(|count| *count > 0).unwrap_or(0);
-        let mut best = (widest, widest * total as usize);
+        let mut best = (widest, 1 + (widest * total).div_ceil(8));
         let mut patches = 0;
         for width in (0..widest).rev() {
             patches += self.0.get(width + 1).copied().unwrap_or(0) as usize;
-            let bits = width * total as usize + 16 + patches * (8 + widest - width);
-            if bits < best.1 {
-                best = (width, bits);
+            let high = patches + (patches * (widest - width)).div_ceil(8);
+            let bytes = 3 + (width * total).div_ceil(8) + high;
+            if bytes < best.1 {
+                best = (width, bytes);
             }
         }
         best
     }
+}
+
+/// Bytes that [`pack`] appends.
+pub(super) fn packed_len(values: &[u64]) -> usize {
+    let blocks = values.chunks(BLOCK_VALUES);
+    blocks.map(|block| Widths::of(block).best().1).sum()
 }
 
 /// Appends the low `width` bits of each number, low bits first, up to a whole byte.

@@ -1,6 +1,7 @@
 //! What is left of a column of integers once the obvious is taken away: residuals near zero.
 
 use super::zigzag::{unzigzag, zigzag};
+use crate::bits::uvarint_len;
 
 /// Samples looked at for a median.
 const MEDIAN_SAMPLES: usize = 33;
@@ -146,6 +147,21 @@ impl Residuals {
 }
 
 impl Prediction {
+    /// Bytes that it takes in a header.
+    pub(super) fn encoded_len(&self) -> usize {
+        let second = if self.predictor.has_second() {
+            uvarint_len(zigzag(self.second))
+        } else {
+            0
+        };
+        let divisor = if self.divisor > 1 {
+            uvarint_len(self.divisor)
+        } else {
+            0
+        };
+        uvarint_len(zigzag(self.first)) + divisor + second
+    }
+
     /// Turns residuals into integers, in place. The residual of a number stands where the number goes.
     pub(super) fn restore(&self, column: &mut [u64]) {
         let divisor = self.divisor;
