@@ -5,6 +5,7 @@ use super::header::{self, Body, Header, PageStart};
 use super::packed::unpack;
 use super::stream::{LANES, Lane, run_together};
 use super::tables::{TokenTable, TokenTables};
+use super::zigzag::unzigzag;
 use crate::bits::{ByteReader, DecodeError};
 
 /// Decodes pages. Reuse one: it keeps its scratch memory.
@@ -190,6 +191,8 @@ impl PageReader {
         out: &mut Vec<f64>,
     ) -> Result<(), DecodeError> {
         self.lane.finish(table)?;
+        let integers = self.lane.column.iter_mut().take(count);
+        integers.for_each(|slot| *slot = unzigzag(*slot));
         self.put_column(header, count, out);
         Ok(())
     }

@@ -6,6 +6,7 @@ mod decoder;
 mod encoder;
 mod header;
 mod huffman;
+mod lanes;
 mod packed;
 mod prediction;
 mod statistics;

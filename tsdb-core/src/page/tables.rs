@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::huffman::{CODE_BITS_MAX, code_lengths, codes};
-use super::tokens::{TOKENS, TokenCounts, meanings};
+use super::tokens::{NO_SYMBOL, TOKENS, TokenCounts, extra_len, is_run};
 use crate::bits::{ByteReader, DecodeError};
 
 /// Most tables of a file: a page names its own in five bits.
@@ -38,31 +38,35 @@ pub struct TokenTables {
 }
 
 impl Entry {
-    const EXTRA_SHIFT: u32 = 4;
-    const LEAD_SHIFT: u32 = 10;
-    const LITERAL_SHIFT: u32 = 14;
-    const PAIR_SHIFT: u32 = 18;
-    const RUN_SHIFT: u32 = 19;
-    /// Bits that start no token: a run longer than any page, so that decoding ends at once.
-    const INVALID: Self =
-        Self(1 | 10 << Self::EXTRA_SHIFT | 1 << Self::LEAD_SHIFT | 1 << Self::RUN_SHIFT);
+    const TOTAL_SHIFT: u32 = 8;
+    const SYMBOL_SHIFT: u32 = 16;
+    const LITERAL_SHIFT: u32 = 24;
+    const PAIR_BIT: u32 = 1 << 28;
+    const RUN_BIT: u32 = 1 << 31;
+
+    fn new(symbol: u8, code_len: u32) -> Self {
+        let total = code_len + extra_len(symbol);
+        let run = if is_run(symbol) { Self::RUN_BIT } else { 0 };
+        let symbol = u32::from(symbol) << Self::SYMBOL_SHIFT;
+        Self(code_len | total << Self::TOTAL_SHIFT | symbol | run)
+    }
 
     /// Bits of the codes.
     #[inline(always)]
     pub(super) fn code_len(self) -> u32 {
-        self.0 & 0xf
+        self.0 % 64
     }
 
-    /// Plain bits behind them.
+    /// Bits of the codes and of the plain bits behind them.
     #[inline(always)]
-    pub(super) fn extra_len(self) -> u32 {
-        self.0 >> Self::EXTRA_SHIFT & 0x3f
+    pub(super) fn total_len(self) -> u32 {
+        self.0 >> Self::TOTAL_SHIFT & 0xff
     }
 
-    /// What stands above the plain bits.
+    /// The token.
     #[inline(always)]
-    pub(super) fn lead(self) -> u64 {
-        u64::from(self.0 >> Self::LEAD_SHIFT & 0xf)
+    pub(super) fn symbol(self) -> u8 {
+        (self.0 >> Self::SYMBOL_SHIFT) as u8
     }
 
     /// The residual before the token, if there is one.
@@ -74,24 +78,24 @@ impl Entry {
     /// How many residuals stand before the token: none or one.
     #[inline(always)]
     pub(super) fn literals(self) -> usize {
-        (self.0 >> Self::PAIR_SHIFT & 1) as usize
+        usize::from(self.0 & Self::PAIR_BIT != 0)
     }
 
-    /// All ones when the token is a run, else 0.
+    /// Whether the token is a run of zeros.
     #[inline(always)]
-    pub(super) fn run_mask(self) -> u64 {
-        u64::from(self.0 >> Self::RUN_SHIFT & 1).wrapping_neg()
+    pub(super) fn is_run(self) -> bool {
+        self.0 & Self::RUN_BIT != 0
     }
 
     /// The same token behind a literal.
     fn behind(self, literal: Self) -> Self {
-        let code_len = self.code_len() + literal.code_len();
-        let rest = self.0 & !0xf | 1 << Self::PAIR_SHIFT;
-        Self(code_len | rest | (literal.lead() as u32) << Self::LITERAL_SHIFT)
+        let len = literal.code_len();
+        let before = u32::from(literal.symbol()) << Self::LITERAL_SHIFT | Self::PAIR_BIT;
+        Self((self.0 + (len | len << Self::TOTAL_SHIFT)) | before)
     }
 
     fn is_literal(self) -> bool {
-        self.extra_len() == 0 && self.literals() == 0
+        self.total_len() == self.code_len() && !self.is_run()
     }
 }
 
@@ -140,20 +144,13 @@ impl TokenTable {
     }
 
     fn make_entries(&self) -> Box<[Entry; ENTRIES]> {
-        let mut singles = Box::new([Entry::INVALID; ENTRIES]);
-        let codes = self.codes.iter().zip(&self.lengths).zip(meanings());
-        for ((code, length), meaning) in codes.filter(|((_, length), _)| **length > 0) {
-            let entry = u32::from(*length)
-                | u32::from(meaning.extra_len) << Entry::EXTRA_SHIFT
-                | u32::from(meaning.lead) << Entry::LEAD_SHIFT
-                | u32::from(meaning.is_run) << Entry::RUN_SHIFT;
-            for slot in singles
-                .iter_mut()
-                .skip(usize::from(*code))
-                .step_by(1 << length)
-            {
-                *slot = Entry(entry);
-            }
+        let invalid = Entry::new(NO_SYMBOL, 1);
+        let mut singles = Box::new([invalid; ENTRIES]);
+        let codes = self.codes.iter().zip(&self.lengths).enumerate();
+        for (symbol, (code, length)) in codes.filter(|(_, (_, length))| **length > 0) {
+            let entry = Entry::new(symbol as u8, u32::from(*length));
+            let slots = singles.iter_mut().skip(usize::from(*code));
+            slots.step_by(1 << length).for_each(|slot| *slot = entry);
         }
         let mut entries = singles.clone();
         for (bits, slot) in entries
@@ -161,10 +158,12 @@ impl TokenTable {
             .enumerate()
             .filter(|(_, entry)| entry.is_literal())
         {
-            let second = singles.get(bits >> slot.code_len()).copied();
-            let second = second.unwrap_or(Entry::INVALID);
+            let second = singles
+                .get(bits >> slot.code_len())
+                .copied()
+                .unwrap_or(invalid);
             // Only codes that lie within the eleven bits are known.
-            if second.0 != Entry::INVALID.0 && slot.code_len() + second.code_len() <= CODE_BITS_MAX
+            if second.symbol() != NO_SYMBOL && slot.code_len() + second.code_len() <= CODE_BITS_MAX
             {
                 *slot = second.behind(*slot);
             }

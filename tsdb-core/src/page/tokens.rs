@@ -21,38 +21,59 @@ pub(super) struct Token {
     pub(super) extra: u64,
 }
 
-/// What a symbol stands for: `lead << extra_len | extra` is the residual, or the length of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a symbol stands for: `base` and plain bits below `mask` are the residual, or the length of a run.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Meaning {
-    pub(super) lead: u8,
-    pub(super) extra_len: u8,
-    pub(super) is_run: bool,
+    pub(super) base: u64,
+    pub(super) mask: u64,
 }
 
-/// The meaning of each symbol.
-pub(super) fn meanings() -> impl Iterator<Item = Meaning> {
-    (0..TOKENS).map(|symbol| {
-        if symbol < LITERALS as usize {
-            Meaning {
-                lead: symbol as u8,
-                extra_len: 0,
-                is_run: false,
-            }
+/// Stands for no token: a run longer than any page, so that decoding ends at once.
+pub(super) const NO_SYMBOL: u8 = u8::MAX;
+
+/// The meaning of each byte, those that are no symbols included.
+#[expect(clippy::indexing_slicing, reason = "worked out when compiling")]
+pub(super) static MEANINGS: [Meaning; 256] = {
+    let mut meanings = [Meaning {
+        base: 1 << 10,
+        mask: 0,
+    }; 256];
+    let mut symbol = 0;
+    while symbol < TOKENS {
+        let lead = if symbol < LITERALS as usize {
+            symbol as u64
         } else if symbol < FIRST_RUN {
-            let magnitude = symbol - LITERALS as usize;
-            Meaning {
-                lead: 2 | (magnitude & 1) as u8,
-                extra_len: (magnitude / 2 + 3) as u8,
-                is_run: false,
-            }
+            2 | (symbol & 1) as u64
         } else {
-            Meaning {
-                lead: 1,
-                extra_len: (symbol - FIRST_RUN + 1) as u8,
-                is_run: true,
-            }
-        }
-    })
+            1
+        };
+        let extra_len = extra_len(symbol as u8);
+        meanings[symbol] = Meaning {
+            base: lead << extra_len,
+            mask: (1 << extra_len) - 1,
+        };
+        symbol += 1;
+    }
+    meanings
+};
+
+/// Plain bits behind the code of a symbol.
+pub(super) const fn extra_len(symbol: u8) -> u32 {
+    let symbol = symbol as u32;
+    if symbol < LITERALS as u32 {
+        0
+    } else if symbol < FIRST_RUN as u32 {
+        (symbol - LITERALS as u32) / 2 + 3
+    } else if symbol < TOKENS as u32 {
+        symbol - FIRST_RUN as u32 + 1
+    } else {
+        0
+    }
+}
+
+/// Whether a symbol stands for a run of zeros.
+pub(super) fn is_run(symbol: u8) -> bool {
+    usize::from(symbol) >= FIRST_RUN
 }
 
 #[inline]

@@ -9,7 +9,7 @@ use super::super::{
 use super::nasty::{bits, columns, timestamps};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn fresh_pages_give_back_every_bit(values in columns(PAGE_SAMPLES_MAX)) {
@@ -33,7 +33,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// Tables of some pages serve all others: alone and together.
     #[test]
