@@ -73,6 +73,10 @@ pub const TARGETS: &[Target] = &[
         ..target("write_v1_vs_prost", remote::write_against_prost)
     },
     Target {
+        base_bytes: 4 << 20,
+        ..target("write_v2_vs_prost", remote::write_v2_against_prost)
+    },
+    Target {
         base_bytes: 64 << 20,
         slowness: 4,
         ..target("read_request", remote::read_request_against_prost)
@@ -93,6 +97,7 @@ pub const TARGETS: &[Target] = &[
     file("series_file", files::series_file, 1),
     file("run_open", files::run_open, 4),
     file("index_open", index::open, 2),
+    file("index_snapshot", index::snapshot, 2),
     file("manifest", files::manifest, 1),
     file("catalog", files::catalog, 1),
     file("data_format", files::data_format, 1),

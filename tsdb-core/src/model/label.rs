@@ -45,6 +45,20 @@ pub enum LabelsError {
         /// Offset in the encoding.
         offset: usize,
     },
+    /// A label is an index beyond the table of symbols.
+    #[error("label index {index} is not below the number of symbols, {symbols}: send every symbol")]
+    UnknownSymbol {
+        /// The index.
+        index: u32,
+        /// How many symbols there are.
+        symbols: usize,
+    },
+    /// A label name has no value.
+    #[error("{count} label indices are no pairs of name and value: send an even number")]
+    OddSymbols {
+        /// How many indices there are.
+        count: usize,
+    },
 }
 
 /// A set of labels, sorted by name, in one allocation.
@@ -246,6 +260,13 @@ impl std::iter::FusedIterator for LabelIter<'_> {}
 /// The pairs of canonical bytes that were checked before, as bytes.
 pub(crate) struct RawPairs<'a> {
     rest: &'a [u8],
+}
+
+impl<'a> RawPairs<'a> {
+    /// The pairs of bytes that [`Labels::as_bytes`] gave.
+    pub(crate) fn new(canonical: &'a [u8]) -> Self {
+        Self { rest: canonical }
+    }
 }
 
 impl<'a> Iterator for RawPairs<'a> {

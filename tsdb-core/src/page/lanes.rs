@@ -34,10 +34,6 @@ fn lanes_of(bytes: &[u8; ROW_BYTES]) -> [u32; LANES] {
     lanes
 }
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "rows and words are constants below the lengths of their arrays"
-)]
 #[inline(never)]
 fn unpack_width<const WIDTH: usize>(words: &[[u8; ROW_BYTES]], block: &mut [u64; BLOCK_VALUES]) {
     let (rows, _) = block.as_chunks_mut::<LANES>();

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{Head, Limited, Live, SelectLimits, ShardError};
+use crate::index::Cardinality;
 use crate::model::{Labels, Matcher, Sample, ShardId, TimeRange};
 use crate::postings::Postings;
 use crate::run::RowKey;
@@ -327,6 +328,12 @@ impl Head {
         let names = self.names.read();
         let (values, truncated) = names.index.label_values(name, matching.as_ref(), limit);
         Ok(Limited { values, truncated })
+    }
+
+    /// What makes the index in memory large; see [`crate::index::MemIndex::cardinality`].
+    #[must_use]
+    pub fn cardinality(&self, top: usize, label: Option<&str>) -> Cardinality {
+        self.names.read().index.cardinality(top, label)
     }
 
     fn restriction(
