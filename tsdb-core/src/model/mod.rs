@@ -21,7 +21,7 @@ mod window;
 pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use hash::{HashMap, HashSet, HashTable};
-pub use id::{Generation, Lsn, NamespaceId, RunId, SeriesId, ShardId};
+pub use id::{BlockId, Generation, Lsn, NamespaceId, RowKey, RunId, SeriesId, ShardId};
 pub use label::{Label, LabelIter, Labels, LabelsBuilder, LabelsError, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{MetricKind, MetricMetadata};
