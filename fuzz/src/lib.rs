@@ -13,6 +13,7 @@ mod input;
 mod labels;
 mod matcher;
 mod mutate;
+mod page;
 mod remote;
 mod sealed;
 mod targets;

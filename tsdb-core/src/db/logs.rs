@@ -34,11 +34,8 @@ struct Replayed {
     end: u64,
     /// Length of the file.
     len: u64,
-    /// Offset and LSN of each frame are too many to keep: these are of the first frame that was
-    /// not claimed to be synced by any frame read so far.
-    unclaimed: Vec<(u64, u64)>,
-    /// Whether any namespace still needs it.
-    needed: bool,
+    /// LSN and offset of some frames, the first among them: all would be too many to keep.
+    landmarks: Vec<(u64, u64)>,
 }
 
 /// What replay found.
@@ -127,7 +124,7 @@ fn finish(targets: &mut [Target<'_>], logs: &mut Logs) {
                 .iter()
                 .any(|buffers| buffers.generation() == log.generation)
         };
-        if log.needed || targets.iter().any(used) {
+        if targets.iter().any(used) {
             logs.live.push((log.generation, log.end));
         } else {
             logs.dead.push(log.generation);
@@ -150,8 +147,7 @@ fn read_log(
         generation,
         end: LOG_HEADER_BYTES as u64,
         len: reader.len(),
-        unclaimed: Vec::new(),
-        needed: false,
+        landmarks: Vec::new(),
     };
     if expected.is_none() {
         logs.last_lsn = reader.header().first_lsn.saturating_sub(1);
@@ -209,17 +205,17 @@ impl Replayed {
     /// Remembers where frames start: sparsely, each remembered LSN standing for those behind it.
     fn note(&mut self, offset: u64, lsn: u64) {
         const STRIDE: u64 = 64;
-        if lsn.is_multiple_of(STRIDE) || self.unclaimed.is_empty() {
-            self.unclaimed.push((lsn, offset));
+        if lsn.is_multiple_of(STRIDE) || self.landmarks.is_empty() {
+            self.landmarks.push((lsn, offset));
         }
     }
 
     /// An offset at or before the first frame behind `synced`.
     fn first_unsynced(&self, synced: u64) -> u64 {
         let at = self
-            .unclaimed
+            .landmarks
             .partition_point(|(lsn, _)| *lsn <= synced + 1);
-        let frame = at.checked_sub(1).and_then(|at| self.unclaimed.get(at));
+        let frame = at.checked_sub(1).and_then(|at| self.landmarks.get(at));
         frame.map_or(LOG_HEADER_BYTES as u64, |(_, offset)| *offset)
     }
 }

@@ -13,6 +13,7 @@ use crate::run::{RowKey, RunHeader, RunReader, RunWriter, merge_runs, publish, t
 
 use super::paths::run_path;
 use crate::shard::{Live, write_generation};
+use crate::vfs::{create_anew, remove_if_there};
 use crate::wal::{WalError, log_path};
 
 /// The log's cap grows by this much a series, so that a generation holds some scrapes of each.
@@ -240,12 +241,7 @@ impl Inner {
 
     fn remove_log(&self, generation: Generation) -> Result<(), Error> {
         let path = log_path(generation);
-        match self.vfs.remove(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("removing", path)(error));
-            }
-            _ => {}
-        }
+        remove_if_there(&*self.vfs, &path).map_err(Error::io("removing", path))?;
         self.vfs
             .sync_dir(Path::new("wal"))
             .map_err(Error::io("syncing the folder", "wal"))
@@ -298,16 +294,8 @@ impl Inner {
     ) -> Result<RunWriter, Error> {
         let path = run_path(&state.folder, id);
         let temporary = temporary_path(&path);
-        match self.vfs.remove(&temporary) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("removing", temporary)(error));
-            }
-            _ => {}
-        }
-        let file = self
-            .vfs
-            .create(&temporary)
-            .map_err(Error::io("creating", &temporary))?;
+        let file =
+            create_anew(&*self.vfs, &temporary).map_err(Error::io("creating", &temporary))?;
         let header = RunHeader {
             namespace: state.id,
             id,

@@ -97,7 +97,7 @@ pub(super) fn open(
             &options,
         )?));
     }
-    remove_unlisted(&*vfs, &catalog, &namespaces, &logs, &mut report)?;
+    remove_unlisted(&*vfs, &namespaces, &logs, &mut report)?;
     let files = namespaces
         .iter()
         .filter_map(|state| state.series_file.clone())
@@ -540,7 +540,6 @@ impl Found {
 /// Removes files that nothing lists: what a crash left of files that were being made or removed.
 fn remove_unlisted(
     vfs: &dyn Vfs,
-    catalog: &Catalog,
     namespaces: &[Arc<NamespaceState>],
     logs: &Logs,
     report: &mut RecoveryReport,
@@ -586,7 +585,6 @@ fn remove_unlisted(
             remove(folder.join(name))?;
         }
     }
-    debug_assert_eq!(catalog.namespaces.len(), namespaces.len());
     Ok(())
 }
 

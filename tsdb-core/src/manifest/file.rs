@@ -1,12 +1,11 @@
 //! What the three files share: magic, version, body, checksum; read whole, replaced whole.
 
-use std::io;
 use std::path::Path;
 
 use super::ManifestError;
 use crate::bits::{ByteReader, DecodeError, crc32c, put_u32};
 use crate::run::{publish, temporary_path};
-use crate::vfs::{OpenMode, Vfs, read_to_end, write_all_at};
+use crate::vfs::{OpenMode, Vfs, create_anew, read_to_end, write_all_at};
 
 /// The version of the three formats that this build reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -95,16 +94,7 @@ pub(super) fn read_file(vfs: &dyn Vfs, path: &Path) -> Result<Vec<u8>, ManifestE
 /// mixture. After an error either may be there.
 pub(super) fn replace_file(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<(), ManifestError> {
     let temporary = temporary_path(path);
-    // An attempt that failed or was cut short may have left one.
-    match vfs.remove(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(ManifestError::io(&temporary, "remove")(error));
-        }
-        _ => {}
-    }
-    let file = vfs
-        .create(&temporary)
-        .map_err(ManifestError::io(&temporary, "create"))?;
+    let file = create_anew(vfs, &temporary).map_err(ManifestError::io(&temporary, "create"))?;
     write_all_at(&*file, bytes, 0).map_err(ManifestError::io(&temporary, "write"))?;
     file.sync().map_err(ManifestError::io(&temporary, "sync"))?;
     publish(vfs, &temporary, path).map_err(ManifestError::io(path, "replace"))

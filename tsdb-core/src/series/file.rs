@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::SeriesError;
 use crate::bits::{crc32c, crc32c_append, put_u32, put_u64, put_uvarint};
 use crate::model::{MetricMetadata, NamespaceId, SeriesId, ShardId};
-use crate::vfs::{File, OpenMode, Vfs, write_all_at};
+use crate::vfs::{File, OpenMode, Vfs, create_anew, write_all_at};
 
 /// First bytes of a series file.
 pub const SERIES_MAGIC: [u8; 8] = *b"TSDBSER\n";
@@ -114,13 +114,7 @@ impl SeriesFile {
             let path = path.clone();
             move |source| SeriesError::io(operation, path, source)
         };
-        match vfs.remove(&temporary) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(io("removing the temporary file")(error));
-            }
-            _ => {}
-        }
-        let file = vfs.create(&temporary).map_err(io("creating"))?;
+        let file = create_anew(vfs, &temporary).map_err(io("creating"))?;
         let bytes = header.encode();
         write_all_at(&*file, &bytes, 0).map_err(io("writing"))?;
         file.sync().map_err(io("syncing"))?;

@@ -18,4 +18,6 @@ pub use fault::{
 pub use file_system::{File, FileLock, OpenMode, Vfs};
 pub use memory::MemVfs;
 pub use os::OsVfs;
-pub use transfer::{read_exact_at, read_to_end, rewrite, write_all_at};
+pub use transfer::{
+    create_anew, read_exact_at, read_to_end, remove_if_there, rewrite, write_all_at,
+};

@@ -1,6 +1,7 @@
 use std::io;
+use std::path::Path;
 
-use super::File;
+use super::{File, Vfs};
 
 /// Bytes asked for at once when a whole file is read: bounds what a lying length can cost.
 const READ_STEP: usize = 1 << 20;
@@ -60,6 +61,20 @@ pub fn rewrite(file: &dyn File, from: u64, to: u64) -> io::Result<()> {
         at = advance(at, step)?;
     }
     Ok(())
+}
+
+/// Removes a file that need not be there.
+pub fn remove_if_there(vfs: &dyn Vfs, path: &Path) -> io::Result<()> {
+    match vfs.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a new file, in the place of one that an attempt that was cut short may have left.
+pub fn create_anew(vfs: &dyn Vfs, path: &Path) -> io::Result<Box<dyn File>> {
+    remove_if_there(vfs, path)?;
+    vfs.create(path)
 }
 
 /// The whole content of a file, from its start to the end met while reading.

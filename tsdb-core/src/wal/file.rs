@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::WalError;
 use crate::bits::{ByteReader, crc32c, put_u32, put_u64};
 use crate::model::{Generation, ProtocolRules};
-use crate::vfs::{File, OpenMode, Vfs, write_all_at};
+use crate::vfs::{File, OpenMode, Vfs, create_anew, write_all_at};
 
 /// First bytes of a log file.
 pub const LOG_MAGIC: [u8; 8] = *b"TSDBLOG\n";
@@ -110,13 +110,7 @@ impl LogFile {
         let path = log_path(generation);
         let temporary = temporary_path(&path);
         let io = |operation| move |source| WalError::io(operation, temporary_path(&path), source);
-        match vfs.remove(&temporary) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(io("removing the temporary file")(error));
-            }
-            _ => {}
-        }
-        let file = vfs.create(&temporary).map_err(io.clone()("creating"))?;
+        let file = create_anew(vfs, &temporary).map_err(io.clone()("creating"))?;
         file.allocate(RESERVE_STEP_BYTES)
             .map_err(io("reserving space"))?;
         Ok(Self {
