@@ -257,11 +257,6 @@ impl Group {
         self.rows.binary_search_by_key(&series, |row| row.series).ok()
     }
 
-    /// A number that rows of equal timestamps share.
-    pub(super) fn column(&self, row: usize) -> Option<usize> {
-        self.rows.get(row).map(|row| row.column)
-    }
-
     /// The pages of a row that overlap `range`, in order of time.
     pub(super) fn pages(
         &self,

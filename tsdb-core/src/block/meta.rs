@@ -19,7 +19,7 @@ pub struct BlockHeader {
 }
 
 /// How the values of a block are encoded.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Sealing {
     /// Fast to write and to read: for what is young.
     Fresh,

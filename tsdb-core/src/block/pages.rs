@@ -130,12 +130,10 @@ impl GroupPages {
             self.timestamps.clear();
             for times in same {
                 let page = group.timestamps(times).ok_or_else(gone)?;
-                let bytes = self.page(page.offset, page.len).ok_or_else(gone)?;
+                let bytes = page_bytes(&self.bytes, page.offset, page.len).ok_or_else(gone)?;
                 let from = self.timestamps.len();
-                let mut column = std::mem::take(&mut self.timestamps);
-                let decoded = decode_timestamps(bytes, page.samples as usize, &mut column);
-                self.timestamps = column;
-                decoded.map_err(|error| damaged(error, page.offset))?;
+                decode_timestamps(bytes, page.samples as usize, &mut self.timestamps)
+                    .map_err(|error| damaged(error, page.offset))?;
                 let found = (self.timestamps.get(from), self.timestamps.last());
                 if found != (Some(&page.min), Some(&page.max)) {
                     let what = "a page of other timestamps than the directory says";
@@ -150,17 +148,16 @@ impl GroupPages {
         for page in pages {
             let samples = group.timestamps(page.times).ok_or_else(gone)?.samples;
             let (at, len) = group.values(page.values).ok_or_else(gone)?;
-            let mut decoder = std::mem::take(&mut self.decoder);
-            let bytes = self.page(at, len).ok_or_else(gone)?;
-            let decoded = decoder.decode(bytes, samples as usize, tables, values);
-            self.decoder = decoder;
-            decoded.map_err(|error| damaged(error, at))?;
+            let bytes = page_bytes(&self.bytes, at, len).ok_or_else(gone)?;
+            self.decoder
+                .decode(bytes, samples as usize, tables, values)
+                .map_err(|error| damaged(error, at))?;
         }
         Ok(&self.timestamps)
     }
+}
 
-    fn page(&self, offset: u32, len: u32) -> Option<&[u8]> {
-        let from = offset as usize;
-        self.bytes.get(from..from.checked_add(len as usize)?)
-    }
+fn page_bytes(bytes: &[u8], offset: u32, len: u32) -> Option<&[u8]> {
+    let from = offset as usize;
+    bytes.get(from..from.checked_add(len as usize)?)
 }

@@ -89,7 +89,8 @@ impl BlockReader {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let groups = self.groups.get().map_or(0, |groups| groups.len());
-        size_of::<Self>() + groups * size_of::<GroupSummary>() + self.kept.lock().bytes
+        let labels = self.labels.get().map_or(0, IndexReader::heap_bytes);
+        size_of::<Self>() + groups * size_of::<GroupSummary>() + self.kept.lock().bytes + labels
     }
 
     /// The rows whose labels match all `matchers`; all rows if there are none.
@@ -107,7 +108,21 @@ impl BlockReader {
     /// When there is no such row, the disk fails or something read is damaged.
     pub fn labels(&self, row: u32) -> Result<Labels, BlockError> {
         let found = self.labels_index()?.labels(row);
-        found.map_err(|error| self.index_error(error))
+        let found = found.map_err(|error| self.index_error(error))?;
+        found.ok_or_else(|| BlockError::refused(&self.path, "a row past the last row"))
+    }
+
+    /// Hands over the labels of some rows, in the order given; rising rows take the fewest reads.
+    ///
+    /// # Errors
+    /// When the disk fails or something read is damaged.
+    pub fn labels_many(
+        &self,
+        rows: impl IntoIterator<Item = u32>,
+        visit: impl FnMut(u32, Labels),
+    ) -> Result<(), BlockError> {
+        let done = self.labels_index()?.labels_many(rows, visit);
+        done.map_err(|error| self.index_error(error))
     }
 
     /// Names of the labels of some rows or of all, sorted, at most `limit`; whether there are more.
@@ -285,7 +300,7 @@ impl BlockReader {
         Ok(self.tables.get_or_init(|| tables))
     }
 
-    fn labels_index(&self) -> Result<&IndexReader, BlockError> {
+    pub(super) fn labels_index(&self) -> Result<&IndexReader, BlockError> {
         if let Some(labels) = self.labels.get() {
             return Ok(labels);
         }
@@ -293,6 +308,9 @@ impl BlockReader {
         let file = Arc::clone(&self.file);
         let labels = IndexReader::open(file, span.offset, span.len)
             .map_err(|error| self.index_error(error))?;
+        if labels.rows() != self.meta.rows {
+            return Err(self.corrupt(span.offset, "an index of other rows than the block has"));
+        }
         Ok(self.labels.get_or_init(|| labels))
     }
 

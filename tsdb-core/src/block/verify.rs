@@ -30,7 +30,8 @@ impl BlockReader {
             return Err(self.corrupt(0, "header and footer tell of different blocks"));
         }
         self.tables()?;
-        self.verify_labels()?;
+        let labels = self.labels_index()?.verify();
+        labels.map_err(|error| self.index_error(error))?;
         let mut totals = BlockTotals::default();
         let (mut times, mut longest) = ((i64::MAX, i64::MIN), 0);
         let mut ids = (SeriesId(u64::MAX), SeriesId(0));

@@ -58,6 +58,7 @@ fn namespace(id: u32, name: &str) -> NamespaceEntry {
         id: NamespaceId(id),
         name: name.to_owned(),
         retention_ms: None,
+        retention_bytes: None,
         window_ms: 7_200_000,
         ack: AckMode::Always,
     }
