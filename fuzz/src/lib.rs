@@ -9,6 +9,7 @@ mod chunk;
 mod files;
 mod harness;
 mod http;
+mod index;
 mod input;
 mod labels;
 mod matcher;

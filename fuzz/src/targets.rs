@@ -1,6 +1,6 @@
 //! The table of targets.
 
-use crate::{chunk, files, http, labels, matcher, page, remote};
+use crate::{chunk, files, http, index, labels, matcher, page, remote};
 
 /// A function that must not panic on any input.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +87,7 @@ pub const TARGETS: &[Target] = &[
     file("log_replay", files::log_replay, 4),
     file("series_file", files::series_file, 1),
     file("run_open", files::run_open, 4),
+    file("index_open", index::open, 2),
     file("manifest", files::manifest, 1),
     file("catalog", files::catalog, 1),
     file("data_format", files::data_format, 1),
