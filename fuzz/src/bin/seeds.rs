@@ -46,6 +46,7 @@ fn main() {
         "log_replay",
         "series_file",
         "run_open",
+        "block_open",
         "index_open",
         "manifest",
         "catalog",

@@ -172,8 +172,7 @@ impl Group {
                 .ok_or_else(|| reader.error("rows out of order"))?;
             column = column.wrapping_add(reader.ivarint()?);
             let at = usize::try_from(column).ok();
-            let Some((at, pages)) =
-                at.and_then(|at| Some((at, self.columns.get(at)?.pages)))
+            let Some((at, pages)) = at.and_then(|at| Some((at, self.columns.get(at)?.pages)))
             else {
                 return Err(reader.error("a row of a column that is not there"));
             };
@@ -186,7 +185,10 @@ impl Group {
             self.read_codes(reader, pages, &mut offset)?;
         }
         let last = RowKey::new(self.summary.last.shard, SeriesId(series));
-        let end = self.summary.timestamps_len.checked_add(self.summary.values_len);
+        let end = self
+            .summary
+            .timestamps_len
+            .checked_add(self.summary.values_len);
         if last != self.summary.last || Some(offset) != end {
             return Err(reader.error("rows that are not those of their group"));
         }
@@ -254,7 +256,9 @@ impl Group {
 
     /// The row of a series.
     pub(super) fn find(&self, series: SeriesId) -> Option<usize> {
-        self.rows.binary_search_by_key(&series, |row| row.series).ok()
+        self.rows
+            .binary_search_by_key(&series, |row| row.series)
+            .ok()
     }
 
     /// The pages of a row that overlap `range`, in order of time.

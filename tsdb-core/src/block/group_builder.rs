@@ -7,9 +7,7 @@ use hashbrown::DefaultHashBuilder;
 use super::cells::cut;
 use super::group::{CODE_AGAIN, CODE_AGAIN_TIMES, CODE_BACK, CODE_NEW, TimestampPage};
 use super::group_index::GroupSummary;
-use super::layout::{
-    CHECKED_BYTES, GROUP_DATA_BYTES, GROUP_DIRECTORY_BYTES, GROUP_ROWS_MAX,
-};
+use super::layout::{CHECKED_BYTES, GROUP_DATA_BYTES, GROUP_DIRECTORY_BYTES, GROUP_ROWS_MAX};
 use super::meta::Sealing;
 use crate::bits::{crc32c, put_ivarint, put_u32, put_uvarint};
 use crate::model::{HashTable, RowKey, Window};
@@ -198,7 +196,11 @@ impl GroupBuilder {
         let bytes = &self.timestamp_bytes;
         let content = |page: &TimestampPage| {
             let from = page.offset as usize;
-            (page.min, page.samples, bytes.get(from..from + page.len as usize))
+            (
+                page.min,
+                page.samples,
+                bytes.get(from..from + page.len as usize),
+            )
         };
         let (pages, hasher) = (&self.timestamps, &self.hasher);
         let known = self.known_timestamps.entry(
@@ -339,7 +341,8 @@ impl GroupBuilder {
 
 fn is_constant(values: &[f64]) -> bool {
     let mut bits = values.iter().map(|value| value.to_bits());
-    bits.next().is_none_or(|first| bits.all(|bits| bits == first))
+    bits.next()
+        .is_none_or(|first| bits.all(|bits| bits == first))
 }
 
 /// Lengths within a group: the writer refuses rows that could make them too long.

@@ -124,11 +124,7 @@ fn read_footer(reader: &mut ByteReader<'_>, bytes: u64) -> Result<BlockMeta, Dec
         group_index: Span::default(),
         labels: Span::default(),
     };
-    for span in [
-        &mut meta.tables,
-        &mut meta.group_index,
-        &mut meta.labels,
-    ] {
+    for span in [&mut meta.tables, &mut meta.group_index, &mut meta.labels] {
         *span = Span {
             offset: reader.u64()?,
             len: reader.u64()?,
@@ -140,9 +136,7 @@ fn read_footer(reader: &mut ByteReader<'_>, bytes: u64) -> Result<BlockMeta, Dec
 /// Tables, group index and labels follow each other and end where the footer begins.
 fn check_meta(meta: &BlockMeta, footer_offset: u64) -> Result<(), &'static str> {
     let window = meta.header.window;
-    if meta.min_time > meta.max_time
-        || meta.min_time < window.start
-        || meta.max_time > window.last
+    if meta.min_time > meta.max_time || meta.min_time < window.start || meta.max_time > window.last
     {
         return Err("times of a block outside its window");
     }

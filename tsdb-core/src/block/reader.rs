@@ -229,9 +229,8 @@ impl BlockReader {
             return Ok(groups);
         }
         let bytes = self.read_span(self.meta.group_index)?;
-        let groups = decode_group_index(&bytes, &self.meta).map_err(|error| {
-            BlockError::decode(&self.path, self.meta.group_index.offset, error)
-        })?;
+        let groups = decode_group_index(&bytes, &self.meta)
+            .map_err(|error| BlockError::decode(&self.path, self.meta.group_index.offset, error))?;
         // Two first readers may race: they read the same bytes.
         Ok(self.groups.get_or_init(|| groups))
     }

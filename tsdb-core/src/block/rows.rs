@@ -97,7 +97,10 @@ impl BlockScan {
     /// The number of the row it stands on.
     #[must_use]
     pub fn row(&self) -> u32 {
-        let first = self.group.as_ref().map_or(0, |group| group.summary().first_row);
+        let first = self
+            .group
+            .as_ref()
+            .map_or(0, |group| group.summary().first_row);
         first.saturating_add(u32::try_from(self.row).unwrap_or(u32::MAX))
     }
 
@@ -124,7 +127,11 @@ impl BlockScan {
     /// When the disk fails or something read is damaged.
     pub fn advance(&mut self) -> Result<(), BlockError> {
         self.row += 1;
-        if self.group.as_ref().is_some_and(|group| self.row < group.rows()) {
+        if self
+            .group
+            .as_ref()
+            .is_some_and(|group| self.row < group.rows())
+        {
             return Ok(());
         }
         self.load_group()

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::{BlockError, BlockHeader, BlockMeta, BlockReader, BlockScan, BlockWriter, Sealing};
 use crate::model::{
-    BlockId, Generation, Labels, NamespaceId, RowKey, STALE_NAN_BITS, SeriesId, ShardId,
-    TimeRange, Window,
+    BlockId, Generation, Labels, NamespaceId, RowKey, STALE_NAN_BITS, SeriesId, ShardId, TimeRange,
+    Window,
 };
 use crate::page::{PAGE_SAMPLES_MAX, PageEncoder, TokenTraining};
 use crate::vfs::{MemVfs, OpenMode, SplitMix64, Vfs};
@@ -24,11 +24,17 @@ const HOUR_MS: i64 = 3_600_000;
 type Rows = BTreeMap<RowKey, (Labels, Vec<(i64, u64)>)>;
 
 fn key(series: u64) -> RowKey {
-    RowKey::new(ShardId(u32::try_from(series >> 32).unwrap()), SeriesId(series))
+    RowKey::new(
+        ShardId(u32::try_from(series >> 32).unwrap()),
+        SeriesId(series),
+    )
 }
 
 fn labels(series: u64) -> Labels {
-    let (host, name) = (format!("host{}", series / 3), ["up", "cpu", "mem"][series as usize % 3]);
+    let (host, name) = (
+        format!("host{}", series / 3),
+        ["up", "cpu", "mem"][series as usize % 3],
+    );
     Labels::from_pairs([("__name__", name), ("host", &host)]).unwrap()
 }
 
@@ -67,7 +73,10 @@ fn write(vfs: &MemVfs, rows: &Rows, window: Window, sealing: Sealing) -> BlockMe
     let mut writer = BlockWriter::create(path, file, header(window), sealing).unwrap();
     for (key, (labels, samples)) in rows {
         let timestamps: Vec<i64> = samples.iter().map(|sample| sample.0).collect();
-        let values: Vec<f64> = samples.iter().map(|sample| f64::from_bits(sample.1)).collect();
+        let values: Vec<f64> = samples
+            .iter()
+            .map(|sample| f64::from_bits(sample.1))
+            .collect();
         writer.row(*key, labels, &timestamps, &values).unwrap();
     }
     writer.finish().unwrap().unwrap()
@@ -146,7 +155,11 @@ fn some_rows(seed: u64, count: u64, window: Window, most: usize) -> Rows {
             }
         }
         let kind = random.below(6);
-        constant = if random.coin() { constant } else { random.below(3) };
+        constant = if random.coin() {
+            constant
+        } else {
+            random.below(3)
+        };
         let mut level = 0u64;
         let values: Vec<u64> = shared
             .iter()
@@ -158,14 +171,16 @@ fn some_rows(seed: u64, count: u64, window: Window, most: usize) -> Rows {
                 }
                 3 => (random.below(1 << 20) as f64 / 10.0).to_bits(),
                 4 => random.next_u64(),
-                _ => *random.pick(&[STALE_NAN_BITS, 0, 1u64 << 63, f64::INFINITY.to_bits()]).unwrap(),
+                _ => *random
+                    .pick(&[STALE_NAN_BITS, 0, 1u64 << 63, f64::INFINITY.to_bits()])
+                    .unwrap(),
             })
             .collect();
         let mut times = shared.clone();
         if times.len() > 1 && random.chance(1, 4) {
             times.remove(random.index(times.len()));
         }
-        let series = number * (1 + seed % 3) + (number / 40 << 32);
+        let series = number * (1 + seed % 3) + ((number / 40) << 32);
         let samples = times.into_iter().zip(values).collect();
         rows.insert(key(series), (labels(series), samples));
     }

@@ -41,10 +41,7 @@ impl BlockReader {
             totals.rows += rows;
             totals.samples += samples;
             longest = longest.max(most);
-            times = (
-                times.0.min(summary.min_time),
-                times.1.max(summary.max_time),
-            );
+            times = (times.0.min(summary.min_time), times.1.max(summary.max_time));
             ids = (
                 ids.0.min(summary.first.series),
                 ids.1.max(summary.last.series),

@@ -107,7 +107,11 @@ impl BlockWriter {
         let (min, max) = self
             .check(key, timestamps, values)
             .map_err(|what| BlockError::refused(&self.path, what))?;
-        if self.group.as_ref().is_some_and(|group| group.is_full_for(key)) {
+        if self
+            .group
+            .as_ref()
+            .is_some_and(|group| group.is_full_for(key))
+        {
             self.close_group()?;
         }
         let row = self.meta.rows;

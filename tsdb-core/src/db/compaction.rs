@@ -130,7 +130,9 @@ impl Db {
     pub fn compact(&self) -> Result<(), Error> {
         self.flush()?;
         let states = self.inner.states();
-        let flushed = states.iter().map(|state| state.manifest.lock().flushed_generation);
+        let flushed = states
+            .iter()
+            .map(|state| state.manifest.lock().flushed_generation);
         let eagerness = Eagerness::All(flushed.max().unwrap_or_default());
         loop {
             self.check_open()?;
@@ -273,7 +275,11 @@ impl Inner {
     }
 
     /// Gives a block that was written its name, durably, and opens it.
-    fn publish_block(&self, state: &NamespaceState, id: BlockId) -> Result<Arc<BlockReader>, Error> {
+    fn publish_block(
+        &self,
+        state: &NamespaceState,
+        id: BlockId,
+    ) -> Result<Arc<BlockReader>, Error> {
         let path = block_path(&state.folder, id);
         let temporary = temporary_path(&path);
         let published = if self.options.rules.run_synced_before_listed {
@@ -287,13 +293,20 @@ impl Inner {
 
     /// Lists what was made in the place of what it was made of.
     fn publish_job(&self, job: &mut Job) -> Result<(), Error> {
-        let runs: Vec<RunId> = job.plan.runs.iter().map(|one| one.meta().header.id).collect();
+        let runs: Vec<RunId> = job
+            .plan
+            .runs
+            .iter()
+            .map(|one| one.meta().header.id)
+            .collect();
         let blocks = job.plan.blocks.iter().map(|one| one.meta().header.id);
         let blocks: Vec<BlockId> = blocks.collect();
         self.replace_files(&job.state, (&runs, &blocks), (None, &job.outputs))?;
         job.stage = Stage::Listed;
         let old_runs = runs.iter().map(|run| run_path(&job.state.folder, *run));
-        let old_blocks = blocks.iter().map(|block| block_path(&job.state.folder, *block));
+        let old_blocks = blocks
+            .iter()
+            .map(|block| block_path(&job.state.folder, *block));
         job.files = old_runs.chain(old_blocks).collect();
         self.remove_files(&job.state, &runs, &blocks)
     }
@@ -308,7 +321,9 @@ impl Inner {
         let mut manifest = state.manifest.lock();
         let mut next = manifest.clone();
         next.runs.retain(|run| !runs.contains(&run.id));
-        let merged = run.as_ref().map(|run| crate::manifest::RunEntry::of(run.meta()));
+        let merged = run
+            .as_ref()
+            .map(|run| crate::manifest::RunEntry::of(run.meta()));
         next.runs.extend(merged.flatten());
         next.blocks.retain(|block| !blocks.contains(&block.id));
         let made = outputs.iter().map(|block| BlockEntry::of(block.meta()));
@@ -378,9 +393,13 @@ impl Inner {
             let planner = Planner {
                 live: state.head.live(),
                 base_ms: state.options.read().window_ms().max(1),
-                max_ms: state.options.read().retention_ms().map_or(WINDOW_MAX_MS, |retention| {
-                    (retention / RETENTION_PARTS).min(WINDOW_MAX_MS)
-                }),
+                max_ms: state
+                    .options
+                    .read()
+                    .retention_ms()
+                    .map_or(WINDOW_MAX_MS, |retention| {
+                        (retention / RETENTION_PARTS).min(WINDOW_MAX_MS)
+                    }),
                 now_ms: self.clock.now_ms(),
                 oldest_ms: oldest.unwrap_or(i64::MIN),
                 eagerness,
@@ -458,7 +477,10 @@ impl Planner<'_> {
     /// Blocks of one longer window, or of one window that came late, or one that should be small.
     fn blocks(&self) -> Option<Plan> {
         let mut lengths = vec![self.base_ms];
-        while let Some(next) = lengths.last().and_then(|last| last.checked_mul(LEVEL_FACTOR)) {
+        while let Some(next) = lengths
+            .last()
+            .and_then(|last| last.checked_mul(LEVEL_FACTOR))
+        {
             if next > self.max_ms {
                 break;
             }
@@ -469,7 +491,12 @@ impl Planner<'_> {
             lengths.reverse();
         }
         for length in lengths {
-            let mut windows: Vec<Window> = self.live.blocks.iter().map(|b| self.at(b, length)).collect();
+            let mut windows: Vec<Window> = self
+                .live
+                .blocks
+                .iter()
+                .map(|b| self.at(b, length))
+                .collect();
             windows.sort_unstable();
             windows.dedup();
             let mut plans = windows.into_iter().filter_map(|window| self.merge(window));

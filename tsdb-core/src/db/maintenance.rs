@@ -433,18 +433,18 @@ impl Inner {
     }
 
     /// Merges the runs of the smallest sizes once there are too many of them.
-    fn merge(
-        &self,
-        upkeep: &Upkeep,
-        state: &NamespaceState,
-        trusted: bool,
-    ) -> Result<bool, Error> {
+    fn merge(&self, upkeep: &Upkeep, state: &NamespaceState, trusted: bool) -> Result<bool, Error> {
         let live = state.head.live();
         let reads = |run: &RunReader| {
             let job = upkeep.job.as_ref();
             job.is_some_and(|job| job.reads(state.id, run.meta().header.id))
         };
-        let free: Vec<_> = live.runs.iter().filter(|run| !reads(run)).cloned().collect();
+        let free: Vec<_> = live
+            .runs
+            .iter()
+            .filter(|run| !reads(run))
+            .cloned()
+            .collect();
         let Some(inputs) = choose_runs(&free, self.options.runs_max) else {
             return Ok(false);
         };

@@ -69,17 +69,7 @@ pub(super) fn open(
         sync_listed(&*vfs)?;
     }
     let catalog = Catalog::read(&*vfs, Path::new(CATALOG_PATH))?;
-    for entry in &catalog.namespaces {
-        // Folders of 0.1.0 have none.
-        let blocks = Path::new(&entry.name).join("blocks");
-        vfs.create_dir(&blocks)
-            .map_err(Error::io("making the folder", blocks))?;
-    }
-    if options.rules.recovery_syncs {
-        for entry in &catalog.namespaces {
-            sync_namespace(&*vfs, Path::new(&entry.name))?;
-        }
-    }
+    prepare_namespaces(&*vfs, &catalog, &options)?;
     let mut report = RecoveryReport::default();
     let mut found = Vec::new();
     for entry in &catalog.namespaces {
@@ -331,6 +321,20 @@ fn sync_listed(vfs: &dyn Vfs) -> Result<(), Error> {
     }
     sync_file(vfs, Path::new(FORMAT_PATH))?;
     sync_file(vfs, Path::new(CATALOG_PATH))
+}
+
+/// Makes folders that 0.1.0 did not have, and all that is listed durable.
+fn prepare_namespaces(vfs: &dyn Vfs, catalog: &Catalog, options: &DbOptions) -> Result<(), Error> {
+    for entry in &catalog.namespaces {
+        let folder = Path::new(&entry.name);
+        let blocks = folder.join("blocks");
+        vfs.create_dir(&blocks)
+            .map_err(Error::io("making the folder", blocks))?;
+        if options.rules.recovery_syncs {
+            sync_namespace(vfs, folder)?;
+        }
+    }
+    Ok(())
 }
 
 fn sync_namespace(vfs: &dyn Vfs, folder: &Path) -> Result<(), Error> {

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::ManifestError;
-use super::file::{FORMAT_VERSION, MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal};
+use super::file::{
+    FORMAT_VERSION, MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal,
+};
 use crate::bits::{ByteReader, DecodeError, put_u32, put_u64, put_uvarint};
 use crate::model::{HashSet, NamespaceId};
 use crate::vfs::Vfs;
@@ -155,9 +157,15 @@ impl Catalog {
             namespaces: Vec::new(),
         };
         for _ in 0..read_count(reader, NAMESPACE_BYTES_MIN)? {
-            catalog.namespaces.push(NamespaceEntry::read(reader, version)?);
+            catalog
+                .namespaces
+                .push(NamespaceEntry::read(reader, version)?);
         }
         expect_end(reader)?;
+        let sized = |entry: &NamespaceEntry| entry.retention_bytes.is_some();
+        if version >= SIZES_VERSION && !catalog.namespaces.iter().any(sized) {
+            return Err(reader.error("a version that limits bytes, and no limit"));
+        }
         catalog.check().map_err(|what| reader.error(what))?;
         Ok(catalog)
     }

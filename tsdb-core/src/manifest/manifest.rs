@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::ManifestError;
-use super::file::{FORMAT_VERSION, MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal};
+use super::file::{
+    FORMAT_VERSION, MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal,
+};
 use crate::bits::{ByteReader, DecodeError, put_i64, put_u32, put_u64};
 use crate::block::BlockMeta;
 use crate::model::{BlockId, Generation, NamespaceId, RunId, SeriesId, Window};
@@ -240,6 +242,9 @@ impl Manifest {
         }
         if version >= BLOCKS_VERSION {
             manifest.read_blocks(reader)?;
+            if manifest.blocks.is_empty() {
+                return Err(reader.error("a version that lists blocks, and none listed"));
+            }
         }
         expect_end(reader)?;
         manifest.check().map_err(|what| reader.error(what))?;

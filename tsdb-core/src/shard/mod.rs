@@ -22,10 +22,10 @@ mod tests;
 
 pub use append::{AppendEnvironment, Appended};
 pub use buffers::{GenerationBuffers, STRIPES, Stripe, TOUCH_ROWS, touch};
+pub use compaction::{Compaction, CompactionInput, train};
 pub use error::ShardError;
 pub use flush::write_generation;
 pub use head::{Head, Live, Names};
 pub use limits::{Limited, SelectLimits, SeriesLimits};
-pub use compaction::{Compaction, CompactionInput, train};
 pub use pins::{Pinned, Pins};
 pub use series_set::{Series, SeriesChunks, SeriesSet};

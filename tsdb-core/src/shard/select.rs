@@ -66,7 +66,9 @@ impl Head {
                 continue;
             }
             let mut keys: Vec<(u32, RowKey)> = Vec::new();
-            block.keys(block.matches(matchers)?, range, |row, key| keys.push((row, key)))?;
+            block.keys(block.matches(matchers)?, range, |row, key| {
+                keys.push((row, key))
+            })?;
             let names = self.names.read();
             let mut unknown = Vec::new();
             for (row, key) in keys {
@@ -222,7 +224,12 @@ impl Head {
         let live = self.live();
         let matching = self.restriction(&live, range, matchers)?;
         let mut answers = Answers::new(limit);
-        answers.add(self.names.read().index.label_names(matching.as_ref(), limit));
+        answers.add(
+            self.names
+                .read()
+                .index
+                .label_names(matching.as_ref(), limit),
+        );
         for_blocks(&live, range, matchers, |block, rows| {
             answers.add(block.label_names(rows, limit)?);
             Ok(())

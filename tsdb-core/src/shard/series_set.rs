@@ -210,11 +210,7 @@ impl SeriesSet {
         Ok(found)
     }
 
-    fn read_block(
-        &self,
-        rows: &[(Place, usize)],
-        found: &mut [Parts],
-    ) -> Result<(), ShardError> {
+    fn read_block(&self, rows: &[(Place, usize)], found: &mut [Parts]) -> Result<(), ShardError> {
         let block = rows.first().and_then(|row| self.live.blocks.get(row.0.0));
         let Some(block) = block else {
             return Ok(());
@@ -305,7 +301,10 @@ fn chunks_of(parts: Parts) -> Result<Vec<ChunkPart>, ShardError> {
     let Some((&min, &max)) = ends else {
         return Ok(chunks);
     };
-    if chunks.iter().any(|chunk| chunk.min <= max && min <= chunk.max) {
+    if chunks
+        .iter()
+        .any(|chunk| chunk.min <= max && min <= chunk.max)
+    {
         let others = merge_parts(&mut chunks, TimeRange::ALL)?;
         let merged = merge_columns(vec![columns, others]);
         return Ok(encode_chunks(&merged).collect());

@@ -73,5 +73,9 @@ fn a_range_of_a_long_row_is_some_pages_of_it() {
     let asked = vfs.counters().since(&before);
     assert!(found > 0 && found <= 3 * PAGE_SAMPLES_MAX, "{found}");
     assert!(asked.of(OperationKind::Read) <= 3);
-    assert!(asked.bytes_read() <= (96 << 10) + 5 * 4096, "{}", asked.bytes_read());
+    assert!(
+        asked.bytes_read() <= (96 << 10) + 5 * 4096,
+        "{}",
+        asked.bytes_read()
+    );
 }

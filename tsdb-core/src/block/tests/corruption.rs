@@ -37,7 +37,10 @@ fn assert_error_or_same(vfs: &MemVfs, rows: &Rows, len: u64) {
         Err(error) => return assert_names_the_place(&error, len),
     };
     let all: Vec<u32> = (0..reader.meta().rows).collect();
-    for found in [scan(&reader, key(0)), look_up(&reader, &all, TimeRange::ALL)] {
+    for found in [
+        scan(&reader, key(0)),
+        look_up(&reader, &all, TimeRange::ALL),
+    ] {
         match found {
             Ok(found) => assert_eq!(found, *rows),
             Err(error) => assert_names_the_place(&error, len),

@@ -9,10 +9,16 @@ fn check(rows: &Rows, window: Window, seal: impl Fn(&Rows) -> Sealing, seed: u64
     let reader = Arc::new(open(&vfs).unwrap());
     assert_eq!(*reader.meta(), meta);
     let count = |rows: &Rows| rows.values().map(|row| row.1.len() as u64).sum::<u64>();
-    assert_eq!((u64::from(meta.rows), meta.samples), (rows.len() as u64, count(rows)));
+    assert_eq!(
+        (u64::from(meta.rows), meta.samples),
+        (rows.len() as u64, count(rows))
+    );
     assert_eq!(scan(&reader, key(0)).unwrap(), *rows);
     let totals = reader.verify().unwrap();
-    assert_eq!((totals.rows, totals.samples), (rows.len() as u64, count(rows)));
+    assert_eq!(
+        (totals.rows, totals.samples),
+        (rows.len() as u64, count(rows))
+    );
     let mut random = SplitMix64::new(seed);
     for _ in 0..8 {
         let middle = rows.keys().nth(random.index(rows.len())).unwrap();
@@ -51,7 +57,15 @@ fn rows_of_many_pages_and_groups_of_many_rows() {
     let rows = some_rows(5, 12, month, 40_000);
     assert!(rows.values().any(|row| row.1.len() > 8 * PAGE_SAMPLES_MAX));
     check(&rows, month, dense, 5);
-    check(&rows, Window { start: i64::MIN, last: i64::MAX }, |_| Sealing::Fresh, 6);
+    check(
+        &rows,
+        Window {
+            start: i64::MIN,
+            last: i64::MAX,
+        },
+        |_| Sealing::Fresh,
+        6,
+    );
     let rows = some_rows(6, 3_000, window(), 3);
     check(&rows, window(), dense, 6);
 }
@@ -66,7 +80,10 @@ fn labels_find_rows() {
     for matchers in [
         vec![],
         vec![Matcher::equal("host", "host3")],
-        vec![Matcher::regex("host", "host1.").unwrap(), Matcher::not_equal("__name__", "up")],
+        vec![
+            Matcher::regex("host", "host1.").unwrap(),
+            Matcher::not_equal("__name__", "up"),
+        ],
     ] {
         let matching = |labels: &Labels| {
             let mut all = matchers.iter();
@@ -78,9 +95,15 @@ fn labels_find_rows() {
         assert_eq!(found, wanted, "{matchers:?}");
     }
     let (names, more) = reader.label_names(None, 10).unwrap();
-    assert_eq!((names, more), (vec!["__name__".to_owned(), "host".to_owned()], false));
+    assert_eq!(
+        (names, more),
+        (vec!["__name__".to_owned(), "host".to_owned()], false)
+    );
     let (values, more) = reader.label_values("__name__", None, 2).unwrap();
-    assert_eq!((values, more), (vec!["cpu".to_owned(), "mem".to_owned()], true));
+    assert_eq!(
+        (values, more),
+        (vec!["cpu".to_owned(), "mem".to_owned()], true)
+    );
     assert!(reader.labels(60).is_err());
 }
 
@@ -99,9 +122,24 @@ fn what_has_no_place_in_a_block_is_refused() {
     for (series, times, values, what) in [
         (5, vec![first], vec![1.0], "rows out of order"),
         (6, vec![], vec![], "a row without samples"),
-        (6, vec![first], vec![], "timestamps and values of different number"),
-        (6, vec![first, first], vec![1.0; 2], "timestamps that do not rise"),
-        (6, vec![first - 1], vec![1.0], "times of a row outside the window"),
+        (
+            6,
+            vec![first],
+            vec![],
+            "timestamps and values of different number",
+        ),
+        (
+            6,
+            vec![first, first],
+            vec![1.0; 2],
+            "timestamps that do not rise",
+        ),
+        (
+            6,
+            vec![first - 1],
+            vec![1.0],
+            "times of a row outside the window",
+        ),
     ] {
         let result = writer.row(key(series), &labels(series), &times, &values);
         assert_eq!(refused(result), what);
@@ -121,7 +159,11 @@ fn equal_columns_and_constant_pages_cost_next_to_nothing() {
     for series in 0..400u64 {
         let mut level = 0;
         let samples = times.iter().map(|&t| {
-            level += if series % 5 == 0 { random.below(200) } else { 0 };
+            level += if series % 5 == 0 {
+                random.below(200)
+            } else {
+                0
+            };
             (t, (level as f64).to_bits())
         });
         rows.insert(key(series), (labels(series), samples.collect()));
