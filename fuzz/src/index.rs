@@ -18,9 +18,18 @@ static INDEX: LazyLock<Sealed> = LazyLock::new(|| {
     for row in 0..ROWS {
         let id = (row.wrapping_mul(0x9e37_79b9) >> 20).to_string();
         let extra = if row % 5 == 0 { "extra" } else { "more" };
-        let odd = if row.wrapping_mul(0x9e37_79b9) >> 30 == 0 { "y" } else { "n" };
+        let odd = if row.wrapping_mul(0x9e37_79b9) >> 30 == 0 {
+            "y"
+        } else {
+            "n"
+        };
         let host = format!("host-{}", row / 20);
-        let pairs = [("__name__", "up"), ("host", &host), ("id", &id), (extra, odd)];
+        let pairs = [
+            ("__name__", "up"),
+            ("host", &host),
+            ("id", &id),
+            (extra, odd),
+        ];
         writer.add(row, &Labels::from_pairs(pairs).expect("labels"));
     }
     let mut bytes = Vec::new();

@@ -68,6 +68,10 @@ pub const TARGETS: &[Target] = &[
         ..target("write_v1_vs_prost", remote::write_against_prost)
     },
     Target {
+        base_bytes: 4 << 20,
+        ..target("write_v2_vs_prost", remote::write_v2_against_prost)
+    },
+    Target {
         base_bytes: 64 << 20,
         slowness: 4,
         ..target("read_request", remote::read_request_against_prost)

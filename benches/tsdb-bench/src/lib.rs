@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod capture;
+mod encoder;
 mod fleet;
 mod size;
 
@@ -10,5 +11,6 @@ mod size;
 mod tests;
 
 pub use capture::{Capture, CaptureError, CapturedSeries, CapturedTarget};
+pub use encoder::WriteEncoder;
 pub use fleet::{Fleet, FleetSample, TargetClone};
 pub use size::{LoadError, bench_fleet, is_tiny};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use highway::{HighwayHash, HighwayHasher, Key};
 
+use super::symbols::{SymbolHash, SymbolKeys};
+
 /// A 128-bit keyed hash of a label set or of one of its encodings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u128);
@@ -30,11 +32,14 @@ impl Fingerprint {
 pub struct FingerprintKey {
     /// A key of its own for each domain.
     keys: Box<[[u64; 4]]>,
+    symbols: Box<SymbolKeys>,
 }
 
 impl FingerprintKey {
     /// The domain of canonical label bytes.
     pub const CANONICAL: u8 = 0;
+    /// The domain whose key is expanded for symbols; nothing is hashed with it directly.
+    const SYMBOLS: u8 = 2;
 
     /// Expands the 16 random bytes that a data folder keeps.
     #[must_use]
@@ -45,7 +50,24 @@ impl FingerprintKey {
             |domain: u8| HighwayHasher::new(Key([low, high, !low, !high])).hash256(&[domain]);
         Self {
             keys: (0..=u8::MAX).map(expand).collect(),
+            symbols: Box::new(SymbolKeys::new(expand(Self::SYMBOLS))),
         }
+    }
+
+    /// The hash of a symbol, of which [`FingerprintKey::of_symbols`] makes fingerprints.
+    #[inline]
+    #[must_use]
+    pub fn symbol(&self, text: &[u8]) -> SymbolHash {
+        self.symbols.symbol(text)
+    }
+
+    /// The fingerprint of a list of symbols: of their texts in this order, whatever their indices
+    /// in the table that `hashes` was made of. An index without hash gives a fingerprint that no
+    /// valid list has.
+    #[inline]
+    #[must_use]
+    pub fn of_symbols(&self, refs: &[u32], hashes: &[SymbolHash]) -> Fingerprint {
+        self.symbols.list(refs, hashes)
     }
 
     /// The fingerprint of `bytes`. Domains keep encodings apart: the same bytes in two domains

@@ -6,7 +6,7 @@ use super::append::{Missing, NO_SLOT, Scratch};
 use super::head::{CANONICAL, ENCODED, Head, Names};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesKey, ShardId,
-    WriteBatch,
+    SymbolHash, WriteBatch,
 };
 use crate::series::{Definition, SeriesFile};
 
@@ -24,10 +24,14 @@ impl Head {
             slots,
             missing,
             fingerprints,
+            symbols,
             ..
         } = &mut *scratch;
+        symbols.clear();
+        symbols.extend(batch.symbols().iter().map(|text| self.key.symbol(text)));
+        let series = batch.series();
         fingerprints.clear();
-        fingerprints.extend(batch.series().map(|(key, ..)| self.fingerprint(&key)));
+        fingerprints.extend(series.map(|(key, ..)| self.fingerprint(&key, symbols)));
         slots.clear();
         let names = self.names.read();
         names
@@ -55,10 +59,12 @@ impl Head {
         self.define_missing(environment, scratch, report)
     }
 
-    fn fingerprint(&self, key: &SeriesKey<'_>) -> Fingerprint {
+    #[inline]
+    fn fingerprint(&self, key: &SeriesKey<'_>, symbols: &[SymbolHash]) -> Fingerprint {
         match key {
             SeriesKey::Labels(labels) => self.key.of(CANONICAL, labels.as_bytes()),
             SeriesKey::Encoded(encoded) => self.key.of(ENCODED, encoded.bytes),
+            SeriesKey::Symbols(labels) => self.key.of_symbols(labels.refs, symbols),
         }
     }
 
@@ -227,6 +233,11 @@ fn parse(key: &SeriesKey<'_>, builder: &mut LabelsBuilder) -> Result<Labels, Rej
             (encoded.parse)(encoded.bytes, builder)?;
             Ok(builder.finish()?)
         }
+        SeriesKey::Symbols(labels) => {
+            builder.clear();
+            labels.parse(builder)?;
+            Ok(builder.finish()?)
+        }
     }
 }
 
@@ -234,6 +245,6 @@ fn parse(key: &SeriesKey<'_>, builder: &mut LabelsBuilder) -> Result<Labels, Rej
 fn name(key: &SeriesKey<'_>, builder: &mut LabelsBuilder) -> String {
     match key {
         SeriesKey::Labels(labels) => labels.to_string(),
-        SeriesKey::Encoded(_) => builder.describe(),
+        SeriesKey::Encoded(_) | SeriesKey::Symbols(_) => builder.describe(),
     }
 }
