@@ -348,7 +348,10 @@ impl Inner {
     ) -> Result<(), Error> {
         next.sequence += 1;
         next.next_series = state.head.next_id();
-        next.last_wall_clock_ms = self.clock.now_ms();
+        // A clock that jumped is not noted: the next Db shall see the jump too.
+        if !self.expiry.lock().is_suspended() {
+            next.last_wall_clock_ms = self.clock.now_ms();
+        }
         if let Some(active) = &state.series_file {
             let mut files = next.series_files.iter_mut();
             if let Some(file) = files.find(|file| file.number == active.number()) {
