@@ -93,6 +93,7 @@ pub const TARGETS: &[Target] = &[
     file("run_open", files::run_open, 4),
     file("block_open", files::block_open, 4),
     file("index_open", index::open, 2),
+    file("index_snapshot", index::snapshot, 2),
     file("manifest", files::manifest, 1),
     file("catalog", files::catalog, 1),
     file("data_format", files::data_format, 1),

@@ -400,3 +400,27 @@ fn memory_past_its_budget_is_flushed_or_refused() {
     assert_eq!(refused.kind(), ErrorKind::Backpressure);
     assert!(refused.is_retryable() && refused.to_string().contains("memory_budget_bytes"));
 }
+
+#[test]
+fn a_namespace_tells_what_its_series_are_made_of() {
+    let (vfs, clock) = (Arc::new(MemVfs::new()), Arc::new(ManualClock::new(START)));
+    let db = open(&vfs, &clock);
+    for host in ["a", "b", "c"] {
+        write(&db, &labels("up", host), &[(START, 1.0)]);
+    }
+    write(&db, &labels("load", "b"), &[(START, 1.0)]);
+    let found = db.default_namespace().cardinality(1, Some("host")).unwrap();
+    assert_eq!(
+        (found.series, found.label_names, found.label_pairs),
+        (4, 2, 5)
+    );
+    let first = |counted: &[tsdb_core::Counted]| (counted[0].text.clone(), counted[0].count);
+    assert_eq!(first(&found.metrics), ("up".to_owned(), 3));
+    assert_eq!(first(&found.values_of_names), ("host".to_owned(), 3));
+    assert_eq!(first(&found.series_of_values), ("b".to_owned(), 2));
+    assert_eq!(found.pairs[0].value, "up");
+    let namespace = db.default_namespace();
+    db.close().unwrap();
+    let error = namespace.cardinality(1, None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}

@@ -51,6 +51,7 @@ fn main() {
         "run_open",
         "block_open",
         "index_open",
+        "index_snapshot",
         "manifest",
         "catalog",
         "open_folder",

@@ -23,6 +23,7 @@ pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use hash::{HashMap, HashSet, HashTable};
 pub use id::{BlockId, Generation, Lsn, NamespaceId, RowKey, RunId, SeriesId, ShardId};
+pub(crate) use label::RawPairs;
 pub use label::{Label, LabelIter, Labels, LabelsBuilder, LabelsError, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{MetricKind, MetricMetadata};
@@ -30,6 +31,6 @@ pub use quote::{is_legacy_label_name, is_legacy_metric_name, write_quoted};
 pub use report::{AppendReport, RejectReason, Rejected};
 pub use rules::ProtocolRules;
 pub use sample::{STALE_NAN_BITS, Sample, is_stale, winner};
-pub use symbols::{SymbolHash, SymbolLabels};
+pub use symbols::{SymbolHash, SymbolLabels, SymbolLists};
 pub use time::{TimeRange, TimeRangeError};
 pub use window::Window;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::head::CANONICAL;
 use super::series_set::{Entry, Known, Place};
 use super::{Head, Limited, Live, Names, SelectLimits, SeriesSet, ShardError};
+use crate::index::Cardinality;
 use crate::model::{HashMap, Labels, Matcher, RowKey, ShardId, TimeRange};
 use crate::postings::Postings;
 use crate::series::ChunkPart;
@@ -259,6 +260,12 @@ impl Head {
             Ok(())
         })?;
         Ok(answers.finish())
+    }
+
+    /// What makes the index in memory large; see [`crate::index::MemIndex::cardinality`].
+    #[must_use]
+    pub fn cardinality(&self, top: usize, label: Option<&str>) -> Cardinality {
+        self.names.read().index.cardinality(top, label)
     }
 
     /// The slots that a question about labels is restricted to, if it is.
