@@ -96,6 +96,7 @@ pub const TARGETS: &[Target] = &[
     file("log_replay", files::log_replay, 4),
     file("series_file", files::series_file, 1),
     file("run_open", files::run_open, 4),
+    file("block_open", files::block_open, 4),
     file("index_open", index::open, 2),
     file("index_snapshot", index::snapshot, 2),
     file("manifest", files::manifest, 1),

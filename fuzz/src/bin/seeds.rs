@@ -50,6 +50,7 @@ fn main() {
         "log_replay",
         "series_file",
         "run_open",
+        "block_open",
         "index_open",
         "index_snapshot",
         "manifest",
