@@ -29,7 +29,7 @@ pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use hash::{HashMap, HashSet, HashTable};
 pub use histogram::{BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, HistogramCounts, ResetHint};
 pub use histogram_rules::HistogramError;
-pub use id::{Generation, Lsn, NamespaceId, RunId, SeriesId, ShardId};
+pub use id::{BlockId, Generation, Lsn, NamespaceId, RowKey, RunId, SeriesId, ShardId};
 pub(crate) use label::RawPairs;
 pub use label::{Label, LabelIter, Labels, LabelsBuilder, LabelsError, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher, MatcherError};
