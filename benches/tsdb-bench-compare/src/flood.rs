@@ -24,7 +24,7 @@ const PER_REQUEST: usize = 2_000;
 const SLICE: usize = 100;
 /// How much more than its budget a process may take: ten percent.
 const EXCESS: (u64, u64) = (11, 10);
-/// Every label set tells when its memory is refused.
+/// What a refusal for lack of memory must name.
 const LIMIT_NAME: &str = "memory_budget";
 
 /// New series without end into our server, which has a memory budget.
@@ -78,11 +78,9 @@ pub fn flood(options: &FloodOptions) -> Result<String, Error> {
     }
     // The first series are known, and stay welcome whatever became of the last.
     let first = 0..PER_REQUEST.min(options.series);
-    let known = send(options, &mut running, first.clone(), now_ms, &watch)?;
-    let (rss, peak) = (
-        running.process.accounting.rss_bytes()?,
-        running.process.accounting.peak_bytes()?,
-    );
+    let known = send(options, &mut running, first, now_ms, &watch)?;
+    let rss = running.process.accounting.rss_bytes()?;
+    let peak = running.process.accounting.peak_bytes()?;
     let range_ms = (now_ms - 1, now_ms);
     progress.say("reading back");
     let stored = read_back::count(&running, range_ms)?;
@@ -90,48 +88,88 @@ pub fn flood(options: &FloodOptions) -> Result<String, Error> {
     drop(running);
     let mut running = server.start(&watch)?;
     running.until_ready(&watch)?;
-    let after_kill = read_back::count(&running, range_ms)?;
-    let restarted = running.process.accounting.peak_bytes()?;
+    let stored_after_kill = read_back::count(&running, range_ms)?;
+    let peak_after_kill = running.process.accounting.peak_bytes()?;
     progress.clear();
-
-    let mut findings = Vec::new();
-    let budget = options.budget_mib << 20;
-    let allowed = budget / EXCESS.1 * EXCESS.0;
-    for (when, bytes) in [("during the flood", peak), ("after kill -9", restarted)] {
-        if bytes > allowed {
-            let (mib, allowed) = (bytes >> 20, allowed >> 20);
-            findings.push(format!("{when} it took {mib} MiB, more than {allowed} MiB"));
-        }
-    }
-    if known.refused > 0 {
-        let said = known.refusal.unwrap_or_default();
-        findings.push(format!("known series were refused: {said}"));
-    }
-    if stored < sent.acked + known.acked || after_kill != stored {
-        findings.push(format!(
-            "{} samples acked, {stored} there, {after_kill} after kill -9",
-            sent.acked + known.acked
-        ));
-    }
-    let refusal = sent.refusal.clone().unwrap_or_default();
-    if sent.refused > 0 && !refusal.contains(LIMIT_NAME) {
-        findings.push(format!("a refusal does not name {LIMIT_NAME}: {refusal}"));
-    }
-    let refused = (options.series + first.len()) as u64 - stored;
-    let report = format!(
-        "{} series into a budget of {} MiB: {stored} samples stored, {refused} refused, {} requests \
-         sent again; {} MiB resident, at most {} MiB; after kill -9 {after_kill} samples, at most {} MiB\n\
-         first refusal: {refusal}",
-        options.series,
-        options.budget_mib,
-        sent.retries,
-        rss >> 20,
-        peak >> 20,
-        restarted >> 20
-    );
+    let flooded = Flooded {
+        sent,
+        known,
+        rss,
+        peak,
+        stored,
+        stored_after_kill,
+        peak_after_kill,
+    };
+    let (findings, report) = (flooded.findings(options), flooded.report(options));
     match findings.is_empty() {
         true => Ok(report),
         false => Err(Error::Check(format!("{}\n{report}", findings.join("; ")))),
+    }
+}
+
+/// What became of a flood; memory in bytes.
+#[derive(Debug)]
+struct Flooded {
+    sent: Sent,
+    /// The second sample of series that are known.
+    known: Sent,
+    rss: u64,
+    peak: u64,
+    stored: u64,
+    stored_after_kill: u64,
+    peak_after_kill: u64,
+}
+
+impl Flooded {
+    /// What must not be so.
+    fn findings(&self, options: &FloodOptions) -> Vec<String> {
+        let mut findings = Vec::new();
+        let allowed = (options.budget_mib << 20) / EXCESS.1 * EXCESS.0;
+        let peaks = [
+            ("during the flood", self.peak),
+            ("after kill -9", self.peak_after_kill),
+        ];
+        for (when, bytes) in peaks {
+            if bytes > allowed {
+                let (mib, allowed) = (bytes >> 20, allowed >> 20);
+                findings.push(format!("{when} it took {mib} MiB, more than {allowed} MiB"));
+            }
+        }
+        if self.known.refused > 0 {
+            let said = self.known.refusal.as_deref().unwrap_or_default();
+            findings.push(format!("known series were refused: {said}"));
+        }
+        let acked = self.sent.acked + self.known.acked;
+        let (stored, after_kill) = (self.stored, self.stored_after_kill);
+        if stored < acked || after_kill != stored {
+            findings.push(format!(
+                "{acked} samples acked, {stored} there, {after_kill} after kill -9"
+            ));
+        }
+        let refusal = self.sent.refusal.as_deref();
+        if let Some(refusal) = refusal.filter(|said| !said.contains(LIMIT_NAME)) {
+            findings.push(format!("a refusal does not name {LIMIT_NAME}: {refusal}"));
+        }
+        findings
+    }
+
+    fn report(&self, options: &FloodOptions) -> String {
+        let again = PER_REQUEST.min(options.series);
+        let refused = (options.series + again) as u64 - self.stored;
+        format!(
+            "{} series into a budget of {} MiB: {} samples stored, {refused} refused, {} requests \
+             sent again; {} MiB resident, at most {} MiB; after kill -9 {} samples, at most {} MiB\n\
+             first refusal: {}",
+            options.series,
+            options.budget_mib,
+            self.stored,
+            self.sent.retries,
+            self.rss >> 20,
+            self.peak >> 20,
+            self.stored_after_kill,
+            self.peak_after_kill >> 20,
+            self.sent.refusal.as_deref().unwrap_or("none")
+        )
     }
 }
 
@@ -155,10 +193,11 @@ fn send(
     let connections = options.connections.max(1);
     let mut encoder = WriteEncoder::new(WriteProtocol::V1);
     let mut deliveries = Vec::new();
-    for number in series.clone() {
+    let end = series.end;
+    for number in series {
         let sample = Sample::new(timestamp, number as f64);
         encoder.series(&labels(number)?, &[sample]);
-        if encoder.samples_len() == PER_REQUEST || number + 1 == series.end {
+        if encoder.samples_len() == PER_REQUEST || number + 1 == end {
             deliveries.push(Delivery {
                 connection: deliveries.len() % connections,
                 samples: encoder.samples_len(),
