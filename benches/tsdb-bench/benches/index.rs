@@ -302,6 +302,20 @@ fn main() {
     if is_asked("fleet") {
         fleet(count);
     }
+    if parts.iter().any(|part| part == "load") {
+        let series: Vec<Labels> = (0..count).map(fleet_labels).collect();
+        let index = index_of(&series);
+        drop(series);
+        let mut bytes = Vec::new();
+        index.write_snapshot(&mut bytes);
+        let (ns, _) = best(20, || MemIndex::read_snapshot(&bytes).expect("a snapshot"));
+        say("memory: snapshot, load", ns / 1e6, "ms");
+    }
+    if parts.iter().any(|part| part == "add") {
+        let series: Vec<Labels> = (0..count).map(fleet_labels).collect();
+        let (ns, _) = best(20, || index_of(&series));
+        say("memory: add", ns / 1e6, "ns");
+    }
     if is_asked("values") {
         values(count);
     }
