@@ -116,6 +116,11 @@ impl MemIndex {
         self.pairs.intern(&mut self.symbols, name, value)
     }
 
+    /// Makes room for so many slots.
+    pub(super) fn reserve(&mut self, slots: usize) {
+        self.slots.reserve_exact(slots);
+    }
+
     /// Keeps the pairs of the next slot.
     pub(super) fn keep_pairs(&mut self, row: &[u32]) {
         self.scratch.clear();

@@ -34,6 +34,7 @@ impl MemIndex {
             return Err(IndexError::corrupt(0, "a name without values"));
         }
         let mut runs = OpenRuns::default();
+        index.reserve(image.rows());
         image.for_each_row(|row| {
             index.keep_pairs(row);
             runs.add(&mut index, row)
