@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod bits;
+pub mod block;
 pub mod chunk;
 pub mod clock;
 mod db;

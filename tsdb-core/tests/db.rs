@@ -128,7 +128,8 @@ fn maintenance_cuts_flushes_merges_and_expires() {
     for step in [
         MaintenanceStep::Cut,
         MaintenanceStep::Flush,
-        MaintenanceStep::Merge,
+        MaintenanceStep::Compact,
+        MaintenanceStep::Expire,
     ] {
         assert!(steps.contains(&step), "{step:?} never happened");
     }
@@ -141,6 +142,28 @@ fn maintenance_cuts_flushes_merges_and_expires() {
         "{kept:?}"
     );
     assert_eq!(kept.last().unwrap().0, START + 59 * 3_600_000);
+}
+
+#[test]
+fn runs_of_a_window_that_goes_on_are_merged() {
+    let (vfs, clock) = (Arc::new(MemVfs::new()), Arc::new(ManualClock::new(START)));
+    let db = open(&vfs, &clock);
+    for round in 0..40 {
+        write(&db, &labels("up", "a"), &[(START + round, round as f64)]);
+        db.flush().unwrap();
+        let steps = maintain(&db);
+        assert!(!steps.contains(&MaintenanceStep::Compact), "{steps:?}");
+    }
+    let stats = db.stats();
+    assert!(
+        stats.merges > 0 && stats.namespaces[0].runs <= 8,
+        "{stats:?}"
+    );
+    clock.advance(3 * 3_600_000);
+    assert!(maintain(&db).contains(&MaintenanceStep::Compact));
+    let stats = db.stats().namespaces[0].clone();
+    assert_eq!((stats.runs, stats.blocks, stats.block_samples), (0, 1, 40));
+    assert_eq!(read(&db, &[])[0].1.len(), 40);
 }
 
 /// Upkeep until there is nothing to do; which steps it took.

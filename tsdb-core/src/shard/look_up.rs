@@ -6,7 +6,7 @@ use super::append::{Missing, NO_SLOT, Scratch};
 use super::head::{CANONICAL, ENCODED, Head, Names};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesKey, ShardId,
-    SymbolHash, WriteBatch,
+    SymbolLists, WriteBatch,
 };
 use crate::series::{Definition, SeriesFile};
 
@@ -31,7 +31,8 @@ impl Head {
         symbols.extend(batch.symbols().iter().map(|text| self.key.symbol(text)));
         let series = batch.series();
         fingerprints.clear();
-        fingerprints.extend(series.map(|(key, ..)| self.fingerprint(&key, symbols)));
+        let mut lists = self.key.symbol_lists(symbols);
+        fingerprints.extend(series.map(|(key, ..)| self.fingerprint(&key, &mut lists)));
         slots.clear();
         let names = self.names.read();
         names
@@ -60,11 +61,11 @@ impl Head {
     }
 
     #[inline]
-    fn fingerprint(&self, key: &SeriesKey<'_>, symbols: &[SymbolHash]) -> Fingerprint {
+    fn fingerprint<'k>(&self, key: &SeriesKey<'k>, lists: &mut SymbolLists<'k>) -> Fingerprint {
         match key {
             SeriesKey::Labels(labels) => self.key.of(CANONICAL, labels.as_bytes()),
             SeriesKey::Encoded(encoded) => self.key.of(ENCODED, encoded.bytes),
-            SeriesKey::Symbols(labels) => self.key.of_symbols(labels.refs, symbols),
+            SeriesKey::Symbols(labels) => lists.fingerprint(labels.refs),
         }
     }
 
