@@ -19,7 +19,7 @@ mod time;
 mod window;
 
 pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
-pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use fingerprint::{Fingerprint, FingerprintDomain, FingerprintKey};
 pub use hash::{HashMap, HashSet, HashTable};
 pub use id::{Generation, Lsn, NamespaceId, RunId, SeriesId, ShardId};
 pub use label::{Label, LabelIter, Labels, LabelsBuilder, LabelsError, METRIC_NAME};

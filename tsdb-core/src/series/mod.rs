@@ -7,6 +7,7 @@ mod file;
 mod merge;
 mod reader;
 mod registry;
+mod table;
 #[cfg(test)]
 mod tests;
 

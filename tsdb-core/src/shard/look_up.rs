@@ -3,10 +3,10 @@
 use super::AppendEnvironment;
 use super::ShardError;
 use super::append::{Missing, NO_SLOT, Scratch};
-use super::head::{CANONICAL, ENCODED, Head, Names};
+use super::head::{Head, Names};
 use crate::model::{
-    AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesKey, ShardId,
-    WriteBatch,
+    AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, RejectReason, Rejected,
+    SeriesKey, ShardId, WriteBatch,
 };
 use crate::series::{Definition, SeriesFile};
 
@@ -57,8 +57,10 @@ impl Head {
 
     fn fingerprint(&self, key: &SeriesKey<'_>) -> Fingerprint {
         match key {
-            SeriesKey::Labels(labels) => self.key.of(CANONICAL, labels.as_bytes()),
-            SeriesKey::Encoded(encoded) => self.key.of(ENCODED, encoded.bytes),
+            SeriesKey::Labels(labels) => {
+                self.key.of(FingerprintDomain::Canonical, labels.as_bytes())
+            }
+            SeriesKey::Encoded(encoded) => self.key.of(FingerprintDomain::Encoded, encoded.bytes),
         }
     }
 
@@ -144,7 +146,6 @@ impl Head {
                     continue;
                 }
             };
-            // Alias only what is no canonical form itself.
             if names.registry.find(missing.fingerprint).is_none() {
                 names.registry.alias(missing.fingerprint, slot);
             }
@@ -163,8 +164,8 @@ impl Head {
         new_series: Result<(), &RejectReason>,
         new: &mut Vec<u32>,
     ) -> Result<u32, RejectReason> {
-        let fingerprint = self.key.of(CANONICAL, labels.as_bytes());
-        if let Some(slot) = names.registry.find(fingerprint) {
+        let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
+        if let Some(slot) = names.find_labels(fingerprint, labels) {
             return Ok(slot);
         }
         new_series.map_err(RejectReason::clone)?;
