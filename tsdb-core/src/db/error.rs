@@ -122,6 +122,12 @@ impl Error {
         }
     }
 
+    /// Whether a batch marked as guessed was guessed wrong; nothing of it was stored.
+    #[must_use]
+    pub fn is_misread(&self) -> bool {
+        matches!(self, Self::Shard(ShardError::Misread))
+    }
+
     /// What a caller may do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -137,6 +143,7 @@ impl Error {
                 ShardError::Run(error) => run_kind(error),
                 ShardError::Chunk(_) => ErrorKind::Corrupt,
                 ShardError::QueryLimit { .. } => ErrorKind::Limit,
+                ShardError::Misread => ErrorKind::InvalidInput,
             },
             Self::Io { .. } => ErrorKind::Io,
             Self::Locked { .. } => ErrorKind::Locked,

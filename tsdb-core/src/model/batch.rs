@@ -36,6 +36,7 @@ pub struct WriteBatch<'a> {
     series: Vec<Entry<'a>>,
     timestamps: Vec<i64>,
     values: Vec<f64>,
+    guessed: bool,
 }
 
 impl<'a> WriteBatch<'a> {
@@ -46,7 +47,21 @@ impl<'a> WriteBatch<'a> {
             series: Vec::new(),
             timestamps: Vec::new(),
             values: Vec::new(),
+            guessed: false,
         }
+    }
+
+    /// Says that encoded labels were not walked: where they end is a guess. A guess is right when
+    /// the bytes are those of a known series, or when they parse; if any other is left, the append
+    /// stores nothing and answers that the batch was misread.
+    pub fn mark_guessed(&mut self) {
+        self.guessed = true;
+    }
+
+    /// Whether [`WriteBatch::mark_guessed`] was called.
+    #[must_use]
+    pub fn is_guessed(&self) -> bool {
+        self.guessed
     }
 
     /// Adds one sample of one series. Samples of the same `labels` in a row share an entry.
@@ -110,6 +125,7 @@ impl<'a> WriteBatch<'a> {
         self.series.clear();
         self.timestamps.clear();
         self.values.clear();
+        self.guessed = false;
     }
 
     /// Empties the batch and frees it from what it borrowed; the memory goes on to the next use.
@@ -122,6 +138,7 @@ impl<'a> WriteBatch<'a> {
             series,
             timestamps: self.timestamps,
             values: self.values,
+            guessed: false,
         }
     }
 

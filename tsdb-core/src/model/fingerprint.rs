@@ -98,18 +98,18 @@ impl DomainKey {
         let mut sums = [0u128; 2];
         let (pairs, tail) = bytes.as_chunks::<16>();
         let (keys, _) = self.words.as_chunks::<2>();
-        let mut keys = keys.iter().zip(keys.iter().skip(1));
-        for (pair, keys) in pairs.iter().zip(&mut keys) {
-            add_pair(&mut sums, pair, keys);
+        let moved = keys.get(1..).unwrap_or_default();
+        for ((pair, first), second) in pairs.iter().zip(keys).zip(moved) {
+            add_pair(&mut sums, pair, (first, second));
         }
-        if !tail.is_empty() {
-            let mut padded = [0; 16];
-            padded
-                .iter_mut()
-                .zip(tail)
-                .for_each(|(to, from)| *to = *from);
-            if let Some(keys) = keys.next() {
-                add_pair(&mut sums, &padded, keys);
+        if let (Some(first), Some(second)) = (keys.get(pairs.len()), moved.get(pairs.len()))
+            && !tail.is_empty()
+        {
+            // The last 16 bytes, though some were hashed already: with the length that tells as
+            // much as padding, and it is one load.
+            match bytes.last_chunk::<16>() {
+                Some(last) => add_pair(&mut sums, last, (first, second)),
+                None => add_pair(&mut sums, &padded(tail), (first, second)),
             }
         }
         let length = bytes.len() as u128;
@@ -122,6 +122,14 @@ impl DomainKey {
         let [high, low] = HighwayHasher::new(Key(self.long)).hash128(bytes);
         Fingerprint(u128::from(high) << 64 | u128::from(low))
     }
+}
+
+#[cold]
+fn padded(bytes: &[u8]) -> [u8; 16] {
+    let mut padded = [0; 16];
+    let to = padded.iter_mut().zip(bytes);
+    to.for_each(|(to, from)| *to = *from);
+    padded
 }
 
 #[inline(always)]

@@ -217,13 +217,16 @@ proptest! {
         window_ms in 1i64..200,
     ) {
         let mut buffer = Buffer::default();
+        let mut arena = BufferArena::new(window_ms);
         let mut model: BTreeMap<i64, f64> = BTreeMap::new();
         for (timestamp, value, stale) in samples {
             let value = if stale { f64::from_bits(crate::model::STALE_NAN_BITS) } else { value as f64 };
-            buffer.append(timestamp, value.to_bits(), window_ms, true);
+            buffer.append(&mut arena, timestamp, value.to_bits(), true);
+            prop_assert_eq!(buffer.logged(), Some(value.to_bits()));
             let kept = model.entry(timestamp).or_insert(value);
             *kept = winner(*kept, value);
         }
+        let buffer = BufferView::new(&buffer, &arena);
         let mut parts = Vec::new();
         buffer.read(TimeRange::ALL, &mut parts);
         let merged = merge_parts(&mut parts.clone(), TimeRange::ALL).unwrap();

@@ -5,8 +5,8 @@ use super::ShardError;
 use super::append::{Missing, NO_SLOT, Scratch};
 use super::head::{Head, Names};
 use crate::model::{
-    AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, RejectReason, Rejected,
-    SeriesKey, ShardId, WriteBatch,
+    AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, LabelsError, RejectReason,
+    Rejected, SeriesKey, ShardId, WriteBatch,
 };
 use crate::series::{Definition, SeriesFile};
 
@@ -51,7 +51,7 @@ impl Head {
         if scratch.missing.is_empty() {
             return Ok(());
         }
-        self.parse_missing(batch, scratch, report);
+        self.parse_missing(batch, scratch, report)?;
         self.define_missing(environment, scratch, report)
     }
 
@@ -69,7 +69,7 @@ impl Head {
         batch: &WriteBatch<'_>,
         scratch: &mut Scratch,
         report: &mut AppendReport,
-    ) {
+    ) -> Result<(), ShardError> {
         let Scratch {
             missing, builder, ..
         } = scratch;
@@ -81,9 +81,13 @@ impl Head {
             };
             match parse(&key, builder).and_then(|labels| self.check(&labels).map(|()| labels)) {
                 Ok(labels) => missing.labels = Some(labels),
+                Err(RejectReason::Labels(LabelsError::Malformed { .. })) if batch.is_guessed() => {
+                    return Err(ShardError::Misread);
+                }
                 Err(reason) => missing.reject(name(&key, builder), reason, report),
             }
         }
+        Ok(())
     }
 
     fn check(&self, labels: &Labels) -> Result<(), RejectReason> {

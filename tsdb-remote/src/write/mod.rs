@@ -8,9 +8,9 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-#[doc(hidden)]
-pub use decode_v1::decode_v1;
 pub use decode_v1::{Extras, RefusedHistograms};
+#[doc(hidden)]
+pub use decode_v1::{decode_v1, guess_v1};
 #[doc(hidden)]
 pub use labels::parse as parse_labels;
 pub use layer::RemoteWriteLayer;
