@@ -7,7 +7,7 @@ use super::recovery::{RecoveryReport, TornTail};
 use super::{DbOptions, Error};
 use crate::model::{Generation, NamespaceId};
 use crate::series::Registry;
-use crate::shard::{GenerationBuffers, TOUCH_ROWS};
+use crate::shard::{GenerationBuffers, PREFETCH_ROWS};
 use crate::vfs::Vfs;
 use crate::wal::{
     LOG_HEADER_BYTES, LogFile, LogReader, Row, SampleFrame, Torn, WalError, first_valid_frame,
@@ -239,22 +239,22 @@ fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Res
     let mut decoded = frame.rows();
     let mut samples = 0;
     let mut stripes = buffers.lock_all();
-    let mut rows: Vec<(u32, Row)> = Vec::with_capacity(TOUCH_ROWS);
+    let mut rows: Vec<(u32, Row)> = Vec::with_capacity(PREFETCH_ROWS);
     loop {
         rows.clear();
-        while rows.len() < TOUCH_ROWS
+        while rows.len() < PREFETCH_ROWS
             && let Some(row) = decoded.next_row().map_err(|error| error.to_string())?
         {
             let slot = target.registry.slot(row.series).ok_or_else(|| {
                 let (series, end) = (row.series.0, &target.definitions);
                 format!("a sample of series {series}, which no series file defines: {end}")
             })?;
+            stripes.prefetch(slot);
             rows.push((slot, row));
         }
         if rows.is_empty() {
             return Ok(samples);
         }
-        stripes.touch(rows.iter().map(|row| row.0));
         for &(slot, row) in &rows {
             let bits = row.value.or(stripes.logged(slot)).ok_or_else(|| {
                 format!(

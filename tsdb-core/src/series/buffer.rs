@@ -116,13 +116,6 @@ impl Buffer {
         self.open.last_value().map(f64::to_bits)
     }
 
-    /// A word of the state, read so that it is near when it is needed.
-    #[inline]
-    #[must_use]
-    pub fn touch(&self) -> u64 {
-        u64::from(self.open.count())
-    }
-
     /// Adds a sample, whatever its timestamp.
     #[inline]
     pub fn append(&mut self, arena: &mut BufferArena, timestamp: i64, bits: u64, order_free: bool) {

@@ -68,9 +68,10 @@ impl Registry {
         self.aliases.find(fingerprint)
     }
 
-    /// [`Registry::find`] for many. Answers through `found`, in order.
-    pub fn find_all(&self, fingerprints: &[Fingerprint], found: impl FnMut(Option<u32>)) {
-        self.aliases.find_all(fingerprints, found);
+    /// Asks for the memory that [`Registry::find`] will look at.
+    #[inline]
+    pub fn prefetch(&self, fingerprint: Fingerprint) {
+        self.aliases.prefetch(fingerprint);
     }
 
     /// The slot of the series whose canonical labels have this fingerprint; `same` tells whether a

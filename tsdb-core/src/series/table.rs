@@ -1,10 +1,8 @@
 //! The two hash tables of the registry: open addressing, in the order of the hash, so that they
 //! grow by a quarter in one pass from front to back.
 
+use crate::bits::prefetch;
 use crate::model::Fingerprint;
-
-/// Of this many look-ups the cache misses overlap.
-const BATCH: usize = 32;
 
 const SMALLEST_TABLE: usize = 64;
 
@@ -134,22 +132,10 @@ impl FingerprintTable {
         })
     }
 
-    pub(super) fn find_all(
-        &self,
-        fingerprints: &[Fingerprint],
-        mut found: impl FnMut(Option<u32>),
-    ) {
-        for batch in fingerprints.chunks(BATCH) {
-            // Loads that do not wait for each other: their misses overlap, and `find` meets hits.
-            let touched = batch.iter().fold(0, |touched, fingerprint| {
-                let place = self.table.place(upper_half(fingerprint.lookup()));
-                touched ^ self.table.entries.get(place).map_or(0, |entry| entry.slot)
-            });
-            std::hint::black_box(touched);
-            batch
-                .iter()
-                .for_each(|fingerprint| found(self.find(*fingerprint)));
-        }
+    #[inline]
+    pub(super) fn prefetch(&self, fingerprint: Fingerprint) {
+        let place = self.table.place(upper_half(fingerprint.lookup()));
+        prefetch(&self.table.entries, place);
     }
 
     /// Adds what is not there yet.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::{Head, ShardError, TOUCH_ROWS};
+use super::{Head, PREFETCH_ROWS, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     WriteBatch,
@@ -192,16 +192,16 @@ impl Head {
         let order_free = self.rules.order_free_winner;
         let mut stripes = buffers.lock(rows.iter().map(|row| row.0));
         encoder.start(base);
-        for (rows, ids) in rows.chunks(TOUCH_ROWS).zip(ids.chunks(TOUCH_ROWS)) {
-            stripes.touch(rows.iter().map(|row| row.0));
-            for (&(slot, timestamp, bits), &id) in rows.iter().zip(ids) {
-                let same = stripes.append(slot, timestamp, bits, order_free);
-                encoder.push(Row {
-                    series: SeriesId(id),
-                    timestamp,
-                    value: (!same).then_some(bits),
-                });
-            }
+        let ahead = rows.iter().skip(PREFETCH_ROWS).map(|row| row.0);
+        let mut ahead = ahead.chain(std::iter::repeat(0));
+        for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {
+            stripes.prefetch(ahead.next().unwrap_or(0));
+            let same = stripes.append(slot, timestamp, bits, order_free);
+            encoder.push(Row {
+                series: SeriesId(id),
+                timestamp,
+                value: (!same).then_some(bits),
+            });
         }
         frame.clear();
         frame.resize(FRAME_STAMP_BYTES, 0);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::bits::prefetch;
 use crate::model::{Generation, TimeRange};
 use crate::series::{Buffer, BufferArena, BufferView, ChunkPart};
 
@@ -14,8 +15,8 @@ const STRIPES: usize = 16;
 /// do, are written together, and mostly under one lock.
 const PAGE_SLOTS: usize = 1024;
 
-/// Of this many rows the cache misses overlap.
-pub const TOUCH_ROWS: usize = 32;
+/// So many rows before it is used, a buffer is asked for.
+pub const PREFETCH_ROWS: usize = 24;
 
 /// Which stripe a slot belongs to.
 #[inline]
@@ -89,15 +90,15 @@ pub struct LockedStripes<'a> {
 }
 
 impl LockedStripes<'_> {
-    /// Loads what the buffers of some slots will need, in loads that do not wait for each other.
+    /// Asks for the memory that appending to a slot will look at.
     #[inline]
-    pub fn touch(&self, slots: impl Iterator<Item = u32>) {
-        let touched = slots.fold(0, |touched, slot| {
-            let stripe = self.stripes.get(stripe_of(slot)).and_then(Option::as_ref);
-            let buffer = stripe.and_then(|stripe| stripe.get(slot));
-            touched ^ buffer.map_or(0, Buffer::touch)
-        });
-        std::hint::black_box(touched);
+    pub fn prefetch(&self, slot: u32) {
+        let stripe = self.stripes.get(stripe_of(slot)).and_then(Option::as_ref);
+        let page =
+            stripe.and_then(|stripe| stripe.pages.get(slot as usize / (PAGE_SLOTS * STRIPES)));
+        if let Some(Some(page)) = page {
+            prefetch(page, slot as usize % PAGE_SLOTS);
+        }
     }
 
     /// Adds a sample; whether its value is that of the row of its series that was logged before.

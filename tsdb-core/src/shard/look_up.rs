@@ -10,6 +10,9 @@ use crate::model::{
 };
 use crate::series::{Definition, SeriesFile};
 
+/// So many series before it is used, an entry of the registry is asked for.
+const PREFETCH_SERIES: usize = 16;
+
 impl Head {
     /// Fills `scratch.slots` with the slot of each series of the batch, or [`NO_SLOT`] for one
     /// that was rejected. New series are defined, and visible to all, when this returns.
@@ -27,12 +30,22 @@ impl Head {
             ..
         } = &mut *scratch;
         fingerprints.clear();
-        fingerprints.extend(batch.series().map(|(key, ..)| self.fingerprint(&key)));
         slots.clear();
         let names = self.names.read();
-        names
-            .registry
-            .find_all(fingerprints, |slot| slots.push(slot.unwrap_or(NO_SLOT)));
+        // An entry is asked for when its fingerprint is known, and looked at some series later.
+        for (at, (key, ..)) in batch.series().enumerate() {
+            let fingerprint = self.fingerprint(&key);
+            names.registry.prefetch(fingerprint);
+            fingerprints.push(fingerprint);
+            if let Some(due) = at
+                .checked_sub(PREFETCH_SERIES)
+                .and_then(|due| fingerprints.get(due))
+            {
+                slots.push(names.registry.find(*due).unwrap_or(NO_SLOT));
+            }
+        }
+        let due = fingerprints.iter().skip(slots.len());
+        slots.extend(due.map(|due| names.registry.find(*due).unwrap_or(NO_SLOT)));
         drop(names);
         missing.clear();
         if slots.contains(&NO_SLOT) {

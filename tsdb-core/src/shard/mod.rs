@@ -15,7 +15,7 @@ mod look_up;
 mod select;
 
 pub use append::{AppendEnvironment, Appended};
-pub use buffers::{GenerationBuffers, LockedStripes, TOUCH_ROWS};
+pub use buffers::{GenerationBuffers, LockedStripes, PREFETCH_ROWS};
 pub use error::ShardError;
 pub use flush::write_generation;
 pub use head::{Head, Live, Names};
