@@ -1,6 +1,6 @@
 //! The table of targets.
 
-use crate::{chunk, files, http, labels, matcher, remote};
+use crate::{chunk, files, http, index, labels, matcher, page, remote};
 
 /// A function that must not panic on any input.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +40,16 @@ const fn file(name: &'static str, run: fn(&[u8]), slowness: u32) -> Target {
 pub const TARGETS: &[Target] = &[
     target("chunk_decode", chunk::decode),
     target("chunk_round_trip", chunk::round_trip),
+    target("page_decode", page::decode),
+    // Trains tables for each input.
+    Target {
+        base_bytes: 4 << 20,
+        slowness: 8,
+        ..target("page_round_trip", page::round_trip)
+    },
+    target("page_timestamps", page::timestamps),
+    target("page_statistics", page::statistics),
+    target("page_tables", page::tables),
     target("labels", labels::from_bytes),
     target("labels_builder", labels::builder),
     // A short pattern may compile to a large program; its limit is the matcher's own.
@@ -56,6 +66,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         base_bytes: 4 << 20,
         ..target("write_v1_vs_prost", remote::write_against_prost)
+    },
+    Target {
+        base_bytes: 4 << 20,
+        ..target("write_v2_vs_prost", remote::write_v2_against_prost)
     },
     Target {
         base_bytes: 64 << 20,
@@ -77,6 +91,7 @@ pub const TARGETS: &[Target] = &[
     file("log_replay", files::log_replay, 4),
     file("series_file", files::series_file, 1),
     file("run_open", files::run_open, 4),
+    file("index_open", index::open, 2),
     file("manifest", files::manifest, 1),
     file("catalog", files::catalog, 1),
     file("data_format", files::data_format, 1),

@@ -8,6 +8,7 @@ mod db;
 pub mod index;
 pub mod manifest;
 pub mod model;
+pub mod page;
 pub mod postings;
 pub mod run;
 pub mod series;

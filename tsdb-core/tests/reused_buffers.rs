@@ -6,7 +6,8 @@ use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 use tsdb_core::model::{
-    EncodedLabels, FingerprintDomain, FingerprintKey, Labels, LabelsBuilder, SeriesKey, WriteBatch,
+    EncodedLabels, FingerprintDomain, FingerprintKey, Labels, LabelsBuilder, SeriesKey, SymbolHash,
+    WriteBatch,
 };
 
 #[global_allocator]
@@ -26,7 +27,7 @@ fn round<'a>(
     builder: &mut LabelsBuilder,
     pods: &'a [String],
     known: &'a Labels,
-    key: &FingerprintKey,
+    (key, symbols): (&FingerprintKey, &mut Vec<SymbolHash>),
 ) -> WriteBatch<'static> {
     for pod in pods {
         batch.begin(SeriesKey::Encoded(EncodedLabels {
@@ -36,11 +37,22 @@ fn round<'a>(
         batch.sample(1, 1.0);
         batch.begin(SeriesKey::Labels(known));
         batch.sample(2, 2.0);
+        batch.symbol(pod.as_bytes());
+        batch.begin_symbols();
+        batch.add_refs(|refs| refs.extend([0, 1]));
+        batch.sample(3, 3.0);
     }
+    symbols.clear();
+    symbols.extend(batch.symbols().iter().map(|text| key.symbol(text)));
     for (series, timestamps, _) in batch.series() {
         assert_eq!(timestamps.len(), 1);
-        let SeriesKey::Encoded(encoded) = series else {
-            continue;
+        let encoded = match series {
+            SeriesKey::Labels(_) => continue,
+            SeriesKey::Encoded(encoded) => encoded,
+            SeriesKey::Symbols(labels) => {
+                assert_ne!(key.of_symbols(labels.refs, symbols).0, 0);
+                continue;
+            }
         };
         builder.clear();
         (encoded.parse)(encoded.bytes, builder).unwrap();
@@ -59,9 +71,12 @@ fn a_second_batch_allocates_nothing() {
     let known = Labels::from_pairs([("a", "b")]).unwrap();
     let key = FingerprintKey::new([1; 16]);
     let mut builder = LabelsBuilder::new();
-    let batch = round(WriteBatch::new(), &mut builder, &pods, &known, &key);
+    let mut symbols = Vec::new();
+    let hashing = (&key, &mut symbols);
+    let batch = round(WriteBatch::new(), &mut builder, &pods, &known, hashing);
     let region = Region::new(ALLOCATOR);
-    let batch = round(batch, &mut builder, &pods, &known, &key);
+    let hashing = (&key, &mut symbols);
+    let batch = round(batch, &mut builder, &pods, &known, hashing);
     let change = region.change();
     assert_eq!(change, Stats::default(), "of {} bytes", batch.heap_bytes());
 }

@@ -15,6 +15,36 @@ const WRITE_V1: &str = "prometheus.WriteRequest";
 /// Message of remote write 2.0.
 const WRITE_V2: &str = "io.prometheus.write.v2.Request";
 
+/// Which remote write protocol a request speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WriteProtocol {
+    /// Remote write 1.0, `prometheus.WriteRequest`.
+    #[default]
+    V1,
+    /// Remote write 2.0, `io.prometheus.write.v2.Request`.
+    V2,
+}
+
+impl WriteProtocol {
+    /// The content type of its requests.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::V1 => PROTOBUF,
+            Self::V2 => "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        }
+    }
+
+    /// What its requests say in `X-Prometheus-Remote-Write-Version`.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::V1 => "0.1.0",
+            Self::V2 => "2.0.0",
+        }
+    }
+}
+
 /// Accepts POST only.
 pub(crate) fn check_method(method: &Method) -> Result<(), RequestFault> {
     if method == Method::POST {
@@ -44,20 +74,15 @@ pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), RequestFault> {
     })
 }
 
-/// Accepts remote write 1.0, which also is what a missing content type means.
-pub(crate) fn check_write_type(headers: &HeaderMap) -> Result<(), RequestFault> {
-    let message = write_message(headers)?;
-    if message.as_deref().is_none_or(|message| message == WRITE_V1) {
-        return Ok(());
+/// The message that a write request carries. A missing content type means 1.0.
+pub(crate) fn write_protocol(headers: &HeaderMap) -> Result<WriteProtocol, RequestFault> {
+    match write_message(headers)?.as_deref() {
+        None | Some(WRITE_V1) => Ok(WriteProtocol::V1),
+        Some(WRITE_V2) => Ok(WriteProtocol::V2),
+        Some(other) => Err(RequestFault::MediaType(format!(
+            "got unknown proto message {other:?}; only accepts {WRITE_V1} and {WRITE_V2}"
+        ))),
     }
-    let message = message.unwrap_or_default();
-    Err(RequestFault::MediaType(if message == WRITE_V2 {
-        format!(
-            "{WRITE_V2} protobuf message (remote write 2.0) is not accepted by this server; only accepts {WRITE_V1}"
-        )
-    } else {
-        format!("got unknown proto message {message:?}; only accepts {WRITE_V1}")
-    }))
 }
 
 /// The `proto` parameter of the content type.

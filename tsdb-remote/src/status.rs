@@ -12,6 +12,7 @@ use http::{Response, StatusCode};
 use crate::body::ResponseBody;
 use crate::error::{DecodeError, ReadError, RequestFault, WriteError};
 use crate::limits::Limits;
+use crate::negotiate::WriteProtocol;
 use crate::write::WriteSummary;
 
 /// Longest text of an answer in bytes: Prometheus logs no more of it.
@@ -109,8 +110,35 @@ pub(crate) fn write_summary(summary: WriteSummary) -> Response<ResponseBody> {
     } else {
         text(StatusCode::BAD_REQUEST, &refusals(&summary))
     };
+    if summary.protocol == WriteProtocol::V2 {
+        put_written(&mut response, summary.report.appended);
+    }
     response.extensions_mut().insert(summary);
     response
+}
+
+/// Says in an answer to a sender that reads it that nothing was stored.
+pub(crate) fn nothing_written(
+    mut response: Response<ResponseBody>,
+    protocol: WriteProtocol,
+) -> Response<ResponseBody> {
+    if protocol == WriteProtocol::V2 {
+        put_written(&mut response, 0);
+    }
+    response
+}
+
+/// How much was stored. Senders of remote write 2.0 take an answer without these for a failure,
+/// and senders of 1.0 may take their numbers for losses.
+fn put_written(response: &mut Response<ResponseBody>, samples: u64) {
+    let headers = response.headers_mut();
+    for (name, count) in [
+        ("x-prometheus-remote-write-samples-written", samples),
+        ("x-prometheus-remote-write-histograms-written", 0),
+        ("x-prometheus-remote-write-exemplars-written", 0),
+    ] {
+        headers.insert(name, HeaderValue::from(count));
+    }
 }
 
 fn answer(verdict: &Verdict, message: &str, limits: &Limits) -> Response<ResponseBody> {
@@ -166,6 +194,22 @@ fn refusals(summary: &WriteSummary) -> String {
             "\n{} native histograms refused, first of series {}: this server stores floats only; send classic histograms (scrape_native_histograms: false)",
             histograms.count,
             bounded(histograms.first_series.as_deref().unwrap_or("unknown"), 300)
+        );
+    }
+    let empty = &summary.empty_series;
+    if empty.count > 0 {
+        let _ = write!(
+            text,
+            "\n{} series without a sample or histogram refused, first {}: send at least one of them",
+            empty.count,
+            bounded(empty.first_series.as_deref().unwrap_or("unknown"), 160)
+        );
+    }
+    if summary.protocol == WriteProtocol::V2 && summary.exemplars > 0 {
+        let _ = write!(
+            text,
+            "\n{} exemplars refused: this server stores none; do not send them (send_exemplars: false)",
+            summary.exemplars
         );
     }
     for (index, rejected) in report.rejected.iter().enumerate() {

@@ -96,6 +96,62 @@ impl<'a> Wire<'a> {
         }
     }
 
+    /// Steps over an empty length-delimited field that begins with the byte `key`.
+    #[inline(always)]
+    pub(crate) fn eat_empty(&mut self, key: u8) -> bool {
+        match self.rest {
+            [first, 0, rest @ ..] if *first == key => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Steps over a sample as nearly all senders write it, and answers its timestamp and value:
+    /// field 2 with the value as field 1, unless it is zero, and then, as field 2, a timestamp of
+    /// six bytes, which is one between 1971 and 2109.
+    #[inline(always)]
+    pub(crate) fn usual_sample(&mut self) -> Option<(i64, f64)> {
+        match self.rest.split_first_chunk::<18>() {
+            Some((
+                &[
+                    0x12,
+                    0x10,
+                    0x09,
+                    a,
+                    b,
+                    c,
+                    d,
+                    e,
+                    f,
+                    g,
+                    h,
+                    0x10,
+                    ref time @ ..,
+                ],
+                rest,
+            )) => {
+                let timestamp = usual_timestamp(time)?;
+                self.rest = rest;
+                let bits = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+                Some((timestamp, f64::from_bits(bits)))
+            }
+            _ => self.usual_zero(),
+        }
+    }
+
+    #[inline(always)]
+    fn usual_zero(&mut self) -> Option<(i64, f64)> {
+        let (bytes, rest) = self.rest.split_first_chunk::<9>()?;
+        let [0x12, 0x07, 0x10, time @ ..] = bytes else {
+            return None;
+        };
+        let timestamp = usual_timestamp(time)?;
+        self.rest = rest;
+        Some((timestamp, 0.0))
+    }
+
     #[inline(always)]
     pub(crate) fn varint(&mut self) -> Result<u64, DecodeError> {
         match self.rest.split_first() {
@@ -292,4 +348,19 @@ impl<'a> Wire<'a> {
             _ => Err(self.error("a known field has the wrong wire type")),
         }
     }
+}
+
+/// A number of six bytes, if it has as many.
+#[inline(always)]
+fn usual_timestamp(bytes: &[u8; 6]) -> Option<i64> {
+    const CONTINUED: u64 = 0x80_80_80_80_80;
+    let [a, b, c, d, e, f] = *bytes;
+    let packed = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    if packed & (CONTINUED | 0x80 << 40) != CONTINUED {
+        return None;
+    }
+    // Seven bits of each byte, put together in pairs, and the pairs in one number.
+    let pairs = packed & 0x007f_007f_007f | (packed & 0x7f00_7f00_7f00) >> 1;
+    let number = pairs & 0x3fff | (pairs >> 2) & 0x3fff << 14 | (pairs >> 4) & 0x3fff << 28;
+    Some(number.cast_signed())
 }

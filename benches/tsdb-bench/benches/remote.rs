@@ -5,20 +5,24 @@
     reason = "a benchmark may panic"
 )]
 
+use std::hint::black_box;
+
 use bytes::Bytes;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tsdb_bench::{Fleet, bench_fleet};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use tsdb_bench::{Fleet, WriteEncoder, bench_fleet};
+use tsdb_core::model::{FingerprintKey, SeriesKey};
 use tsdb_core::{Db, DbOptions};
-use tsdb_remote::client::write::WriteEncoder;
-use tsdb_remote::write::{DecodeScratch, WriteRequest};
+use tsdb_remote::write::{DecodeScratch, WriteProtocol, WriteRequest};
 
 /// Samples that Prometheus puts into a request.
 const SAMPLES_PER_REQUEST: usize = 2_000;
 const DECODED_BYTES_MAX: usize = 32 << 20;
 
-fn bodies(fleet: &Fleet, round: usize) -> Vec<Bytes> {
+/// The requests of one round, all of one protocol.
+fn bodies(fleet: &Fleet, round: usize, protocol: WriteProtocol) -> Vec<Bytes> {
     let mut bodies = Vec::new();
-    let mut encoder = WriteEncoder::new();
+    let mut encoder = WriteEncoder::new(protocol);
     for found in fleet.round(round) {
         encoder.series(&fleet.labels()[found.series], &[found.sample]);
         if encoder.samples_len() == SAMPLES_PER_REQUEST {
@@ -29,24 +33,58 @@ fn bodies(fleet: &Fleet, round: usize) -> Vec<Bytes> {
     bodies
 }
 
+fn request(body: Bytes, protocol: WriteProtocol) -> WriteRequest {
+    let request = WriteRequest::from_body(body, DECODED_BYTES_MAX).expect("our own body");
+    request.speaking(protocol)
+}
+
 fn remote(c: &mut Criterion) {
     let fleet = bench_fleet().expect("a fleet");
-    let mut group = c.benchmark_group("remote write");
-    group.throughput(Throughput::Elements(fleet.labels().len() as u64));
+    for protocol in [WriteProtocol::V1, WriteProtocol::V2] {
+        let mut group = c.benchmark_group(format!("remote write {}", protocol.version()));
+        group.throughput(Throughput::Elements(fleet.labels().len() as u64));
+        decode(&mut group, &fleet, protocol);
+        store(&mut group, &fleet, protocol);
+        group.finish();
+    }
+}
 
-    let round = bodies(&fleet, 0);
+fn decode(group: &mut BenchmarkGroup<'_, WallTime>, fleet: &Fleet, protocol: WriteProtocol) {
+    let round = bodies(fleet, 0, protocol);
     let mut scratch = DecodeScratch::new();
     group.bench_function("unpack and decode", |b| {
         b.iter(|| {
             for body in &round {
-                let request = WriteRequest::from_body(body.clone(), DECODED_BYTES_MAX);
-                let request = request.expect("our own body");
+                let request = request(body.clone(), protocol);
                 let decoded = request.decode(&mut scratch).expect("our own body");
                 assert!(decoded.batch.samples_len() <= SAMPLES_PER_REQUEST);
             }
         });
     });
+    let key = FingerprintKey::new([1; 16]);
+    let mut hashes = Vec::new();
+    group.bench_function("unpack, decode and hash", |b| {
+        b.iter(|| {
+            for body in &round {
+                let request = request(body.clone(), protocol);
+                let decoded = request.decode(&mut scratch).expect("our own body");
+                let batch = &decoded.batch;
+                hashes.clear();
+                hashes.extend(batch.symbols().iter().map(|text| key.symbol(text)));
+                for (series, ..) in batch.series() {
+                    black_box(match series {
+                        SeriesKey::Labels(labels) => key.of(0, labels.as_bytes()),
+                        SeriesKey::Encoded(encoded) => key.of(1, encoded.bytes),
+                        SeriesKey::Symbols(labels) => key.of_symbols(labels.refs, &hashes),
+                    });
+                }
+            }
+        });
+    });
+}
 
+fn store(group: &mut BenchmarkGroup<'_, WallTime>, fleet: &Fleet, protocol: WriteProtocol) {
+    let mut scratch = DecodeScratch::new();
     let db = Db::in_memory(DbOptions::default()).expect("a database in memory");
     let metrics = db.default_namespace();
     let mut number = 0;
@@ -54,12 +92,11 @@ fn remote(c: &mut Criterion) {
         b.iter_batched(
             || {
                 number += 1;
-                bodies(&fleet, number)
+                bodies(fleet, number, protocol)
             },
             |round| {
                 for body in round {
-                    let request = WriteRequest::from_body(body, DECODED_BYTES_MAX);
-                    let request = request.expect("our own body");
+                    let request = request(body, protocol);
                     let decoded = request.decode(&mut scratch).expect("our own body");
                     let report = metrics.write(&decoded.batch).expect("a write");
                     assert_eq!(report.rejected_samples, 0);
@@ -69,7 +106,6 @@ fn remote(c: &mut Criterion) {
             criterion::BatchSize::PerIteration,
         );
     });
-    group.finish();
 }
 
 criterion_group! {

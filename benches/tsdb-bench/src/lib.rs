@@ -3,12 +3,18 @@
 #![forbid(unsafe_code)]
 
 mod capture;
+mod chance;
+mod column;
+mod encoder;
 mod fleet;
+mod order;
 mod size;
 
 #[cfg(test)]
 mod tests;
 
 pub use capture::{Capture, CaptureError, CapturedSeries, CapturedTarget};
-pub use fleet::{Fleet, FleetSample, TargetClone};
+pub use chance::{below, mix};
+pub use encoder::WriteEncoder;
+pub use fleet::{Churn, Fleet, FleetError, FleetSample, FleetSize, TargetClone};
 pub use size::{LoadError, bench_fleet, is_tiny};

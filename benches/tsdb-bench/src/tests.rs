@@ -1,13 +1,13 @@
 //! Tests of the capture's reader and of fleets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tsdb_core::model::is_stale;
 
-use crate::{Capture, CaptureError, Fleet};
+use crate::{Capture, CaptureError, Churn, Fleet, FleetError, FleetSize, TargetClone};
 
 fn read(text: &str) -> Result<Capture, CaptureError> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -152,4 +152,164 @@ fn a_series_that_ends_gives_one_stale_marker() {
     assert_eq!(values.iter().filter(|value| is_stale(**value)).count(), 2);
     assert_eq!(fleet.labels()[0].get("exported_instance"), Some("own"));
     assert_eq!(fleet.labels()[0].get("instance"), Some("localhost:9100"));
+}
+
+/// The values of one series of a fleet over all its rounds.
+fn values(fleet: &Fleet, clone: &TargetClone, series: usize) -> Vec<f64> {
+    let samples = (0..fleet.rounds_len()).filter_map(|round| fleet.sample(clone, series, round));
+    samples.map(|sample| sample.value).collect()
+}
+
+fn fleet(series: usize, rounds: usize, churn: Option<Churn>) -> Fleet {
+    let size = FleetSize {
+        series,
+        rounds,
+        churn,
+    };
+    Fleet::of_size(Capture::load().unwrap(), size, 5).unwrap()
+}
+
+#[test]
+fn no_two_clones_share_a_column_that_is_not_constant() {
+    for rounds in [60, 360] {
+        let fleet = fleet(15_000, rounds, None);
+        let mut found: BTreeMap<Vec<u64>, usize> = BTreeMap::new();
+        let mut distinct = 0;
+        for (index, clone) in fleet.targets().iter().enumerate() {
+            for series in clone.series.clone() {
+                let column: Vec<u64> = values(&fleet, clone, series)
+                    .into_iter()
+                    .map(f64::to_bits)
+                    .collect();
+                if column.iter().all(|bits| Some(bits) == column.first()) {
+                    continue;
+                }
+                distinct += 1;
+                let labels = &fleet.labels()[series];
+                let other = *found.entry(column).or_insert(index);
+                // What was captured is as it is: real exporters share columns.
+                let captured = other < 3 && index < 3;
+                assert!(
+                    captured || other == index,
+                    "{rounds} rounds of {labels}: {other}, {index}"
+                );
+            }
+        }
+        assert!(distinct > 1_000, "{distinct} columns are not constant");
+    }
+}
+
+#[test]
+fn what_makes_values_compress_is_left_to_clones() {
+    let capture = Capture::load().unwrap();
+    let fleet = fleet(capture.series_len() * 3, 360, None);
+    let digits = |value: f64| {
+        let text = format!("{value}");
+        text.split_once('.').map_or(0, |(_, behind)| behind.len())
+    };
+    let mut counters = 0;
+    for clone in fleet.targets() {
+        let captured = &fleet.targets()[clone_of(&fleet, clone)];
+        for (series, original) in clone.series.clone().zip(captured.series.clone()) {
+            let labels = &fleet.labels()[series];
+            let original = values(&fleet, captured, original);
+            let values = values(&fleet, clone, series);
+            let constant =
+                |values: &[f64]| values.iter().all(|v| v.to_bits() == values[0].to_bits());
+            if original.len() < 360 {
+                continue;
+            }
+            assert!(constant(&values) || !constant(&original), "{labels}");
+            let most = |values: &[f64]| values.iter().map(|v| digits(*v)).max();
+            let finite = original.iter().all(|value| value.is_finite());
+            // Beyond 15 digits a double is no decimal number that could be kept.
+            if finite && most(&original) <= Some(9) && original.iter().all(|v| v.abs() < 1e5) {
+                assert!(most(&values) <= most(&original), "{labels}");
+            }
+            if finite && original.is_sorted() && original[0] >= 0.0 {
+                assert!(values.is_sorted(), "{labels}");
+                let rise = |values: &[f64]| values[359] - values[0];
+                let (was, is) = (rise(&original), rise(&values));
+                assert!(
+                    (was - is).abs() <= was * 0.05 + 1e-6 * original[359].abs(),
+                    "{labels}: {was} {is}"
+                );
+                counters += 1;
+            }
+        }
+    }
+    assert!(counters > 1_000, "{counters} counters");
+}
+
+/// Index of the captured target that a clone copies: the first one whose series has its name.
+fn clone_of(fleet: &Fleet, clone: &TargetClone) -> usize {
+    let name = |clone: &TargetClone| {
+        fleet.labels()[clone.series.start]
+            .get("job")
+            .map(str::to_owned)
+    };
+    let found = fleet
+        .targets()
+        .iter()
+        .position(|one| name(one) == name(clone));
+    found.unwrap()
+}
+
+#[test]
+fn time_moves_on_however_scrapes_are_ordered() {
+    let fleet = fleet(10_000, 300, None).scraped_from(1_000_000, 60_000);
+    for clone in fleet.targets() {
+        let times: Vec<i64> = (0..300)
+            .map(|round| fleet.scrape(clone, round).next().unwrap().sample.timestamp)
+            .collect();
+        assert!(times.is_sorted_by(|left, right| left < right));
+        assert!(times[0] >= 999_000 && times[0] < 1_061_000, "{}", times[0]);
+        assert!(times[299] - times[0] < 300 * 60_000);
+    }
+}
+
+#[test]
+fn more_rounds_than_scrapes_are_refused() {
+    let size = FleetSize {
+        series: 10,
+        rounds: 5,
+        churn: None,
+    };
+    match Fleet::of_size(read(SMALL).unwrap(), size, 0) {
+        Err(FleetError::TooShort { rounds, captured }) => assert_eq!((rounds, captured), (5, 4)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn churn_replaces_targets_and_ends_their_series() {
+    let churn = Churn {
+        every: 10,
+        percent: 30,
+    };
+    let fleet = fleet(10_000, 35, Some(churn));
+    for round in [0, 9, 10, 34] {
+        assert_eq!(fleet.active_len(round), 10_000, "round {round}");
+    }
+    assert!(fleet.labels().len() > 15_000);
+    let distinct: BTreeSet<&[u8]> = fleet.labels().iter().map(|one| one.as_bytes()).collect();
+    assert_eq!(distinct.len(), fleet.labels().len());
+    let ended = &fleet.targets()[0];
+    assert_eq!(ended.life, 0..10);
+    let last: Vec<f64> = fleet
+        .scrape(ended, 10)
+        .map(|found| found.sample.value)
+        .collect();
+    assert!(last.len() > 100 && last.iter().all(|value| is_stale(*value)));
+    assert_eq!(fleet.scrape(ended, 11).count(), 0);
+    let series = fleet.labels().len() - 1;
+    let begun = fleet.target_of(series).unwrap();
+    assert!(begun.series.contains(&series));
+    assert_eq!(begun.life.start, 30);
+    assert_eq!(fleet.scrape(begun, 29).count(), 0);
+    let first: Vec<f64> = fleet
+        .scrape(begun, 30)
+        .map(|found| found.sample.value)
+        .collect();
+    assert!(first.len() > 100 && first.iter().all(|value| !is_stale(*value)));
 }

@@ -8,8 +8,10 @@ use std::path::Path;
 use prost::Message as _;
 use tsdb_bench::{Capture, CapturedSeries, Fleet};
 use tsdb_core::chunk::encode;
-use tsdb_core::model::Sample;
+use tsdb_core::model::{MetricKind, MetricMetadata, Sample};
 use tsdb_proto::prometheus as proto;
+use tsdb_proto::write_v2 as proto_v2;
+use tsdb_remote::client::write_v2::WriteEncoder;
 
 #[expect(clippy::disallowed_methods, reason = "the corpus is a real folder")]
 fn write(target: &str, name: &str, bytes: &[u8]) {
@@ -26,6 +28,7 @@ fn main() {
         write("labels", &format!("series-{number}"), labels.as_bytes());
     }
     write_requests(&fleet);
+    write_v2_requests(&fleet);
     read_requests();
     for (number, (target, payload)) in tsdb_fuzz::payloads().into_iter().enumerate() {
         write(target, &format!("payload-{number}"), &payload);
@@ -46,6 +49,7 @@ fn main() {
         "log_replay",
         "series_file",
         "run_open",
+        "index_open",
         "manifest",
         "catalog",
         "open_folder",
@@ -124,6 +128,59 @@ fn write_requests(fleet: &Fleet) {
         write("write_v1_vs_prost", name, &message);
         write("write_body", name, &body);
     }
+}
+
+fn write_v2_requests(fleet: &Fleet) {
+    for (name, step) in [("few", 700), ("more", 300)] {
+        let mut encoder = WriteEncoder::new();
+        for (number, found) in fleet.round(3).step_by(step).enumerate() {
+            let (labels, samples) = (&fleet.labels()[found.series], [found.sample]);
+            let metadata = MetricMetadata {
+                metric: String::new(),
+                kind: MetricKind::ALL[number % 8],
+                help: format!("help {}", number / 2),
+                unit: "s".into(),
+            };
+            match number % 2 {
+                0 => encoder.series(labels, &samples),
+                _ => encoder.series_with_metadata(labels, &samples, &metadata),
+            }
+        }
+        let body = encoder.finish().expect("a small message");
+        let message = snap::raw::Decoder::new().decompress_vec(&body);
+        write("write_v2_vs_prost", name, &message.expect("our own block"));
+        write("write_body", &format!("v2-{name}"), &body);
+    }
+    let now = 1_700_000_000_000;
+    let series = proto_v2::TimeSeries {
+        labels_refs: vec![1, 2],
+        samples: vec![proto_v2::Sample {
+            value: -0.0,
+            timestamp: now,
+            start_timestamp: 1,
+        }],
+        histograms: vec![proto_v2::Histogram {
+            positive_spans: vec![proto_v2::BucketSpan {
+                offset: -1,
+                length: 2,
+            }],
+            positive_deltas: vec![1, -1],
+            custom_values: vec![0.5],
+            timestamp: now,
+            ..Default::default()
+        }],
+        exemplars: vec![proto_v2::Exemplar {
+            labels_refs: vec![1, 2],
+            value: 1.0,
+            timestamp: now,
+        }],
+        metadata: None,
+    };
+    let request = proto_v2::Request {
+        symbols: ["", "__name__", "up"].map(String::from).to_vec(),
+        timeseries: vec![series],
+    };
+    write("write_v2_vs_prost", "all-fields", &request.encode_to_vec());
 }
 
 fn read_requests() {

@@ -1,9 +1,12 @@
-//! Rank 4: the inverted index in memory, from labels to series.
+//! Rank 4: the inverted index, from labels to series.
 //!
-//! Series are slots, numbered as they arrive. Text is kept once; everything else is numbers.
+//! In memory series are slots, numbered as they arrive; in a block file they are rows. Text is
+//! kept once; everything else is numbers.
 
 mod arena;
+mod disk;
 mod mem;
+mod mem_terms;
 mod order;
 mod pairs;
 mod plan;
@@ -13,4 +16,5 @@ mod table;
 mod tests;
 mod values;
 
+pub use disk::{INDEX_FOOTER_BYTES, IndexError, IndexReader, IndexWriter};
 pub use mem::{MemIndex, SlotPairs};

@@ -1,215 +1,247 @@
-//! Matchers to slots, the cheapest first.
+//! Matchers to rows, the cheapest first: one plan for the index in memory and those on disk.
 
-use super::MemIndex;
-use super::pairs::Name;
-use crate::model::{HashMap, MatchOp, Matcher};
-use crate::postings::{PostingList, Postings, union};
+use crate::model::{MatchOp, Matcher};
+use crate::postings::Postings;
 
-/// Slots that carry a name, chosen by its values: those of `lists`, or all but those.
-struct Chosen<'a> {
-    lists: Vec<&'a PostingList>,
+/// What a plan asks of an index: names, their sorted values, and the rows that carry them.
+pub(super) trait Terms {
+    /// A label name that some row has.
+    type Name;
+    /// A list of rows that need not have been read yet.
+    type List: Clone;
+    /// Why it cannot be read.
+    type Error;
+
+    /// How many values are tried in the time it takes to look at the labels of one row.
+    const VALUES_PER_ROW: u64;
+
+    /// Number of rows: they are 0 and those after it.
+    fn rows(&self) -> u32;
+    fn find_name(&self, name: &str) -> Result<Option<Self::Name>, Self::Error>;
+    fn values_len(&self, name: &Self::Name) -> usize;
+    /// The rows that have the label, whatever its value.
+    fn list_of_name(&self, name: &Self::Name) -> Self::List;
+    fn find_list(&self, name: &Self::Name, value: &str) -> Result<Option<Self::List>, Self::Error>;
+    /// Calls `each` with the values that begin with `prefix`, in any order, and their rows.
+    fn scan(
+        &self,
+        name: &Self::Name,
+        prefix: &str,
+        each: impl FnMut(&str, Self::List),
+    ) -> Result<(), Self::Error>;
+    fn list_len(&self, list: &Self::List) -> u64;
+    /// The rows of all lists.
+    fn union(&self, lists: &[Self::List]) -> Result<Postings, Self::Error>;
+    /// Takes out of `set` what is not in the list.
+    fn keep_in(&self, set: &mut Postings, list: &Self::List) -> Result<(), Self::Error>;
+    /// Takes out of `set` what is in the list.
+    fn remove_from(&self, set: &mut Postings, list: &Self::List) -> Result<(), Self::Error>;
+    /// Keeps of `set` the rows whose value of the label, if they have it, is `selected`.
+    fn filter(
+        &self,
+        set: &mut Postings,
+        name: &Self::Name,
+        selected: impl FnMut(Option<&str>) -> bool,
+    ) -> Result<(), Self::Error>;
+}
+
+/// Rows that carry a name, chosen by its values: those of `lists`, or all but those.
+struct Chosen<L> {
+    lists: Vec<L>,
     all_but: bool,
 }
 
-impl MemIndex {
-    /// The slots that all `matchers` select; all slots when there are none. A label that a
-    /// series does not have counts as having the value "".
-    #[must_use]
-    pub fn matches(&self, matchers: &[Matcher]) -> Postings {
-        let mut equal = Vec::new();
-        let mut others = Vec::new();
-        for matcher in matchers {
-            if matcher.op() == MatchOp::Equal && !matcher.value().is_empty() {
-                let Some(list) = self.list(matcher.name(), matcher.value()) else {
-                    return Postings::new();
-                };
-                equal.push(list);
-            } else {
-                others.push((self.cost(matcher), matcher));
-            }
-        }
-        equal.sort_unstable_by_key(|list| list.len());
-        others.sort_by_key(|(cost, _)| *cost);
-        // None stands for all slots.
-        let mut set: Option<Postings> = None;
-        for list in equal {
-            keep(&mut set, list);
-        }
-        for (_, matcher) in others {
-            if set.as_ref().is_some_and(Postings::is_empty) {
-                break;
-            }
-            self.narrow(&mut set, matcher);
-        }
-        set.unwrap_or_else(|| self.all())
-    }
-
-    fn all(&self) -> Postings {
-        let mut set = Postings::new();
-        set.insert_range(0..self.len() as u32);
-        set
-    }
-
-    fn list(&self, name: &str, value: &str) -> Option<&PostingList> {
-        let name = self.pairs.find_name(&self.symbols, name.as_bytes())?;
-        self.pairs
-            .slots(self.pairs.find(&self.symbols, name, value.as_bytes())?)
-    }
-
-    /// How many values a matcher looks at, about.
-    fn cost(&self, matcher: &Matcher) -> usize {
-        if matcher.is_any_value() || matches!(matcher.op(), MatchOp::Equal | MatchOp::NotEqual) {
-            return 1;
-        }
-        let name = self
-            .pairs
-            .find_name(&self.symbols, matcher.name().as_bytes());
-        let values = name
-            .and_then(|name| self.pairs.name(name))
-            .map_or(0, |name| name.pairs.len());
-        matcher
-            .set_matches()
-            .map_or(values, |set| set.len().min(values))
-    }
-
-    /// Takes out of `set` what a matcher does not select.
-    fn narrow(&self, set: &mut Option<Postings>, matcher: &Matcher) {
-        let keeps_absent = matcher.matches_empty();
-        let number = self
-            .pairs
-            .find_name(&self.symbols, matcher.name().as_bytes());
-        let Some((number, name)) = number.and_then(|n| Some((n, self.pairs.name(n)?))) else {
-            if !keeps_absent {
-                *set = Some(Postings::new());
-            }
-            return;
-        };
-        if let Some(set) = set
-            && self.is_scan(matcher, name)
-            && set.len() <= name.pairs.len() as u64
-        {
-            self.filter(set, number, matcher);
-            return;
-        }
-        let mut chosen = self.choose(number, name, matcher);
-        chosen.all_but ^= matcher.op().is_negative();
-        match (keeps_absent, chosen.all_but) {
-            (false, false) => match chosen.lists.as_slice() {
-                [list] => keep(set, list),
-                lists => {
-                    let selected = union(lists.iter().copied());
-                    match set {
-                        Some(set) => *set &= selected,
-                        None => *set = Some(selected),
-                    }
-                }
-            },
-            (false, true) => {
-                keep(set, &name.slots);
-                remove(set.get_or_insert_default(), &chosen.lists);
-            }
-            (true, true) => remove(set.get_or_insert_with(|| self.all()), &chosen.lists),
-            (true, false) => {
-                let mut refused = name.slots.to_postings();
-                remove(&mut refused, &chosen.lists);
-                *set.get_or_insert_with(|| self.all()) -= refused;
-            }
-        }
-    }
-
-    /// Whether a matcher has to try the values of its name.
-    fn is_scan(&self, matcher: &Matcher, name: &Name) -> bool {
-        matches!(matcher.op(), MatchOp::Regex | MatchOp::NotRegex)
-            && !matcher.is_any_value()
-            && matcher
-                .set_matches()
-                .is_none_or(|set| set.len() > name.pairs.len())
-    }
-
-    /// What a matcher, its negation left aside, selects among the slots that have the label.
-    fn choose(&self, number: u32, name: &Name, matcher: &Matcher) -> Chosen<'_> {
-        if matcher.is_any_value() {
-            return Chosen {
-                lists: Vec::new(),
-                all_but: true,
+/// The rows that all `matchers` select; all rows when there are none. A label that a row does
+/// not have counts as having the value "".
+pub(super) fn rows_matching<T: Terms>(
+    terms: &T,
+    matchers: &[Matcher],
+) -> Result<Postings, T::Error> {
+    let mut equal = Vec::new();
+    let mut others = Vec::new();
+    for matcher in matchers {
+        let name = terms.find_name(matcher.name())?;
+        if matcher.op() == MatchOp::Equal && !matcher.value().is_empty() {
+            let list = match &name {
+                Some(name) => terms.find_list(name, matcher.value())?,
+                None => None,
             };
-        }
-        let list_of = |value: &str| {
-            self.pairs
-                .slots(self.pairs.find(&self.symbols, number, value.as_bytes())?)
-        };
-        if !self.is_scan(matcher, name) {
-            let lists = match matcher.set_matches() {
-                Some(values) => values.iter().filter_map(|value| list_of(value)).collect(),
-                None => list_of(matcher.value()).into_iter().collect(),
+            let Some(list) = list else {
+                return Ok(Postings::new());
             };
-            return Chosen {
-                lists,
-                all_but: false,
-            };
-        }
-        let (mut matched, mut unmatched) = (Vec::new(), Vec::new());
-        for &pair in &name.pairs {
-            let Some(list) = self.pairs.slots(pair) else {
-                continue;
-            };
-            if self.positive_matches(matcher, pair) {
-                matched.push(list);
-            } else {
-                unmatched.push(list);
-            }
-        }
-        if matched.len() <= unmatched.len() {
-            Chosen {
-                lists: matched,
-                all_but: false,
-            }
+            equal.push((terms.list_len(&list), list));
         } else {
-            Chosen {
-                lists: unmatched,
-                all_but: true,
-            }
+            others.push((cost(terms, matcher, name.as_ref()), matcher, name));
         }
     }
-
-    #[inline]
-    fn positive_matches(&self, matcher: &Matcher, pair: u32) -> bool {
-        let value = self
-            .pairs
-            .get(pair)
-            .map(|pair| self.symbols.text(pair.value));
-        matcher.positive_matches(value.unwrap_or_default())
+    equal.sort_by_key(|(len, _)| *len);
+    others.sort_by_key(|(cost, _, _)| *cost);
+    // None stands for all rows.
+    let mut set: Option<Postings> = None;
+    for (_, list) in equal {
+        keep(terms, &mut set, &list)?;
+        if set.as_ref().is_some_and(Postings::is_empty) {
+            return Ok(Postings::new());
+        }
     }
+    for (_, matcher, name) in others {
+        if set.as_ref().is_some_and(Postings::is_empty) {
+            break;
+        }
+        match name {
+            Some(name) => narrow(terms, &mut set, matcher, &name)?,
+            None if matcher.matches_empty() => {}
+            None => return Ok(Postings::new()),
+        }
+    }
+    Ok(set.unwrap_or_else(|| all(terms)))
+}
 
-    /// Looks at the labels of the few slots that are left, instead of at all values of a name.
-    fn filter(&self, set: &mut Postings, name: u32, matcher: &Matcher) {
-        let absent = matcher.matches_empty();
-        let mut verdicts: HashMap<u32, bool> = HashMap::new();
-        let kept = set.iter().filter(|&slot| {
-            let mut pairs = self.pair_numbers(slot).into_iter().flatten();
-            match pairs.find(|&pair| self.pairs.get(pair).is_some_and(|pair| pair.name == name)) {
-                Some(pair) => *verdicts.entry(pair).or_insert_with(|| {
-                    self.positive_matches(matcher, pair) != matcher.op().is_negative()
-                }),
-                None => absent,
-            }
-        });
-        *set = kept.collect();
+fn all<T: Terms>(terms: &T) -> Postings {
+    let mut set = Postings::new();
+    set.insert_range(0..terms.rows());
+    set
+}
+
+/// How many values a matcher looks at, about.
+fn cost<T: Terms>(terms: &T, matcher: &Matcher, name: Option<&T::Name>) -> usize {
+    if matcher.is_any_value() || matches!(matcher.op(), MatchOp::Equal | MatchOp::NotEqual) {
+        return 1;
+    }
+    let values = name.map_or(0, |name| terms.values_len(name));
+    match (matcher.set_matches(), matcher.prefix()) {
+        (Some(set), _) => set.len().min(values),
+        // A prefix leaves some of the values.
+        (None, Some(_)) => values.div_ceil(2),
+        (None, None) => values,
     }
 }
 
-fn keep(set: &mut Option<Postings>, list: &PostingList) {
-    match set {
-        Some(set) => list.keep_in(set),
-        None => *set = Some(list.to_postings()),
+/// Takes out of `set` what a matcher does not select.
+fn narrow<T: Terms>(
+    terms: &T,
+    set: &mut Option<Postings>,
+    matcher: &Matcher,
+    name: &T::Name,
+) -> Result<(), T::Error> {
+    let keeps_absent = matcher.matches_empty();
+    let values = terms.values_len(name);
+    if let Some(set) = set
+        && is_scan(matcher, values)
+        && set.len().saturating_mul(T::VALUES_PER_ROW) <= values as u64
+    {
+        return terms.filter(set, name, |value| {
+            matcher.matches(value.unwrap_or_default())
+        });
     }
+    let mut chosen = choose(terms, name, matcher)?;
+    chosen.all_but ^= matcher.op().is_negative();
+    let of_name = terms.list_of_name(name);
+    match (keeps_absent, chosen.all_but) {
+        (false, false) => keep_any(terms, set, &chosen.lists),
+        (false, true) => {
+            keep(terms, set, &of_name)?;
+            remove(terms, set.get_or_insert_default(), &chosen.lists)
+        }
+        (true, true) => {
+            let set = set.get_or_insert_with(|| all(terms));
+            remove(terms, set, &chosen.lists)
+        }
+        (true, false) => {
+            let mut refused = terms.union(&[of_name])?;
+            remove(terms, &mut refused, &chosen.lists)?;
+            *set.get_or_insert_with(|| all(terms)) -= refused;
+            Ok(())
+        }
+    }
+}
+
+/// Whether a matcher has to try values of its name.
+fn is_scan(matcher: &Matcher, values: usize) -> bool {
+    matches!(matcher.op(), MatchOp::Regex | MatchOp::NotRegex)
+        && !matcher.is_any_value()
+        && matcher.set_matches().is_none_or(|set| set.len() > values)
+}
+
+/// What a matcher, its negation left aside, selects among the rows that have the label.
+fn choose<T: Terms>(
+    terms: &T,
+    name: &T::Name,
+    matcher: &Matcher,
+) -> Result<Chosen<T::List>, T::Error> {
+    let mut chosen = Chosen {
+        lists: Vec::new(),
+        all_but: false,
+    };
+    if matcher.is_any_value() {
+        chosen.all_but = true;
+        return Ok(chosen);
+    }
+    if !is_scan(matcher, terms.values_len(name)) {
+        match matcher.set_matches() {
+            Some(values) => {
+                for value in values {
+                    chosen.lists.extend(terms.find_list(name, value)?);
+                }
+            }
+            None => chosen.lists.extend(terms.find_list(name, matcher.value())?),
+        }
+        return Ok(chosen);
+    }
+    let prefix = matcher.prefix().unwrap_or_default();
+    let matched = &mut chosen.lists;
+    if !prefix.is_empty() || matcher.set_matches().is_some() {
+        terms.scan(name, prefix, |value, list| {
+            if matcher.positive_matches(value) {
+                matched.push(list);
+            }
+        })?;
+        return Ok(chosen);
+    }
+    let mut unmatched = Vec::new();
+    terms.scan(name, prefix, |value, list| {
+        if matcher.positive_matches(value) {
+            matched.push(list);
+        } else {
+            unmatched.push(list);
+        }
+    })?;
+    if unmatched.len() < matched.len() {
+        chosen.lists = unmatched;
+        chosen.all_but = true;
+    }
+    Ok(chosen)
+}
+
+fn keep<T: Terms>(terms: &T, set: &mut Option<Postings>, list: &T::List) -> Result<(), T::Error> {
+    match set {
+        Some(set) => terms.keep_in(set, list)?,
+        None => *set = Some(terms.union(std::slice::from_ref(list))?),
+    }
+    Ok(())
+}
+
+/// Keeps what is in any of `lists`.
+fn keep_any<T: Terms>(
+    terms: &T,
+    set: &mut Option<Postings>,
+    lists: &[T::List],
+) -> Result<(), T::Error> {
+    match (set, lists) {
+        (Some(set), [list]) => terms.keep_in(set, list)?,
+        (Some(set), lists) => *set &= terms.union(lists)?,
+        (set, lists) => *set = Some(terms.union(lists)?),
+    }
+    Ok(())
 }
 
 /// Takes `lists` out of `set`: many of them at once, few one by one.
-fn remove(set: &mut Postings, lists: &[&PostingList]) {
+fn remove<T: Terms>(terms: &T, set: &mut Postings, lists: &[T::List]) -> Result<(), T::Error> {
     if lists.len() > 8 {
-        *set -= union(lists.iter().copied());
-    } else {
-        lists.iter().for_each(|list| list.remove_from(set));
+        *set -= terms.union(lists)?;
+        return Ok(());
     }
+    lists
+        .iter()
+        .try_for_each(|list| terms.remove_from(set, list))
 }

@@ -15,11 +15,11 @@ fn index(series: &[Labels]) -> MemIndex {
     index
 }
 
-fn labels(pairs: &[(&str, &str)]) -> Labels {
+pub(super) fn labels(pairs: &[(&str, &str)]) -> Labels {
     Labels::from_pairs(pairs.iter().copied()).unwrap()
 }
 
-fn naive(series: &[Labels], matchers: &[Matcher]) -> Vec<u32> {
+pub(super) fn naive(series: &[Labels], matchers: &[Matcher]) -> Vec<u32> {
     let selected = |labels: &Labels| {
         matchers
             .iter()
@@ -32,7 +32,7 @@ fn naive(series: &[Labels], matchers: &[Matcher]) -> Vec<u32> {
         .collect()
 }
 
-fn slots(set: &Postings) -> Vec<u32> {
+pub(super) fn slots(set: &Postings) -> Vec<u32> {
     set.iter().collect()
 }
 
@@ -150,7 +150,7 @@ fn text_longer_than_a_segment_is_kept() {
 }
 
 /// A fleet of `count` series as scrapes deliver them: targets whole, ten labels each.
-fn fleet(count: usize) -> impl Iterator<Item = Labels> {
+pub(super) fn fleet(count: usize) -> impl Iterator<Item = Labels> {
     (0..count).map(|i| {
         let (target, kind) = (i / 1000, i % 1000);
         Labels::from_pairs([
@@ -227,9 +227,9 @@ fn a_fleet_takes_little_memory() {
     assert!((20..=150).contains(&each), "{each} bytes a series");
 }
 
-const NAMES: [&str; 5] = ["a", "b", "c", "\u{e9}", "__name__"];
+pub(super) const NAMES: [&str; 5] = ["a", "b", "c", "\u{e9}", "__name__"];
 
-fn series() -> impl Strategy<Value = Vec<Labels>> {
+pub(super) fn series() -> impl Strategy<Value = Vec<Labels>> {
     let pairs = prop::collection::btree_map(prop::sample::select(&NAMES[..]), "[xyz]{0,2}", 0..5);
     prop::collection::vec(
         pairs.prop_map(|pairs| Labels::from_pairs(pairs).unwrap()),
@@ -237,7 +237,7 @@ fn series() -> impl Strategy<Value = Vec<Labels>> {
     )
 }
 
-fn matcher() -> impl Strategy<Value = Matcher> {
+pub(super) fn matcher() -> impl Strategy<Value = Matcher> {
     let ops = [
         MatchOp::Equal,
         MatchOp::NotEqual,

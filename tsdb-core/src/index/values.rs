@@ -1,6 +1,7 @@
 //! The names and values that series have.
 
 use super::MemIndex;
+use super::pairs::Name;
 use crate::model::HashSet;
 use crate::postings::Postings;
 
@@ -34,17 +35,16 @@ impl MemIndex {
         let Some((number, name)) = number.and_then(|n| Some((n, self.pairs.name(n)?))) else {
             return (Vec::new(), false);
         };
-        let value = |pair: u32| {
-            self.pairs
-                .get(pair)
-                .map(|pair| self.symbols.text(pair.value))
-        };
         let values = match within {
-            None => name.pairs.iter().filter_map(|&pair| value(pair)).collect(),
+            None => name
+                .pairs
+                .iter()
+                .map(|&pair| self.value_of_pair(pair))
+                .collect(),
             Some(set) if set.len() < name.pairs.len().max(name.slots.len() / SPARSE) as u64 => self
                 .pairs_within(set, number)
                 .into_iter()
-                .filter_map(value)
+                .map(|pair| self.value_of_pair(pair))
                 .collect(),
             Some(set) => {
                 let lists = name
@@ -52,7 +52,7 @@ impl MemIndex {
                     .iter()
                     .filter_map(|&pair| Some((pair, self.pairs.slots(pair)?)));
                 let present = lists.filter(|(_, list)| list.meets(set));
-                present.filter_map(|(pair, _)| value(pair)).collect()
+                present.map(|(pair, _)| self.value_of_pair(pair)).collect()
             }
         };
         first_sorted(values, limit)
@@ -60,11 +60,35 @@ impl MemIndex {
 
     /// The pairs of a name that the slots of `set` carry.
     fn pairs_within(&self, set: &Postings, name: u32) -> HashSet<u32> {
-        let carried = set.iter().filter_map(|slot| {
-            let mut pairs = self.pair_numbers(slot)?;
-            pairs.find(|&pair| self.pairs.get(pair).is_some_and(|pair| pair.name == name))
-        });
-        carried.collect()
+        set.iter()
+            .filter_map(|slot| self.pair_of_name(slot, name))
+            .collect()
+    }
+
+    /// The pair of a slot that has this name.
+    pub(super) fn pair_of_name(&self, slot: u32, name: u32) -> Option<u32> {
+        let mut pairs = self.pair_numbers(slot)?;
+        pairs.find(|&pair| self.pairs.get(pair).is_some_and(|pair| pair.name == name))
+    }
+
+    /// Calls `each` with the pairs of a name whose value begins with `prefix`.
+    pub(super) fn for_each_value<'a>(
+        &'a self,
+        name: &Name,
+        prefix: &str,
+        mut each: impl FnMut(u32, &'a str),
+    ) {
+        for &pair in &name.pairs {
+            let value = self.value_of_pair(pair);
+            if value.starts_with(prefix) {
+                each(pair, value);
+            }
+        }
+    }
+
+    /// Sorts pairs of one name by their values.
+    pub(super) fn sort_pairs(&self, pairs: &mut [u32]) {
+        pairs.sort_by_cached_key(|&pair| self.value_of_pair(pair));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Samples on their way in: many series, in columns, in buffers that are used again.
 
-use super::{Labels, LabelsBuilder, LabelsError, Sample};
+use super::{Labels, LabelsBuilder, LabelsError, Sample, SymbolLabels};
 
 /// Labels in some wire encoding. The bytes are hashed as they are to find the series; only
 /// when that series is new are they parsed.
@@ -19,11 +19,44 @@ pub enum SeriesKey<'a> {
     Labels(&'a Labels),
     /// By its labels in a wire encoding.
     Encoded(EncodedLabels<'a>),
+    /// By indices into the symbols of the batch.
+    Symbols(SymbolLabels<'a>),
+}
+
+impl SeriesKey<'_> {
+    /// Pushes the labels to a cleared builder.
+    ///
+    /// # Errors
+    /// When they do not follow their encoding.
+    pub fn parse(&self, builder: &mut LabelsBuilder) -> Result<(), LabelsError> {
+        match self {
+            Self::Labels(labels) => {
+                labels
+                    .iter()
+                    .for_each(|label| builder.push(label.name, label.value));
+                Ok(())
+            }
+            Self::Encoded(encoded) => (encoded.parse)(encoded.bytes, builder),
+            Self::Symbols(labels) => labels.parse(builder),
+        }
+    }
+}
+
+/// A [`SeriesKey`] as an entry keeps it.
+#[derive(Clone, Copy, Debug)]
+enum Key<'a> {
+    Labels(&'a Labels),
+    Encoded(EncodedLabels<'a>),
+    /// A range of the batch's refs.
+    Symbols {
+        start: usize,
+        end: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<'a> {
-    key: SeriesKey<'a>,
+    key: Key<'a>,
     /// Where its samples end; they start where those of the entry before end.
     end: usize,
 }
@@ -37,6 +70,8 @@ pub struct WriteBatch<'a> {
     timestamps: Vec<i64>,
     values: Vec<f64>,
     guessed: bool,
+    symbols: Vec<&'a [u8]>,
+    refs: Vec<u32>,
 }
 
 impl<'a> WriteBatch<'a> {
@@ -48,6 +83,8 @@ impl<'a> WriteBatch<'a> {
             timestamps: Vec::new(),
             values: Vec::new(),
             guessed: false,
+            symbols: Vec::new(),
+            refs: Vec::new(),
         }
     }
 
@@ -66,22 +103,104 @@ impl<'a> WriteBatch<'a> {
 
     /// Adds one sample of one series. Samples of the same `labels` in a row share an entry.
     pub fn push(&mut self, labels: &'a Labels, sample: Sample) {
-        let same = self.series.last().is_some_and(
-            |last| matches!(last.key, SeriesKey::Labels(l) if std::ptr::eq(l, labels)),
-        );
+        let same = self
+            .series
+            .last()
+            .is_some_and(|last| matches!(last.key, Key::Labels(l) if std::ptr::eq(l, labels)));
         if !same {
             self.begin(SeriesKey::Labels(labels));
         }
         self.sample(sample.timestamp, sample.value);
     }
 
-    /// Starts a series, to which the samples that follow belong.
+    /// Starts a series, to which the samples that follow belong. Symbols of a
+    /// [`SeriesKey::Symbols`] are added to those of the batch.
     #[inline]
     pub fn begin(&mut self, key: SeriesKey<'a>) {
+        match key {
+            SeriesKey::Labels(labels) => self.enter(Key::Labels(labels)),
+            SeriesKey::Encoded(encoded) => self.enter(Key::Encoded(encoded)),
+            SeriesKey::Symbols(labels) => {
+                let first = u32::try_from(self.symbols.len()).unwrap_or(u32::MAX);
+                self.symbols.extend_from_slice(labels.symbols);
+                self.begin_symbols();
+                let known = labels.symbols.len();
+                let moved = |at: &u32| {
+                    let found = usize::try_from(*at).is_ok_and(|at| at < known);
+                    if found {
+                        at.saturating_add(first)
+                    } else {
+                        u32::MAX
+                    }
+                };
+                self.add_refs(|refs| refs.extend(labels.refs.iter().map(moved)));
+            }
+        }
+    }
+
+    #[inline]
+    fn enter(&mut self, key: Key<'a>) {
         self.series.push(Entry {
             key,
             end: self.timestamps.len(),
         });
+    }
+
+    /// Adds a text to the symbols that series may be made of; the first has index 0.
+    #[inline]
+    pub fn symbol(&mut self, text: &'a [u8]) {
+        self.symbols.push(text);
+    }
+
+    /// The symbols added so far.
+    #[must_use]
+    pub fn symbols(&self) -> &[&'a [u8]] {
+        &self.symbols
+    }
+
+    /// Starts a series made of symbols, which [`WriteBatch::add_refs`] names. They may be added to
+    /// the batch later.
+    #[inline]
+    pub fn begin_symbols(&mut self) {
+        let start = self.refs.len();
+        self.enter(Key::Symbols { start, end: start });
+    }
+
+    /// Lets `add` append indices of symbols (name, value, name, value) to those of the series
+    /// begun last, and gives back what it gives.
+    ///
+    /// # Panics
+    /// When the series begun last is not made of symbols, which is a mistake of the caller's.
+    #[inline]
+    pub fn add_refs<T>(&mut self, add: impl FnOnce(&mut Vec<u32>) -> T) -> T {
+        let begun = self.series.last_mut().map(|entry| &mut entry.key);
+        let Some(Key::Symbols { end, .. }) = begun else {
+            panic!("indices of symbols were added to a series that is not made of symbols")
+        };
+        let added = add(&mut self.refs);
+        *end = self.refs.len().max(*end);
+        added
+    }
+
+    /// The indices of the series begun last; none when it is not made of symbols.
+    #[must_use]
+    pub fn refs(&self) -> &[u32] {
+        match self.series.last().map(|last| last.key) {
+            Some(Key::Symbols { start, end }) => self.refs.get(start..end).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    /// Takes the series begun last out again, with its samples.
+    pub fn cancel(&mut self) {
+        if let Some(Entry { key, .. }) = self.series.pop()
+            && let Key::Symbols { start, .. } = key
+        {
+            self.refs.truncate(start);
+        }
+        let end = self.series.last().map_or(0, |last| last.end);
+        self.timestamps.truncate(end);
+        self.values.truncate(end);
     }
 
     /// Adds a sample (milliseconds, value) to the series begun last.
@@ -126,6 +245,8 @@ impl<'a> WriteBatch<'a> {
         self.timestamps.clear();
         self.values.clear();
         self.guessed = false;
+        self.symbols.clear();
+        self.refs.clear();
     }
 
     /// Empties the batch and frees it from what it borrowed; the memory goes on to the next use.
@@ -134,11 +255,14 @@ impl<'a> WriteBatch<'a> {
         self.clear();
         // Collecting an emptied Vec into one of the same layout keeps its allocation.
         let series = self.series.into_iter().map_while(|_| None).collect();
+        let symbols = self.symbols.into_iter().map_while(|_| None).collect();
         WriteBatch {
             series,
             timestamps: self.timestamps,
             values: self.values,
             guessed: false,
+            symbols,
+            refs: self.refs,
         }
     }
 
@@ -148,6 +272,8 @@ impl<'a> WriteBatch<'a> {
         self.series.capacity() * size_of::<Entry<'_>>()
             + self.timestamps.capacity() * size_of::<i64>()
             + self.values.capacity() * size_of::<f64>()
+            + self.symbols.capacity() * size_of::<&[u8]>()
+            + self.refs.capacity() * size_of::<u32>()
     }
 
     /// The series in the order they were begun, each with its columns.
@@ -161,7 +287,7 @@ impl<'a> WriteBatch<'a> {
 }
 
 /// One series of a batch: its key, timestamps and values; the columns are equally long.
-pub type SeriesBatch<'b, 'a> = (SeriesKey<'a>, &'b [i64], &'b [f64]);
+pub type SeriesBatch<'b> = (SeriesKey<'b>, &'b [i64], &'b [f64]);
 
 /// Iterator over the series of a [`WriteBatch`].
 #[derive(Clone, Debug)]
@@ -171,8 +297,8 @@ pub struct SeriesBatches<'b, 'a> {
     start: usize,
 }
 
-impl<'b, 'a> Iterator for SeriesBatches<'b, 'a> {
-    type Item = SeriesBatch<'b, 'a>;
+impl<'b> Iterator for SeriesBatches<'b, '_> {
+    type Item = SeriesBatch<'b>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -180,7 +306,15 @@ impl<'b, 'a> Iterator for SeriesBatches<'b, 'a> {
         let range = self.start..entry.end;
         self.start = entry.end;
         let timestamps = self.batch.timestamps.get(range.clone())?;
-        Some((entry.key, timestamps, self.batch.values.get(range)?))
+        let key = match entry.key {
+            Key::Labels(labels) => SeriesKey::Labels(labels),
+            Key::Encoded(encoded) => SeriesKey::Encoded(encoded),
+            Key::Symbols { start, end } => SeriesKey::Symbols(SymbolLabels {
+                refs: self.batch.refs.get(start..end)?,
+                symbols: &self.batch.symbols,
+            }),
+        };
+        Some((key, timestamps, self.batch.values.get(range)?))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use highway::{HighwayHash, HighwayHasher, Key};
 
+use super::symbols::{SymbolHash, SymbolKeys};
+
 /// A 128-bit keyed hash of a label set or of one of its encodings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u128);
@@ -45,6 +47,9 @@ impl FingerprintDomain {
     }
 }
 
+/// The number of the domain of symbols, whose key is expanded elsewhere.
+const SYMBOLS: u8 = 2;
+
 /// Inputs up to this length take the fast path; label sets are rarely longer.
 const SHORT_BYTES: usize = 1024;
 /// Numbers of a domain's key for the words of an input: the second half of a fingerprint uses
@@ -56,6 +61,7 @@ const WORD_KEYS: usize = SHORT_BYTES / 8 + 2;
 #[derive(Clone)]
 pub struct FingerprintKey {
     domains: Box<[DomainKey; FingerprintDomain::ALL.len()]>,
+    symbols: Box<SymbolKeys>,
 }
 
 #[derive(Clone)]
@@ -69,16 +75,7 @@ struct DomainKey {
 
 impl DomainKey {
     fn new(key: [u8; 16], domain: FingerprintDomain) -> Self {
-        let number = u128::from_le_bytes(key);
-        let (low, high) = (number as u64, (number >> 64) as u64);
-        let part = |number: u16| {
-            let [first, second] = number.to_le_bytes();
-            HighwayHasher::new(Key([low, high, !low, !high])).hash256(&[
-                domain.number(),
-                first,
-                second,
-            ])
-        };
+        let part = |number: u16| expand(key, domain.number(), &number.to_le_bytes());
         let mut numbers = (1..).flat_map(part);
         let mut next = || numbers.next().unwrap_or_default();
         Self {
@@ -124,6 +121,16 @@ impl DomainKey {
     }
 }
 
+/// Numbers that follow from the folder's key, a domain and more bytes.
+fn expand(key: [u8; 16], domain: u8, more: &[u8]) -> [u64; 4] {
+    let number = u128::from_le_bytes(key);
+    let (low, high) = (number as u64, (number >> 64) as u64);
+    let mut hasher = HighwayHasher::new(Key([low, high, !low, !high]));
+    hasher.append(&[domain]);
+    hasher.append(more);
+    hasher.finalize256()
+}
+
 #[cold]
 fn padded(bytes: &[u8]) -> [u8; 16] {
     let mut padded = [0; 16];
@@ -162,10 +169,28 @@ impl FingerprintKey {
         let domains = FingerprintDomain::ALL.map(|domain| DomainKey::new(key, domain));
         Self {
             domains: Box::new(domains),
+            symbols: Box::new(SymbolKeys::new(expand(key, SYMBOLS, &[]))),
         }
     }
 
-    /// The fingerprint of `bytes`.
+    /// The hash of a symbol, of which [`FingerprintKey::of_symbols`] makes fingerprints.
+    #[inline]
+    #[must_use]
+    pub fn symbol(&self, text: &[u8]) -> SymbolHash {
+        self.symbols.symbol(text)
+    }
+
+    /// The fingerprint of a list of symbols: of their texts in this order, whatever their indices
+    /// in the table that `hashes` was made of. An index without hash gives a fingerprint that no
+    /// valid list has.
+    #[inline]
+    #[must_use]
+    pub fn of_symbols(&self, refs: &[u32], hashes: &[SymbolHash]) -> Fingerprint {
+        self.symbols.list(refs, hashes)
+    }
+
+    /// The fingerprint of `bytes`. Domains keep encodings apart: the same bytes in two domains
+    /// have unrelated fingerprints.
     #[inline]
     #[must_use]
     pub fn of(&self, domain: FingerprintDomain, bytes: &[u8]) -> Fingerprint {

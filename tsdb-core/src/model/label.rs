@@ -45,6 +45,20 @@ pub enum LabelsError {
         /// Offset in the encoding.
         offset: usize,
     },
+    /// A label is an index beyond the table of symbols.
+    #[error("label index {index} is not below the number of symbols, {symbols}: send every symbol")]
+    UnknownSymbol {
+        /// The index.
+        index: u32,
+        /// How many symbols there are.
+        symbols: usize,
+    },
+    /// A label name has no value.
+    #[error("{count} label indices are no pairs of name and value: send an even number")]
+    OddSymbols {
+        /// How many indices there are.
+        count: usize,
+    },
 }
 
 /// A set of labels, sorted by name, in one allocation.

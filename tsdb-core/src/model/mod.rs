@@ -13,6 +13,7 @@ mod regex_shape;
 mod report;
 mod rules;
 mod sample;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -29,5 +30,6 @@ pub use quote::{is_legacy_label_name, is_legacy_metric_name, write_quoted};
 pub use report::{AppendReport, RejectReason, Rejected};
 pub use rules::ProtocolRules;
 pub use sample::{STALE_NAN_BITS, Sample, is_stale, winner};
+pub use symbols::{SymbolHash, SymbolLabels};
 pub use time::{TimeRange, TimeRangeError};
 pub use window::Window;

@@ -1,5 +1,6 @@
 mod label;
 mod matcher;
+mod symbols;
 
 use super::*;
 
@@ -95,21 +96,37 @@ fn a_batch_gives_back_its_columns() {
     }));
     batch.sample(4, 4.0);
     batch.sample(5, 5.0);
+    batch.symbol(b"s");
+    batch.begin_symbols();
+    batch.add_refs(|refs| refs.extend([0, 1]));
+    batch.sample(6, 6.0);
+    batch.cancel();
+    batch.begin_symbols();
+    batch.add_refs(|refs| refs.extend([0, 1]));
+    batch.sample(7, 7.0);
+    batch.symbol(b"t");
+    batch.begin(SeriesKey::Symbols(SymbolLabels {
+        refs: &[1, 0],
+        symbols: &[b"u", b"v"],
+    }));
+    batch.begin(SeriesKey::Symbols(SymbolLabels {
+        refs: &[0, 2],
+        symbols: &[b"w", b"x"],
+    }));
+    batch.symbol(b"not this one");
 
-    assert_eq!((batch.series_len(), batch.samples_len()), (4, 5));
+    assert_eq!((batch.series_len(), batch.samples_len()), (7, 6));
     let mut builder = LabelsBuilder::new();
     let series: Vec<_> = batch
         .series()
         .map(|(key, timestamps, values)| {
             builder.clear();
-            let labels = match key {
-                SeriesKey::Labels(labels) => labels.clone(),
-                SeriesKey::Encoded(encoded) => {
-                    (encoded.parse)(encoded.bytes, &mut builder).unwrap();
-                    builder.finish().unwrap()
-                }
+            let parsed = key.parse(&mut builder);
+            let text = match parsed.and_then(|()| builder.finish()) {
+                Ok(labels) => labels.to_string(),
+                Err(error) => error.to_string(),
             };
-            (labels.to_string(), timestamps.to_vec(), values.to_vec())
+            (text, timestamps.to_vec(), values.to_vec())
         })
         .collect();
     let expected = [
@@ -117,6 +134,17 @@ fn a_batch_gives_back_its_columns() {
         ("{b=\"2\"}".to_owned(), vec![], vec![]),
         ("{a=\"1\"}".to_owned(), vec![3], vec![3.0]),
         ("{n=\"raw\"}".to_owned(), vec![4, 5], vec![4.0, 5.0]),
+        ("{s=\"t\"}".to_owned(), vec![7], vec![7.0]),
+        ("{v=\"u\"}".to_owned(), vec![], vec![]),
+        (
+            LabelsError::UnknownSymbol {
+                index: u32::MAX,
+                symbols: 7,
+            }
+            .to_string(),
+            vec![],
+            vec![],
+        ),
     ];
     assert_eq!(series, expected);
 }

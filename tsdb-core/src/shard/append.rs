@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use super::{Head, PREFETCH_ROWS, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
-    WriteBatch,
+    SymbolHash, WriteBatch,
 };
 use crate::series::SeriesFile;
 use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder};
@@ -30,6 +30,8 @@ pub(super) struct Missing {
 pub(super) struct Scratch {
     pub(super) slots: Vec<u32>,
     pub(super) fingerprints: Vec<Fingerprint>,
+    /// Hashes of the symbols of the batch.
+    pub(super) symbols: Vec<SymbolHash>,
     pub(super) missing: Vec<Missing>,
     pub(super) builder: LabelsBuilder,
     /// Slot, timestamp and value bits of each sample that is stored.

@@ -6,7 +6,7 @@ use super::append::{Missing, NO_SLOT, Scratch};
 use super::head::{Head, Names};
 use crate::model::{
     AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, LabelsError, RejectReason,
-    Rejected, SeriesKey, ShardId, WriteBatch,
+    Rejected, SeriesKey, ShardId, SymbolHash, WriteBatch,
 };
 use crate::series::{Definition, SeriesFile};
 
@@ -27,14 +27,17 @@ impl Head {
             slots,
             missing,
             fingerprints,
+            symbols,
             ..
         } = &mut *scratch;
+        symbols.clear();
+        symbols.extend(batch.symbols().iter().map(|text| self.key.symbol(text)));
         fingerprints.clear();
         slots.clear();
         let names = self.names.read();
         // An entry is asked for when its fingerprint is known, and looked at some series later.
         for (at, (key, ..)) in batch.series().enumerate() {
-            let fingerprint = self.fingerprint(&key);
+            let fingerprint = self.fingerprint(&key, symbols);
             names.registry.prefetch(fingerprint);
             fingerprints.push(fingerprint);
             if let Some(due) = at
@@ -68,12 +71,14 @@ impl Head {
         self.define_missing(environment, scratch, report)
     }
 
-    fn fingerprint(&self, key: &SeriesKey<'_>) -> Fingerprint {
+    #[inline]
+    fn fingerprint(&self, key: &SeriesKey<'_>, symbols: &[SymbolHash]) -> Fingerprint {
         match key {
             SeriesKey::Labels(labels) => {
                 self.key.of(FingerprintDomain::Canonical, labels.as_bytes())
             }
             SeriesKey::Encoded(encoded) => self.key.of(FingerprintDomain::Encoded, encoded.bytes),
+            SeriesKey::Symbols(labels) => self.key.of_symbols(labels.refs, symbols),
         }
     }
 
@@ -245,6 +250,11 @@ fn parse(key: &SeriesKey<'_>, builder: &mut LabelsBuilder) -> Result<Labels, Rej
             (encoded.parse)(encoded.bytes, builder)?;
             Ok(builder.finish()?)
         }
+        SeriesKey::Symbols(labels) => {
+            builder.clear();
+            labels.parse(builder)?;
+            Ok(builder.finish()?)
+        }
     }
 }
 
@@ -252,6 +262,6 @@ fn parse(key: &SeriesKey<'_>, builder: &mut LabelsBuilder) -> Result<Labels, Rej
 fn name(key: &SeriesKey<'_>, builder: &mut LabelsBuilder) -> String {
     match key {
         SeriesKey::Labels(labels) => labels.to_string(),
-        SeriesKey::Encoded(_) => builder.describe(),
+        SeriesKey::Encoded(_) | SeriesKey::Symbols(_) => builder.describe(),
     }
 }

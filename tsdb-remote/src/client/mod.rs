@@ -5,6 +5,7 @@ mod compress;
 mod error;
 pub mod read;
 pub mod write;
+pub mod write_v2;
 
 use compress::compress;
 pub use error::ClientError;

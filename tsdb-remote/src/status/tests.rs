@@ -4,7 +4,7 @@ use http_body::Body as _;
 use tsdb_core::model::{AppendReport, RejectReason, Rejected};
 
 use super::*;
-use crate::write::RefusedHistograms;
+use crate::write::{Refused, WriteProtocol};
 
 fn body(response: Response<ResponseBody>) -> String {
     let mut body = response.into_body();
@@ -297,14 +297,14 @@ fn a_partial_write_is_400_with_counts_and_reasons() {
         rejected_samples: 1,
         rejected_series: 0,
     };
-    let histograms = RefusedHistograms {
+    let histograms = Refused {
         count: 2,
         first_series: Some("h".into()),
     };
     let summary = WriteSummary {
         report,
-        exemplars: 0,
         refused_histograms: histograms,
+        ..WriteSummary::default()
     };
     let response = write_summary(summary);
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
@@ -328,7 +328,7 @@ fn a_partial_write_is_400_with_counts_and_reasons() {
 
 #[test]
 fn refused_histograms_alone_make_a_400() {
-    let histograms = RefusedHistograms {
+    let histograms = Refused {
         count: 1,
         first_series: None,
     };
@@ -337,6 +337,62 @@ fn refused_histograms_alone_make_a_400() {
         ..WriteSummary::default()
     };
     assert_eq!(write_summary(summary).status(), StatusCode::BAD_REQUEST);
+}
+
+#[test]
+fn only_senders_of_2_0_are_told_how_much_was_written() {
+    let counts = |response: &Response<ResponseBody>| {
+        ["samples", "histograms", "exemplars"].map(|what| {
+            let name = format!("x-prometheus-remote-write-{what}-written");
+            let value = response.headers().get(name)?;
+            value.to_str().ok()?.parse::<u64>().ok()
+        })
+    };
+    let refused = Refused {
+        count: 1,
+        first_series: None,
+    };
+    let complete = WriteSummary {
+        report: AppendReport {
+            appended: 7,
+            ..AppendReport::default()
+        },
+        ..WriteSummary::default()
+    };
+    let partly = WriteSummary {
+        empty_series: refused,
+        ..complete.clone()
+    };
+    let exemplars = WriteSummary {
+        exemplars: 2,
+        ..complete.clone()
+    };
+    for (summary, first, second) in [
+        (complete, 204, 204),
+        (partly, 400, 400),
+        (exemplars, 204, 400),
+    ] {
+        let response = write_summary(summary.clone());
+        assert_eq!(
+            (response.status().as_u16(), counts(&response)),
+            (first, [None; 3])
+        );
+        let response = write_summary(WriteSummary {
+            protocol: WriteProtocol::V2,
+            ..summary
+        });
+        let expected = [Some(7), Some(0), Some(0)];
+        assert_eq!(
+            (response.status().as_u16(), counts(&response)),
+            (second, expected)
+        );
+    }
+    let fault = |protocol| {
+        let error = WriteError::Invalid("no".to_owned());
+        nothing_written(write_fault(&error, &Limits::default()), protocol)
+    };
+    assert_eq!(counts(&fault(WriteProtocol::V1)), [None; 3]);
+    assert_eq!(counts(&fault(WriteProtocol::V2)), [Some(0); 3]);
 }
 
 #[test]
@@ -359,13 +415,15 @@ fn reasons_fit_what_prometheus_reads() {
             appended: u64::MAX,
         };
         let first_series = Some("\u{e9}".repeat(series_len));
-        let histograms = RefusedHistograms {
+        let histograms = Refused {
             count: u64::MAX,
             first_series,
         };
         let summary = WriteSummary {
+            protocol: WriteProtocol::V2,
             report,
-            exemplars: 0,
+            exemplars: u64::MAX,
+            empty_series: histograms.clone(),
             refused_histograms: histograms,
         };
         let text = body(write_summary(summary));

@@ -3,10 +3,13 @@
 use tsdb_core::bits;
 use tsdb_core::model::{Labels, LabelsBuilder, MetricKind, MetricMetadata, WriteBatch};
 
+use super::charge::Charge;
+use super::extras::{Extras, METADATA_BYTES};
 use super::labels::{encoded_key, split};
+use super::schema;
 use crate::error::DecodeError;
 use crate::limits::BytePermit;
-use crate::wire::{Kind, Schema, Wire, WireType};
+use crate::wire::{Wire, WireType};
 
 /// Key bytes of the fields that make up nearly all of a request.
 const TIME_SERIES: u8 = 1 << 3 | 2;
@@ -15,61 +18,9 @@ const SAMPLE: u8 = 2 << 3 | 2;
 const VALUE: u8 = 1 << 3 | 1;
 const TIMESTAMP: u8 = 2 << 3;
 
-const LABEL_SCHEMA: Schema = &[(1, Kind::Bytes), (2, Kind::Bytes)];
-const EXEMPLAR_SCHEMA: Schema = &[
-    (1, Kind::Message(LABEL_SCHEMA)),
-    (2, Kind::Double),
-    (3, Kind::Varint),
-];
-const SPAN_SCHEMA: Schema = &[(1, Kind::Varint), (2, Kind::Varint)];
-const HISTOGRAM_SCHEMA: Schema = &[
-    (1, Kind::Varint),
-    (2, Kind::Double),
-    (3, Kind::Double),
-    (4, Kind::Varint),
-    (5, Kind::Double),
-    (6, Kind::Varint),
-    (7, Kind::Double),
-    (8, Kind::Message(SPAN_SCHEMA)),
-    (9, Kind::Varints),
-    (10, Kind::Doubles),
-    (11, Kind::Message(SPAN_SCHEMA)),
-    (12, Kind::Varints),
-    (13, Kind::Doubles),
-    (14, Kind::Varint),
-    (15, Kind::Varint),
-    (16, Kind::Doubles),
-];
-
-/// Memory of one series and one sample in a batch, and of a metadata entry, in bytes.
+/// Memory of one series and one sample in a batch, in bytes.
 const SERIES_BYTES: u64 = 48;
 const SAMPLE_BYTES: u64 = 16;
-const METADATA_BYTES: u64 = size_of::<MetricMetadata>() as u64;
-/// How many bytes are taken out of the shared budget at a time.
-const CHARGE_STEP: u64 = 1 << 20;
-
-/// What a request holds besides floats.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Extras {
-    /// Metadata of metrics.
-    pub metadata: Vec<MetricMetadata>,
-    /// Metadata entries left out because they are not UTF-8.
-    pub refused_metadata: u64,
-    /// Exemplars found; they are not stored.
-    pub exemplars: u64,
-    /// Native histograms, which are not stored.
-    pub refused_histograms: RefusedHistograms,
-}
-
-/// Native histograms of a request, which this version does not store.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RefusedHistograms {
-    /// How many there are.
-    pub count: u64,
-    /// The first series that has one.
-    pub first_series: Option<String>,
-}
-
 /// Decodes a request into `batch` and gives back what it holds besides floats. Label bytes stay
 /// in `body`; only of series whose labels do not lie in one piece are they copied to `arena`.
 /// Memory beyond the length of the body is taken out of `permit`.
@@ -109,15 +60,11 @@ fn decode<'s>(
     permit: Option<&BytePermit>,
     guess: bool,
 ) -> Result<Extras, DecodeError> {
-    let charge = Charge {
-        permit,
-        free: (body.len() as u64).max(CHARGE_STEP),
-    };
     let mut decoder = Decoder {
         batch,
         extras: Extras::default(),
         pieces: Vec::new(),
-        charge,
+        charge: Charge::new(body, permit),
         guess,
     };
     let mut wire = Wire::new(body);
@@ -218,11 +165,11 @@ impl<'s> Decoder<'_, 's> {
                     series.samples += 1;
                 }
                 3 => {
-                    wire.message()?.check(EXEMPLAR_SCHEMA)?;
+                    wire.message()?.check(schema::EXEMPLAR_V1)?;
                     self.extras.exemplars += 1;
                 }
                 4 => {
-                    wire.message()?.check(HISTOGRAM_SCHEMA)?;
+                    wire.message()?.check(schema::HISTOGRAM_V1)?;
                     series.histograms += 1;
                 }
                 _ => wire.skip(field, wire_type)?,
@@ -238,10 +185,9 @@ impl<'s> Decoder<'_, 's> {
 
     /// Adds a series with all its labels in one slice.
     fn store(&mut self, labels: &'s [u8], series: Series<'s>) -> Result<(), DecodeError> {
-        let refused = &mut self.extras.refused_histograms;
-        refused.count += series.histograms;
-        if series.histograms > 0 && refused.first_series.is_none() {
-            refused.first_series = Some(display(labels)?);
+        if series.histograms > 0 {
+            let refused = &mut self.extras.refused_histograms;
+            refused.add(series.histograms, || display(labels))?;
         }
         if series.samples == 0 {
             return Ok(split(labels, |_, _| {})?);
@@ -402,34 +348,4 @@ fn display(labels: &[u8]) -> Result<String, DecodeError> {
         .finish()
         .as_ref()
         .map_or_else(ToString::to_string, Labels::to_string))
-}
-
-/// Memory taken out of the shared budget, in steps.
-struct Charge<'d> {
-    permit: Option<&'d BytePermit>,
-    /// Bytes taken already and not used yet.
-    free: u64,
-}
-
-impl Charge<'_> {
-    #[inline]
-    fn take(&mut self, bytes: u64) -> Result<(), DecodeError> {
-        match self.free.checked_sub(bytes) {
-            Some(free) => {
-                self.free = free;
-                Ok(())
-            }
-            None => self.grow(bytes),
-        }
-    }
-
-    #[cold]
-    fn grow(&mut self, bytes: u64) -> Result<(), DecodeError> {
-        let more = bytes.max(CHARGE_STEP);
-        if let Some(permit) = self.permit {
-            permit.grow(more)?;
-        }
-        self.free = self.free + more - bytes;
-        Ok(())
-    }
 }

@@ -4,9 +4,12 @@ use bytes::Bytes;
 use http::request::Parts;
 use tsdb_core::model::{AppendReport, WriteBatch};
 
-use super::decode_v1::{Extras, RefusedHistograms, decode_v1, guess_v1};
+use super::decode_v1::{decode_v1, guess_v1};
+use super::decode_v2::{MetadataRefs, decode_v2};
+use super::extras::{Extras, Refused};
 use crate::error::DecodeError;
 use crate::limits::{BytePermit, InflightBytes};
+use crate::negotiate::WriteProtocol;
 use crate::snappy;
 
 /// Memory that a [`DecodeScratch`] keeps between requests, in bytes, of each kind.
@@ -19,12 +22,13 @@ pub struct WriteRequest {
     /// Method, path, headers and extensions of the HTTP request.
     pub parts: Parts,
     body: Bytes,
+    protocol: WriteProtocol,
     max_decoded_bytes: usize,
     permit: BytePermit,
 }
 
 impl WriteRequest {
-    /// Wraps a snappy-compressed body. The permit covers the body and what it decodes to.
+    /// Wraps a snappy-compressed body of remote write 1.0. The permit covers the body and what it decodes to.
     ///
     /// # Errors
     /// When the body does not say how long it is, decodes to more than `max_decoded_bytes`, or
@@ -41,9 +45,23 @@ impl WriteRequest {
         Ok(Self {
             parts,
             body,
+            protocol: WriteProtocol::V1,
             max_decoded_bytes,
             permit,
         })
+    }
+
+    /// The same body as one of `protocol`.
+    #[must_use]
+    pub fn speaking(mut self, protocol: WriteProtocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// What the body is written in.
+    #[must_use]
+    pub fn protocol(&self) -> WriteProtocol {
+        self.protocol
     }
 
     /// Wraps a body with a budget of its own, for tests and for callers without HTTP.
@@ -66,7 +84,7 @@ impl WriteRequest {
     /// memory for the next request.
     ///
     /// # Errors
-    /// When the body is no snappy block, no `prometheus.WriteRequest`, or decoding it takes more
+    /// When the body is no snappy block, no message of its protocol, or decoding it takes more
     /// memory than all requests in flight may hold.
     pub fn decode<'s>(&self, scratch: &'s mut DecodeScratch) -> Result<Decoded<'s>, DecodeError> {
         self.decode_by(scratch, false)
@@ -91,17 +109,26 @@ impl WriteRequest {
         let DecodeScratch {
             body,
             arena,
+            metadata,
             batch: slot,
         } = scratch;
         trim(body);
         trim(arena);
         let body = snappy::decode(&self.body, self.max_decoded_bytes, body)?;
         let mut batch = std::mem::take(slot);
-        let decode = if guess { guess_v1 } else { decode_v1 };
-        let extras = decode(body, arena, &mut batch, Some(&self.permit))?;
+        let permit = Some(&self.permit);
+        let extras = match self.protocol {
+            WriteProtocol::V1 if guess => guess_v1(body, arena, &mut batch, permit)?,
+            WriteProtocol::V1 => decode_v1(body, arena, &mut batch, permit)?,
+            WriteProtocol::V2 => {
+                metadata.shrink_to(KEPT_BYTES / size_of::<MetadataRefs>());
+                decode_v2(body, &mut batch, metadata, permit)?
+            }
+        };
         Ok(Decoded {
             batch,
             extras,
+            protocol: self.protocol,
             slot,
         })
     }
@@ -120,6 +147,7 @@ fn trim(buffer: &mut Vec<u8>) {
 pub struct DecodeScratch {
     body: Vec<u8>,
     arena: Vec<u8>,
+    metadata: Vec<MetadataRefs>,
     batch: WriteBatch<'static>,
 }
 
@@ -133,7 +161,8 @@ impl DecodeScratch {
     /// Bytes of memory it keeps.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.body.capacity() + self.arena.capacity() + self.batch.heap_bytes()
+        let metadata = self.metadata.capacity() * size_of::<MetadataRefs>();
+        self.body.capacity() + self.arena.capacity() + metadata + self.batch.heap_bytes()
     }
 }
 
@@ -144,6 +173,7 @@ pub struct Decoded<'s> {
     pub batch: WriteBatch<'s>,
     /// Everything else.
     pub extras: Extras,
+    protocol: WriteProtocol,
     slot: &'s mut WriteBatch<'static>,
 }
 
@@ -152,9 +182,11 @@ impl Decoded<'_> {
     #[must_use]
     pub fn summary(&self, report: AppendReport) -> WriteSummary {
         WriteSummary {
+            protocol: self.protocol,
             report,
             exemplars: self.extras.exemplars,
             refused_histograms: self.extras.refused_histograms.clone(),
+            empty_series: self.extras.empty_series.clone(),
         }
     }
 }
@@ -171,18 +203,28 @@ impl Drop for Decoded<'_> {
 /// What became of a request. The answer's extensions carry a copy, for metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WriteSummary {
+    /// What the sender speaks, which decides what it is told.
+    pub protocol: WriteProtocol,
     /// What the store made of the floats.
     pub report: AppendReport,
     /// Exemplars found, which are not stored.
     pub exemplars: u64,
     /// Native histograms found, which are refused.
-    pub refused_histograms: RefusedHistograms,
+    pub refused_histograms: Refused,
+    /// Series with neither sample nor histogram, which are refused.
+    pub empty_series: Refused,
 }
 
 impl WriteSummary {
-    /// Whether everything that a sender counts on was stored.
+    /// Whether everything that a sender counts on was stored. Remote write 2.0 counts on
+    /// exemplars too.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.report.is_complete() && self.refused_histograms.count == 0
+        let exemplars = match self.protocol {
+            WriteProtocol::V1 => 0,
+            WriteProtocol::V2 => self.exemplars,
+        };
+        let refused = [self.refused_histograms.count, self.empty_series.count];
+        self.report.is_complete() && refused == [0; 2] && exemplars == 0
     }
 }

@@ -10,14 +10,14 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{WriteRequest, WriteSummary};
+use super::{WriteProtocol, WriteRequest, WriteSummary};
 use crate::body::{ResponseBody, read_body};
-use crate::error::{BoxError, WriteError};
+use crate::error::{BoxError, RequestFault, WriteError};
 use crate::limits::{InflightBytes, Limits};
-use crate::negotiate::{check_encoding, check_length, check_method, check_write_type};
-use crate::status::{write_fault, write_summary};
+use crate::negotiate::{check_encoding, check_length, check_method, write_protocol};
+use crate::status::{nothing_written, write_fault, write_summary};
 
-/// Receives remote write 1.0. What can be told without decoding is decided here; decoding and
+/// Receives remote write 1.0 and 2.0. What can be told without decoding is decided here; decoding and
 /// storing is up to the inner service, which should move it off the network's threads.
 ///
 /// It is always ready: a request that is refused by its headers does not need the store, and one
@@ -65,19 +65,31 @@ where
         } = self.clone();
         WriteFuture {
             answer: Box::pin(async move {
-                match serve(inner, &limits, &inflight, request).await {
+                let protocol = match negotiate(&request) {
+                    Ok(protocol) => protocol,
+                    Err(fault) => return write_fault(&fault.into(), &limits),
+                };
+                match serve(inner, &limits, &inflight, protocol, request).await {
                     Ok(summary) => write_summary(summary),
-                    Err(error) => write_fault(&error, &limits),
+                    Err(error) => nothing_written(write_fault(&error, &limits), protocol),
                 }
             }),
         }
     }
 }
 
+/// Judges a request by its method and headers alone.
+fn negotiate<B>(request: &Request<B>) -> Result<WriteProtocol, RequestFault> {
+    check_method(request.method())?;
+    check_encoding(request.headers())?;
+    write_protocol(request.headers())
+}
+
 async fn serve<S, B>(
     mut inner: S,
     limits: &Limits,
     inflight: &InflightBytes,
+    protocol: WriteProtocol,
     request: Request<B>,
 ) -> Result<WriteSummary, WriteError>
 where
@@ -87,13 +99,11 @@ where
     B::Error: Into<BoxError>,
 {
     let (parts, body) = request.into_parts();
-    check_method(&parts.method)?;
-    check_encoding(&parts.headers)?;
-    check_write_type(&parts.headers)?;
     let announced = check_length(&parts.headers, limits.max_compressed_bytes)?;
     let permit = inflight.try_acquire(announced as u64)?;
     let body = read_body(body, limits.max_compressed_bytes, &permit).await?;
     let request = WriteRequest::new(parts, body, limits.max_decoded_bytes, permit)?;
+    let request = request.speaking(protocol);
     poll_fn(|context| inner.poll_ready(context))
         .await
         .map_err(Into::into)?;

@@ -10,8 +10,8 @@ use http::Response;
 use http_body_util::BodyExt as _;
 use tower::Service;
 use tsdb_core::model::{
-    AppendReport, Labels, LabelsBuilder, Matcher, RejectReason, Rejected, Sample, SeriesKey,
-    TimeRange, WriteBatch,
+    AppendReport, Labels, LabelsBuilder, Matcher, RejectReason, Rejected, Sample, TimeRange,
+    WriteBatch,
 };
 use tsdb_remote::read::{Chunks, Columns, ReadRequest, SeriesStream, Storage, XorChunk};
 use tsdb_remote::write::{DecodeScratch, WriteRequest, WriteSummary};
@@ -51,13 +51,9 @@ impl MemoryStore {
         let mut report = AppendReport::default();
         let mut content = self.content.lock().unwrap();
         for (key, timestamps, values) in batch.series() {
-            let labels = match key {
-                SeriesKey::Labels(labels) => Ok(labels.clone()),
-                SeriesKey::Encoded(encoded) => {
-                    let mut builder = LabelsBuilder::new();
-                    (encoded.parse)(encoded.bytes, &mut builder).and_then(|()| builder.finish())
-                }
-            };
+            let mut builder = LabelsBuilder::new();
+            let parsed = key.parse(&mut builder);
+            let labels = parsed.and_then(|()| builder.finish());
             let labels = labels.map_err(RejectReason::from).and_then(|labels| {
                 labels.metric_name().ok_or(RejectReason::NoMetricName)?;
                 Ok(labels)

@@ -155,8 +155,8 @@ const NEGOTIATIONS: &[Negotiation] = &[
     (
         None,
         Some("application/x-protobuf;proto=io.prometheus.write.v2.Request"),
-        415,
-        "remote write 2.0) is not accepted by this server",
+        204,
+        "",
     ),
     (
         None,

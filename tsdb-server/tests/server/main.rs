@@ -14,4 +14,5 @@ mod interop;
 mod kill;
 mod lifecycle;
 mod support;
+mod write_v2;
 mod wrong_input;

@@ -30,12 +30,12 @@ async fn send_with(server: &Server, headers: &[(&str, &str)], body: Bytes) -> An
     post(&format!("{}/api/v1/write", server.api), headers, body).await
 }
 
-/// Media types and encodings that are not remote write 1.0.
+/// Media types and encodings that are not remote write.
 const TYPES: &[(&str, &str)] = &[
     ("application/json", "snappy"),
     (
         "application/x-protobuf;proto=io.prometheus.write.v2.Request",
-        "snappy",
+        "gzip",
     ),
     ("application/x-protobuf;proto=x", "snappy"),
     ("application/x-protobuf", "gzip"),

@@ -63,6 +63,7 @@ fn is_test_path(path: &str) -> bool {
     path.split('/')
         .any(|part| part == "tests" || part == "benches" || part == "tests.rs")
         && !path.starts_with("benches/tsdb-bench/src/")
+        && !path.starts_with("benches/tsdb-bench-compare/src/")
 }
 
 fn is_under(path: &str, stem: &str) -> bool {

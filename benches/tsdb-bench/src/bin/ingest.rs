@@ -18,9 +18,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tsdb_bench::{Capture, Fleet};
+use tsdb_bench::{Capture, Fleet, WriteEncoder};
 use tsdb_core::{Clock, SystemClock};
-use tsdb_remote::client::write::WriteEncoder;
+use tsdb_remote::write::WriteProtocol;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -35,6 +35,7 @@ struct Plan {
     rounds: usize,
     per_request: usize,
     connections: usize,
+    protocol: WriteProtocol,
 }
 
 impl Plan {
@@ -46,6 +47,7 @@ impl Plan {
             // What Prometheus sends at most by default.
             per_request: 2_000,
             connections: 2,
+            protocol: WriteProtocol::V1,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
@@ -60,6 +62,13 @@ impl Plan {
                 "--rounds" => plan.rounds = value.parse()?,
                 "--per-request" => plan.per_request = value.parse()?,
                 "--connections" => plan.connections = value.parse()?,
+                "--protocol" => {
+                    plan.protocol = match value.as_str() {
+                        "1.0" => WriteProtocol::V1,
+                        "2.0" => WriteProtocol::V2,
+                        _ => return Err("--protocol must be 1.0 or 2.0".into()),
+                    }
+                }
                 _ => return Err(format!("{name} is no option of this benchmark").into()),
             }
         }
@@ -208,14 +217,16 @@ fn send_part(
     sent: &AtomicU64,
 ) -> Outcome<()> {
     let mut connection = Connection::open(server.api)?;
-    let mut encoder = WriteEncoder::new();
+    let mut encoder = WriteEncoder::new(plan.protocol);
     let mut flush = |encoder: &mut WriteEncoder| -> Outcome<()> {
         let samples = encoder.samples_len() as u64;
         let body = encoder.finish()?;
         let head = format!(
             "POST /api/v1/write HTTP/1.1\r\nhost: bench\r\ncontent-encoding: snappy\r\n\
-             content-type: application/x-protobuf\r\n\
-             x-prometheus-remote-write-version: 0.1.0\r\ncontent-length: {}\r\n\r\n",
+             content-type: {}\r\n\
+             x-prometheus-remote-write-version: {}\r\ncontent-length: {}\r\n\r\n",
+            plan.protocol.content_type(),
+            plan.protocol.version(),
             body.len()
         );
         match connection.request(&head, &body)? {
@@ -264,8 +275,12 @@ fn main() -> Outcome<()> {
     let (server, _) = Server::start(&plan, folder.path(), &clock)?;
     let empty = server.rss_bytes()?;
     println!(
-        "{} series, {} rounds, {} samples a request, {} connections",
-        plan.series, plan.rounds, plan.per_request, plan.connections
+        "remote write {}, {} series, {} rounds, {} samples a request, {} connections",
+        plan.protocol.version(),
+        plan.series,
+        plan.rounds,
+        plan.per_request,
+        plan.connections
     );
     let began_ns = server.cpu_ns()?;
     let mut total = send_round(&plan, &fleet, &server, 0)?;

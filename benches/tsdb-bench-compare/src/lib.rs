@@ -1,0 +1,30 @@
+//! The same loads into our server and its peers, one after the other, over HTTP; one table.
+//!
+//! See `docs/performance.md` for what is measured and how; the binary is `compare`.
+#![forbid(unsafe_code)]
+
+mod accounting;
+mod command;
+mod deliveries;
+mod disk;
+mod error;
+mod figures;
+mod http;
+mod interrupt;
+mod load;
+mod options;
+mod process;
+mod progress;
+mod read_back;
+mod run;
+mod sender;
+mod server;
+mod table;
+mod wait;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{become_server, compare, is_server_start};
+pub use error::Error;
+pub use options::{LoadName, Options, ServerName};

@@ -1,0 +1,194 @@
+//! Patched bit packing: blocks of 128 numbers in as few bits each as most of them need.
+
+use crate::bits::{ByteReader, DecodeError};
+
+/// Numbers of a block; the last one of a column may hold fewer.
+pub(super) const BLOCK_VALUES: usize = 128;
+/// Set in a block's width byte when patches follow.
+const PATCHED: u8 = 0x80;
+/// Bytes that a block's packed numbers take at most.
+const BLOCK_BYTES_MAX: usize = BLOCK_VALUES * 8;
+/// Widest number that one load of eight bytes holds wherever it starts.
+const LOAD_WIDTH_MAX: usize = 57;
+
+/// Bits of a number.
+#[inline(always)]
+fn width(value: u64) -> usize {
+    (u64::BITS - value.leading_zeros()) as usize
+}
+
+#[inline(always)]
+fn mask(width: usize) -> u64 {
+    if width == 0 {
+        0
+    } else {
+        u64::MAX >> (64 - width)
+    }
+}
+
+/// How many numbers there are of each width.
+#[derive(Clone, Debug)]
+pub(super) struct Widths([u32; 65]);
+
+impl Widths {
+    /// Counts the widths of a column.
+    pub(super) fn of(values: &[u64]) -> Self {
+        let mut counts = [0; 65];
+        for value in values {
+            if let Some(count) = counts.get_mut(width(*value)) {
+                *count += 1;
+            }
+        }
+        Self(counts)
+    }
+
+    /// The cheapest width of a block, and the bits that it takes with its patches.
+    pub(super) fn best(&self) -> (usize, usize) {
+        let total: u32 = self.0.iter().sum();
+        let widest = self.0.iter().rposition(|count| *count > 0).unwrap_or(0);
+        let mut best = (widest, widest * total as usize);
+        let mut patches = 0;
+        for width in (0..widest).rev() {
+            patches += self.0.get(width + 1).copied().unwrap_or(0) as usize;
+            let bits = width * total as usize + 16 + patches * (8 + widest - width);
+            if bits < best.1 {
+                best = (width, bits);
+            }
+        }
+        best
+    }
+}
+
+/// Appends the low `width` bits of each number, low bits first, up to a whole byte.
+fn put_bits(values: impl Iterator<Item = u64>, width: usize, out: &mut Vec<u8>) {
+    let mut pending = 0u128;
+    let mut bits = 0;
+    for value in values {
+        pending |= u128::from(value & mask(width)) << bits;
+        bits += width;
+        if bits >= 64 {
+            out.extend_from_slice(&((pending & u128::from(u64::MAX)) as u64).to_le_bytes());
+            pending >>= 64;
+            bits -= 64;
+        }
+    }
+    let bytes = pending.to_le_bytes();
+    out.extend_from_slice(bytes.get(..bits.div_ceil(8)).unwrap_or_default());
+}
+
+/// Appends a column in blocks.
+pub(super) fn pack(values: &[u64], out: &mut Vec<u8>) {
+    for block in values.chunks(BLOCK_VALUES) {
+        pack_block(block, out);
+    }
+}
+
+fn pack_block(block: &[u64], out: &mut Vec<u8>) {
+    let widest = block.iter().fold(0, |all, value| all | value);
+    let widest = width(widest);
+    let (narrow, _) = Widths::of(block).best();
+    let patched = widest > narrow;
+    out.push(narrow as u8 | if patched { PATCHED } else { 0 });
+    put_bits(block.iter().copied(), narrow, out);
+    if patched {
+        let high = || {
+            block
+                .iter()
+                .enumerate()
+                .filter(|(_, value)| width(**value) > narrow)
+        };
+        out.push(high().count() as u8);
+        out.push((widest - narrow) as u8);
+        out.extend(high().map(|(index, _)| index as u8));
+        put_bits(
+            high().map(|(_, value)| value >> narrow),
+            widest - narrow,
+            out,
+        );
+    }
+}
+
+/// Fills a column from its blocks. Work is bounded by the length of the column.
+pub(super) fn unpack(reader: &mut ByteReader<'_>, column: &mut [u64]) -> Result<(), DecodeError> {
+    let mut buffer = [0; BLOCK_BYTES_MAX + 16];
+    for block in column.chunks_mut(BLOCK_VALUES) {
+        unpack_block(reader, block, &mut buffer)?;
+    }
+    Ok(())
+}
+
+fn unpack_block(
+    reader: &mut ByteReader<'_>,
+    block: &mut [u64],
+    buffer: &mut [u8; BLOCK_BYTES_MAX + 16],
+) -> Result<(), DecodeError> {
+    let head = reader.u8()?;
+    let narrow = usize::from(head & !PATCHED);
+    if narrow > 64 {
+        return Err(reader.error("width of a block above 64 bits"));
+    }
+    unpack_bits(reader, narrow, block, buffer)?;
+    if head & PATCHED == 0 {
+        return Ok(());
+    }
+    let patches = usize::from(reader.u8()?);
+    let high = usize::from(reader.u8()?);
+    if patches == 0 || patches > block.len() || high == 0 || narrow + high > 64 {
+        return Err(reader.error("patches do not fit their block"));
+    }
+    let places = reader.take(patches)?;
+    let mut values = [0; BLOCK_VALUES];
+    let values = values.get_mut(..patches).unwrap_or_default();
+    unpack_bits(reader, high, values, buffer)?;
+    for (place, value) in places.iter().zip(values) {
+        let slot = block.get_mut(usize::from(*place));
+        let slot = slot.ok_or_else(|| reader.error("patch behind the end of its block"))?;
+        *slot |= *value << narrow;
+    }
+    Ok(())
+}
+
+/// Fills `block` with numbers of `width` bits.
+#[inline]
+fn unpack_bits(
+    reader: &mut ByteReader<'_>,
+    width: usize,
+    block: &mut [u64],
+    buffer: &mut [u8; BLOCK_BYTES_MAX + 16],
+) -> Result<(), DecodeError> {
+    if width == 0 {
+        block.fill(0);
+        return Ok(());
+    }
+    let bytes = reader.take((block.len() * width).div_ceil(8))?;
+    // Behind the bytes stands what the block before left: masked off, never read as a number.
+    if let Some(start) = buffer.get_mut(..bytes.len()) {
+        start.copy_from_slice(bytes);
+    }
+    let mask = mask(width);
+    let mut bit = 0;
+    if width <= LOAD_WIDTH_MAX {
+        for slot in block {
+            *slot = (load(buffer, bit / 8) >> (bit % 8)) & mask;
+            bit += width;
+        }
+    } else {
+        for slot in block {
+            let low = u128::from(load(buffer, bit / 8));
+            let word = low | u128::from(load(buffer, bit / 8 + 8)) << 64;
+            *slot = (word >> (bit % 8)) as u64 & mask;
+            bit += width;
+        }
+    }
+    Ok(())
+}
+
+/// Eight bytes of the buffer. Only the upper half of a number of 64 bits asks for more, and it has none.
+#[inline(always)]
+fn load(buffer: &[u8; BLOCK_BYTES_MAX + 16], at: usize) -> u64 {
+    #[expect(clippy::indexing_slicing, reason = "masked to stay in the buffer")]
+    let bytes = &buffer[at % BLOCK_BYTES_MAX..][..8];
+    bytes
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}

@@ -1,0 +1,2 @@
+mod nasty;
+mod round_trip;
