@@ -1,12 +1,14 @@
 //! Every file of a data folder, edited behind its checksums, and the folder opened with it.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use tsdb_core::block::{BlockReader, BlockScan};
 use tsdb_core::clock::ManualClock;
 use tsdb_core::manifest::{Catalog, DataFormat, Manifest};
-use tsdb_core::model::Generation;
+use tsdb_core::model::{Generation, RowKey, SeriesId, ShardId};
 use tsdb_core::run::RunReader;
 use tsdb_core::series::{
     SERIES_HEADER_BYTES, SeriesRecord, decode_header, read_series_file, record_at,
@@ -257,6 +259,65 @@ pub(crate) fn run_open(input: &[u8]) {
     }
     if let Some(totals) = edited.accept(run.verify()) {
         assert!(!edited.sound || totals.samples == 12, "{totals:?}");
+    }
+}
+
+/// A block of three series, as compaction makes it.
+static BLOCK: LazyLock<(PathBuf, Sealed)> = LazyLock::new(|| {
+    let vfs: Arc<dyn Vfs> = Arc::new(MemVfs::new());
+    let db = open(Arc::clone(&vfs)).expect("a new folder");
+    let mut batch = WriteBatch::new();
+    let labels: Vec<Labels> = ["a", "b", "c"]
+        .iter()
+        .map(|host| Labels::from_pairs([("__name__", "up"), ("host", host)]).expect("labels"))
+        .collect();
+    for (number, labels) in (0..).zip(&labels) {
+        for step in 0..20 {
+            let timestamp = NOW_MS + step * 15_000 - 300_000;
+            batch.push(labels, Sample::new(timestamp, (step * number) as f64 / 8.0));
+        }
+    }
+    db.default_namespace().write(&batch).expect("a write");
+    db.compact().expect("a compaction");
+    let folder = Path::new("default/blocks");
+    let name = vfs.list(folder).expect("listing memory").remove(0);
+    let path = folder.join(name);
+    let file = vfs.open(&path, OpenMode::Read).expect("a file in memory");
+    let bytes = read_to_end(&*file).expect("reading memory");
+    (path, Sealed::new(bytes))
+});
+
+/// A block opens, finds, reads and verifies, or names the place that is wrong.
+pub(crate) fn block_open(input: &[u8]) {
+    let (path, sealed) = &*BLOCK;
+    let bytes = sealed.edit(&mut Input::new(input));
+    let sound = sealed.is_sound(&bytes);
+    let edited = Edited { path, bytes, sound };
+    let vfs = MemVfs::new();
+    put(&vfs, path, &edited.bytes);
+    let file = vfs.open(path, OpenMode::Read).expect("a file in memory");
+    let Some(block) = edited.accept(BlockReader::open(path, file)) else {
+        return;
+    };
+    let block = Arc::new(block);
+    let rows: Vec<u32> = (0..block.meta().rows.min(64)).collect();
+    let range = TimeRange::inclusive(NOW_MS - 150_000, NOW_MS).expect("a range");
+    for range in [TimeRange::ALL, range] {
+        let _ = block.keys(rows.iter().copied(), range, |_, _| {});
+        let _ = block.read_rows(&rows, range, |_, timestamps, values| {
+            assert_eq!(timestamps.len(), values.len());
+            assert!(timestamps.is_sorted_by(|a, b| a < b));
+            ControlFlow::Continue(())
+        });
+    }
+    let _ = block.matches(&[Matcher::equal("host", "b")]);
+    let _ = block.find(RowKey::new(ShardId(0), SeriesId(2)));
+    let mut values = Vec::new();
+    if let Ok(mut scan) = BlockScan::new(Arc::clone(&block), RowKey::new(ShardId(0), SeriesId(0))) {
+        while scan.key().is_some() && scan.read(&mut values).is_ok() && scan.advance().is_ok() {}
+    }
+    if let Some(totals) = edited.accept(block.verify()) {
+        assert!(!sound || totals.samples == 60, "{totals:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use tsdb_core::index::{IndexReader, IndexWriter};
+use tsdb_core::index::{IndexReader, IndexWriter, MemIndex};
 use tsdb_core::vfs::{MemVfs, Vfs, write_all_at};
 use tsdb_core::{Labels, Matcher};
 
@@ -36,6 +36,24 @@ static INDEX: LazyLock<Sealed> = LazyLock::new(|| {
     writer.finish(&mut bytes);
     Sealed::new(bytes)
 });
+
+/// A snapshot makes a whole index in memory, or says why not.
+pub(crate) fn snapshot(input: &[u8]) {
+    let bytes = INDEX.edit(&mut Input::new(input));
+    match MemIndex::read_snapshot(&bytes) {
+        Ok(index) => {
+            assert!(!INDEX.is_sound(&bytes) || index.len() == ROWS as usize);
+            if let Err(what) = index.validate() {
+                panic!("{what}");
+            }
+            for slot in 0..index.len() as u32 {
+                let labels = index.labels(slot).expect("a slot");
+                assert!(Labels::from_bytes(labels.as_bytes().into()).is_ok());
+            }
+        }
+        Err(error) => assert!(!INDEX.is_sound(&bytes), "{error}"),
+    }
+}
 
 /// An index opens, answers and verifies, or says why not.
 pub(crate) fn open(input: &[u8]) {

@@ -151,6 +151,7 @@ pub(crate) fn write_v2_against_prost(input: &[u8]) {
         .iter()
         .map(|text| key.symbol(text))
         .collect();
+    let mut lists = key.symbol_lists(&hashes);
     let mut fingerprints = HashMap::new();
     let mut wanted = theirs
         .timeseries
@@ -172,7 +173,7 @@ pub(crate) fn write_v2_against_prost(input: &[u8]) {
         assert_eq!(bits(values.iter().copied()), bits(samples.map(|s| s.value)));
         let texts: Option<Vec<_>> = labels.refs.iter().map(|index| text(*index)).collect();
         let Some(texts) = texts else { continue };
-        let fingerprint = key.of_symbols(labels.refs, &hashes);
+        let fingerprint = lists.fingerprint(labels.refs);
         let same = fingerprints
             .entry(fingerprint)
             .or_insert_with(|| texts.clone());

@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod bits;
+pub mod block;
 pub mod chunk;
 pub mod clock;
 mod db;
@@ -21,6 +22,7 @@ pub use db::{
     Db, DbOptions, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace, NamespaceOptions,
     NamespaceStats, Problem, RecoveryReport, Stats, TornTail, VerifyReport,
 };
+pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{
     AppendReport, EncodedLabels, Label, Labels, LabelsBuilder, LabelsError, MatchOp, Matcher,
     MatcherError, MetricKind, MetricMetadata, RejectReason, Rejected, STALE_NAN_BITS, Sample,

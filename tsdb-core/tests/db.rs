@@ -128,7 +128,8 @@ fn maintenance_cuts_flushes_merges_and_expires() {
     for step in [
         MaintenanceStep::Cut,
         MaintenanceStep::Flush,
-        MaintenanceStep::Merge,
+        MaintenanceStep::Compact,
+        MaintenanceStep::Expire,
     ] {
         assert!(steps.contains(&step), "{step:?} never happened");
     }
@@ -141,6 +142,28 @@ fn maintenance_cuts_flushes_merges_and_expires() {
         "{kept:?}"
     );
     assert_eq!(kept.last().unwrap().0, START + 59 * 3_600_000);
+}
+
+#[test]
+fn runs_of_a_window_that_goes_on_are_merged() {
+    let (vfs, clock) = (Arc::new(MemVfs::new()), Arc::new(ManualClock::new(START)));
+    let db = open(&vfs, &clock);
+    for round in 0..40 {
+        write(&db, &labels("up", "a"), &[(START + round, round as f64)]);
+        db.flush().unwrap();
+        let steps = maintain(&db);
+        assert!(!steps.contains(&MaintenanceStep::Compact), "{steps:?}");
+    }
+    let stats = db.stats();
+    assert!(
+        stats.merges > 0 && stats.namespaces[0].runs <= 8,
+        "{stats:?}"
+    );
+    clock.advance(3 * 3_600_000);
+    assert!(maintain(&db).contains(&MaintenanceStep::Compact));
+    let stats = db.stats().namespaces[0].clone();
+    assert_eq!((stats.runs, stats.blocks, stats.block_samples), (0, 1, 40));
+    assert_eq!(read(&db, &[])[0].1.len(), 40);
 }
 
 /// Upkeep until there is nothing to do; which steps it took.
@@ -376,4 +399,28 @@ fn memory_past_its_budget_is_flushed_or_refused() {
     let refused = fill(false).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Backpressure);
     assert!(refused.is_retryable() && refused.to_string().contains("memory_budget_bytes"));
+}
+
+#[test]
+fn a_namespace_tells_what_its_series_are_made_of() {
+    let (vfs, clock) = (Arc::new(MemVfs::new()), Arc::new(ManualClock::new(START)));
+    let db = open(&vfs, &clock);
+    for host in ["a", "b", "c"] {
+        write(&db, &labels("up", host), &[(START, 1.0)]);
+    }
+    write(&db, &labels("load", "b"), &[(START, 1.0)]);
+    let found = db.default_namespace().cardinality(1, Some("host")).unwrap();
+    assert_eq!(
+        (found.series, found.label_names, found.label_pairs),
+        (4, 2, 5)
+    );
+    let first = |counted: &[tsdb_core::Counted]| (counted[0].text.clone(), counted[0].count);
+    assert_eq!(first(&found.metrics), ("up".to_owned(), 3));
+    assert_eq!(first(&found.values_of_names), ("host".to_owned(), 3));
+    assert_eq!(first(&found.series_of_values), ("b".to_owned(), 2));
+    assert_eq!(found.pairs[0].value, "up");
+    let namespace = db.default_namespace();
+    db.close().unwrap();
+    let error = namespace.cardinality(1, None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
 }

@@ -51,5 +51,22 @@ fn the_index_accounts_for_what_it_allocates() {
                 );
             }
         }
+        accounts(|| index.retain(|slot| slot % 3 != 0).0);
+        let mut snapshot = Vec::new();
+        index.write_snapshot(&mut snapshot);
+        accounts(|| MemIndex::read_snapshot(&snapshot).unwrap());
     }
+}
+
+/// Whether an index made in another way accounts for what it allocates.
+fn accounts(make: impl FnOnce() -> MemIndex) {
+    let region = Region::new(ALLOCATOR);
+    let index = make();
+    let change = region.change();
+    let held = change.bytes_allocated - change.bytes_deallocated;
+    let said = index.heap_bytes();
+    assert!(
+        said.abs_diff(held) <= held / 50,
+        "{said} bytes are said to be held and {held} are"
+    );
 }

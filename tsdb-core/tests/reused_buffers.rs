@@ -39,7 +39,8 @@ fn round<'a>(
         batch.sample(2, 2.0);
         batch.symbol(pod.as_bytes());
         batch.begin_symbols();
-        batch.add_refs(|refs| refs.extend([0, 1]));
+        batch.push_ref(0);
+        batch.push_ref(1);
         batch.sample(3, 3.0);
     }
     symbols.clear();
@@ -50,7 +51,7 @@ fn round<'a>(
             SeriesKey::Labels(_) => continue,
             SeriesKey::Encoded(encoded) => encoded,
             SeriesKey::Symbols(labels) => {
-                assert_ne!(key.of_symbols(labels.refs, symbols).0, 0);
+                assert_ne!(key.symbol_lists(symbols).fingerprint(labels.refs).0, 0);
                 continue;
             }
         };

@@ -163,6 +163,23 @@ impl<'a> Wire<'a> {
         }
     }
 
+    /// [`Wire::varint`] for numbers that mostly have one or two bytes.
+    #[inline(always)]
+    pub(crate) fn short_varint(&mut self) -> Result<u64, DecodeError> {
+        match *self.rest {
+            [first @ ..0x80, ref rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(first))
+            }
+            [first, second @ ..0x80, ref rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(first & 0x7f) | u64::from(second) << 7)
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    #[cold]
     fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0;
         for (index, &byte) in self.rest.iter().take(10).enumerate() {

@@ -71,11 +71,12 @@ fn decode(group: &mut BenchmarkGroup<'_, WallTime>, fleet: &Fleet, protocol: Wri
                 let batch = &decoded.batch;
                 hashes.clear();
                 hashes.extend(batch.symbols().iter().map(|text| key.symbol(text)));
+                let mut lists = key.symbol_lists(&hashes);
                 for (series, ..) in batch.series() {
                     black_box(match series {
                         SeriesKey::Labels(labels) => key.of(0, labels.as_bytes()),
                         SeriesKey::Encoded(encoded) => key.of(1, encoded.bytes),
-                        SeriesKey::Symbols(labels) => key.of_symbols(labels.refs, &hashes),
+                        SeriesKey::Symbols(labels) => lists.fingerprint(labels.refs),
                     });
                 }
             }

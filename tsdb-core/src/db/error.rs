@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::block::BlockError;
+use crate::index::IndexError;
 use crate::manifest::ManifestError;
 use crate::run::RunError;
 use crate::series::SeriesError;
@@ -48,6 +50,9 @@ pub enum Error {
     /// From a run.
     #[error(transparent)]
     Run(RunError),
+    /// From a block.
+    #[error(transparent)]
+    Block(BlockError),
     /// From a namespace's live data.
     #[error(transparent)]
     Shard(ShardError),
@@ -135,13 +140,15 @@ impl Error {
             Self::Wal(error) => wal_kind(error),
             Self::Series(error) => series_kind(error),
             Self::Run(error) => run_kind(error),
+            Self::Block(error) => block_kind(error),
             Self::Manifest(ManifestError::Io { .. }) => ErrorKind::Io,
             Self::Manifest(_) | Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Shard(error) => match error {
                 ShardError::Wal(error) => wal_kind(error),
                 ShardError::Series(error) => series_kind(error),
                 ShardError::Run(error) => run_kind(error),
-                ShardError::Chunk(_) => ErrorKind::Corrupt,
+                ShardError::Block(error) => block_kind(error),
+                ShardError::Chunk(_) | ShardError::Unnamed { .. } => ErrorKind::Corrupt,
                 ShardError::QueryLimit { .. } => ErrorKind::Limit,
                 ShardError::Misread => ErrorKind::InvalidInput,
             },
@@ -191,6 +198,26 @@ fn run_kind(error: &RunError) -> ErrorKind {
     }
 }
 
+fn block_kind(error: &BlockError) -> ErrorKind {
+    match error {
+        BlockError::Io { .. }
+        | BlockError::Index {
+            source: IndexError::Io { .. },
+            ..
+        } => ErrorKind::Io,
+        BlockError::Corrupt { .. }
+        | BlockError::Version { .. }
+        | BlockError::Index { .. }
+        | BlockError::Refused { .. } => ErrorKind::Corrupt,
+    }
+}
+
+impl From<BlockError> for Error {
+    fn from(error: BlockError) -> Self {
+        Self::Block(error)
+    }
+}
+
 impl From<WalError> for Error {
     fn from(error: WalError) -> Self {
         Self::Wal(error)
@@ -215,6 +242,7 @@ impl From<ShardError> for Error {
             ShardError::Wal(error) => Self::Wal(error),
             ShardError::Series(error) => Self::Series(error),
             ShardError::Run(error) => Self::Run(error),
+            ShardError::Block(error) => Self::Block(error),
             other => Self::Shard(other),
         }
     }

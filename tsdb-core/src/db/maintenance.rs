@@ -1,15 +1,18 @@
-//! Upkeep in bounded steps on the caller's thread: cut, flush, expire, merge.
+//! Upkeep in bounded steps on the caller's thread: cut, flush, expire, compact, merge.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::compaction::{Eagerness, Job};
 use super::database::Inner;
 use super::namespace::NamespaceState;
 use super::{Db, Error, NamespaceStats, Stats};
 use crate::manifest::{Manifest, RunEntry};
-use crate::model::{Generation, RunId, SeriesId, ShardId, Window};
-use crate::run::{RowKey, RunHeader, RunReader, RunWriter, merge_runs, publish, temporary_path};
+use crate::model::{
+    BlockId, Generation, HashMap, HashSet, NamespaceId, RowKey, RunId, SeriesId, ShardId, Window,
+};
+use crate::run::{RunHeader, RunReader, RunWriter, merge_runs, publish, temporary_path};
 
 use super::paths::run_path;
 use crate::shard::{Live, write_generation};
@@ -33,8 +36,10 @@ pub enum MaintenanceStep {
     Cut,
     /// A closed generation was written as runs, and its log removed.
     Flush,
-    /// Runs wholly outside of retention were dropped.
+    /// Runs or blocks outside of retention were dropped.
     Expire,
+    /// A part of a block was written, of runs or of other blocks.
+    Compact,
     /// Some runs were merged into one.
     Merge,
 }
@@ -61,6 +66,14 @@ pub(super) struct Upkeep {
     pub(super) closed: Vec<Closed>,
     /// The time window, by the wall clock, in which the open generation was begun.
     pub(super) window: Option<Window>,
+    /// The compaction that is going on.
+    pub(super) job: Option<Box<Job>>,
+    /// Files of compactions that were given up, still to be removed.
+    pub(super) abandoned: Vec<PathBuf>,
+    /// Numbers of files that a compaction found damaged, by namespace.
+    pub(super) damaged: HashMap<NamespaceId, HashSet<u64>>,
+    /// By the monotonic clock, until when no compaction goes on: it takes half of the time.
+    pub(super) rest_until_ms: u64,
 }
 
 impl Db {
@@ -102,10 +115,15 @@ impl Db {
             return done(MaintenanceStep::Flush);
         }
         for state in inner.states() {
-            if trusted && inner.expire(&state)? {
+            if (trusted && inner.expire(&state)?) || inner.expire_bytes(&state)? {
                 return done(MaintenanceStep::Expire);
             }
-            if inner.merge(&state, trusted)? {
+        }
+        if inner.compact_in_time(&mut upkeep)? {
+            return done(MaintenanceStep::Compact);
+        }
+        for state in inner.states() {
+            if inner.merge(&upkeep, &state, trusted)? {
                 return done(MaintenanceStep::Merge);
             }
         }
@@ -269,6 +287,7 @@ impl Inner {
         next.runs.extend(RunEntry::of(reader.meta()));
         self.write_manifest(state, &mut manifest, next)?;
         state.head.change_live(|live| Live {
+            blocks: live.blocks.clone(),
             runs: live
                 .runs
                 .iter()
@@ -329,7 +348,10 @@ impl Inner {
     ) -> Result<(), Error> {
         next.sequence += 1;
         next.next_series = state.head.next_id();
-        next.last_wall_clock_ms = self.clock.now_ms();
+        // A clock that jumped is not noted: the next Db shall see the jump too.
+        if !self.expiry.lock().is_suspended() {
+            next.last_wall_clock_ms = self.clock.now_ms();
+        }
         if let Some(active) = &state.series_file {
             let mut files = next.series_files.iter_mut();
             if let Some(file) = files.find(|file| file.number == active.number()) {
@@ -342,7 +364,7 @@ impl Inner {
     }
 
     /// The newest timestamp that is outside of a namespace's retention, if it has one.
-    fn expired_before(&self, state: &NamespaceState) -> Option<i64> {
+    pub(super) fn expired_before(&self, state: &NamespaceState) -> Option<i64> {
         let retention = state.options.read().retention_ms()?;
         Some(self.clock.now_ms().saturating_sub(retention))
     }
@@ -352,65 +374,81 @@ impl Inner {
             return Ok(false);
         };
         let live = state.head.live();
-        let expired: Vec<RunId> = live
-            .runs
-            .iter()
-            .filter(|run| is_before(run, before))
-            .map(|run| run.meta().header.id)
-            .collect();
-        if expired.is_empty() {
+        let runs = live.runs.iter().filter(|run| is_before(run, before));
+        let runs: Vec<RunId> = runs.map(|run| run.meta().header.id).collect();
+        let blocks = live.blocks.iter().map(|block| block.meta());
+        let blocks = blocks.filter(|meta| meta.max_time < before);
+        let blocks: Vec<BlockId> = blocks.map(|meta| meta.header.id).collect();
+        self.drop_files(state, &runs, &blocks)
+    }
+
+    /// Drops the oldest blocks while runs and blocks take more than the namespace may keep.
+    fn expire_bytes(&self, state: &NamespaceState) -> Result<bool, Error> {
+        let Some(limit) = state.options.read().retention_bytes else {
+            return Ok(false);
+        };
+        let live = state.head.live();
+        let runs = live.runs.iter().map(|run| run.meta().bytes);
+        let blocks = live.blocks.iter().map(|block| block.meta().bytes);
+        let mut bytes: u64 = runs.chain(blocks).sum();
+        let mut oldest: Vec<_> = live.blocks.iter().map(|block| block.meta()).collect();
+        oldest.sort_by_key(|meta| (meta.max_time, meta.header.id));
+        let mut expired = Vec::new();
+        for meta in oldest {
+            if bytes <= limit {
+                break;
+            }
+            bytes = bytes.saturating_sub(meta.bytes);
+            expired.push(meta.header.id);
+        }
+        self.drop_files(state, &[], &expired)
+    }
+
+    /// Takes what is expired off the list, then removes it; whether there was any.
+    fn drop_files(
+        &self,
+        state: &NamespaceState,
+        runs: &[RunId],
+        blocks: &[BlockId],
+    ) -> Result<bool, Error> {
+        if runs.is_empty() && blocks.is_empty() {
             return Ok(false);
         }
-        self.replace_runs(state, &expired, None)?;
-        self.counters
-            .runs_expired
-            .fetch_add(expired.len() as u64, Ordering::Relaxed);
+        self.replace_files(state, (runs, blocks), (None, &[]))?;
+        let count = |files: usize| files as u64;
+        let expired = (&self.counters.runs_expired, &self.counters.blocks_expired);
+        expired.0.fetch_add(count(runs.len()), Ordering::Relaxed);
+        expired.1.fetch_add(count(blocks.len()), Ordering::Relaxed);
+        self.remove_files(state, runs, blocks)?;
         Ok(true)
     }
 
-    /// Takes runs out of the manifest, `output` in, and removes their files.
-    fn replace_runs(
-        &self,
-        state: &NamespaceState,
-        inputs: &[RunId],
-        output: Option<Arc<RunReader>>,
-    ) -> Result<(), Error> {
-        let mut manifest = state.manifest.lock();
-        let mut next = manifest.clone();
-        next.runs.retain(|run| !inputs.contains(&run.id));
-        next.runs.extend(
-            output
-                .as_ref()
-                .and_then(|reader| RunEntry::of(reader.meta())),
-        );
-        self.write_manifest(state, &mut manifest, next)?;
-        drop(manifest);
-        state.head.change_live(|live| Live {
-            runs: live
-                .runs
-                .iter()
-                .filter(|run| !inputs.contains(&run.meta().header.id))
-                .cloned()
-                .chain(output)
-                .collect(),
-            generations: live.generations.clone(),
-        });
-        for &run in inputs {
-            let path = run_path(&state.folder, run);
-            self.vfs
-                .remove(&path)
-                .map_err(Error::io("removing", path))?;
+    /// A step of a compaction, unless the last ones took their share of the time.
+    fn compact_in_time(&self, upkeep: &mut Upkeep) -> Result<bool, Error> {
+        let began = self.clock.monotonic_ms();
+        if began < upkeep.rest_until_ms {
+            return Ok(false);
         }
-        let runs = state.folder.join("runs");
-        self.vfs
-            .sync_dir(&runs)
-            .map_err(Error::io("syncing the folder", runs.clone()))
+        let done = self.compact_some(upkeep, Eagerness::Due)?;
+        let now = self.clock.monotonic_ms();
+        upkeep.rest_until_ms = now.saturating_add(now.saturating_sub(began));
+        Ok(done)
     }
 
     /// Merges the runs of the smallest sizes once there are too many of them.
-    fn merge(&self, state: &NamespaceState, trusted: bool) -> Result<bool, Error> {
+    fn merge(&self, upkeep: &Upkeep, state: &NamespaceState, trusted: bool) -> Result<bool, Error> {
         let live = state.head.live();
-        let Some(inputs) = choose_runs(&live.runs, self.options.runs_max) else {
+        let reads = |run: &RunReader| {
+            let job = upkeep.job.as_ref();
+            job.is_some_and(|job| job.reads(state.id, run.meta().header.id))
+        };
+        let free: Vec<_> = live
+            .runs
+            .iter()
+            .filter(|run| !reads(run))
+            .cloned()
+            .collect();
+        let Some(inputs) = choose_runs(&free, self.options.runs_max) else {
             return Ok(false);
         };
         let before = self
@@ -429,7 +467,8 @@ impl Inner {
         merge_runs(&readers, |window| window.last >= before, writer)?;
         let reader = self.publish_run(state, run)?;
         let ids: Vec<RunId> = inputs.iter().map(|run| run.meta().header.id).collect();
-        self.replace_runs(state, &ids, Some(reader))?;
+        self.replace_files(state, (&ids, &[]), (Some(reader), &[]))?;
+        self.remove_files(state, &ids, &[])?;
         self.counters.merges.fetch_add(1, Ordering::Relaxed);
         Ok(true)
     }
@@ -437,6 +476,8 @@ impl Inner {
     pub(super) fn stats(&self) -> Stats {
         let (series, buffers, queue) = self.account();
         let log = self.log.as_ref();
+        let states = self.states();
+        let pinned: Vec<_> = states.iter().map(|one| one.head.pins().pinned()).collect();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             log: log.map(|log| log.stats()).unwrap_or_default(),
@@ -454,6 +495,10 @@ impl Inner {
             flushes: count(&self.counters.flushes),
             merges: count(&self.counters.merges),
             runs_expired: count(&self.counters.runs_expired),
+            compactions: count(&self.counters.compactions),
+            blocks_expired: count(&self.counters.blocks_expired),
+            pinned_files: pinned.iter().map(|one| one.files).sum(),
+            pinned_bytes: pinned.iter().map(|one| one.bytes).sum(),
             expiry_suspended: self.expiry.lock().is_suspended(),
             poisoned: log.is_some_and(|log| log.poisoned().is_some()),
             namespaces: self
@@ -491,6 +536,9 @@ fn namespace_stats(state: &NamespaceState) -> NamespaceStats {
         runs: live.runs.len(),
         run_bytes: live.runs.iter().map(|run| run.meta().bytes).sum(),
         run_samples: live.runs.iter().map(|run| run.meta().samples()).sum(),
+        blocks: live.blocks.len(),
+        block_bytes: live.blocks.iter().map(|block| block.meta().bytes).sum(),
+        block_samples: live.blocks.iter().map(|block| block.meta().samples).sum(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rank 8: the facade: namespaces, catalog, the log and maintenance.
 
+mod compaction;
 mod database;
 mod error;
 mod expiry;

@@ -13,10 +13,11 @@ use super::expiry::ExpiryClock;
 use super::logs::{self, Logs, Target};
 use super::maintenance::{Closed, Upkeep};
 use super::namespace::NamespaceState;
-use super::paths::{open_run, run_path};
+use super::paths::{block_path, open_block, open_run, run_path};
 use super::recovery::{RecoveryReport, TornTail};
 use super::stats::Counters;
 use super::{DbOptions, Error, NamespaceOptions};
+use crate::block::BlockReader;
 use crate::clock::Clock;
 use crate::index::MemIndex;
 use crate::manifest::{Catalog, DataFormat, Manifest, NamespaceEntry, SeriesFileEntry};
@@ -43,6 +44,7 @@ pub(super) struct Found {
     pub(super) names: Names,
     pub(super) metadata: BTreeMap<String, MetricMetadata>,
     pub(super) runs: Vec<Arc<RunReader>>,
+    pub(super) blocks: Vec<Arc<BlockReader>>,
     /// The end of each series file, in the manifest's order.
     ends: Vec<SeriesEnd>,
 }
@@ -67,11 +69,7 @@ pub(super) fn open(
         sync_listed(&*vfs)?;
     }
     let catalog = Catalog::read(&*vfs, Path::new(CATALOG_PATH))?;
-    if options.rules.recovery_syncs {
-        for entry in &catalog.namespaces {
-            sync_namespace(&*vfs, Path::new(&entry.name))?;
-        }
-    }
+    prepare_namespaces(&*vfs, &catalog, &options)?;
     let mut report = RecoveryReport::default();
     let mut found = Vec::new();
     for entry in &catalog.namespaces {
@@ -200,7 +198,7 @@ pub(super) fn assemble(
         series_files,
         upkeep: Mutex::new(Upkeep {
             closed,
-            window: None,
+            ..Upkeep::default()
         }),
         expiry: Mutex::new(expiry),
         recovery: report,
@@ -289,6 +287,7 @@ fn make_namespace(vfs: &dyn Vfs, entry: &NamespaceEntry) -> Result<(), Error> {
     make(folder)?;
     make(&folder.join("series"))?;
     make(&folder.join("runs"))?;
+    make(&folder.join("blocks"))?;
     let sync = |path: &Path| {
         vfs.sync_dir(path)
             .map_err(Error::io("syncing the folder", path))
@@ -324,11 +323,26 @@ fn sync_listed(vfs: &dyn Vfs) -> Result<(), Error> {
     sync_file(vfs, Path::new(CATALOG_PATH))
 }
 
+/// Makes folders that 0.1.0 did not have, and all that is listed durable.
+fn prepare_namespaces(vfs: &dyn Vfs, catalog: &Catalog, options: &DbOptions) -> Result<(), Error> {
+    for entry in &catalog.namespaces {
+        let folder = Path::new(&entry.name);
+        let blocks = folder.join("blocks");
+        vfs.create_dir(&blocks)
+            .map_err(Error::io("making the folder", blocks))?;
+        if options.rules.recovery_syncs {
+            sync_namespace(vfs, folder)?;
+        }
+    }
+    Ok(())
+}
+
 fn sync_namespace(vfs: &dyn Vfs, folder: &Path) -> Result<(), Error> {
     for folder in [
         folder.to_path_buf(),
         folder.join("series"),
         folder.join("runs"),
+        folder.join("blocks"),
     ] {
         vfs.sync_dir(&folder)
             .map_err(Error::io("syncing the folder", folder))?;
@@ -395,8 +409,13 @@ pub(super) fn read_namespace(
     }
     names.registry.skip_ids_below(manifest.next_series);
     let runs = open_runs(vfs, (&folder, &ends), &manifest, &names.registry)?;
+    let mut blocks = Vec::new();
+    for block in &manifest.blocks {
+        blocks.push(Arc::new(open_block(vfs, &block_path(&folder, block.id))?));
+    }
     report.series += names.registry.len() as u64;
     report.runs += runs.len() as u64;
+    report.blocks += blocks.len() as u64;
     Ok(Found {
         entry: entry.clone(),
         folder,
@@ -404,6 +423,7 @@ pub(super) fn read_namespace(
         names,
         metadata,
         runs,
+        blocks,
         ends,
     })
 }
@@ -471,6 +491,7 @@ fn revive(
         names,
         metadata,
         runs,
+        blocks,
         ends,
     } = found;
     let mut active = None;
@@ -501,6 +522,7 @@ fn revive(
         names,
         metadata,
         runs,
+        blocks,
         ends: Vec::new(),
     };
     Ok(found.assemble(generations, next, key, options, Some(series_file)))
@@ -520,11 +542,13 @@ impl Found {
         let open = Arc::new(GenerationBuffers::new(next, namespace_options.window_ms()));
         let generations = generations.into_iter().chain([open]).collect();
         let live = Live {
+            blocks: self.blocks,
             runs: self.runs,
             generations,
         };
         let settings = (key.clone(), options.limits, options.rules);
         let head = Head::new(self.entry.id, settings, self.names, self.metadata, live);
+        head.pins().set_bytes_max(options.pinned_bytes_max);
         NamespaceState {
             id: self.entry.id,
             name: self.entry.name.clone(),
@@ -568,8 +592,10 @@ fn remove_unlisted(
             .map(|run| run_path(&state.folder, run.id));
         let series = manifest.series_files.iter();
         let series = series.map(|file| series_path(&state.folder, file.number));
-        let listed: Vec<PathBuf> = runs.chain(series).collect();
-        for folder in ["runs", "series"] {
+        let blocks = manifest.blocks.iter();
+        let blocks = blocks.map(|block| block_path(&state.folder, block.id));
+        let listed: Vec<PathBuf> = runs.chain(series).chain(blocks).collect();
+        for folder in ["runs", "series", "blocks"] {
             let folder = state.folder.join(folder);
             for name in list(&folder)? {
                 let path = folder.join(name);

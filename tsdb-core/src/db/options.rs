@@ -33,6 +33,9 @@ pub struct DbOptions {
     pub inline_flush: bool,
     /// Runs of a namespace are merged once there are more than this. Default 8.
     pub runs_max: usize,
+    /// Bytes of removed files that readers of one namespace may hold. Past it, those that hold
+    /// any are refused to read on. Default 4 GiB.
+    pub pinned_bytes_max: u64,
     /// Key of the fingerprints of a new data folder; random by default. An existing folder keeps
     /// its own.
     pub fingerprint_key: Option<[u8; 16]>,
@@ -76,6 +79,7 @@ impl Default for DbOptions {
             limits: SeriesLimits::default(),
             inline_flush: true,
             runs_max: 8,
+            pinned_bytes_max: 4 << 30,
             fingerprint_key: None,
             rules: ProtocolRules::default(),
         }
@@ -87,6 +91,9 @@ impl Default for DbOptions {
 pub struct NamespaceOptions {
     /// How long samples are kept; `None` for ever.
     pub retention: Option<Duration>,
+    /// How many bytes of runs and blocks are kept: beyond it the oldest blocks go. Samples that
+    /// are in no block yet never go for this. `None` for any number.
+    pub retention_bytes: Option<u64>,
     /// Length of the time windows into which samples are cut on disk. Default 2 h.
     pub window: Duration,
     /// When a writer is told that its samples were stored. Default [`Ack::Always`].
@@ -97,6 +104,7 @@ impl Default for NamespaceOptions {
     fn default() -> Self {
         Self {
             retention: None,
+            retention_bytes: None,
             window: Duration::from_secs(2 * 3600),
             ack: Ack::Always,
         }
@@ -123,6 +131,13 @@ impl NamespaceOptions {
         if !self.window.subsec_nanos().is_multiple_of(1_000_000) {
             return invalid("window", self.window, "it must be whole milliseconds");
         }
+        if self.retention_bytes == Some(0) {
+            return Err(Error::Invalid {
+                name: "retention_bytes",
+                value: "0".to_owned(),
+                why: "it must be at least 1 byte; leave it out to keep everything",
+            });
+        }
         match self.retention {
             Some(retention) if retention < self.window => invalid(
                 "retention",
@@ -137,6 +152,7 @@ impl NamespaceOptions {
     pub(super) fn of(entry: &NamespaceEntry) -> Self {
         Self {
             retention: entry.retention_ms.map(Duration::from_millis),
+            retention_bytes: entry.retention_bytes,
             window: Duration::from_millis(entry.window_ms),
             ack: match entry.ack {
                 AckMode::Always => Ack::Always,
@@ -154,6 +170,7 @@ impl NamespaceOptions {
             retention_ms: self
                 .retention
                 .map(|retention| millis(retention).unsigned_abs()),
+            retention_bytes: self.retention_bytes,
             window_ms: self.window_ms().unsigned_abs(),
             ack: match self.ack {
                 Ack::Always => AckMode::Always,

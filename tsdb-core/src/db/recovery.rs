@@ -28,6 +28,8 @@ pub struct RecoveryReport {
     pub series: u64,
     /// Runs that were opened.
     pub runs: u64,
+    /// Blocks opened.
+    pub blocks: u64,
     /// What was cut off.
     pub torn: Vec<TornTail>,
     /// Files that nothing listed, and that were removed.

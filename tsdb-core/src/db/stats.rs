@@ -11,6 +11,8 @@ pub(super) struct Counters {
     pub(super) flushes: AtomicU64,
     pub(super) merges: AtomicU64,
     pub(super) runs_expired: AtomicU64,
+    pub(super) compactions: AtomicU64,
+    pub(super) blocks_expired: AtomicU64,
     /// Bytes in memory, as accounted last.
     pub(super) memory_bytes: AtomicU64,
     /// Of which for series and their index.
@@ -42,6 +44,14 @@ pub struct Stats {
     pub merges: u64,
     /// Runs dropped by retention since opening.
     pub runs_expired: u64,
+    /// Compactions into blocks since opening.
+    pub compactions: u64,
+    /// Blocks dropped by retention, of time or of bytes, since opening.
+    pub blocks_expired: u64,
+    /// Removed files that readers hold.
+    pub pinned_files: usize,
+    /// Bytes of those, which come free when they are let go.
+    pub pinned_bytes: u64,
     /// Whether expiry is suspended since the clock jumped.
     pub expiry_suspended: bool,
     /// Whether appends are refused until reopening.
@@ -65,4 +75,10 @@ pub struct NamespaceStats {
     pub run_bytes: u64,
     /// Samples of live runs; one that lies in several is counted in each.
     pub run_samples: u64,
+    /// Live blocks.
+    pub blocks: usize,
+    /// Bytes of live blocks.
+    pub block_bytes: u64,
+    /// Samples of live blocks; one that lies in several is counted in each.
+    pub block_samples: u64,
 }

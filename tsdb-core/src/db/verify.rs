@@ -27,6 +27,8 @@ pub struct VerifyReport {
     pub series: u64,
     /// Samples that were read from runs.
     pub run_samples: u64,
+    /// Samples that were read from blocks.
+    pub block_samples: u64,
     /// Rows that were read from logs.
     pub log_samples: u64,
     /// What is wrong; empty if nothing is.
@@ -100,6 +102,13 @@ impl Inner {
                 report.run_samples += samples.samples;
             }
             report.check(run.path(), verified);
+        }
+        for block in &state.head.live().blocks {
+            let verified = block.verify();
+            if let Ok(totals) = &verified {
+                report.block_samples += totals.samples;
+            }
+            report.check(block.path(), verified);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 
 use super::arena::{Arena, take_number};
-use super::pairs::Pairs;
+use super::pairs::{CHUNK, Pairs};
 use super::symbols::Symbols;
 use crate::bits::put_uvarint;
-use crate::model::Labels;
+use crate::model::{Labels, RawPairs};
 
 /// An inverted index over series that are numbered as they arrive: their slots.
 ///
@@ -18,8 +18,11 @@ pub struct MemIndex {
     /// For each slot where its pairs begin: their count, then each, as varints.
     slots: Vec<u32>,
     slot_pairs: Arena,
-    /// The pairs of the slot added last: the next one shares most of them.
+    /// The labels of the slot added last, as canonical bytes and as pairs.
+    recent_labels: Vec<u8>,
     recent: Vec<u32>,
+    /// The pairs of the slot being added.
+    row: Vec<u32>,
     scratch: Vec<u8>,
 }
 
@@ -37,40 +40,48 @@ impl MemIndex {
     pub fn add(&mut self, slot: u32, labels: &Labels) {
         assert_eq!(slot as usize, self.slots.len(), "slots are added in order");
         assert!(!self.is_full(), "the index is full");
-        let mut count = 0;
+        let mut row = std::mem::take(&mut self.row);
+        row.clear();
+        // Targets arrive whole: most labels are those of the series before.
+        let before = std::mem::take(&mut self.recent_labels);
+        let pairs_before = std::mem::take(&mut self.recent);
+        let mut recent = RawPairs::new(&before).zip(&pairs_before).peekable();
         for (name, value) in labels.raw_pairs() {
-            let pair = self.intern(count, name, value);
-            match self.recent.get_mut(count) {
-                Some(recent) => *recent = pair,
-                None => self.recent.push(pair),
-            }
+            while recent.next_if(|((other, _), _)| *other < name).is_some() {}
+            let same_name = recent.next_if(|((other, _), _)| *other == name);
+            let pair = match same_name {
+                Some(((_, other), pair)) if other == value => *pair,
+                Some((_, &pair)) => {
+                    let name = self.pairs.get(pair).map_or(0, |pair| pair.name);
+                    self.pairs.intern(&mut self.symbols, name, value)
+                }
+                None => self.intern_pair(name, value),
+            };
             self.pairs.post(pair, slot);
-            count += 1;
+            row.push(pair);
         }
-        self.recent.truncate(count);
+        self.keep_pairs(&row);
+        self.row = pairs_before;
+        self.recent = row;
+        self.recent_labels = before;
+        self.recent_labels.clear();
+        self.recent_labels.extend_from_slice(labels.as_bytes());
+    }
+
+    /// The pair of a label, made if there is none.
+    pub(super) fn intern_pair(&mut self, name: &[u8], value: &[u8]) -> u32 {
+        let name = self.pairs.intern_name(&mut self.symbols, name);
+        self.pairs.intern(&mut self.symbols, name, value)
+    }
+
+    /// Keeps the pairs of the next slot.
+    pub(super) fn keep_pairs(&mut self, row: &[u32]) {
         self.scratch.clear();
-        put_uvarint(&mut self.scratch, count as u64);
-        for &pair in &self.recent {
+        put_uvarint(&mut self.scratch, row.len() as u64);
+        for &pair in row {
             put_uvarint(&mut self.scratch, u64::from(pair));
         }
         self.slots.push(self.slot_pairs.push(&self.scratch, &[]));
-    }
-
-    /// The pair of a label, which often is that of the last slot's label at the same position.
-    #[inline]
-    fn intern(&mut self, position: usize, name: &[u8], value: &[u8]) -> u32 {
-        let recent = self.recent.get(position).copied();
-        if let Some((recent, pair)) = recent.and_then(|pair| Some((pair, self.pairs.get(pair)?)))
-            && let Some(recent_name) = self.pairs.name(pair.name)
-            && self.symbols.bytes(recent_name.symbol) == name
-        {
-            if self.symbols.bytes(pair.value) == value {
-                return recent;
-            }
-            return self.pairs.intern(&mut self.symbols, pair.name, value);
-        }
-        let name = self.pairs.intern_name(&mut self.symbols, name);
-        self.pairs.intern(&mut self.symbols, name, value)
     }
 
     /// How many slots there are.
@@ -182,7 +193,8 @@ impl MemIndex {
             + self.pairs.heap_bytes()
             + self.slots.capacity() * size_of::<u32>()
             + self.slot_pairs.heap_bytes()
-            + self.recent.capacity() * size_of::<u32>()
+            + self.recent_labels.capacity()
+            + (self.recent.capacity() + self.row.capacity()) * size_of::<u32>()
             + self.scratch.capacity()
     }
 
@@ -234,6 +246,11 @@ impl MemIndex {
                 }
                 expected.extend_from_slice(posted.get(pair as usize).ok_or("an unknown pair")?);
             }
+            let is_sorted =
+                |chunk: &[u32]| chunk.is_sorted_by_key(|&pair| self.value_of_pair(pair));
+            if !name.pairs.chunks_exact(CHUNK).all(is_sorted) {
+                return Err(format!("name {number} has a chunk out of order"));
+            }
             of_names += name.pairs.len();
             expected.sort_unstable();
             let mut listed = Vec::new();
@@ -246,6 +263,9 @@ impl MemIndex {
             if self.symbol_of(self.symbols.text(symbol)) != Some(symbol) {
                 return Err(format!("symbol {symbol} is not found by its text"));
             }
+        }
+        if !self.pairs.counts_list_bytes() {
+            return Err("the bytes of lists are counted wrong".to_owned());
         }
         if of_names != self.pairs.len() {
             return Err(format!(

@@ -62,14 +62,15 @@ impl<'a> Terms for MemTerms<'a> {
         &self,
         name: &Self::Name,
         prefix: &str,
-        mut each: impl FnMut(&str, Self::List),
-    ) -> Result<(), Infallible> {
+        mut selected: impl FnMut(&str) -> bool,
+    ) -> Result<Vec<Self::List>, Infallible> {
+        let mut lists = Vec::new();
         self.0.for_each_value(name.1, prefix, |pair, value| {
-            if let Some(list) = self.0.pairs.slots(pair) {
-                each(value, list);
+            if selected(value) {
+                lists.extend(self.0.pairs.slots(pair));
             }
         });
-        Ok(())
+        Ok(lists)
     }
 
     fn list_len(&self, list: &Self::List) -> u64 {

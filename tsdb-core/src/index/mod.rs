@@ -4,17 +4,23 @@
 //! kept once; everything else is numbers.
 
 mod arena;
+mod cardinality;
 mod disk;
 mod mem;
 mod mem_terms;
 mod order;
 mod pairs;
 mod plan;
+mod rebuild;
+mod snapshot;
 mod symbols;
 mod table;
 #[cfg(test)]
 mod tests;
+mod value_order;
 mod values;
 
+pub use cardinality::{Cardinality, Counted, CountedPair};
 pub use disk::{INDEX_FOOTER_BYTES, IndexError, IndexReader, IndexWriter};
 pub use mem::{MemIndex, SlotPairs};
+pub use rebuild::{IndexRebuild, SlotMoves};

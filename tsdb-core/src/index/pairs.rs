@@ -2,8 +2,13 @@
 
 use super::symbols::Symbols;
 use super::table::{NumberTable, spread};
+use super::value_order::sort_by_value;
 use crate::model::HashMap;
 use crate::postings::PostingList;
+
+/// So many pairs of a name are sorted at a time: a pause of less than a millisecond, after which
+/// a look-up by prefix tries few of them.
+pub(super) const CHUNK: usize = 4096;
 
 /// A name with one of its values.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +23,7 @@ pub(super) struct Pair {
 #[derive(Debug)]
 pub(super) struct Name {
     pub(super) symbol: u32,
-    /// Its pairs as they arrived.
+    /// Its pairs: each whole [`CHUNK`] of them sorted by value, the rest as they arrived.
     pub(super) pairs: Vec<u32>,
     /// The slots that have the label, whatever its value.
     pub(super) slots: PostingList,
@@ -32,7 +37,7 @@ pub(super) struct Pairs {
     table: NumberTable,
     names: Vec<Name>,
     name_of_symbol: HashMap<u32, u32>,
-    /// Bytes that the lists in `slots` hold.
+    /// Bytes that the lists of slots hold, of pairs and of names.
     list_bytes: usize,
 }
 
@@ -55,6 +60,10 @@ impl Pairs {
     #[inline]
     pub(super) fn slots(&self, pair: u32) -> Option<&PostingList> {
         self.slots.get(pair as usize)
+    }
+
+    pub(super) fn all(&self) -> &[Pair] {
+        &self.pairs
     }
 
     pub(super) fn names(&self) -> &[Name] {
@@ -115,6 +124,11 @@ impl Pairs {
         self.table.insert(hash, number);
         if let Some(name) = self.names.get_mut(name as usize) {
             name.pairs.push(number);
+            if name.pairs.len().is_multiple_of(CHUNK) {
+                let start = name.pairs.len() - CHUNK;
+                let chunk = name.pairs.get_mut(start..).unwrap_or_default();
+                sort_by_value(symbols, &self.pairs, chunk);
+            }
         }
         number
     }
@@ -126,19 +140,36 @@ impl Pairs {
             return;
         };
         if let Some(list) = self.slots.get_mut(pair as usize) {
-            let before = list.heap_bytes();
-            list.push(slot);
-            self.list_bytes += list.heap_bytes();
-            self.list_bytes -= before;
+            self.list_bytes += list.push(slot);
         }
         if let Some(name) = self.names.get_mut(name as usize) {
-            name.slots.push(slot);
+            self.list_bytes += name.slots.push(slot);
         }
     }
 
+    /// Notes that the slots from `first` to `last` carry `pair`.
+    pub(super) fn post_run(&mut self, pair: u32, first: u32, last: u32) {
+        if let Some(list) = self.slots.get_mut(pair as usize) {
+            self.list_bytes += list.push_run(first, last);
+        }
+    }
+
+    /// Notes that the slots from `first` to `last` have the label of `name`.
+    pub(super) fn post_name_run(&mut self, name: u32, first: u32, last: u32) {
+        if let Some(name) = self.names.get_mut(name as usize) {
+            self.list_bytes += name.slots.push_run(first, last);
+        }
+    }
+
+    /// Whether what the lists hold was followed rightly.
+    pub(super) fn counts_list_bytes(&self) -> bool {
+        let of_names = self.names.iter().map(|name| name.slots.heap_bytes());
+        let of_pairs = self.slots.iter().map(PostingList::heap_bytes);
+        of_names.chain(of_pairs).sum::<usize>() == self.list_bytes
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
-        let of_name =
-            |name: &Name| name.pairs.capacity() * size_of::<u32>() + name.slots.heap_bytes();
+        let of_name = |name: &Name| name.pairs.capacity() * size_of::<u32>();
         self.pairs.capacity() * size_of::<Pair>()
             + self.slots.capacity() * size_of::<PostingList>()
             + self.table.heap_bytes()

@@ -22,13 +22,13 @@ pub(super) trait Terms {
     /// The rows that have the label, whatever its value.
     fn list_of_name(&self, name: &Self::Name) -> Self::List;
     fn find_list(&self, name: &Self::Name, value: &str) -> Result<Option<Self::List>, Self::Error>;
-    /// Calls `each` with the values that begin with `prefix`, in any order, and their rows.
+    /// The rows of the values that begin with `prefix` and are `selected`, in any order.
     fn scan(
         &self,
         name: &Self::Name,
         prefix: &str,
-        each: impl FnMut(&str, Self::List),
-    ) -> Result<(), Self::Error>;
+        selected: impl FnMut(&str) -> bool,
+    ) -> Result<Vec<Self::List>, Self::Error>;
     fn list_len(&self, list: &Self::List) -> u64;
     /// The rows of all lists.
     fn union(&self, lists: &[Self::List]) -> Result<Postings, Self::Error>;
@@ -189,27 +189,7 @@ fn choose<T: Terms>(
         return Ok(chosen);
     }
     let prefix = matcher.prefix().unwrap_or_default();
-    let matched = &mut chosen.lists;
-    if !prefix.is_empty() || matcher.set_matches().is_some() {
-        terms.scan(name, prefix, |value, list| {
-            if matcher.positive_matches(value) {
-                matched.push(list);
-            }
-        })?;
-        return Ok(chosen);
-    }
-    let mut unmatched = Vec::new();
-    terms.scan(name, prefix, |value, list| {
-        if matcher.positive_matches(value) {
-            matched.push(list);
-        } else {
-            unmatched.push(list);
-        }
-    })?;
-    if unmatched.len() < matched.len() {
-        chosen.lists = unmatched;
-        chosen.all_but = true;
-    }
+    chosen.lists = terms.scan(name, prefix, |value| matcher.positive_matches(value))?;
     Ok(chosen)
 }
 

@@ -1,3 +1,7 @@
+mod cardinality;
+mod rebuild;
+mod values;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 

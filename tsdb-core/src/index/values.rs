@@ -1,13 +1,16 @@
 //! The names and values that series have.
 
 use super::MemIndex;
-use super::pairs::Name;
+use super::pairs::{CHUNK, Name};
+use super::value_order::{SortedPairs, sort_by_value, sort_texts};
 use crate::model::HashSet;
 use crate::postings::Postings;
 
 /// Fewer slots than one in so many of those that have the label are looked at one by one: a set
 /// that thin is made of arrays, and comparing it with the lists of all values takes longer.
 const SPARSE: usize = 16;
+/// Up to one value in so many is merged from the sorted chunks; all together are sorted sooner.
+const MERGED: usize = 8;
 
 impl MemIndex {
     /// The first `limit` label names of the slots in `within`, or of all, sorted; and whether
@@ -35,27 +38,33 @@ impl MemIndex {
         let Some((number, name)) = number.and_then(|n| Some((n, self.pairs.name(n)?))) else {
             return (Vec::new(), false);
         };
-        let values = match within {
-            None => name
-                .pairs
-                .iter()
-                .map(|&pair| self.value_of_pair(pair))
-                .collect(),
-            Some(set) if set.len() < name.pairs.len().max(name.slots.len() / SPARSE) as u64 => self
-                .pairs_within(set, number)
-                .into_iter()
-                .map(|pair| self.value_of_pair(pair))
-                .collect(),
-            Some(set) => {
-                let lists = name
-                    .pairs
-                    .iter()
-                    .filter_map(|&pair| Some((pair, self.pairs.slots(pair)?)));
-                let present = lists.filter(|(_, list)| list.meets(set));
-                present.map(|(pair, _)| self.value_of_pair(pair)).collect()
-            }
+        let is_thin =
+            |set: &Postings| set.len() < name.pairs.len().max(name.slots.len() / SPARSE) as u64;
+        if let Some(set) = within
+            && is_thin(set)
+        {
+            let pairs = self.pairs_within(set, number).into_iter();
+            return first_sorted(pairs.map(|pair| self.value_of_pair(pair)).collect(), limit);
+        }
+        let is_present = |pair: u32| {
+            within.is_none_or(|set| self.pairs.slots(pair).is_some_and(|list| list.meets(set)))
         };
-        first_sorted(values, limit)
+        if limit < name.pairs.len() / MERGED {
+            let mut present = self
+                .sorted_pairs(name)
+                .filter(|(pair, _)| is_present(*pair));
+            let found = present
+                .by_ref()
+                .take(limit)
+                .map(|(_, value)| value.to_owned());
+            let found = found.collect();
+            return (found, present.next().is_some());
+        }
+        let present = name.pairs.iter().filter(|pair| is_present(**pair));
+        first_sorted(
+            present.map(|&pair| self.value_of_pair(pair)).collect(),
+            limit,
+        )
     }
 
     /// The pairs of a name that the slots of `set` carry.
@@ -71,6 +80,13 @@ impl MemIndex {
         pairs.find(|&pair| self.pairs.get(pair).is_some_and(|pair| pair.name == name))
     }
 
+    /// The pairs of a name with their values, in order.
+    fn sorted_pairs<'a>(&'a self, name: &'a Name) -> impl Iterator<Item = (u32, &'a str)> {
+        let mut rest = name.pairs.chunks_exact(CHUNK).remainder().to_vec();
+        self.sort_pairs(&mut rest);
+        SortedPairs::new(&name.pairs, rest, |pair| self.value_of_pair(pair))
+    }
+
     /// Calls `each` with the pairs of a name whose value begins with `prefix`.
     pub(super) fn for_each_value<'a>(
         &'a self,
@@ -78,7 +94,22 @@ impl MemIndex {
         prefix: &str,
         mut each: impl FnMut(u32, &'a str),
     ) {
-        for &pair in &name.pairs {
+        let chunks = name.pairs.chunks_exact(CHUNK);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            let first = match prefix {
+                "" => 0,
+                prefix => chunk.partition_point(|pair| self.value_of_pair(*pair) < prefix),
+            };
+            for &pair in chunk.get(first..).unwrap_or_default() {
+                let value = self.value_of_pair(pair);
+                if !value.starts_with(prefix) {
+                    break;
+                }
+                each(pair, value);
+            }
+        }
+        for &pair in rest {
             let value = self.value_of_pair(pair);
             if value.starts_with(prefix) {
                 each(pair, value);
@@ -88,7 +119,7 @@ impl MemIndex {
 
     /// Sorts pairs of one name by their values.
     pub(super) fn sort_pairs(&self, pairs: &mut [u32]) {
-        pairs.sort_by_cached_key(|&pair| self.value_of_pair(pair));
+        sort_by_value(&self.symbols, self.pairs.all(), pairs);
     }
 }
 
@@ -99,6 +130,6 @@ fn first_sorted(mut texts: Vec<&str>, limit: usize) -> (Vec<String>, bool) {
         texts.select_nth_unstable(limit);
         texts.truncate(limit);
     }
-    texts.sort_unstable();
+    sort_texts(&mut texts);
     (texts.into_iter().map(str::to_owned).collect(), truncated)
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::ManifestError;
-use super::file::{MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal};
+use super::file::{
+    FORMAT_VERSION, MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal,
+};
 use crate::bits::{ByteReader, DecodeError, put_u32, put_u64, put_uvarint};
 use crate::model::{HashSet, NamespaceId};
 use crate::vfs::Vfs;
@@ -13,7 +15,11 @@ const MAGIC: [u8; MAGIC_BYTES] = *b"tsdb-cat";
 const NAMESPACE_BYTES_MIN: usize = 4 + 1 + 1 + 1 + 8;
 const NAME_BYTES_MAX: usize = 200;
 
+/// A catalog of this version may say that a namespace's bytes are limited.
+const SIZES_VERSION: u32 = 2;
+
 const RETENTION_LIMITED: u8 = 1;
+const SIZE_LIMITED: u8 = 1 << 7;
 const ACK_SHIFT: u32 = 1;
 const ACK_ALWAYS: u8 = 0;
 const ACK_INTERVAL: u8 = 1;
@@ -39,6 +45,8 @@ pub struct NamespaceEntry {
     pub name: String,
     /// How long samples are kept, in milliseconds, at least 1; all of them if none.
     pub retention_ms: Option<u64>,
+    /// How many bytes of runs and blocks are kept, at least 1; any number if none.
+    pub retention_bytes: Option<u64>,
     /// Length of a window in milliseconds, at least 1.
     pub window_ms: u64,
     /// What a write waits for.
@@ -103,7 +111,13 @@ impl Catalog {
         for entry in &self.namespaces {
             entry.put(&mut body);
         }
-        seal(&MAGIC, &body)
+        let sizes = |entry: &NamespaceEntry| entry.retention_bytes.is_some();
+        let version = if self.namespaces.iter().any(sizes) {
+            SIZES_VERSION
+        } else {
+            FORMAT_VERSION
+        };
+        seal(&MAGIC, version, &body)
     }
 
     /// Reads the bytes of a file; `path` is for errors only.
@@ -111,8 +125,8 @@ impl Catalog {
     /// # Errors
     /// When they are damaged, cut short, of another version or say what makes no sense.
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let mut reader = unseal(path, &MAGIC, bytes)?;
-        Self::read_body(&mut reader).map_err(|error| ManifestError::corrupt(path, error))
+        let (version, mut reader) = unseal(path, &MAGIC, SIZES_VERSION, bytes)?;
+        Self::read_body(&mut reader, version).map_err(|error| ManifestError::corrupt(path, error))
     }
 
     /// Reads the file at `path`.
@@ -136,16 +150,22 @@ impl Catalog {
         replace_file(vfs, path, &self.encode())
     }
 
-    fn read_body(reader: &mut ByteReader<'_>) -> Result<Self, DecodeError> {
+    fn read_body(reader: &mut ByteReader<'_>, version: u32) -> Result<Self, DecodeError> {
         let mut catalog = Catalog {
             sequence: reader.u64()?,
             next_namespace: NamespaceId(reader.u32()?),
             namespaces: Vec::new(),
         };
         for _ in 0..read_count(reader, NAMESPACE_BYTES_MIN)? {
-            catalog.namespaces.push(NamespaceEntry::read(reader)?);
+            catalog
+                .namespaces
+                .push(NamespaceEntry::read(reader, version)?);
         }
         expect_end(reader)?;
+        let sized = |entry: &NamespaceEntry| entry.retention_bytes.is_some();
+        if version >= SIZES_VERSION && !catalog.namespaces.iter().any(sized) {
+            return Err(reader.error("a version that limits bytes, and no limit"));
+        }
         catalog.check().map_err(|what| reader.error(what))?;
         Ok(catalog)
     }
@@ -159,6 +179,9 @@ impl Catalog {
             }
             if entry.window_ms == 0 || entry.retention_ms == Some(0) {
                 return Err("window or retention of no length");
+            }
+            if entry.retention_bytes == Some(0) {
+                return Err("retention of no bytes");
             }
             if entry.id >= self.next_namespace {
                 return Err("a namespace numbered past the next one");
@@ -186,14 +209,20 @@ impl NamespaceEntry {
         } else {
             0
         };
-        out.push(limited | (ack << ACK_SHIFT));
+        let sized = if self.retention_bytes.is_some() {
+            SIZE_LIMITED
+        } else {
+            0
+        };
+        out.push(limited | sized | (ack << ACK_SHIFT));
         put_u64(out, self.window_ms);
-        for optional in [self.retention_ms, interval].into_iter().flatten() {
+        let optionals = [self.retention_ms, self.retention_bytes, interval];
+        for optional in optionals.into_iter().flatten() {
             put_u64(out, optional);
         }
     }
 
-    fn read(reader: &mut ByteReader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut ByteReader<'_>, version: u32) -> Result<Self, DecodeError> {
         let id = NamespaceId(reader.u32()?);
         let len = reader.uvarint()?;
         let len = usize::try_from(len).map_err(|_| reader.error("truncated"))?;
@@ -204,6 +233,9 @@ impl NamespaceEntry {
         let window_ms = reader.u64()?;
         let limited = flags & RETENTION_LIMITED != 0;
         let retention_ms = if limited { Some(reader.u64()?) } else { None };
+        let sized = flags & SIZE_LIMITED != 0 && version >= SIZES_VERSION;
+        let retention_bytes = if sized { Some(reader.u64()?) } else { None };
+        let flags = if sized { flags & !SIZE_LIMITED } else { flags };
         let ack = match flags >> ACK_SHIFT {
             ACK_ALWAYS => AckMode::Always,
             ACK_INTERVAL => AckMode::Interval(reader.u64()?),
@@ -214,6 +246,7 @@ impl NamespaceEntry {
             id,
             name: name.to_owned(),
             retention_ms,
+            retention_bytes,
             window_ms,
             ack,
         })

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ManifestError;
-use super::file::{MAGIC_BYTES, expect_end, read_file, replace_file, seal, unseal};
+use super::file::{FORMAT_VERSION, MAGIC_BYTES, expect_end, read_file, replace_file, seal, unseal};
 use crate::vfs::Vfs;
 
 const MAGIC: [u8; MAGIC_BYTES] = *b"tsdb-fmt";
@@ -26,7 +26,7 @@ impl DataFormat {
     /// The bytes of the file.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        seal(&MAGIC, &self.fingerprint_key)
+        seal(&MAGIC, FORMAT_VERSION, &self.fingerprint_key)
     }
 
     /// Reads the bytes of a file; `path` is for errors only.
@@ -35,7 +35,7 @@ impl DataFormat {
     /// When they are damaged, cut short or of another version.
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
         let at = |error| ManifestError::corrupt(path, error);
-        let mut reader = unseal(path, &MAGIC, bytes)?;
+        let (_, mut reader) = unseal(path, &MAGIC, FORMAT_VERSION, bytes)?;
         let fingerprint_key = reader.array().map_err(at)?;
         expect_end(&reader).map_err(at)?;
         Ok(Self { fingerprint_key })

@@ -1,7 +1,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::FORMAT_VERSION;
 use crate::bits::DecodeError;
 
 /// Why a manifest, catalog or FORMAT file could not be written or read.
@@ -30,7 +29,7 @@ pub enum ManifestError {
     },
     /// The file was written by a build with another format.
     #[error(
-        "{} has format version {version}, this build reads {FORMAT_VERSION}: use a build that reads it",
+        "{} has format version {version}, this build reads {newest}: use a build that reads it",
         path.display()
     )]
     Version {
@@ -38,6 +37,8 @@ pub enum ManifestError {
         path: PathBuf,
         /// The version found.
         version: u32,
+        /// The newest version that this build reads.
+        newest: u32,
     },
     /// What was to be written makes no sense and could not be read back: a mistake of the program.
     #[error("{} cannot say this: {what}", path.display())]

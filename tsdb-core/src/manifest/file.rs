@@ -7,7 +7,8 @@ use crate::bits::{ByteReader, DecodeError, crc32c, put_u32};
 use crate::run::{publish, temporary_path};
 use crate::vfs::{OpenMode, Vfs, create_anew, read_to_end, write_all_at};
 
-/// The version of the three formats that this build reads and writes.
+/// The first version of the three formats. A file is written in the lowest version that can say
+/// what it says, so that an older build reads it for as long as it can.
 pub const FORMAT_VERSION: u32 = 1;
 
 pub(super) const MAGIC_BYTES: usize = 8;
@@ -16,22 +17,24 @@ pub(super) const HEAD_BYTES: usize = MAGIC_BYTES + 4;
 const CRC_BYTES: usize = 4;
 
 /// Puts `body` between magic and version before and the checksum of it all behind.
-pub(super) fn seal(magic: &[u8; MAGIC_BYTES], body: &[u8]) -> Vec<u8> {
+pub(super) fn seal(magic: &[u8; MAGIC_BYTES], version: u32, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEAD_BYTES + body.len() + CRC_BYTES);
     out.extend_from_slice(magic);
-    put_u32(&mut out, FORMAT_VERSION);
+    put_u32(&mut out, version);
     out.extend_from_slice(body);
     let crc = crc32c(&out);
     put_u32(&mut out, crc);
     out
 }
 
-/// A reader of a sealed file that stands at the body and ends with it.
+/// The version of a sealed file, at most `newest`, and a reader that stands at the body and ends
+/// with it.
 pub(super) fn unseal<'a>(
     path: &Path,
     magic: &[u8; MAGIC_BYTES],
+    newest: u32,
     bytes: &'a [u8],
-) -> Result<ByteReader<'a>, ManifestError> {
+) -> Result<(u32, ByteReader<'a>), ManifestError> {
     let at = |error| ManifestError::corrupt(path, error);
     let body = bytes.len().saturating_sub(CRC_BYTES);
     let mut reader = ByteReader::new(bytes);
@@ -50,15 +53,16 @@ pub(super) fn unseal<'a>(
             offset: body,
         }));
     }
-    if version != FORMAT_VERSION {
+    if !(FORMAT_VERSION..=newest).contains(&version) {
         return Err(ManifestError::Version {
             path: path.to_owned(),
             version,
+            newest,
         });
     }
     let mut reader = ByteReader::new(covered);
     reader.take(HEAD_BYTES).map_err(at)?;
-    Ok(reader)
+    Ok((version, reader))
 }
 
 /// The number of entries that come next, each of at least `entry_bytes`: never more than the

@@ -3,14 +3,20 @@
 use std::path::Path;
 
 use super::ManifestError;
-use super::file::{MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal};
+use super::file::{
+    FORMAT_VERSION, MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal,
+};
 use crate::bits::{ByteReader, DecodeError, put_i64, put_u32, put_u64};
-use crate::model::{Generation, NamespaceId, RunId, SeriesId};
+use crate::block::BlockMeta;
+use crate::model::{BlockId, Generation, NamespaceId, RunId, SeriesId, Window};
 use crate::run::RunMeta;
 use crate::vfs::Vfs;
 
 const MAGIC: [u8; MAGIC_BYTES] = *b"tsdb-man";
+/// A manifest of this version may list blocks.
+const BLOCKS_VERSION: u32 = 2;
 const RUN_BYTES: usize = 6 * 8;
+const BLOCK_BYTES: usize = 8 * 8;
 const SERIES_FILE_BYTES: usize = 2 * 8;
 
 /// What is live in one namespace. Files that it does not list are left over and may be removed.
@@ -24,7 +30,7 @@ pub struct Manifest {
     pub flushed_generation: Generation,
     /// Larger than every series id given so far.
     pub next_series: SeriesId,
-    /// Larger than every number of a run or series file given so far.
+    /// Larger than every number of a run, block or series file given so far.
     pub next_file: u64,
     /// The latest wall clock seen, in milliseconds since the epoch.
     pub last_wall_clock_ms: i64,
@@ -32,6 +38,43 @@ pub struct Manifest {
     pub runs: Vec<RunEntry>,
     /// The live series files, by rising number.
     pub series_files: Vec<SeriesFileEntry>,
+    /// The live blocks, by rising id.
+    pub blocks: Vec<BlockEntry>,
+}
+
+/// A live block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockEntry {
+    /// Its number.
+    pub id: BlockId,
+    /// The newest generation whose samples it holds; at most the flushed one.
+    pub generation: Generation,
+    /// Its window.
+    pub window: Window,
+    /// Timestamp of its first sample, in milliseconds.
+    pub min_time: i64,
+    /// Timestamp of its last sample, in milliseconds.
+    pub max_time: i64,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+impl BlockEntry {
+    /// The entry of a finished block.
+    #[must_use]
+    pub fn of(block: &BlockMeta) -> Self {
+        Self {
+            id: block.header.id,
+            generation: block.header.last_generation,
+            window: block.header.window,
+            min_time: block.min_time,
+            max_time: block.max_time,
+            bytes: block.bytes,
+            samples: block.samples,
+        }
+    }
 }
 
 /// A live run.
@@ -116,7 +159,25 @@ impl Manifest {
         }
         // Tombstones: none in this version.
         put_u32(&mut body, 0);
-        seal(&MAGIC, &body)
+        if self.blocks.is_empty() {
+            return seal(&MAGIC, FORMAT_VERSION, &body);
+        }
+        self.put_blocks(&mut body);
+        seal(&MAGIC, BLOCKS_VERSION, &body)
+    }
+
+    fn put_blocks(&self, body: &mut Vec<u8>) {
+        put_u32(body, u32::try_from(self.blocks.len()).unwrap_or(u32::MAX));
+        for block in &self.blocks {
+            put_u64(body, block.id.0);
+            put_u64(body, block.generation.0);
+            put_i64(body, block.window.start);
+            put_i64(body, block.window.last);
+            put_i64(body, block.min_time);
+            put_i64(body, block.max_time);
+            put_u64(body, block.bytes);
+            put_u64(body, block.samples);
+        }
     }
 
     /// Reads the bytes of a file; `path` is for errors only.
@@ -124,8 +185,8 @@ impl Manifest {
     /// # Errors
     /// When they are damaged, cut short, of another version or say what makes no sense.
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let mut reader = unseal(path, &MAGIC, bytes)?;
-        Self::read_body(&mut reader).map_err(|error| ManifestError::corrupt(path, error))
+        let (version, mut reader) = unseal(path, &MAGIC, BLOCKS_VERSION, bytes)?;
+        Self::read_body(&mut reader, version).map_err(|error| ManifestError::corrupt(path, error))
     }
 
     /// Reads the file at `path`.
@@ -149,7 +210,7 @@ impl Manifest {
         replace_file(vfs, path, &self.encode())
     }
 
-    fn read_body(reader: &mut ByteReader<'_>) -> Result<Self, DecodeError> {
+    fn read_body(reader: &mut ByteReader<'_>, version: u32) -> Result<Self, DecodeError> {
         let mut manifest = Manifest {
             namespace: NamespaceId(reader.u32()?),
             sequence: reader.u64()?,
@@ -179,12 +240,37 @@ impl Manifest {
         if reader.u32()? != 0 {
             return Err(reader.error("tombstones, which this version does not know"));
         }
+        if version >= BLOCKS_VERSION {
+            manifest.read_blocks(reader)?;
+            if manifest.blocks.is_empty() {
+                return Err(reader.error("a version that lists blocks, and none listed"));
+            }
+        }
         expect_end(reader)?;
         manifest.check().map_err(|what| reader.error(what))?;
         Ok(manifest)
     }
 
+    fn read_blocks(&mut self, reader: &mut ByteReader<'_>) -> Result<(), DecodeError> {
+        for _ in 0..read_count(reader, BLOCK_BYTES)? {
+            self.blocks.push(BlockEntry {
+                id: BlockId(reader.u64()?),
+                generation: Generation(reader.u64()?),
+                window: Window {
+                    start: reader.i64()?,
+                    last: reader.i64()?,
+                },
+                min_time: reader.i64()?,
+                max_time: reader.i64()?,
+                bytes: reader.u64()?,
+                samples: reader.u64()?,
+            });
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), &'static str> {
+        self.check_blocks()?;
         if !self.runs.is_sorted_by(|a, b| a.id < b.id) {
             return Err("runs out of order or listed twice");
         }
@@ -208,6 +294,29 @@ impl Manifest {
             .is_some_and(|last| last.number >= self.next_file)
         {
             return Err("a series file numbered past the next file");
+        }
+        Ok(())
+    }
+
+    fn check_blocks(&self) -> Result<(), &'static str> {
+        if !self.blocks.is_sorted_by(|a, b| a.id < b.id) {
+            return Err("blocks out of order or listed twice");
+        }
+        for block in &self.blocks {
+            if block.id.0 >= self.next_file {
+                return Err("a block numbered past the next file");
+            }
+            if block.generation > self.flushed_generation {
+                return Err("a block newer than the flushed generation");
+            }
+            if block.min_time > block.max_time
+                || block.min_time < block.window.start
+                || block.max_time > block.window.last
+                || block.bytes == 0
+                || block.samples == 0
+            {
+                return Err("a block that holds nothing, or times outside its window");
+            }
         }
         Ok(())
     }

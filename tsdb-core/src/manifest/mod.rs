@@ -16,4 +16,4 @@ pub use catalog::{AckMode, Catalog, NamespaceEntry, check_namespace_name};
 pub use data_format::DataFormat;
 pub use error::ManifestError;
 pub use file::FORMAT_VERSION;
-pub use manifest::{Manifest, RunEntry, SeriesFileEntry};
+pub use manifest::{BlockEntry, Manifest, RunEntry, SeriesFileEntry};

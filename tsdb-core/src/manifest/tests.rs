@@ -3,11 +3,11 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{
-    AckMode, Catalog, DataFormat, Manifest, ManifestError, NamespaceEntry, RunEntry,
+    AckMode, BlockEntry, Catalog, DataFormat, Manifest, ManifestError, NamespaceEntry, RunEntry,
     SeriesFileEntry, check_namespace_name,
 };
 use crate::bits::{crc32c, put_i64, put_u32, put_u64};
-use crate::model::{Generation, NamespaceId, RunId, SeriesId};
+use crate::model::{BlockId, Generation, NamespaceId, RunId, SeriesId, Window};
 use crate::vfs::{Fault, FaultVfs, MemVfs, OperationKind, Verdict, Vfs};
 
 const PATH: &str = "default/FILE";
@@ -50,7 +50,39 @@ fn manifest() -> Manifest {
                 synced_len: 0,
             },
         ],
+        blocks: Vec::new(),
     }
+}
+
+fn block(id: u64, generation: u64) -> BlockEntry {
+    BlockEntry {
+        id: BlockId(id),
+        generation: Generation(generation),
+        window: Window {
+            start: -7_200_000,
+            last: 7_199_999,
+        },
+        min_time: -7_000_000,
+        max_time: 5,
+        bytes: 4242,
+        samples: 99,
+    }
+}
+
+/// A manifest of the second version.
+fn with_blocks() -> Manifest {
+    Manifest {
+        blocks: vec![block(14, 2), block(18, 6)],
+        ..manifest()
+    }
+}
+
+/// A catalog of the second version.
+fn with_sizes() -> Catalog {
+    let mut catalog = catalog();
+    catalog.namespaces[1].retention_bytes = Some(1 << 40);
+    catalog.namespaces[2].retention_bytes = Some(1);
+    catalog
 }
 
 fn namespace(id: u32, name: &str) -> NamespaceEntry {
@@ -58,6 +90,7 @@ fn namespace(id: u32, name: &str) -> NamespaceEntry {
         id: NamespaceId(id),
         name: name.to_owned(),
         retention_ms: None,
+        retention_bytes: None,
         window_ms: 7_200_000,
         ack: AckMode::Always,
     }
@@ -153,6 +186,34 @@ fn layout_of_a_manifest() {
 }
 
 #[test]
+fn what_needs_a_second_version_is_written_in_it() {
+    let mut bytes = b"tsdb-man\x02\0\0\0".to_vec();
+    bytes.extend(&MANIFEST[12..MANIFEST.len() - 4]);
+    put_u32(&mut bytes, 2); // blocks
+    for (id, generation) in [(14, 2), (18, 6)] {
+        put_u64(&mut bytes, id);
+        put_u64(&mut bytes, generation);
+        for time in [-7_200_000, 7_199_999, -7_000_000, 5] {
+            put_i64(&mut bytes, time);
+        }
+        put_u64(&mut bytes, 4242);
+        put_u64(&mut bytes, 99);
+    }
+    assert_eq!(sealed(bytes), with_blocks().encode());
+    let bytes = with_sizes().encode();
+    assert_eq!(bytes[8..12], [2, 0, 0, 0]);
+    assert_eq!(Catalog::decode(path(), &bytes).unwrap(), with_sizes());
+    // What the first version can say is not said in the second one.
+    let mut empty = b"tsdb-man\x02\0\0\0".to_vec();
+    empty.extend(&MANIFEST[12..MANIFEST.len() - 4]);
+    put_u32(&mut empty, 0);
+    Manifest::decode(path(), &sealed(empty)).unwrap_err();
+    let mut plain = CATALOG[..CATALOG.len() - 4].to_vec();
+    plain[8] = 2;
+    Catalog::decode(path(), &sealed(plain)).unwrap_err();
+}
+
+#[test]
 fn layout_of_a_catalog_and_of_format() {
     let mut bytes = b"tsdb-cat\x01\0\0\0".to_vec();
     put_u64(&mut bytes, 5); // sequence
@@ -200,7 +261,10 @@ fn assert_names_the_place(error: &ManifestError, len: usize) {
 #[test]
 fn every_flipped_bit_and_every_cut_is_noticed() {
     type Decode = fn(&[u8]) -> Option<ManifestError>;
-    let cases: [(&[u8], Decode); 3] = [
+    let (blocks, sizes) = (with_blocks().encode(), with_sizes().encode());
+    let cases: [(&[u8], Decode); 5] = [
+        (&blocks, |bytes| Manifest::decode(path(), bytes).err()),
+        (&sizes, |bytes| Catalog::decode(path(), bytes).err()),
         (MANIFEST, |bytes| Manifest::decode(path(), bytes).err()),
         (CATALOG, |bytes| Catalog::decode(path(), bytes).err()),
         (FORMAT, |bytes| DataFormat::decode(path(), bytes).err()),
@@ -259,7 +323,38 @@ fn refusal(result: Result<(), ManifestError>) -> &'static str {
 #[test]
 fn a_manifest_must_make_sense() {
     type Change = fn(&mut Manifest);
-    let cases: [(Change, &str); 9] = [
+    let nothing = "a block that holds nothing, or times outside its window";
+    let cases: [(Change, &str); 14] = [
+        (
+            |m| m.blocks = vec![block(18, 6), block(14, 2)],
+            "blocks out of order or listed twice",
+        ),
+        (
+            |m| m.blocks = vec![block(20, 6)],
+            "a block numbered past the next file",
+        ),
+        (
+            |m| m.blocks = vec![block(14, 7)],
+            "a block newer than the flushed generation",
+        ),
+        (
+            |m| {
+                m.blocks = vec![BlockEntry {
+                    max_time: 7_200_000,
+                    ..block(14, 2)
+                }];
+            },
+            nothing,
+        ),
+        (
+            |m| {
+                m.blocks = vec![BlockEntry {
+                    samples: 0,
+                    ..block(14, 2)
+                }];
+            },
+            nothing,
+        ),
         (|m| m.runs.swap(0, 1), "runs out of order or listed twice"),
         (
             |m| m.runs[0].id = RunId(17),
@@ -430,6 +525,7 @@ proptest! {
     fn any_manifest_comes_back(
         ids in prop::collection::btree_set(0u64..1000, 0..50),
         files in prop::collection::btree_set(0u64..1000, 0..50),
+        blocks in prop::collection::btree_set(0u64..1000, 0..50),
         numbers in any::<[u64; 4]>(),
         clock in any::<i64>(),
         times in any::<(i64, i64)>(),
@@ -449,6 +545,7 @@ proptest! {
             last_wall_clock_ms: clock,
             runs: ids.into_iter().map(entry).collect(),
             series_files: files.into_iter().map(file).collect(),
+            blocks: blocks.into_iter().map(|id| block(id, numbers[0])).collect(),
         };
         prop_assert_eq!(Manifest::decode(path(), &manifest.encode()).unwrap(), manifest);
     }

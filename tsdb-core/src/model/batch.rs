@@ -71,7 +71,9 @@ pub struct WriteBatch<'a> {
     values: Vec<f64>,
     guessed: bool,
     symbols: Vec<&'a [u8]>,
+    /// Indices of symbols of all series; what is behind `refs_len` is left over.
     refs: Vec<u32>,
+    refs_len: usize,
 }
 
 impl<'a> WriteBatch<'a> {
@@ -85,6 +87,7 @@ impl<'a> WriteBatch<'a> {
             guessed: false,
             symbols: Vec::new(),
             refs: Vec::new(),
+            refs_len: 0,
         }
     }
 
@@ -133,7 +136,7 @@ impl<'a> WriteBatch<'a> {
                         u32::MAX
                     }
                 };
-                self.add_refs(|refs| refs.extend(labels.refs.iter().map(moved)));
+                labels.refs.iter().for_each(|at| self.push_ref(moved(at)));
             }
         }
     }
@@ -162,24 +165,52 @@ impl<'a> WriteBatch<'a> {
     /// the batch later.
     #[inline]
     pub fn begin_symbols(&mut self) {
-        let start = self.refs.len();
+        let start = self.refs_len;
         self.enter(Key::Symbols { start, end: start });
     }
 
-    /// Lets `add` append indices of symbols (name, value, name, value) to those of the series
-    /// begun last, and gives back what it gives.
+    /// Adds the index of one symbol to the series begun last.
+    ///
+    /// # Panics
+    /// As [`WriteBatch::add_refs`].
+    pub fn push_ref(&mut self, index: u32) {
+        let written: Result<(), std::convert::Infallible> = self.add_refs(1, |space| {
+            space.fill(index);
+            Ok(1)
+        });
+        match written {
+            Ok(()) => {}
+            Err(never) => match never {},
+        }
+    }
+
+    /// Lets `write` put up to `at_most` indices of symbols (name, value, name, value) into a slice
+    /// of as many numbers, whatever they are, and say how many it put to its front. They follow
+    /// those of the series begun last.
+    ///
+    /// # Errors
+    /// Those of `write`; nothing is added then.
     ///
     /// # Panics
     /// When the series begun last is not made of symbols, which is a mistake of the caller's.
     #[inline]
-    pub fn add_refs<T>(&mut self, add: impl FnOnce(&mut Vec<u32>) -> T) -> T {
+    pub fn add_refs<E>(
+        &mut self,
+        at_most: usize,
+        write: impl FnOnce(&mut [u32]) -> Result<usize, E>,
+    ) -> Result<(), E> {
         let begun = self.series.last_mut().map(|entry| &mut entry.key);
         let Some(Key::Symbols { end, .. }) = begun else {
             panic!("indices of symbols were added to a series that is not made of symbols")
         };
-        let added = add(&mut self.refs);
-        *end = self.refs.len().max(*end);
-        added
+        let space_end = self.refs_len + at_most;
+        if self.refs.len() < space_end {
+            self.refs.resize(space_end, 0);
+        }
+        let space = self.refs.get_mut(self.refs_len..space_end);
+        self.refs_len += write(space.unwrap_or_default())?.min(at_most);
+        *end = self.refs_len;
+        Ok(())
     }
 
     /// The indices of the series begun last; none when it is not made of symbols.
@@ -196,7 +227,7 @@ impl<'a> WriteBatch<'a> {
         if let Some(Entry { key, .. }) = self.series.pop()
             && let Key::Symbols { start, .. } = key
         {
-            self.refs.truncate(start);
+            self.refs_len = start;
         }
         let end = self.series.last().map_or(0, |last| last.end);
         self.timestamps.truncate(end);
@@ -246,7 +277,7 @@ impl<'a> WriteBatch<'a> {
         self.values.clear();
         self.guessed = false;
         self.symbols.clear();
-        self.refs.clear();
+        self.refs_len = 0;
     }
 
     /// Empties the batch and frees it from what it borrowed; the memory goes on to the next use.
@@ -263,6 +294,7 @@ impl<'a> WriteBatch<'a> {
             guessed: false,
             symbols,
             refs: self.refs,
+            refs_len: 0,
         }
     }
 

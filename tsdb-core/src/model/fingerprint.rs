@@ -4,7 +4,7 @@ use std::fmt;
 
 use highway::{HighwayHash, HighwayHasher, Key};
 
-use super::symbols::{SymbolHash, SymbolKeys};
+use super::symbols::{SymbolHash, SymbolKeys, SymbolLists};
 
 /// A 128-bit keyed hash of a label set or of one of its encodings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,20 +173,18 @@ impl FingerprintKey {
         }
     }
 
-    /// The hash of a symbol, of which [`FingerprintKey::of_symbols`] makes fingerprints.
+    /// The hash of a symbol, of which [`FingerprintKey::symbol_lists`] makes fingerprints.
     #[inline]
     #[must_use]
     pub fn symbol(&self, text: &[u8]) -> SymbolHash {
         self.symbols.symbol(text)
     }
 
-    /// The fingerprint of a list of symbols: of their texts in this order, whatever their indices
-    /// in the table that `hashes` was made of. An index without hash gives a fingerprint that no
-    /// valid list has.
+    /// Makes fingerprints of lists of symbols, given the hashes of all symbols.
     #[inline]
     #[must_use]
-    pub fn of_symbols(&self, refs: &[u32], hashes: &[SymbolHash]) -> Fingerprint {
-        self.symbols.list(refs, hashes)
+    pub fn symbol_lists<'k>(&'k self, hashes: &'k [SymbolHash]) -> SymbolLists<'k> {
+        SymbolLists::new(&self.symbols, hashes)
     }
 
     /// The fingerprint of `bytes`. Domains keep encodings apart: the same bytes in two domains

@@ -37,6 +37,27 @@ id! {
     RunId(u64)
 }
 id! {
+    /// A block file of one namespace. Numbered together with its runs and series files.
+    BlockId(u64)
+}
+id! {
     /// A placement shard: the unit of ownership in a cluster. 0 on a single machine.
     ShardId(u32)
+}
+
+/// What rows of runs and blocks are ordered by: the placement shard, then the series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowKey {
+    /// The placement shard of the series.
+    pub shard: ShardId,
+    /// The series.
+    pub series: SeriesId,
+}
+
+impl RowKey {
+    /// Puts both together.
+    #[must_use]
+    pub const fn new(shard: ShardId, series: SeriesId) -> Self {
+        Self { shard, series }
+    }
 }

@@ -262,6 +262,13 @@ pub(crate) struct RawPairs<'a> {
     rest: &'a [u8],
 }
 
+impl<'a> RawPairs<'a> {
+    /// The pairs of bytes that [`Labels::as_bytes`] gave.
+    pub(crate) fn new(canonical: &'a [u8]) -> Self {
+        Self { rest: canonical }
+    }
+}
+
 impl<'a> Iterator for RawPairs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 

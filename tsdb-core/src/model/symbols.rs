@@ -1,6 +1,8 @@
 //! Labels as indices into a table of texts, and the keyed hash by which such a series is found.
 //! Why it may be trusted: `docs/adr/0006-fingerprint-of-symbols.md`.
 
+use std::fmt;
+
 use highway::{HighwayHash, HighwayHasher, Key};
 
 use super::{Fingerprint, LabelsBuilder, LabelsError};
@@ -49,7 +51,7 @@ pub struct SymbolHash {
     low: u64,
 }
 
-/// Labels of a series whose indices the short form takes; more go through the long form.
+/// Labels of a list that the short form takes; more, and odd lists, go through the long form.
 const LABELS_MAX: usize = 64;
 /// Bytes of a symbol that the short form takes.
 const TEXT_BYTES_MAX: usize = 128;
@@ -69,19 +71,24 @@ struct Fold {
 }
 
 impl Fold {
+    /// The part of the result that depends on the length alone.
     #[inline]
-    fn fold(&self, sum: u128, length: usize) -> u64 {
+    fn start(&self, length: usize) -> u128 {
+        let length = self.length.wrapping_mul(u128::from(length as u64));
+        self.constant.wrapping_add(length)
+    }
+
+    #[inline]
+    fn fold(&self, start: u128, sum: u128) -> u64 {
         let times = |key: u128, number: u64| key.wrapping_mul(u128::from(number));
-        let folded = self
-            .constant
+        let folded = start
             .wrapping_add(times(self.low, sum as u64))
-            .wrapping_add(times(self.high, (sum >> 64) as u64))
-            .wrapping_add(times(self.length, length as u64));
+            .wrapping_add(times(self.high, (sum >> 64) as u64));
         (folded >> 64) as u64
     }
 }
 
-/// The sums of products of both halves.
+/// Products, or sums of them, of both halves.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     high: u128,
@@ -90,21 +97,45 @@ struct Sums {
 
 impl Sums {
     #[inline(always)]
-    fn add(&mut self, key: &ProductKeys, high: (u64, u64), low: (u64, u64)) {
+    fn product(key: &ProductKeys, high: (u64, u64), low: (u64, u64)) -> Self {
         let product = |a: u64, b: u64, key: (u64, u64)| {
             u128::from(a.wrapping_add(key.0)) * u128::from(b.wrapping_add(key.1))
         };
         let [high_a, high_b, low_a, low_b] = *key;
-        self.high = self
-            .high
-            .wrapping_add(product(high.0, high.1, (high_a, high_b)));
-        self.low = self.low.wrapping_add(product(low.0, low.1, (low_a, low_b)));
+        Self {
+            high: product(high.0, high.1, (high_a, high_b)),
+            low: product(low.0, low.1, (low_a, low_b)),
+        }
     }
 
     #[inline(always)]
-    fn fold(self, folds: &[Fold; 2], length: usize) -> (u64, u64) {
+    fn add(&mut self, more: Self) {
+        self.high = self.high.wrapping_add(more.high);
+        self.low = self.low.wrapping_add(more.low);
+    }
+
+    #[inline(always)]
+    fn subtract(&mut self, less: Self) {
+        self.high = self.high.wrapping_sub(less.high);
+        self.low = self.low.wrapping_sub(less.low);
+    }
+
+    #[inline(always)]
+    fn fold(self, folds: &[Fold; 2], starts: Self) -> (u64, u64) {
         let [high, low] = folds;
-        (high.fold(self.high, length), low.fold(self.low, length))
+        (
+            high.fold(starts.high, self.high),
+            low.fold(starts.low, self.low),
+        )
+    }
+
+    #[inline(always)]
+    fn starts(folds: &[Fold; 2], length: usize) -> Self {
+        let [high, low] = folds;
+        Self {
+            high: high.start(length),
+            low: low.start(length),
+        }
     }
 }
 
@@ -119,6 +150,13 @@ pub(super) struct SymbolKeys {
     missing: SymbolHash,
     long_labels: [u64; 4],
     long_text: [u64; 4],
+}
+
+/// Never prints keys.
+impl fmt::Debug for SymbolKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SymbolKeys").finish_non_exhaustive()
+    }
 }
 
 impl SymbolKeys {
@@ -153,7 +191,7 @@ impl SymbolKeys {
             return SymbolHash { high, low };
         }
         let mut sums = Sums::default();
-        let mut add = |key: &ProductKeys, words| sums.add(key, words, words);
+        let mut add = |key: &ProductKeys, words| sums.add(Sums::product(key, words, words));
         let blocks = text.as_chunks::<BLOCK_BYTES>().0;
         for (block, key) in blocks.iter().zip(&self.blocks) {
             add(key, words(block));
@@ -164,33 +202,9 @@ impl SymbolKeys {
             // The last block overlaps the one before it: with the length, that is still one to one.
             add(key, text.last_chunk().map_or_else(|| short(text), words));
         }
-        let (high, low) = sums.fold(&self.text_folds, text.len());
+        let starts = Sums::starts(&self.text_folds, text.len());
+        let (high, low) = sums.fold(&self.text_folds, starts);
         SymbolHash { high, low }
-    }
-
-    /// The fingerprint of a list of symbols.
-    #[inline]
-    pub(super) fn list(&self, refs: &[u32], symbols: &[SymbolHash]) -> Fingerprint {
-        let hash = |index: u32| {
-            let found = usize::try_from(index).ok().and_then(|at| symbols.get(at));
-            *found.unwrap_or(&self.missing)
-        };
-        let (pairs, rest) = refs.as_chunks::<2>();
-        if pairs.len() >= LABELS_MAX {
-            return self.long_list(refs.iter().map(|&index| hash(index)));
-        }
-        let mut sums = Sums::default();
-        let mut add = |key: &ProductKeys, name: SymbolHash, value: SymbolHash| {
-            sums.add(key, (name.high, value.high), (name.low, value.low));
-        };
-        for (&[name, value], key) in pairs.iter().zip(&self.labels) {
-            add(key, hash(name), hash(value));
-        }
-        if let (&[name], Some(key)) = (rest, self.labels.get(pairs.len())) {
-            add(key, hash(name), self.missing);
-        }
-        let (high, low) = sums.fold(&self.label_folds, refs.len());
-        Fingerprint(u128::from(high) << 64 | u128::from(low))
     }
 
     #[cold]
@@ -202,6 +216,103 @@ impl SymbolKeys {
         }
         let [high, low] = hasher.finalize128();
         Fingerprint(u128::from(high) << 64 | u128::from(low))
+    }
+}
+
+/// Fingerprints of the series of one batch, made of its symbols. Series in a row mostly share most
+/// of their labels, and only what differs from the series before is computed anew.
+#[derive(Debug)]
+pub struct SymbolLists<'k> {
+    keys: &'k SymbolKeys,
+    symbols: &'k [SymbolHash],
+    /// The refs of the list before: products and sums are those of its labels.
+    last: &'k [[u32; 2]],
+    products: [Sums; LABELS_MAX],
+    sums: Sums,
+    starts: Sums,
+}
+
+impl<'k> SymbolLists<'k> {
+    #[inline]
+    pub(super) fn new(keys: &'k SymbolKeys, symbols: &'k [SymbolHash]) -> Self {
+        Self {
+            keys,
+            symbols,
+            last: &[],
+            products: [Sums::default(); LABELS_MAX],
+            sums: Sums::default(),
+            starts: Sums::starts(&keys.label_folds, 0),
+        }
+    }
+
+    /// The fingerprint of a list: of its texts in their order, whatever their indices. An index
+    /// without text gives a fingerprint that no valid list has.
+    #[inline]
+    pub fn fingerprint(&mut self, refs: &'k [u32]) -> Fingerprint {
+        let (pairs, rest) = refs.as_chunks::<2>();
+        if pairs.len() != self.last.len() || !rest.is_empty() {
+            if !rest.is_empty() || pairs.len() > LABELS_MAX {
+                return self
+                    .keys
+                    .long_list(refs.iter().map(|&index| self.hash(index)));
+            }
+            self.resize(pairs);
+        }
+        let (keys, symbols) = (self.keys, self.symbols);
+        let hash = |index: u32| {
+            let found = usize::try_from(index).ok().and_then(|at| symbols.get(at));
+            *found.unwrap_or(&keys.missing)
+        };
+        let mut changed = 0u64;
+        for (at, (pair, last)) in pairs.iter().zip(self.last).enumerate() {
+            changed |= u64::from(pair != last) << at;
+        }
+        while changed != 0 {
+            let at = changed.trailing_zeros() as usize;
+            changed &= changed - 1;
+            let place = (
+                pairs.get(at),
+                self.products.get_mut(at),
+                keys.labels.get(at),
+            );
+            let (Some(&[name, value]), Some(product), Some(key)) = place else {
+                break;
+            };
+            let (name, value) = (hash(name), hash(value));
+            let new = Sums::product(key, (name.high, value.high), (name.low, value.low));
+            self.sums.subtract(*product);
+            self.sums.add(new);
+            *product = new;
+        }
+        self.last = pairs;
+        let (high, low) = self.sums.fold(&keys.label_folds, self.starts);
+        Fingerprint(u128::from(high) << 64 | u128::from(low))
+    }
+
+    fn hash(&self, index: u32) -> SymbolHash {
+        let found = usize::try_from(index)
+            .ok()
+            .and_then(|at| self.symbols.get(at));
+        *found.unwrap_or(&self.keys.missing)
+    }
+
+    /// Makes the list before one of as many labels, all of them those of index 0.
+    #[cold]
+    fn resize(&mut self, pairs: &[[u32; 2]]) {
+        static ZEROS: [[u32; 2]; LABELS_MAX] = [[0; 2]; LABELS_MAX];
+        let empty = self.hash(0);
+        self.sums = Sums::default();
+        self.last = ZEROS.get(..pairs.len()).unwrap_or_default();
+        for (product, key) in self
+            .products
+            .iter_mut()
+            .zip(&self.keys.labels)
+            .take(pairs.len())
+        {
+            *product = Sums::product(key, (empty.high, empty.high), (empty.low, empty.low));
+            self.sums.add(*product);
+        }
+        self.starts = Sums::starts(&self.keys.label_folds, pairs.len());
     }
 }
 

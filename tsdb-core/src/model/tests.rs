@@ -98,11 +98,13 @@ fn a_batch_gives_back_its_columns() {
     batch.sample(5, 5.0);
     batch.symbol(b"s");
     batch.begin_symbols();
-    batch.add_refs(|refs| refs.extend([0, 1]));
+    batch.push_ref(0);
+    batch.push_ref(1);
     batch.sample(6, 6.0);
     batch.cancel();
     batch.begin_symbols();
-    batch.add_refs(|refs| refs.extend([0, 1]));
+    batch.push_ref(0);
+    batch.push_ref(1);
     batch.sample(7, 7.0);
     batch.symbol(b"t");
     batch.begin(SeriesKey::Symbols(SymbolLabels {
@@ -129,6 +131,8 @@ fn a_batch_gives_back_its_columns() {
             (text, timestamps.to_vec(), values.to_vec())
         })
         .collect();
+    let (index, symbols) = (u32::MAX, 7);
+    let unknown = LabelsError::UnknownSymbol { index, symbols };
     let expected = [
         ("{a=\"1\"}".to_owned(), vec![1, 2], vec![1.0, 2.0]),
         ("{b=\"2\"}".to_owned(), vec![], vec![]),
@@ -136,15 +140,7 @@ fn a_batch_gives_back_its_columns() {
         ("{n=\"raw\"}".to_owned(), vec![4, 5], vec![4.0, 5.0]),
         ("{s=\"t\"}".to_owned(), vec![7], vec![7.0]),
         ("{v=\"u\"}".to_owned(), vec![], vec![]),
-        (
-            LabelsError::UnknownSymbol {
-                index: u32::MAX,
-                symbols: 7,
-            }
-            .to_string(),
-            vec![],
-            vec![],
-        ),
+        (unknown.to_string(), vec![], vec![]),
     ];
     assert_eq!(series, expected);
 }

@@ -53,12 +53,39 @@ impl PostingList {
         Self(Shape::Run { first: 1, last: 0 })
     }
 
-    /// Appends `number`, which must be above all that are there.
+    /// Appends `number`, which must be above all that are there, and tells by how many bytes
+    /// [`PostingList::heap_bytes`] grew.
     ///
     /// # Panics
     /// When it is not, which is a mistake of the caller's.
     #[inline]
-    pub fn push(&mut self, number: u32) {
+    pub fn push(&mut self, number: u32) -> usize {
+        if let Shape::Run { first, last } = &mut self.0
+            && *last == number.wrapping_sub(1)
+            && *first <= *last
+        {
+            *last = number;
+            return 0;
+        }
+        let before = self.heap_bytes();
+        self.push_any(number);
+        self.heap_bytes() - before
+    }
+
+    /// Appends the numbers from `first` to `last`, which must be above all that are there, and
+    /// tells by how many bytes [`PostingList::heap_bytes`] grew.
+    ///
+    /// # Panics
+    /// When they are not.
+    pub fn push_run(&mut self, first: u32, last: u32) -> usize {
+        if self.is_empty() && first <= last {
+            self.0 = Shape::Run { first, last };
+            return 0;
+        }
+        (first..=last).map(|number| self.push(number)).sum()
+    }
+
+    fn push_any(&mut self, number: u32) {
         let in_order = self.last().is_none_or(|last| last < number);
         assert!(
             in_order,
@@ -83,7 +110,8 @@ impl PostingList {
     #[cold]
     fn push_to_larger(&mut self, number: u32) {
         let shape = if self.len() < FEW {
-            let mut few = Vec::with_capacity(4.max(self.len() + 1));
+            // Doubling ends at FEW: memory only grows.
+            let mut few = Vec::with_capacity(grown(self.len() + 1));
             self.for_each(|number| few.push(number));
             few.push(number);
             Shape::Few(few)

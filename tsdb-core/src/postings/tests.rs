@@ -6,7 +6,8 @@ use super::{PostingList, Postings, union};
 
 fn list(numbers: &BTreeSet<u32>) -> PostingList {
     let mut list = PostingList::new();
-    numbers.iter().for_each(|&number| list.push(number));
+    let grown: usize = numbers.iter().map(|&number| list.push(number)).sum();
+    assert_eq!(grown, list.heap_bytes());
     list
 }
 
@@ -76,6 +77,15 @@ proptest! {
         let mut listed = Vec::new();
         list_a.for_each(|number| listed.push(number));
         prop_assert!(listed.iter().eq(&a));
+        let mut by_runs = PostingList::new();
+        let mut rest = listed.as_slice();
+        while let [first, ..] = rest {
+            let run = rest.iter().zip(*first..).take_while(|(a, b)| **a == *b).count();
+            by_runs.push_run(*first, *first + run as u32 - 1);
+            rest = &rest[run..];
+        }
+        prop_assert_eq!(by_runs.to_postings(), list_a.to_postings());
+        prop_assert_eq!(by_runs.len(), list_a.len());
 
         let set = list_b.to_postings();
         let mut kept = set.clone();

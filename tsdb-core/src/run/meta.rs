@@ -2,24 +2,8 @@
 
 use super::reader::RunReader;
 use crate::chunk::Encoding;
-use crate::model::{Generation, NamespaceId, RunId, SeriesId, ShardId, Window};
-
-/// What rows of a run are ordered by: the placement shard, then the series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowKey {
-    /// The placement shard of the series.
-    pub shard: ShardId,
-    /// The series.
-    pub series: SeriesId,
-}
-
-impl RowKey {
-    /// Puts both together.
-    #[must_use]
-    pub const fn new(shard: ShardId, series: SeriesId) -> Self {
-        Self { shard, series }
-    }
-}
+pub use crate::model::RowKey;
+use crate::model::{Generation, NamespaceId, RunId, SeriesId, Window};
 
 /// What the directory says of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -163,6 +163,27 @@ impl RunReader {
         Ok(SectionScan::new(self, section, pages))
     }
 
+    /// As [`RunReader::iter_section`], from the page on that may hold the row `key`: rows before
+    /// it may come first.
+    ///
+    /// # Errors
+    /// As [`RunReader::iter_section`].
+    pub fn iter_section_from(
+        &self,
+        section: usize,
+        key: RowKey,
+    ) -> Result<SectionScan<'_>, RunError> {
+        let (section, pages) = self.section(section)?;
+        let first = pages.partition_point(|page| page.last < key);
+        Ok(SectionScan::new(self, section, pages).starting_at(first))
+    }
+
+    /// The error of a chunk that could be read but not decoded.
+    #[must_use]
+    pub fn damaged(&self, chunk: &ChunkRef, error: crate::bits::DecodeError) -> RunError {
+        RunError::decode(&self.path, chunk.offset, error)
+    }
+
     pub(super) fn section(&self, at: usize) -> Result<(&SectionMeta, &[PageSummary]), RunError> {
         let Some(section) = self.meta.sections.get(at) else {
             return Err(RunError::refused(

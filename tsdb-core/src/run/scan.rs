@@ -43,6 +43,14 @@ impl<'a> SectionScan<'a> {
         }
     }
 
+    /// Leaves out the directory pages before `page`.
+    pub(super) fn starting_at(self, page: usize) -> Self {
+        Self {
+            next_page: page.min(self.page_count),
+            ..self
+        }
+    }
+
     /// Steps to the next chunk, from before the first one at the beginning; whether there is one.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ impl<E: Entry> Table<E> {
     /// Where the search for a hash starts: larger hashes start later.
     #[inline]
     fn place(&self, hash: u32) -> usize {
-        usize::try_from(u64::from(hash) * self.entries.len() as u64 >> 32).unwrap_or(0)
+        usize::try_from((u64::from(hash) * self.entries.len() as u64) >> 32).unwrap_or(0)
     }
 
     /// The first entry from the place of `hash` on of which `found` makes something.

@@ -1,6 +1,8 @@
 //! What can go wrong with a namespace's live data.
 
 use crate::bits::DecodeError;
+use crate::block::BlockError;
+use crate::model::SeriesId;
 use crate::run::RunError;
 use crate::series::SeriesError;
 use crate::wal::WalError;
@@ -17,6 +19,15 @@ pub enum ShardError {
     /// A run could not be read or written.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// A block could not be read or written.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// A run names a series that neither memory nor a block knows.
+    #[error("series {series} has samples in a run, but no series file or block tells its labels")]
+    Unnamed {
+        /// The series.
+        series: SeriesId,
+    },
     /// A chunk in memory could not be decoded.
     #[error("a chunk in memory cannot be decoded: {0}")]
     Chunk(#[from] DecodeError),

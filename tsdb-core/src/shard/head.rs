@@ -6,7 +6,9 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use super::append::Scratch;
+use super::pins::Pins;
 use super::{GenerationBuffers, SeriesLimits};
+use crate::block::BlockReader;
 use crate::index::MemIndex;
 use crate::model::{
     Fingerprint, FingerprintDomain, FingerprintKey, Generation, Labels, MetricMetadata,
@@ -37,8 +39,10 @@ impl Names {
 }
 
 /// Where the samples are: an immutable list, replaced as a whole.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Live {
+    /// Compacted windows.
+    pub blocks: Vec<Arc<BlockReader>>,
     /// Flushed generations.
     pub runs: Vec<Arc<RunReader>>,
     /// Buffers of generations that are not flushed, oldest first; the last one is open.
@@ -56,6 +60,7 @@ pub struct Head {
     pub(super) live: RwLock<Arc<Live>>,
     pub(super) metadata: RwLock<BTreeMap<String, MetricMetadata>>,
     pub(super) scratch: Mutex<Vec<Scratch>>,
+    pub(super) pins: Pins,
 }
 
 impl Head {
@@ -77,7 +82,14 @@ impl Head {
             live: RwLock::new(Arc::new(live)),
             metadata: RwLock::new(metadata),
             scratch: Mutex::default(),
+            pins: Pins::default(),
         }
+    }
+
+    /// Files that were removed and that readers still hold.
+    #[must_use]
+    pub fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     /// Adds a series that a series file defines. Ids must rise.
@@ -126,8 +138,8 @@ impl Head {
             let next = Arc::new(GenerationBuffers::new(generation, window_ms));
             let generations = used.cloned().chain([next]).collect();
             Live {
-                runs: live.runs.clone(),
                 generations,
+                ..live.clone()
             }
         });
     }

@@ -6,7 +6,7 @@ use super::append::{Missing, NO_SLOT, Scratch};
 use super::head::{Head, Names};
 use crate::model::{
     AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, LabelsError, RejectReason,
-    Rejected, SeriesKey, ShardId, SymbolHash, WriteBatch,
+    Rejected, SeriesKey, ShardId, SymbolLists, WriteBatch,
 };
 use crate::series::{Definition, SeriesFile};
 
@@ -33,11 +33,12 @@ impl Head {
         symbols.clear();
         symbols.extend(batch.symbols().iter().map(|text| self.key.symbol(text)));
         fingerprints.clear();
+        let mut lists = self.key.symbol_lists(symbols);
         slots.clear();
         let names = self.names.read();
         // An entry is asked for when its fingerprint is known, and looked at some series later.
         for (at, (key, ..)) in batch.series().enumerate() {
-            let fingerprint = self.fingerprint(&key, symbols);
+            let fingerprint = self.fingerprint(&key, &mut lists);
             names.registry.prefetch(fingerprint);
             fingerprints.push(fingerprint);
             if let Some(due) = at
@@ -72,13 +73,13 @@ impl Head {
     }
 
     #[inline]
-    fn fingerprint(&self, key: &SeriesKey<'_>, symbols: &[SymbolHash]) -> Fingerprint {
+    fn fingerprint<'k>(&self, key: &SeriesKey<'k>, lists: &mut SymbolLists<'k>) -> Fingerprint {
         match key {
             SeriesKey::Labels(labels) => {
                 self.key.of(FingerprintDomain::Canonical, labels.as_bytes())
             }
             SeriesKey::Encoded(encoded) => self.key.of(FingerprintDomain::Encoded, encoded.bytes),
-            SeriesKey::Symbols(labels) => self.key.of_symbols(labels.refs, symbols),
+            SeriesKey::Symbols(labels) => lists.fingerprint(labels.refs),
         }
     }
 

@@ -7,17 +7,25 @@
 
 mod append;
 mod buffers;
+mod columns;
+mod compaction;
 mod error;
 mod flush;
 mod head;
 mod limits;
 mod look_up;
+mod pins;
 mod select;
+mod series_set;
+#[cfg(test)]
+mod tests;
 
 pub use append::{AppendEnvironment, Appended};
 pub use buffers::{GenerationBuffers, LockedStripes, PREFETCH_ROWS};
+pub use compaction::{Compaction, CompactionInput, train};
 pub use error::ShardError;
 pub use flush::write_generation;
 pub use head::{Head, Live, Names};
 pub use limits::{Limited, SelectLimits, SeriesLimits};
-pub use select::{Series, SeriesChunks, SeriesSet};
+pub use pins::{Pinned, Pins};
+pub use series_set::{Series, SeriesChunks, SeriesSet};

@@ -1,166 +1,30 @@
-//! Reading: matchers to series, series to samples. Sorted by labels, read in small batches.
+//! Reading: matchers to series, in memory and in blocks, joined by their labels.
 
-use std::collections::VecDeque;
-use std::ops::ControlFlow;
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use super::{Head, Limited, Live, SelectLimits, ShardError};
-use crate::model::{Labels, Matcher, Sample, ShardId, TimeRange};
+use super::series_set::{Entry, Known, Place};
+use super::{Head, Limited, Live, Names, SelectLimits, SeriesSet, ShardError};
+use crate::index::Cardinality;
+use crate::model::{FingerprintDomain, HashMap, Labels, Matcher, RowKey, ShardId, TimeRange};
 use crate::postings::Postings;
-use crate::run::RowKey;
-use crate::series::{ChunkPart, MergedSamples, disjoint_parts, merge_parts};
+use crate::series::ChunkPart;
 
-/// How many series are read at a time.
-const BATCH_SERIES: usize = 128;
-
-/// The samples of one series, decoded, merged, in the range that was asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Series {
-    labels: Labels,
-    samples: MergedSamples,
-}
-
-impl Series {
-    /// The labels.
-    #[must_use]
-    pub fn labels(&self) -> &Labels {
-        &self.labels
-    }
-
-    /// The labels, and nothing else.
-    #[must_use]
-    pub fn into_labels(self) -> Labels {
-        self.labels
-    }
-
-    /// Timestamps in milliseconds since the epoch, rising.
-    #[must_use]
-    pub fn timestamps(&self) -> &[i64] {
-        &self.samples.timestamps
-    }
-
-    /// The values, one a timestamp.
-    #[must_use]
-    pub fn values(&self) -> &[f64] {
-        &self.samples.values
-    }
-
-    /// The samples in order of time.
-    pub fn samples(&self) -> impl ExactSizeIterator<Item = Sample> + '_ {
-        let columns = self.samples.timestamps.iter().zip(&self.samples.values);
-        columns.map(|(&timestamp, &value)| Sample::new(timestamp, value))
-    }
-}
-
-/// The samples of one series as chunks that do not overlap, in order of time. Chunks at the ends
-/// may reach beyond the range that was asked for.
-#[derive(Clone, Debug)]
-pub struct SeriesChunks {
-    /// The labels.
-    pub labels: Labels,
-    /// Chunks in Prometheus' XOR encoding.
-    pub chunks: Vec<ChunkPart>,
-}
-
-/// The series that match, sorted by labels; those without samples in the range are left out.
-/// Lazy: a batch of series is read when it is asked for. An error ends it.
-#[derive(Debug)]
-pub struct SeriesSet {
-    head: Arc<Head>,
-    live: Arc<Live>,
-    range: TimeRange,
-    limits: SelectLimits,
-    samples: u64,
-    slots: std::vec::IntoIter<u32>,
-    ready: VecDeque<(Labels, Vec<ChunkPart>)>,
-}
-
-impl SeriesSet {
-    /// How many series at most are still to come.
-    #[must_use]
-    pub fn len_at_most(&self) -> usize {
-        self.slots.len() + self.ready.len()
-    }
-
-    fn next_parts(&mut self) -> Result<Option<(Labels, Vec<ChunkPart>)>, ShardError> {
-        while self.ready.is_empty() {
-            let slots: Vec<u32> = self.slots.by_ref().take(BATCH_SERIES).collect();
-            if slots.is_empty() {
-                return Ok(None);
-            }
-            let found = self.head.read_parts(&self.live, &slots, self.range)?;
-            let names = self.head.names.read();
-            let read = slots
-                .iter()
-                .zip(found)
-                .filter(|(_, parts)| !parts.is_empty());
-            self.ready
-                .extend(read.filter_map(|(&slot, parts)| Some((names.index.labels(slot)?, parts))));
-        }
-        Ok(self.ready.pop_front())
-    }
-
-    fn count(&mut self, samples: u64) -> Result<(), ShardError> {
-        self.samples += samples;
-        if self.samples > self.limits.samples {
-            self.end();
-            let limit = self.limits.samples;
-            return Err(ShardError::QueryLimit {
-                what: "samples",
-                name: "max_samples",
-                limit,
-            });
-        }
-        Ok(())
-    }
-
-    fn end(&mut self) {
-        self.ready.clear();
-        self.slots = Vec::new().into_iter();
-    }
-
-    /// The next series as chunks, copied where they need no merging.
-    ///
-    /// # Errors
-    /// When it cannot be read, or a limit is exceeded; nothing more comes after it.
-    pub fn next_chunks(&mut self) -> Result<Option<SeriesChunks>, ShardError> {
-        let next = self.next_parts().and_then(|next| {
-            let Some((labels, parts)) = next else {
-                return Ok(None);
-            };
-            let mut chunks = disjoint_parts(parts)?;
-            chunks.retain(|chunk| self.range.overlaps(chunk.min, chunk.max));
-            self.count(chunks.iter().map(|chunk| u64::from(chunk.count)).sum())?;
-            Ok(Some(SeriesChunks { labels, chunks }))
-        });
-        next.inspect_err(|_| self.end())
-    }
-
-    fn next_series(&mut self) -> Result<Option<Series>, ShardError> {
-        while let Some((labels, mut parts)) = self.next_parts()? {
-            let samples = merge_parts(&mut parts, self.range)?;
-            if !samples.timestamps.is_empty() {
-                self.count(samples.timestamps.len() as u64)?;
-                return Ok(Some(Series { labels, samples }));
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Iterator for SeriesSet {
-    type Item = Result<Series, ShardError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.next_series().inspect_err(|_| self.end()).transpose()
-    }
+/// Rows of blocks that match, by series.
+#[derive(Debug, Default)]
+struct BlockRows {
+    /// Of series that are in memory: slot and place.
+    known: Vec<(u32, Place)>,
+    /// Of series that only blocks know.
+    foreign: BTreeMap<Labels, Vec<Place>>,
 }
 
 impl Head {
     /// The series that match all `matchers` and have samples in `range`.
     ///
     /// # Errors
-    /// When more series match than `limits` allows.
+    /// When more series match than `limits` allows, or a block cannot be read.
     pub fn select(
         self: &Arc<Self>,
         range: TimeRange,
@@ -168,9 +32,10 @@ impl Head {
         limits: SelectLimits,
     ) -> Result<SeriesSet, ShardError> {
         let live = self.live();
-        let names = self.names.read();
-        let mut slots: Vec<u32> = names.index.matches(matchers).iter().collect();
-        if slots.len() > limits.series {
+        let matching = self.names.read().index.matches(matchers);
+        let rows = self.block_rows(&live, range, matchers, &matching)?;
+        let series = matching.len() + rows.foreign.len() as u64;
+        if series > limits.series as u64 {
             let limit = limits.series as u64;
             return Err(ShardError::QueryLimit {
                 what: "series",
@@ -178,21 +43,62 @@ impl Head {
                 limit,
             });
         }
+        let mut slots: Vec<u32> = matching.iter().collect();
+        let names = self.names.read();
         names.index.sort(&mut slots);
+        let entries = join(&names, slots, rows);
         drop(names);
-        Ok(SeriesSet {
-            head: Arc::clone(self),
-            live,
-            range,
-            limits,
-            samples: 0,
-            slots: slots.into_iter(),
-            ready: VecDeque::new(),
-        })
+        let set = SeriesSet::new(Arc::clone(self), live, range, limits, entries);
+        Ok(set)
+    }
+
+    /// The rows of blocks that match and have samples in `range`, to the exactness of pages.
+    fn block_rows(
+        &self,
+        live: &Live,
+        range: TimeRange,
+        matchers: &[Matcher],
+        matching: &Postings,
+    ) -> Result<BlockRows, ShardError> {
+        let mut rows = BlockRows::default();
+        for (number, block) in live.blocks.iter().enumerate() {
+            if !range.overlaps(block.meta().min_time, block.meta().max_time) {
+                continue;
+            }
+            let mut keys: Vec<(u32, RowKey)> = Vec::new();
+            block.keys(block.matches(matchers)?, range, |row, key| {
+                keys.push((row, key))
+            })?;
+            let names = self.names.read();
+            let mut unknown = Vec::new();
+            for (row, key) in keys {
+                let slot = names.registry.slot(key.series);
+                match slot.filter(|slot| matching.contains(*slot)) {
+                    Some(slot) => rows.known.push((slot, (number, row))),
+                    None => unknown.push(row),
+                }
+            }
+            drop(names);
+            // Of these only the block knows the labels; they may have come back under a new id.
+            let mut labelled = Vec::new();
+            if !unknown.is_empty() {
+                block.labels_many(unknown, |row, labels| labelled.push((row, labels)))?;
+            }
+            let names = self.names.read();
+            for (row, labels) in labelled {
+                let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
+                let slot = names.find_labels(fingerprint, &labels);
+                match slot.filter(|slot| matching.contains(*slot)) {
+                    Some(slot) => rows.known.push((slot, (number, row))),
+                    None => rows.foreign.entry(labels).or_default().push((number, row)),
+                }
+            }
+        }
+        Ok(rows)
     }
 
     /// What each of the slots has in `range`, in memory and in runs.
-    fn read_parts(
+    pub(super) fn read_parts(
         &self,
         live: &Live,
         slots: &[u32],
@@ -243,14 +149,16 @@ impl Head {
         keys
     }
 
-    /// The slots that match and have samples in `range`, to the exactness of chunks.
-    fn matching(&self, range: TimeRange, matchers: &[Matcher]) -> Result<Postings, ShardError> {
-        let live = self.live();
-        let names = self.names.read();
-        let mut matching = names.index.matches(matchers);
-        drop(names);
+    /// Those of the slots `matching` that have samples in `range` in memory or in runs, to the
+    /// exactness of chunks.
+    fn present(
+        &self,
+        live: &Live,
+        range: TimeRange,
+        matching: &Postings,
+    ) -> Result<Postings, ShardError> {
         if range == TimeRange::ALL {
-            return Ok(matching);
+            return Ok(matching.clone());
         }
         let mut present = Postings::new();
         let slots: Vec<u32> = matching.iter().collect();
@@ -269,53 +177,70 @@ impl Head {
                 slots.get(*at).copied()
             }));
         }
-        matching &= present;
-        Ok(matching)
+        Ok(present)
     }
 
     /// Labels of the series that match and have samples in `range`, sorted, at most `limit`.
     ///
     /// # Errors
-    /// When a run cannot be read.
+    /// When a run or block cannot be read.
     pub fn series(
         &self,
         range: TimeRange,
         matchers: &[Matcher],
         limit: usize,
     ) -> Result<Limited<Vec<Labels>>, ShardError> {
-        let matching = self.matching(range, matchers)?;
+        let live = self.live();
+        let matching = self.names.read().index.matches(matchers);
+        let mut present = self.present(&live, range, &matching)?;
+        let rows = self.block_rows(&live, range, matchers, &matching)?;
+        present.extend(rows.known.iter().map(|(slot, _)| *slot));
+        let mut slots: Vec<u32> = present.iter().collect();
         let names = self.names.read();
-        let mut slots: Vec<u32> = matching.iter().collect();
         names.index.sort(&mut slots);
-        let truncated = slots.len() > limit;
-        slots.truncate(limit);
-        let values = slots
-            .iter()
-            .filter_map(|&slot| names.index.labels(slot))
-            .collect();
-        Ok(Limited { values, truncated })
+        let (entries, _) = join(&names, slots, rows);
+        let truncated = entries.len() > limit;
+        let values = entries.into_iter().take(limit);
+        let values = values.filter_map(|entry| match entry.known {
+            Known::Slot(slot) => names.index.labels(slot),
+            Known::Labels(labels) => Some(labels),
+        });
+        Ok(Limited {
+            values: values.collect(),
+            truncated,
+        })
     }
 
     /// Names of the labels of those series, sorted, at most `limit`.
     ///
     /// # Errors
-    /// When a run cannot be read.
+    /// When a run or block cannot be read.
     pub fn label_names(
         &self,
         range: TimeRange,
         matchers: &[Matcher],
         limit: usize,
     ) -> Result<Limited<Vec<String>>, ShardError> {
-        let matching = self.restriction(range, matchers)?;
-        let names = self.names.read();
-        let (values, truncated) = names.index.label_names(matching.as_ref(), limit);
-        Ok(Limited { values, truncated })
+        let live = self.live();
+        let matching = self.restriction(&live, range, matchers)?;
+        let mut answers = Answers::new(limit);
+        answers.add(
+            self.names
+                .read()
+                .index
+                .label_names(matching.as_ref(), limit),
+        );
+        for_blocks(&live, range, matchers, |block, rows| {
+            answers.add(block.label_names(rows, limit)?);
+            Ok(())
+        })?;
+        Ok(answers.finish())
     }
 
     /// Values of one label of those series, sorted, at most `limit`.
     ///
     /// # Errors
-    /// When a run cannot be read.
+    /// When a run or block cannot be read.
     pub fn label_values(
         &self,
         name: &str,
@@ -323,20 +248,147 @@ impl Head {
         matchers: &[Matcher],
         limit: usize,
     ) -> Result<Limited<Vec<String>>, ShardError> {
-        let matching = self.restriction(range, matchers)?;
+        let live = self.live();
+        let matching = self.restriction(&live, range, matchers)?;
+        let mut answers = Answers::new(limit);
         let names = self.names.read();
-        let (values, truncated) = names.index.label_values(name, matching.as_ref(), limit);
-        Ok(Limited { values, truncated })
+        answers.add(names.index.label_values(name, matching.as_ref(), limit));
+        drop(names);
+        for_blocks(&live, range, matchers, |block, rows| {
+            answers.add(block.label_values(name, rows, limit)?);
+            Ok(())
+        })?;
+        Ok(answers.finish())
     }
 
+    /// What makes the index in memory large; see [`crate::index::MemIndex::cardinality`].
+    #[must_use]
+    pub fn cardinality(&self, top: usize, label: Option<&str>) -> Cardinality {
+        self.names.read().index.cardinality(top, label)
+    }
+
+    /// The slots that a question about labels is restricted to, if it is.
     fn restriction(
         &self,
+        live: &Live,
         range: TimeRange,
         matchers: &[Matcher],
     ) -> Result<Option<Postings>, ShardError> {
         if matchers.is_empty() && range == TimeRange::ALL {
             return Ok(None);
         }
-        self.matching(range, matchers).map(Some)
+        let matching = self.names.read().index.matches(matchers);
+        self.present(live, range, &matching).map(Some)
+    }
+}
+
+/// Calls `visit` with each block that overlaps `range` and those of its rows that match and have
+/// samples there; with none where these are all rows.
+fn for_blocks(
+    live: &Live,
+    range: TimeRange,
+    matchers: &[Matcher],
+    mut visit: impl FnMut(&crate::block::BlockReader, Option<&Postings>) -> Result<(), ShardError>,
+) -> Result<(), ShardError> {
+    for block in &live.blocks {
+        let (min, max) = (block.meta().min_time, block.meta().max_time);
+        if !range.overlaps(min, max) {
+            continue;
+        }
+        let whole = range.contains(min) && range.contains(max);
+        if whole && matchers.is_empty() {
+            visit(block, None)?;
+            continue;
+        }
+        let mut rows = block.matches(matchers)?;
+        if !whole {
+            let mut present = Postings::new();
+            block.keys(rows, range, |row, _| {
+                present.insert(row);
+            })?;
+            rows = present;
+        }
+        if !rows.is_empty() {
+            visit(block, Some(&rows))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts the series of memory (sorted slots) and of blocks together, sorted by labels.
+fn join(names: &Names, slots: Vec<u32>, mut rows: BlockRows) -> (Vec<Entry>, Vec<Place>) {
+    rows.known.sort_unstable();
+    let mut places: Vec<Place> = Vec::with_capacity(rows.known.len());
+    let mut of_slot: HashMap<u32, Range<usize>> = HashMap::new();
+    for of_one in rows.known.chunk_by(|a, b| a.0 == b.0) {
+        let from = places.len();
+        places.extend(of_one.iter().map(|one| one.1));
+        if let Some((slot, _)) = of_one.first() {
+            of_slot.insert(*slot, from..places.len());
+        }
+    }
+    let mut entries = Vec::with_capacity(slots.len() + rows.foreign.len());
+    let mut rest = slots.as_slice();
+    let mut take = |entries: &mut Vec<Entry>, until: usize| {
+        let (now, later) = rest.split_at(until.min(rest.len()));
+        entries.extend(now.iter().map(|slot| Entry {
+            known: Known::Slot(*slot),
+            places: of_slot.get(slot).cloned().unwrap_or(0..0),
+        }));
+        rest = later;
+        rest
+    };
+    let mut later = take(&mut entries, 0);
+    for (labels, of_one) in rows.foreign {
+        let before = |slot: &u32| names.index.labels(*slot).is_some_and(|one| one < labels);
+        later = take(&mut entries, later.partition_point(before));
+        let from = places.len();
+        places.extend(of_one);
+        entries.push(Entry {
+            known: Known::Labels(labels),
+            places: from..places.len(),
+        });
+    }
+    take(&mut entries, later.len());
+    (entries, places)
+}
+
+/// Sorted answers from several places, made one.
+#[derive(Debug)]
+struct Answers {
+    values: Vec<String>,
+    limit: usize,
+    truncated: bool,
+    parts: usize,
+}
+
+impl Answers {
+    fn new(limit: usize) -> Self {
+        Self {
+            values: Vec::new(),
+            limit,
+            truncated: false,
+            parts: 0,
+        }
+    }
+
+    /// Each answer holds the first ones of its place, so that the first of all are among them.
+    fn add(&mut self, (values, truncated): (Vec<String>, bool)) {
+        self.truncated |= truncated;
+        self.values.extend(values);
+        self.parts += 1;
+        if self.parts > 1 {
+            self.values.sort_unstable();
+            self.values.dedup();
+        }
+        self.truncated |= self.values.len() > self.limit;
+        self.values.truncate(self.limit);
+    }
+
+    fn finish(self) -> Limited<Vec<String>> {
+        Limited {
+            values: self.values,
+            truncated: self.truncated,
+        }
     }
 }

@@ -133,6 +133,7 @@ impl Workload {
             0..800 => self.append(),
             800..900 => {
                 self.examiner.clock.advance(self.random.below(4_000));
+                self.note_floor();
                 Ok(())
             }
             900..970 => self.maintain(),
@@ -187,8 +188,18 @@ impl Workload {
         Ok(())
     }
 
+    /// What upkeep may leave out from now on.
+    fn note_floor(&self) {
+        let short = self.db().find(NAMES[1]);
+        if let Some(retention) = short.and_then(|short| short.options().retention) {
+            let retention = i64::try_from(retention.as_millis()).unwrap();
+            let oldest = self.examiner.clock.now_ms() - retention;
+            self.examiner.history.lock().expires(1, oldest);
+        }
+    }
+
     fn maintain(&mut self) -> Outcome {
-        let steps = 1 + self.random.below(4);
+        let steps = 1 + self.random.below(8);
         for _ in 0..steps {
             if !self.db().maintain().map_err(|error| chain(&error))?.more {
                 break;
@@ -199,7 +210,12 @@ impl Workload {
 
     fn flush(&mut self) -> Outcome {
         let moment = self.examiner.history.lock().tick();
-        self.db().flush().map_err(|error| chain(&error))?;
+        let done = if self.random.chance(1, 3) {
+            self.db().compact()
+        } else {
+            self.db().flush()
+        };
+        done.map_err(|error| chain(&error))?;
         self.examiner.history.lock().all_safe(moment);
         Ok(())
     }
@@ -222,6 +238,7 @@ impl Workload {
             retention: (number == 1).then_some(Duration::from_secs(1200)),
             window: Duration::from_secs(60 << self.random.below(5)),
             ack: if number == 2 { Ack::Os } else { Ack::Always },
+            ..NamespaceOptions::default()
         };
         let made = self.db().namespace(NAMES[number], options);
         made.map(|_| ()).map_err(|error| chain(&error))

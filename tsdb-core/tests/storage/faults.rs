@@ -185,10 +185,14 @@ impl Story {
             }
             9 => {
                 self.clock.advance(4_000_000);
-                for _ in 0..6 {
+                for _ in 0..24 {
                     let done = db.maintain();
                     self.tolerate("maintaining", done)?;
                 }
+            }
+            10 if step.is_multiple_of(3) => {
+                let done = db.compact();
+                self.tolerate("compacting", done)?;
             }
             11 => self.read(None)?,
             12 if step.is_multiple_of(4) => {

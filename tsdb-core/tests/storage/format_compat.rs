@@ -119,6 +119,7 @@ fn options_of(namespace: &str) -> NamespaceOptions {
         retention,
         window,
         ack,
+        ..NamespaceOptions::default()
     }
 }
 

@@ -66,7 +66,7 @@ impl Player {
             860..880 => self.labels(),
             880..960 => self.pass_time(),
             960..993 => self.maintain(),
-            993..995 => self.db.flush().map_err(|error| chain(&error)),
+            993..995 => self.flush(),
             995..997 => self.change_options(),
             997 => self.step_clock(),
             998 => self.check(),
@@ -167,13 +167,22 @@ impl Player {
     }
 
     fn maintain(&mut self) -> Outcome {
-        let steps = self.random.below(8);
+        let steps = self.random.below(16);
         for _ in 0..steps {
             if !self.db.maintain().map_err(|error| chain(&error))?.more {
                 break;
             }
         }
         Ok(())
+    }
+
+    fn flush(&mut self) -> Outcome {
+        let done = if self.random.chance(1, 4) {
+            self.db.compact()
+        } else {
+            self.db.flush()
+        };
+        done.map_err(|error| chain(&error))
     }
 
     fn change_options(&mut self) -> Outcome {
@@ -187,6 +196,7 @@ impl Player {
                 .random
                 .pick(&[Ack::Always, Ack::Interval(Duration::from_secs(5)), Ack::Os])
                 .unwrap(),
+            ..NamespaceOptions::default()
         };
         let made = self.db.namespace(NAMES[number], options);
         made.map_err(|error| chain(&error))?;

@@ -182,6 +182,7 @@ impl World {
             0..=15 => self.append(db),
             16..=25 => self.tolerate(db.commit()),
             26..=33 => self.tolerate(db.maintain()),
+            34 if self.below(3) == 0 => self.tolerate(db.compact()),
             34 => self.tolerate(db.flush()),
             35 => self.make_namespace(db),
             36..=37 => {

@@ -14,7 +14,6 @@ use crate::wire::{Wire, WireType};
 /// Key bytes of the fields that make up nearly all of a request.
 const TIME_SERIES: u8 = 1 << 3 | 2;
 const LABEL: u8 = 1 << 3 | 2;
-const SAMPLE: u8 = 2 << 3 | 2;
 const VALUE: u8 = 1 << 3 | 1;
 const TIMESTAMP: u8 = 2 << 3;
 
@@ -121,18 +120,18 @@ impl<'s> Decoder<'_, 's> {
         }
         let mut wire = message;
         wire.skip_all(LABEL)?;
-        let mut scan = wire;
-        let samples = scan.skip_all(SAMPLE)?;
-        if !scan.is_empty() || samples == 0 {
-            return self.uncommon_series(message);
-        }
-        self.charge.take(SERIES_BYTES + samples * SAMPLE_BYTES)?;
+        self.charge.take(SERIES_BYTES)?;
         self.batch.begin(encoded_key(between(message, wire)));
-        while wire.eat(SAMPLE) {
-            let (timestamp, value) = sample(wire.message()?)?;
+        let before = self.batch.samples_len();
+        while let Some((timestamp, value)) = wire.usual_sample() {
+            self.charge.take(SAMPLE_BYTES)?;
             self.batch.sample(timestamp, value);
         }
-        Ok(())
+        if wire.is_empty() && self.batch.samples_len() > before {
+            return Ok(());
+        }
+        self.batch.cancel();
+        self.uncommon_series(message)
     }
 
     /// A series with fields in any order, unknown ones, exemplars or histograms.

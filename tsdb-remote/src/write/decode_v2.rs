@@ -16,7 +16,6 @@ use crate::wire::{Wire, WireType};
 const SYMBOL: u8 = 4 << 3 | 2;
 const TIME_SERIES: u8 = 5 << 3 | 2;
 const REFS: u8 = 1 << 3 | 2;
-const SAMPLE: u8 = 2 << 3 | 2;
 const METADATA: u8 = 5 << 3 | 2;
 
 /// Memory of a series, a sample, a symbol (with its hash) and an index in a batch, in bytes.
@@ -143,26 +142,27 @@ impl<'s> Decoder<'_, 's> {
         self.charge.take(SERIES_BYTES)?;
         self.batch.begin_symbols();
         let before = self.batch.samples_len();
-        let mut rest = Rest::default();
-        while !wire.is_empty() {
-            if let Some((timestamp, value)) = wire.usual_sample() {
-                self.charge.take(SAMPLE_BYTES)?;
-                self.batch.sample(timestamp, value);
-            } else if wire.eat(REFS) {
-                let packed = wire.message()?;
-                self.charge.take(REF_BYTES * packed.rest().len() as u64)?;
-                self.batch.add_refs(|refs| unpack(packed, refs))?;
-            } else if wire.eat(SAMPLE) {
-                self.sample(wire.message()?)?;
-            } else if !wire.eat_empty(METADATA) {
-                self.field(&mut wire, &mut rest)?;
-            }
+        // Nearly all senders write refs, samples and then the rest.
+        if wire.eat(REFS) {
+            self.refs(wire.message()?)?;
         }
-        let samples = self.batch.samples_len() - before;
-        if samples == 0 || rest.histograms > 0 || (rest.kind, rest.help, rest.unit) != (0, 0, 0) {
-            return self.uncommon_series(samples, rest);
+        while let Some((timestamp, value)) = wire.usual_sample() {
+            self.charge.take(SAMPLE_BYTES)?;
+            self.batch.sample(timestamp, value);
         }
-        Ok(())
+        wire.eat_empty(METADATA);
+        if wire.is_empty() && self.batch.samples_len() > before {
+            return Ok(());
+        }
+        self.uncommon_series(wire, before)
+    }
+
+    #[inline(always)]
+    fn refs(&mut self, packed: Wire<'s>) -> Result<(), DecodeError> {
+        let at_most = packed.rest().len();
+        self.charge.take(REF_BYTES * at_most as u64)?;
+        let unpack = |space: &mut [u32]| unpack(packed, space);
+        Ok(self.batch.add_refs(at_most, unpack)?)
     }
 
     fn sample(&mut self, message: Wire<'s>) -> Result<(), DecodeError> {
@@ -180,15 +180,13 @@ impl<'s> Decoder<'_, 's> {
         }
         match field {
             1 if wire_type == WireType::Bytes => {
-                let packed = wire.message()?;
-                self.charge.take(REF_BYTES * packed.rest().len() as u64)?;
-                self.batch.add_refs(|refs| unpack(packed, refs))?;
+                self.refs(wire.message()?)?;
             }
             1 => {
                 wire.expect(wire_type, WireType::Varint)?;
                 let index = wire.varint()? as u32;
                 self.charge.take(REF_BYTES)?;
-                self.batch.add_refs(|refs| refs.push(index));
+                self.batch.push_ref(index);
             }
             2 => self.sample(wire.message()?)?,
             3 => {
@@ -205,8 +203,13 @@ impl<'s> Decoder<'_, 's> {
         Ok(())
     }
 
-    /// A series with metadata or histograms, or without samples.
-    fn uncommon_series(&mut self, samples: usize, rest: Rest) -> Result<(), DecodeError> {
+    /// What is left of a series that has more than refs and samples, or no samples.
+    fn uncommon_series(&mut self, mut wire: Wire<'s>, before: usize) -> Result<(), DecodeError> {
+        let mut rest = Rest::default();
+        while !wire.is_empty() {
+            self.field(&mut wire, &mut rest)?;
+        }
+        let samples = self.batch.samples_len() - before;
         let Self {
             batch,
             metadata,
@@ -278,14 +281,20 @@ impl<'s> Decoder<'_, 's> {
     }
 }
 
-/// Appends packed indices.
-#[inline]
-fn unpack(mut packed: Wire<'_>, refs: &mut Vec<u32>) -> Result<(), bits::DecodeError> {
-    while !packed.is_empty() {
+/// Puts packed indices to the front of `space`, which has a place for each byte, and answers how
+/// many they are.
+#[inline(always)]
+fn unpack(mut packed: Wire<'_>, space: &mut [u32]) -> Result<usize, bits::DecodeError> {
+    let mut count = 0;
+    for place in space {
+        if packed.is_empty() {
+            break;
+        }
         // Numbers above 32 bits are cut, as all protobuf decoders do.
-        refs.push(packed.varint()? as u32);
+        *place = packed.short_varint()? as u32;
+        count += 1;
     }
-    Ok(())
+    Ok(count)
 }
 
 fn sample(mut wire: Wire<'_>) -> Result<(i64, f64), bits::DecodeError> {

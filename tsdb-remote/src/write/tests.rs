@@ -275,7 +275,11 @@ fn sample() -> impl Strategy<Value = Field> {
         10 => any::<u64>().prop_map(|time| Field::Varint(2, time)),
         1 => unknown(),
     ];
-    prop::collection::vec(part, 0..4).prop_map(|fields| Field::Message(2, fields))
+    let usual = (value(), 1u64 << 34..1 << 43)
+        .prop_map(|(bits, time)| vec![Field::Fixed64(1, bits), Field::Varint(2, time)]);
+    let zero = (1u64 << 34..1 << 43).prop_map(|time| vec![Field::Varint(2, time)]);
+    let odd = prop::collection::vec(part, 0..4);
+    prop_oneof![usual, zero, odd].prop_map(|fields| Field::Message(2, fields))
 }
 
 fn exemplar() -> impl Strategy<Value = Field> {

@@ -1,6 +1,6 @@
 //! How the plan sees an index on disk.
 
-use super::list::{ListRef, take_list};
+use super::list::{ListRef, skip_list, take_list};
 use super::name::{DiskName, NAME_NUMBER_BYTES, put_term_key, take_name};
 use super::{IndexError, IndexReader};
 use crate::bits::{ByteReader, DecodeError};
@@ -54,8 +54,9 @@ impl Terms for DiskTerms<'_> {
         &self,
         name: &DiskName,
         prefix: &str,
-        mut each: impl FnMut(&str, ListRef),
-    ) -> Result<(), IndexError> {
+        mut selected: impl FnMut(&str) -> bool,
+    ) -> Result<Vec<ListRef>, IndexError> {
+        let mut lists = Vec::new();
         let mut first = name.first_term;
         if !prefix.is_empty() {
             let mut key = Vec::new();
@@ -64,14 +65,18 @@ impl Terms for DiskTerms<'_> {
         }
         let end = name.first_term.saturating_add(name.values);
         self.0.terms().scan(first, end, |_, key, reader| {
-            let list = take_list(reader, self.0.footer.rows.items)?;
             let value = value_text(key, reader)?;
             if !value.starts_with(prefix) {
                 return Ok(false);
             }
-            each(value, list);
+            if selected(value) {
+                lists.push(take_list(reader, self.0.footer.rows.items)?);
+            } else {
+                skip_list(reader)?;
+            }
             Ok(true)
-        })
+        })?;
+        Ok(lists)
     }
 
     fn list_len(&self, list: &ListRef) -> u64 {

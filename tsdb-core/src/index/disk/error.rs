@@ -34,7 +34,7 @@ pub enum IndexError {
 }
 
 impl IndexError {
-    pub(super) fn corrupt(offset: u64, what: &'static str) -> Self {
+    pub(in crate::index) fn corrupt(offset: u64, what: &'static str) -> Self {
         Self::Corrupt { offset, what }
     }
 

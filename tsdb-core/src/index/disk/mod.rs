@@ -2,8 +2,10 @@
 //! that are read when needed.
 
 mod cache;
+mod cardinality;
 mod disk_terms;
 mod error;
+mod image;
 mod layout;
 mod list;
 mod name;
@@ -22,6 +24,7 @@ mod verify;
 mod writer;
 
 pub use error::IndexError;
+pub(super) use image::IndexImage;
 pub use layout::INDEX_FOOTER_BYTES;
 pub use reader::IndexReader;
 pub use writer::IndexWriter;

@@ -23,7 +23,11 @@ fn fingerprint(key: &FingerprintKey, list: &[Vec<u8>]) -> Fingerprint {
             }) as u32
         })
         .collect();
-    key.of_symbols(&refs, &hashes(key, &table))
+    one(key, &refs, &hashes(key, &table))
+}
+
+fn one(key: &FingerprintKey, refs: &[u32], hashes: &[SymbolHash]) -> Fingerprint {
+    key.symbol_lists(hashes).fingerprint(refs)
 }
 
 #[test]
@@ -31,7 +35,7 @@ fn texts_of_every_length_and_with_every_flipped_bit_have_hashes_of_their_own() {
     let key = key();
     let mut halves = HashSet::new();
     let mut add = |text: &[u8]| {
-        let found = key.of_symbols(&[0], &[key.symbol(text)]);
+        let found = one(&key, &[0, 0], &[key.symbol(text)]);
         assert!(halves.insert(found.lookup()), "{text:?}");
         assert!(halves.insert(found.verify()), "{text:?}");
     };
@@ -82,7 +86,7 @@ fn an_index_without_text_has_no_series() {
     let key = key();
     let table = hashes(&key, &[Vec::new(), b"a".to_vec(), b"b".to_vec()]);
     let known: HashSet<Fingerprint> = (0..9u32)
-        .map(|pair| key.of_symbols(&[pair / 3, pair % 3], &table))
+        .map(|pair| one(&key, &[pair / 3, pair % 3], &table))
         .collect();
     assert_eq!(known.len(), 9);
     for refs in [
@@ -92,7 +96,7 @@ fn an_index_without_text_has_no_series() {
         &[1],
         &[1, 2, 1],
     ] {
-        assert!(!known.contains(&key.of_symbols(refs, &table)), "{refs:?}");
+        assert!(!known.contains(&one(&key, refs, &table)), "{refs:?}");
     }
 }
 
@@ -135,6 +139,22 @@ fn bits_are_even_and_independent() {
 }
 
 proptest! {
+    /// What the list before was does not matter.
+    #[test]
+    fn lists_in_a_row_are_hashed_as_if_each_were_alone(
+        lists in prop::collection::vec(prop::collection::vec(0u32..5, 0..8), 0..40),
+        long in prop::collection::vec(0u32..5, 120..140),
+    ) {
+        let key = key();
+        let table: Vec<_> = (0..4u8).map(|text| vec![text]).collect();
+        let table = hashes(&key, &table);
+        let lists = [lists.clone(), vec![long], lists].concat();
+        let mut row = key.symbol_lists(&table);
+        for list in &lists {
+            prop_assert_eq!(row.fingerprint(list), one(&key, list, &table), "{:?}", list);
+        }
+    }
+
     /// Only the texts and their order count, not where they stand in a table.
     #[test]
     fn the_table_does_not_matter(
@@ -152,7 +172,7 @@ proptest! {
             .iter()
             .map(|pick| (before + pick.index(texts.len())) as u32)
             .collect();
-        prop_assert_eq!(alone, key.of_symbols(&refs, &hashes(&key, &table)));
+        prop_assert_eq!(alone, one(&key, &refs, &hashes(&key, &table)));
         let mut other = list;
         if let Some(last) = other.last_mut() {
             last.push(0);

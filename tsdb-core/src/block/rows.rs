@@ -1,0 +1,154 @@
+//! Reading rows: some of them with few reads, or all of them one after the other.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::BlockError;
+use super::group::{Group, PagePlace};
+use super::pages::GroupPages;
+use super::reader::BlockReader;
+use crate::model::{RowKey, TimeRange};
+
+impl BlockReader {
+    /// Hands over the samples of `rows` (rising, each once) in those of their pages that overlap
+    /// `range`: they may reach beyond it by a page at each end. Rows without such pages are left
+    /// out. Stops when `visit` breaks.
+    ///
+    /// # Errors
+    /// When a row is not there, the disk fails or something read is damaged.
+    pub fn read_rows(
+        &self,
+        rows: &[u32],
+        range: TimeRange,
+        mut visit: impl FnMut(u32, &[i64], &[f64]) -> ControlFlow<()>,
+    ) -> Result<(), BlockError> {
+        if !range.overlaps(self.meta().min_time, self.meta().max_time) {
+            return Ok(());
+        }
+        let mut pages = GroupPages::default();
+        let mut values = Vec::new();
+        let mut flow = ControlFlow::Continue(());
+        self.by_group(rows.iter().copied(), |summary, group, rows| {
+            if flow.is_break() || !range.overlaps(summary.min_time, summary.max_time) {
+                return Ok(());
+            }
+            pages.start(group);
+            let mut places: Vec<(u32, Vec<PagePlace>)> = Vec::with_capacity(rows.len());
+            for &row in rows {
+                let mut found = Vec::new();
+                group
+                    .pages((row - summary.first_row) as usize, range, &mut found)
+                    .map_err(|error| self.directory_error(summary, error))?;
+                pages.want(group, &found);
+                places.push((row, found));
+            }
+            pages.load(self, group)?;
+            for (row, found) in places.iter().filter(|(_, found)| !found.is_empty()) {
+                let timestamps = pages.decode(self, group, found, &mut values)?;
+                flow = visit(*row, timestamps, &values);
+                if flow.is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A pass over a block, standing on one row at a time, in order. Holds one group.
+#[derive(Debug)]
+pub struct BlockScan {
+    reader: Arc<BlockReader>,
+    next_group: usize,
+    group: Option<Group>,
+    row: usize,
+    pages: GroupPages,
+    places: Vec<PagePlace>,
+}
+
+impl BlockScan {
+    /// Stands on the first row that is not before `key`.
+    ///
+    /// # Errors
+    /// When the disk fails or something read is damaged.
+    pub fn new(reader: Arc<BlockReader>, key: RowKey) -> Result<Self, BlockError> {
+        let next_group = reader.groups()?.partition_point(|group| group.last < key);
+        let mut scan = Self {
+            reader,
+            next_group,
+            group: None,
+            row: 0,
+            pages: GroupPages::default(),
+            places: Vec::new(),
+        };
+        scan.load_group()?;
+        while scan.key().is_some_and(|at| at < key) {
+            scan.advance()?;
+        }
+        Ok(scan)
+    }
+
+    /// The key of the row it stands on; none behind the last one.
+    #[must_use]
+    pub fn key(&self) -> Option<RowKey> {
+        self.group.as_ref()?.key(self.row)
+    }
+
+    /// The number of the row it stands on.
+    #[must_use]
+    pub fn row(&self) -> u32 {
+        let first = self
+            .group
+            .as_ref()
+            .map_or(0, |group| group.summary().first_row);
+        first.saturating_add(u32::try_from(self.row).unwrap_or(u32::MAX))
+    }
+
+    /// The samples of the row it stands on: timestamps, and values in `values`.
+    ///
+    /// # Errors
+    /// When it stands on none, or the row is damaged.
+    pub fn read(&mut self, values: &mut Vec<f64>) -> Result<&[i64], BlockError> {
+        let Some(group) = &self.group else {
+            return Err(BlockError::refused(
+                self.reader.path(),
+                "a row behind the last row",
+            ));
+        };
+        group
+            .pages(self.row, TimeRange::ALL, &mut self.places)
+            .map_err(|error| self.reader.directory_error(group.summary(), error))?;
+        self.pages.decode(&self.reader, group, &self.places, values)
+    }
+
+    /// Steps to the next row.
+    ///
+    /// # Errors
+    /// When the disk fails or something read is damaged.
+    pub fn advance(&mut self) -> Result<(), BlockError> {
+        self.row += 1;
+        if self
+            .group
+            .as_ref()
+            .is_some_and(|group| self.row < group.rows())
+        {
+            return Ok(());
+        }
+        self.load_group()
+    }
+
+    fn load_group(&mut self) -> Result<(), BlockError> {
+        self.row = 0;
+        self.group = None;
+        let Some(&summary) = self.reader.groups()?.get(self.next_group) else {
+            return Ok(());
+        };
+        let group = self.reader.read_group(summary)?;
+        self.pages.start(&group);
+        self.pages.want_all();
+        self.pages.load(&self.reader, &group)?;
+        self.group = Some(group);
+        self.next_group += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! Reading everything, to know that it is whole.
+
+use super::BlockError;
+use super::group::{Group, PagePlace};
+use super::meta::Span;
+use super::pages::GroupPages;
+use super::reader::BlockReader;
+use crate::bits::{ByteReader, DecodeError};
+use crate::model::{SeriesId, TimeRange};
+use crate::page::PageStatistics;
+
+use super::layout::{CRC_BYTES, check_crc};
+
+/// What a verified block was found to hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlockTotals {
+    /// Rows.
+    pub rows: u64,
+    /// Samples.
+    pub samples: u64,
+}
+
+impl BlockReader {
+    /// Reads the whole file: every checksum, every page decoded, every count and bound compared.
+    ///
+    /// # Errors
+    /// At the first thing that is not as it was written, or when the disk fails.
+    pub fn verify(&self) -> Result<BlockTotals, BlockError> {
+        if self.read_header()? != self.meta().header {
+            return Err(self.corrupt(0, "header and footer tell of different blocks"));
+        }
+        self.tables()?;
+        let labels = self.labels_index()?.verify();
+        labels.map_err(|error| self.index_error(error))?;
+        let mut totals = BlockTotals::default();
+        let (mut times, mut longest) = ((i64::MAX, i64::MIN), 0);
+        let mut ids = (SeriesId(u64::MAX), SeriesId(0));
+        for &summary in self.groups()? {
+            let group = self.read_group(summary)?;
+            let (rows, samples, most) = self.verify_group(&group)?;
+            totals.rows += rows;
+            totals.samples += samples;
+            longest = longest.max(most);
+            times = (times.0.min(summary.min_time), times.1.max(summary.max_time));
+            ids = (
+                ids.0.min(summary.first.series),
+                ids.1.max(summary.last.series),
+            );
+        }
+        let meta = self.meta();
+        if (totals.rows, totals.samples, longest)
+            != (u64::from(meta.rows), meta.samples, meta.row_samples_max)
+            || times != (meta.min_time, meta.max_time)
+            || ids != (meta.first_series, meta.last_series)
+        {
+            return Err(self.corrupt(meta.labels.end(), "the footer tells of another block"));
+        }
+        Ok(totals)
+    }
+
+    fn verify_group(&self, group: &Group) -> Result<(u64, u64, u64), BlockError> {
+        let summary = group.summary();
+        let mut pages = GroupPages::default();
+        pages.start(group);
+        pages.want_all();
+        pages.load(self, group)?;
+        let mut seen: Vec<Option<u32>> = vec![None; group.values_len()];
+        let mut places: Vec<PagePlace> = Vec::new();
+        let (mut values, mut samples, mut longest) = (Vec::new(), 0, 0);
+        let mut times = (i64::MAX, i64::MIN);
+        for row in 0..group.rows() {
+            group
+                .pages(row, TimeRange::ALL, &mut places)
+                .map_err(|error| self.directory_error(summary, error))?;
+            let timestamps = pages.decode(self, group, &places, &mut values)?;
+            samples += timestamps.len() as u64;
+            longest = longest.max(timestamps.len() as u64);
+            times = (
+                times.0.min(timestamps.first().copied().unwrap_or(i64::MAX)),
+                times.1.max(timestamps.last().copied().unwrap_or(i64::MIN)),
+            );
+            for place in &places {
+                let page = group.timestamps(place.times).map(|page| page.samples);
+                if let Some(seen) = seen.get_mut(place.values) {
+                    *seen = page;
+                }
+            }
+        }
+        if times != (summary.min_time, summary.max_time) {
+            let offset = self.meta().group_index.offset;
+            return Err(self.corrupt(offset, "the index tells of another group"));
+        }
+        self.verify_statistics(group, &seen)?;
+        Ok((group.rows() as u64, samples, longest))
+    }
+
+    /// Statistics count no more samples than their page has. Values are not compared: summing
+    /// them once more would only repeat the code that wrote them.
+    fn verify_statistics(&self, group: &Group, pages: &[Option<u32>]) -> Result<(), BlockError> {
+        let span = Span {
+            offset: group.summary().statistics_offset(),
+            len: u64::from(group.summary().statistics_len),
+        };
+        let bytes = self.read_span(span)?;
+        let check = || -> Result<(), DecodeError> {
+            let mut reader = ByteReader::new(&bytes);
+            let body = reader.take(bytes.len().saturating_sub(CRC_BYTES))?;
+            check_crc(&mut reader, &bytes, "wrong checksum of statistics")?;
+            let mut reader = ByteReader::new(body);
+            for samples in pages {
+                let len = usize::try_from(reader.uvarint()?).unwrap_or(usize::MAX);
+                if len == 0 {
+                    continue;
+                }
+                let mut one = ByteReader::new(reader.take(len)?);
+                let statistics = PageStatistics::decode(&mut one)?;
+                if !one.is_empty() || samples.is_none_or(|samples| statistics.count > samples) {
+                    return Err(reader.error("statistics of another page"));
+                }
+            }
+            if reader.is_empty() {
+                Ok(())
+            } else {
+                Err(reader.error("statistics behind those of the last page"))
+            }
+        };
+        check().map_err(|error| BlockError::decode(self.path(), span.offset, error))
+    }
+}

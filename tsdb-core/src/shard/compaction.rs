@@ -1,0 +1,235 @@
+//! Making one block of runs and blocks, some rows at a time.
+
+use std::sync::Arc;
+
+use super::columns::{in_range, merge_columns};
+use super::{Head, ShardError};
+use crate::block::{BlockMeta, BlockReader, BlockScan, BlockWriter};
+use crate::chunk::decode_into;
+use crate::model::{Labels, RowKey, SeriesId, ShardId, TimeRange, Window};
+use crate::page::{PAGE_SAMPLES_MAX, PageEncoder, TokenTables, TokenTraining};
+use crate::run::{RunReader, SectionScan};
+use crate::series::MergedSamples;
+
+/// Tables are trained on the rows at so many places of each input,
+const TRAINING_PLACES: u64 = 48;
+/// so many rows of each,
+const TRAINING_ROWS: usize = 16;
+/// and so many pages of each row.
+const TRAINING_PAGES: usize = 4;
+
+const FIRST_KEY: RowKey = RowKey::new(ShardId(0), SeriesId(0));
+
+/// A file that a compaction reads.
+#[derive(Clone, Debug)]
+pub enum CompactionInput {
+    /// A run, of which the section of the compaction's window is read.
+    Run(Arc<RunReader>),
+    /// A block, which is read whole.
+    Block(Arc<BlockReader>),
+}
+
+impl CompactionInput {
+    /// Stands on the first row that is not before `key`; none if it has nothing in the window.
+    fn scan(&self, window: Window, key: RowKey) -> Result<Option<RowScan<'_>>, ShardError> {
+        match self {
+            Self::Run(run) => {
+                let sections = run.sections();
+                let at = sections.binary_search_by_key(&window, |section| section.window);
+                let Ok(at) = at else {
+                    return Ok(None);
+                };
+                let mut scan = run.iter_section_from(at, key)?;
+                while scan.advance()? && scan.key().is_some_and(|at| at < key) {}
+                Ok(Some(RowScan::Run(run, Box::new(scan))))
+            }
+            Self::Block(block) => {
+                let scan = BlockScan::new(Arc::clone(block), key)?;
+                Ok(Some(RowScan::Block(block, Box::new(scan))))
+            }
+        }
+    }
+
+    /// Smallest and largest series id, and about how many rows lie between them.
+    fn ids(&self, window: Window) -> Option<(u64, u64)> {
+        match self {
+            Self::Run(run) => {
+                let mut sections = run.sections().iter();
+                let section = sections.find(|section| section.window == window)?;
+                Some((section.first_series.0, section.last_series.0))
+            }
+            Self::Block(block) => {
+                let meta = block.meta();
+                Some((meta.first_series.0, meta.last_series.0))
+            }
+        }
+    }
+}
+
+/// A pass over an input, row by row.
+#[derive(Debug)]
+enum RowScan<'a> {
+    Run(&'a RunReader, Box<SectionScan<'a>>),
+    Block(&'a BlockReader, Box<BlockScan>),
+}
+
+impl RowScan<'_> {
+    fn key(&self) -> Option<RowKey> {
+        match self {
+            Self::Run(_, scan) => scan.key(),
+            Self::Block(_, scan) => scan.key(),
+        }
+    }
+
+    /// Labels, where the input itself knows them.
+    fn labels(&self) -> Result<Option<Labels>, ShardError> {
+        match self {
+            Self::Run(..) => Ok(None),
+            Self::Block(block, scan) => Ok(Some(block.labels(scan.row())?)),
+        }
+    }
+
+    /// Reads the row `key`, on which it stands, and steps to the next.
+    fn take(&mut self, key: RowKey) -> Result<MergedSamples, ShardError> {
+        let mut column = MergedSamples::default();
+        match self {
+            Self::Run(run, scan) => {
+                while let Some((chunk, bytes)) = scan.chunk().filter(|(chunk, _)| chunk.key == key)
+                {
+                    decode_into(bytes, &mut column.timestamps, &mut column.values)
+                        .map_err(|error| run.damaged(&chunk, error))?;
+                    scan.advance()?;
+                }
+            }
+            Self::Block(_, scan) => {
+                let timestamps = scan.read(&mut column.values)?;
+                column.timestamps.extend_from_slice(timestamps);
+                scan.advance()?;
+            }
+        }
+        Ok(column)
+    }
+}
+
+/// A block in the making. Between two steps it holds no place in its inputs, only what is being
+/// written. Memory within a step: of each input a page of its directory and its chunks, or a
+/// group; the samples of one series; and what [`BlockWriter`] holds.
+#[derive(Debug)]
+pub struct Compaction {
+    inputs: Vec<CompactionInput>,
+    window: Window,
+    keep: TimeRange,
+    next: RowKey,
+    writer: BlockWriter,
+}
+
+impl Compaction {
+    /// Begins to write what `inputs` have of `window` and of `keep` to `writer`.
+    #[must_use]
+    pub fn new(
+        inputs: Vec<CompactionInput>,
+        window: Window,
+        keep: TimeRange,
+        writer: BlockWriter,
+    ) -> Self {
+        Self {
+            inputs,
+            window,
+            keep,
+            next: FIRST_KEY,
+            writer,
+        }
+    }
+
+    /// Merges rows with about `samples` samples; whether all are done. Rows that several inputs
+    /// have are merged by the one winner rule.
+    ///
+    /// # Errors
+    /// When the disk fails or an input is damaged; the compaction cannot go on then.
+    pub fn step(&mut self, head: &Head, samples: u64) -> Result<bool, ShardError> {
+        let mut scans = Vec::new();
+        for input in &self.inputs {
+            scans.extend(input.scan(self.window, self.next)?);
+        }
+        let mut done = 0;
+        while let Some(key) = scans.iter().filter_map(RowScan::key).min() {
+            if done >= samples {
+                self.next = key;
+                return Ok(false);
+            }
+            let mut labels = head.labels_of(key.series);
+            let mut columns = Vec::new();
+            for scan in scans.iter_mut().filter(|scan| scan.key() == Some(key)) {
+                if labels.is_none() {
+                    labels = scan.labels()?;
+                }
+                let column = scan.take(key)?;
+                done += column.timestamps.len() as u64;
+                columns.push(column);
+            }
+            let row = merge_columns(columns);
+            let row = in_range(&row.timestamps, &row.values, self.keep);
+            if row.timestamps.is_empty() {
+                continue;
+            }
+            let labels = labels.ok_or(ShardError::Unnamed { series: key.series })?;
+            self.writer
+                .row(key, &labels, &row.timestamps, &row.values)?;
+        }
+        Ok(true)
+    }
+
+    /// Finishes the file, which is then synced; none if there was nothing to write.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn finish(self) -> Result<Option<BlockMeta>, ShardError> {
+        Ok(self.writer.finish()?)
+    }
+}
+
+/// Tables that suit what `inputs` have of `window`, trained on rows at places spread evenly.
+///
+/// # Errors
+/// When the disk fails or an input is damaged.
+pub fn train(inputs: &[CompactionInput], window: Window) -> Result<TokenTables, ShardError> {
+    let (mut encoder, mut training) = (PageEncoder::new(), TokenTraining::new());
+    let mut values = Vec::new();
+    for input in inputs {
+        let Some((first, last)) = input.ids(window) else {
+            continue;
+        };
+        let mut next = FIRST_KEY;
+        for place in 0..TRAINING_PLACES {
+            let id = first + (last - first) / TRAINING_PLACES * place;
+            let key = next.max(RowKey::new(ShardId(0), SeriesId(id)));
+            let Some(mut scan) = input.scan(window, key)? else {
+                break;
+            };
+            for _ in 0..TRAINING_ROWS {
+                let Some(key) = scan.key() else { break };
+                values.clear();
+                values.append(&mut scan.take(key)?.values);
+                let pages = values.chunks(PAGE_SAMPLES_MAX);
+                let step = (pages.len() / TRAINING_PAGES).max(1);
+                pages
+                    .step_by(step)
+                    .for_each(|page| encoder.observe(page, &mut training));
+            }
+            match scan.key() {
+                Some(key) => next = key,
+                None => break,
+            }
+        }
+    }
+    Ok(training.train())
+}
+
+impl Head {
+    /// The labels of a series that is in memory.
+    fn labels_of(&self, series: SeriesId) -> Option<Labels> {
+        let names = self.names.read();
+        let slot = names.registry.slot(series)?;
+        names.index.labels(slot)
+    }
+}

@@ -1,0 +1,329 @@
+//! The answer of a select: series by series, read in small batches.
+
+use std::collections::VecDeque;
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+use super::columns::{encode_chunks, in_range, merge_columns};
+use super::{Head, Live, SelectLimits, ShardError};
+use crate::model::{Labels, Sample, TimeRange};
+use crate::series::{ChunkPart, MergedSamples, disjoint_parts, merge_parts};
+
+/// How many series are read at a time at most.
+const BATCH_SERIES: u64 = 128;
+/// About how many samples of blocks are read at a time.
+const BATCH_SAMPLES: u64 = 1 << 20;
+
+/// The samples of one series, decoded, merged, in the range that was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    labels: Labels,
+    samples: MergedSamples,
+}
+
+impl Series {
+    /// The labels.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The labels, and nothing else.
+    #[must_use]
+    pub fn into_labels(self) -> Labels {
+        self.labels
+    }
+
+    /// Timestamps in milliseconds since the epoch, rising.
+    #[must_use]
+    pub fn timestamps(&self) -> &[i64] {
+        &self.samples.timestamps
+    }
+
+    /// The values, one a timestamp.
+    #[must_use]
+    pub fn values(&self) -> &[f64] {
+        &self.samples.values
+    }
+
+    /// The samples in order of time.
+    pub fn samples(&self) -> impl ExactSizeIterator<Item = Sample> + '_ {
+        let columns = self.samples.timestamps.iter().zip(&self.samples.values);
+        columns.map(|(&timestamp, &value)| Sample::new(timestamp, value))
+    }
+}
+
+/// The samples of one series as chunks that do not overlap, in order of time. Chunks at the ends
+/// may reach beyond the range that was asked for.
+#[derive(Clone, Debug)]
+pub struct SeriesChunks {
+    /// The labels.
+    pub labels: Labels,
+    /// Chunks in Prometheus' XOR encoding.
+    pub chunks: Vec<ChunkPart>,
+}
+
+/// How a series that matches is known.
+#[derive(Clone, Debug)]
+pub(super) enum Known {
+    /// By its slot in memory.
+    Slot(u32),
+    /// By its labels, which only blocks know.
+    Labels(Labels),
+}
+
+/// A series that matches, and its rows in blocks.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) known: Known,
+    /// Which of the set's places are its.
+    pub(super) places: Range<usize>,
+}
+
+/// A row of a block: number of the block among the live ones, and of the row.
+pub(super) type Place = (usize, u32);
+
+/// What was read of a series.
+#[derive(Debug, Default)]
+struct Parts {
+    chunks: Vec<ChunkPart>,
+    columns: Vec<MergedSamples>,
+}
+
+/// The series that match, sorted by labels; those without samples in the range are left out.
+/// Lazy: a batch of series is read when it is asked for. An error ends it.
+#[derive(Debug)]
+pub struct SeriesSet {
+    head: Arc<Head>,
+    live: Arc<Live>,
+    range: TimeRange,
+    limits: SelectLimits,
+    samples: u64,
+    batch: usize,
+    entries: std::vec::IntoIter<Entry>,
+    places: Vec<Place>,
+    ready: VecDeque<(Labels, Parts)>,
+}
+
+impl SeriesSet {
+    pub(super) fn new(
+        head: Arc<Head>,
+        live: Arc<Live>,
+        range: TimeRange,
+        limits: SelectLimits,
+        (entries, places): (Vec<Entry>, Vec<Place>),
+    ) -> Self {
+        let batch = BATCH_SAMPLES / samples_a_row(&live, range).max(1);
+        Self {
+            head,
+            live,
+            range,
+            limits,
+            samples: 0,
+            batch: usize::try_from(batch.clamp(1, BATCH_SERIES)).unwrap_or(1),
+            entries: entries.into_iter(),
+            places,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// How many series at most are still to come.
+    #[must_use]
+    pub fn len_at_most(&self) -> usize {
+        self.entries.len() + self.ready.len()
+    }
+
+    fn next_parts(&mut self) -> Result<Option<(Labels, Parts)>, ShardError> {
+        while self.ready.is_empty() {
+            let entries: Vec<Entry> = self.entries.by_ref().take(self.batch).collect();
+            if entries.is_empty() {
+                return Ok(None);
+            }
+            self.check_pins()?;
+            let found = self.read(&entries)?;
+            let names = self.head.names.read();
+            for (entry, parts) in entries.into_iter().zip(found) {
+                if parts.chunks.is_empty() && parts.columns.is_empty() {
+                    continue;
+                }
+                let labels = match entry.known {
+                    Known::Labels(labels) => Some(labels),
+                    Known::Slot(slot) => names.index.labels(slot),
+                };
+                self.ready.extend(labels.map(|labels| (labels, parts)));
+            }
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// A reader that holds what was removed long ago is refused once too much is held.
+    fn check_pins(&self) -> Result<(), ShardError> {
+        let limit = self.head.pins.bytes_max();
+        if self.head.pins.pinned().bytes <= limit {
+            return Ok(());
+        }
+        let now = self.head.live();
+        let runs = &self.live.runs;
+        let blocks = &self.live.blocks;
+        let holds = runs
+            .iter()
+            .any(|run| !now.runs.iter().any(|live| Arc::ptr_eq(live, run)))
+            || blocks
+                .iter()
+                .any(|block| !now.blocks.iter().any(|live| Arc::ptr_eq(live, block)));
+        if holds {
+            return Err(ShardError::QueryLimit {
+                what: "bytes of files that were removed while it read them",
+                name: "pinned_bytes_max",
+                limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// What each of the entries has in the range, in memory, runs and blocks.
+    fn read(&self, entries: &[Entry]) -> Result<Vec<Parts>, ShardError> {
+        let (mut at, mut slots) = (Vec::new(), Vec::new());
+        for (number, entry) in entries.iter().enumerate() {
+            if let Known::Slot(slot) = entry.known {
+                at.push(number);
+                slots.push(slot);
+            }
+        }
+        let chunks = self.head.read_parts(&self.live, &slots, self.range)?;
+        let mut found: Vec<Parts> = Vec::new();
+        found.resize_with(entries.len(), Parts::default);
+        for (number, chunks) in at.into_iter().zip(chunks) {
+            if let Some(parts) = found.get_mut(number) {
+                parts.chunks = chunks;
+            }
+        }
+        let mut rows: Vec<(Place, usize)> = Vec::new();
+        for (number, entry) in entries.iter().enumerate() {
+            let places = self.places.get(entry.places.clone()).unwrap_or_default();
+            rows.extend(places.iter().map(|place| (*place, number)));
+        }
+        rows.sort_unstable();
+        for of_block in rows.chunk_by(|a, b| a.0.0 == b.0.0) {
+            self.read_block(of_block, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn read_block(&self, rows: &[(Place, usize)], found: &mut [Parts]) -> Result<(), ShardError> {
+        let block = rows.first().and_then(|row| self.live.blocks.get(row.0.0));
+        let Some(block) = block else {
+            return Ok(());
+        };
+        let numbers: Vec<u32> = rows.iter().map(|row| row.0.1).collect();
+        let mut rows = rows.iter();
+        block.read_rows(&numbers, self.range, |row, timestamps, values| {
+            let place = rows.find(|(place, _)| place.1 == row);
+            if let Some(parts) = place.and_then(|&(_, number)| found.get_mut(number)) {
+                let column = in_range(timestamps, values, self.range);
+                if !column.timestamps.is_empty() {
+                    parts.columns.push(column);
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(())
+    }
+
+    fn count(&mut self, samples: u64) -> Result<(), ShardError> {
+        self.samples += samples;
+        if self.samples > self.limits.samples {
+            self.end();
+            let limit = self.limits.samples;
+            return Err(ShardError::QueryLimit {
+                what: "samples",
+                name: "max_samples",
+                limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// Nothing more comes, and nothing is held any more.
+    fn end(&mut self) {
+        self.ready.clear();
+        self.entries = Vec::new().into_iter();
+        self.live = Arc::default();
+    }
+
+    /// The next series as chunks, copied where they need no merging and lie in no block.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a limit is exceeded; nothing more comes after it.
+    pub fn next_chunks(&mut self) -> Result<Option<SeriesChunks>, ShardError> {
+        let next = self.next_parts().and_then(|next| {
+            let Some((labels, parts)) = next else {
+                return Ok(None);
+            };
+            let mut chunks = chunks_of(parts)?;
+            chunks.retain(|chunk| self.range.overlaps(chunk.min, chunk.max));
+            self.count(chunks.iter().map(|chunk| u64::from(chunk.count)).sum())?;
+            Ok(Some(SeriesChunks { labels, chunks }))
+        });
+        next.inspect_err(|_| self.end())
+    }
+
+    fn next_series(&mut self) -> Result<Option<Series>, ShardError> {
+        while let Some((labels, mut parts)) = self.next_parts()? {
+            if !parts.chunks.is_empty() {
+                let samples = merge_parts(&mut parts.chunks, self.range)?;
+                parts.columns.push(samples);
+            }
+            let samples = merge_columns(parts.columns);
+            if !samples.timestamps.is_empty() {
+                self.count(samples.timestamps.len() as u64)?;
+                return Ok(Some(Series { labels, samples }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for SeriesSet {
+    type Item = Result<Series, ShardError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_series().inspect_err(|_| self.end()).transpose()
+    }
+}
+
+/// Chunks of all parts that do not overlap: those there are are kept where no block's samples lie
+/// among them.
+fn chunks_of(parts: Parts) -> Result<Vec<ChunkPart>, ShardError> {
+    let mut chunks = disjoint_parts(parts.chunks)?;
+    let columns = merge_columns(parts.columns);
+    let ends = columns.timestamps.first().zip(columns.timestamps.last());
+    let Some((&min, &max)) = ends else {
+        return Ok(chunks);
+    };
+    if chunks
+        .iter()
+        .any(|chunk| chunk.min <= max && min <= chunk.max)
+    {
+        let others = merge_parts(&mut chunks, TimeRange::ALL)?;
+        let merged = merge_columns(vec![columns, others]);
+        return Ok(encode_chunks(&merged).collect());
+    }
+    let at = chunks.partition_point(|chunk| chunk.max < min);
+    chunks.splice(at..at, encode_chunks(&columns));
+    Ok(chunks)
+}
+
+/// About how many samples a series has in the blocks that overlap the range.
+fn samples_a_row(live: &Live, range: TimeRange) -> u64 {
+    let overlapping = live.blocks.iter().map(|block| block.meta());
+    let overlapping = overlapping.filter(|meta| range.overlaps(meta.min_time, meta.max_time));
+    let samples = overlapping.map(|meta| {
+        let span = i128::from(meta.max_time) - i128::from(meta.min_time) + 1;
+        let from = meta.min_time.max(range.min());
+        let inside = i128::from(meta.max_time.min(range.max())) - i128::from(from) + 1;
+        let a_row = i128::from(meta.samples / u64::from(meta.rows).max(1));
+        u64::try_from(a_row * inside / span).unwrap_or(u64::MAX)
+    });
+    samples.fold(0, u64::saturating_add)
+}
