@@ -14,6 +14,7 @@ use crate::wire::{Wire, WireType};
 /// Key bytes of the fields that make up nearly all of a request.
 const TIME_SERIES: u8 = 1 << 3 | 2;
 const LABEL: u8 = 1 << 3 | 2;
+const SAMPLE: u8 = 2 << 3 | 2;
 const VALUE: u8 = 1 << 3 | 1;
 const TIMESTAMP: u8 = 2 << 3;
 
