@@ -184,7 +184,7 @@ fn narrow_zigzag(number: u64) -> i32 {
 
 /// Appends a histogram as the message that [`take`] reads, start timestamp included.
 pub fn put_histogram(out: &mut Vec<u8>, timestamp: i64, histogram: &Histogram) {
-    let (spans, mut packed) = (&histogram.positive_spans, Vec::new());
+    let mut packed = Vec::new();
     let (count_field, zero_field, doubles) = match &histogram.counts {
         HistogramCounts::Integer {
             count, zero_count, ..
@@ -211,15 +211,8 @@ pub fn put_histogram(out: &mut Vec<u8>, timestamp: i64, histogram: &Histogram) {
         i64::from(to_zigzag(i64::from(histogram.schema)) as u32),
     );
     put_double(out, 5, histogram.zero_threshold);
-    for (field, spans) in [(8, &histogram.negative_spans), (11, spans)] {
-        for span in spans {
-            let offset = i64::from(to_zigzag(i64::from(span.offset)) as u32);
-            let length = i64::from(span.length);
-            put_head(out, field, int_len(offset) + int_len(length));
-            put_int(out, 1, offset);
-            put_int(out, 2, length);
-        }
-    }
+    put_spans(out, 8, &histogram.negative_spans);
+    put_spans(out, 11, &histogram.positive_spans);
     for (side, field) in [count_field, zero_field].into_iter().enumerate() {
         packed.clear();
         match (&doubles, &histogram.counts) {
@@ -252,6 +245,16 @@ pub fn put_histogram(out: &mut Vec<u8>, timestamp: i64, histogram: &Histogram) {
     if histogram.start_timestamp != 0 {
         put_key(out, 17, 0);
         bits::put_uvarint(out, histogram.start_timestamp.cast_unsigned());
+    }
+}
+
+fn put_spans(out: &mut Vec<u8>, field: u8, spans: &[BucketSpan]) {
+    for span in spans {
+        let offset = i64::from(to_zigzag(i64::from(span.offset)) as u32);
+        let length = i64::from(span.length);
+        put_head(out, field, int_len(offset) + int_len(length));
+        put_int(out, 1, offset);
+        put_int(out, 2, length);
     }
 }
 
