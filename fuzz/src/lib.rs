@@ -22,4 +22,5 @@ mod targets;
 pub use files::payloads;
 pub use harness::{Failure, Harness};
 pub use input::Input;
+pub use page::page_seeds;
 pub use targets::{TARGETS, Target, find};

@@ -41,6 +41,11 @@ pub const TARGETS: &[Target] = &[
     target("chunk_decode", chunk::decode),
     target("chunk_round_trip", chunk::round_trip),
     target("page_decode", page::decode),
+    // Up to twelve pages of 4 KiB.
+    Target {
+        base_bytes: 512 << 10,
+        ..target("tokens_interleaved", page::interleaved)
+    },
     // Trains tables for each input.
     Target {
         base_bytes: 4 << 20,
@@ -49,7 +54,7 @@ pub const TARGETS: &[Target] = &[
     },
     target("page_timestamps", page::timestamps),
     target("page_statistics", page::statistics),
-    target("page_tables", page::tables),
+    target("page_tables", page::token_tables),
     target("labels", labels::from_bytes),
     target("labels_builder", labels::builder),
     // A short pattern may compile to a large program; its limit is the matcher's own.

@@ -1,5 +1,7 @@
 //! Tests of the capture's reader and of fleets.
 
+mod pages;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 

@@ -23,6 +23,7 @@ fn write(target: &str, name: &str, bytes: &[u8]) {
 fn main() {
     let capture = Capture::load().expect("the committed capture");
     chunks(&capture);
+    pages(&capture);
     let fleet = Fleet::new(capture, 2_000, 1).expect("a fleet");
     for (number, labels) in fleet.labels().iter().step_by(400).enumerate() {
         write("labels", &format!("series-{number}"), labels.as_bytes());
@@ -88,6 +89,22 @@ fn chunks(capture: &Capture) {
         let samples = target.times.iter().zip(&found.values).take(60);
         let chunk = encode(samples.map(|(time, value)| Sample::new(*time, value.unwrap())));
         write("chunk_decode", name, &chunk);
+    }
+}
+
+/// A few columns that differ in how they are coded.
+fn pages(capture: &Capture) {
+    let mut columns: Vec<Vec<f64>> = Vec::new();
+    for series in capture.targets.iter().flat_map(|target| &target.series) {
+        let values: Vec<f64> = series.values.iter().flatten().copied().collect();
+        if values.windows(2).filter(|pair| pair[0] != pair[1]).count() > 40 {
+            columns.push(values);
+        }
+    }
+    let step = (columns.len() / 8).max(1);
+    let few: Vec<Vec<f64>> = columns.into_iter().step_by(step).collect();
+    for (number, (target, bytes)) in tsdb_fuzz::page_seeds(&few).into_iter().enumerate() {
+        write(target, &format!("capture-{number}"), &bytes);
     }
 }
 

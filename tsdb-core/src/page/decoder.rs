@@ -1,30 +1,38 @@
 //! Pages back into columns of values.
 
-use super::PAGE_SAMPLES_MAX;
 use super::decimal::{Exception, put_values};
 use super::header::{self, Body, Header, PageStart};
 use super::packed::unpack;
-use super::tables::TokenTables;
+use super::stream::{LANES, Lane, run_together};
+use super::tables::{TokenTable, TokenTables};
+use super::zigzag::unzigzag;
 use crate::bits::{ByteReader, DecodeError};
 
 /// Decodes pages. Reuse one: it keeps its scratch memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PageDecoder {
-    integers: Box<[u64; PAGE_SAMPLES_MAX]>,
+    readers: [PageReader; LANES],
+}
+
+/// Where one page is worked on.
+#[derive(Debug, Default)]
+struct PageReader {
+    lane: Lane,
     exceptions: Vec<Exception>,
 }
 
-impl Default for PageDecoder {
-    fn default() -> Self {
-        Self {
-            integers: Box::new([0; PAGE_SAMPLES_MAX]),
-            exceptions: Vec::new(),
-        }
-    }
+/// A page whose tokens are being read.
+#[derive(Clone, Copy)]
+struct Unfinished<'t> {
+    header: Header,
+    table: &'t TokenTable,
+    count: usize,
+    /// Number of the page.
+    page: usize,
 }
 
 impl PageDecoder {
-    /// A decoder with its scratch memory, about 4 KiB.
+    /// A decoder with its scratch memory, about 32 KiB.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -41,27 +49,15 @@ impl PageDecoder {
         tables: &TokenTables,
         out: &mut Vec<f64>,
     ) -> Result<(), DecodeError> {
-        let mut reader = ByteReader::new(page);
-        if count > 0 {
-            match header::read(&mut reader, count, &mut self.exceptions)? {
-                PageStart::Constant(value) => {
-                    end(&reader)?;
-                    out.resize(out.len() + count, value);
-                    return Ok(());
-                }
-                PageStart::Column(header) => {
-                    self.read_residuals(&header, &mut reader, count, tables)?;
-                    end(&reader)?;
-                    self.finish(&header, count, out);
-                    return Ok(());
-                }
-            }
+        let [reader, ..] = &mut self.readers;
+        match reader.start(page, count, tables, out)? {
+            Some((header, table)) => reader.finish_tokens(&header, table, count, out),
+            None => Ok(()),
         }
-        end(&reader)
     }
 
     /// Decodes several pages, each into the column at its place, as [`PageDecoder::decode`] does.
-    /// Pages of tokens are decoded several at a time, which is faster.
+    /// Pages of tokens are read several at a time, which is faster.
     ///
     /// # Errors
     /// As [`PageDecoder::decode`]; all of `out` is then as it was.
@@ -76,38 +72,135 @@ impl PageDecoder {
     ) -> Result<(), DecodeError> {
         assert_eq!(pages.len(), out.len(), "as many columns as pages");
         let lens: Vec<usize> = out.iter().map(Vec::len).collect();
-        let decoded = pages
-            .iter()
-            .zip(out.iter_mut())
-            .try_for_each(|((page, count), column)| self.decode(page, *count, tables, column));
+        let decoded = self.decode_all(pages, tables, out);
         if decoded.is_err() {
-            out.iter_mut()
-                .zip(lens)
-                .for_each(|(column, len)| column.truncate(len));
+            let columns = out.iter_mut().zip(lens);
+            columns.for_each(|(column, len)| column.truncate(len));
         }
         decoded
     }
 
-    fn read_residuals(
+    fn decode_all(
         &mut self,
-        header: &Header,
-        reader: &mut ByteReader<'_>,
-        count: usize,
-        _tables: &TokenTables,
+        pages: &[(&[u8], usize)],
+        tables: &TokenTables,
+        out: &mut [Vec<f64>],
     ) -> Result<(), DecodeError> {
-        let places = header.prediction.predictor.skipped()..count;
-        let residuals = self.integers.get_mut(places);
-        let residuals = residuals.ok_or_else(|| reader.error("page without residuals"))?;
+        let mut work: [Option<Unfinished<'_>>; LANES] = [None; LANES];
+        for (number, (page, count)) in pages.iter().enumerate() {
+            let readers = self.readers.iter_mut().zip(&mut work);
+            if let Some((reader, slot)) = readers.into_iter().find(|(_, slot)| slot.is_none())
+                && let Some(column) = out.get_mut(number)
+            {
+                let started = reader.start(page, *count, tables, column)?;
+                *slot = started.map(|(header, table)| Unfinished {
+                    header,
+                    table,
+                    count: *count,
+                    page: number,
+                });
+            }
+            if let [Some(a), Some(b), Some(c), Some(d)] = work {
+                let [of_a, of_b, of_c, of_d] = &mut self.readers;
+                run_together(
+                    [
+                        &mut of_a.lane,
+                        &mut of_b.lane,
+                        &mut of_c.lane,
+                        &mut of_d.lane,
+                    ],
+                    [a.table, b.table, c.table, d.table],
+                );
+                self.finish_some(&mut work, out, Lane::is_nearly_done)?;
+            }
+        }
+        self.finish_some(&mut work, out, |_| true)
+    }
+
+    /// Finishes the pages whose lanes are `ready`.
+    fn finish_some(
+        &mut self,
+        work: &mut [Option<Unfinished<'_>>; LANES],
+        out: &mut [Vec<f64>],
+        ready: impl Fn(&Lane) -> bool,
+    ) -> Result<(), DecodeError> {
+        for (reader, slot) in self.readers.iter_mut().zip(work) {
+            if let Some(unfinished) = slot.take_if(|_| ready(&reader.lane))
+                && let Some(column) = out.get_mut(unfinished.page)
+            {
+                let Unfinished {
+                    header,
+                    table,
+                    count,
+                    ..
+                } = unfinished;
+                reader.finish_tokens(&header, table, count, column)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PageReader {
+    /// Decodes a page as far as its tokens, if it has any, else wholly.
+    fn start<'t>(
+        &mut self,
+        page: &[u8],
+        count: usize,
+        tables: &'t TokenTables,
+        out: &mut Vec<f64>,
+    ) -> Result<Option<(Header, &'t TokenTable)>, DecodeError> {
+        let mut bytes = ByteReader::new(page);
+        if count == 0 {
+            return end(&bytes).map(|()| None);
+        }
+        let header = match header::read(&mut bytes, count, &mut self.exceptions)? {
+            PageStart::Constant(value) => {
+                end(&bytes)?;
+                out.resize(out.len() + count, value);
+                return Ok(None);
+            }
+            PageStart::Column(header) => header,
+        };
+        let skipped = header.prediction.predictor.skipped();
         match header.body {
-            Body::Packed => unpack(reader, residuals),
-            Body::Tokens(_) => Err(reader.error("page of tokens in a file without tables")),
+            Body::Packed => {
+                let residuals = self.lane.column.get_mut(skipped..count);
+                unpack(&mut bytes, residuals.unwrap_or_default())?;
+                end(&bytes)?;
+                self.put_column(&header, count, out);
+                Ok(None)
+            }
+            Body::Tokens(number) => {
+                let table = tables.get(number);
+                let table = table.ok_or_else(|| {
+                    bytes.error("page names a token table that its file does not have")
+                })?;
+                self.lane.start(&mut bytes, skipped, count)?;
+                Ok(Some((header, table)))
+            }
         }
     }
 
+    /// Reads what is left of a page of tokens, and puts its values.
+    fn finish_tokens(
+        &mut self,
+        header: &Header,
+        table: &TokenTable,
+        count: usize,
+        out: &mut Vec<f64>,
+    ) -> Result<(), DecodeError> {
+        self.lane.finish(table)?;
+        let integers = self.lane.column.iter_mut().take(count);
+        integers.for_each(|slot| *slot = unzigzag(*slot));
+        self.put_column(header, count, out);
+        Ok(())
+    }
+
     /// Turns the residuals of a page into values.
-    fn finish(&mut self, header: &Header, count: usize, out: &mut Vec<f64>) {
+    fn put_column(&mut self, header: &Header, count: usize, out: &mut Vec<f64>) {
         let start = out.len();
-        let integers = self.integers.get_mut(..count).unwrap_or_default();
+        let integers = self.lane.column.get_mut(..count).unwrap_or_default();
         header.prediction.restore(integers);
         put_values(integers, header.scale, out);
         let values = out.get_mut(start..).unwrap_or_default();

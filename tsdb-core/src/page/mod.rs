@@ -5,13 +5,17 @@ mod decimal;
 mod decoder;
 mod encoder;
 mod header;
+mod huffman;
+mod lanes;
 mod packed;
 mod prediction;
 mod statistics;
+mod stream;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod timestamps;
+mod tokens;
 mod training;
 mod zigzag;
 

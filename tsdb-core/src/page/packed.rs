@@ -1,9 +1,19 @@
-//! Patched bit packing: blocks of 128 numbers in as few bits each as most of them need.
+//! Patched bit packing: blocks of 128 signed numbers in as few bits each as most of them need.
+//!
+//! A number of `w` bits is stored with `2^(w-1)` added. Those that do not fit store the low bits of
+//! their zigzag code in their place and the high ones behind the block. Writers take zigzag codes,
+//! readers give numbers.
 
+use super::lanes;
+use super::zigzag::unzigzag;
 use crate::bits::{ByteReader, DecodeError};
 
 /// Numbers of a block; the last one of a column may hold fewer.
 pub(super) const BLOCK_VALUES: usize = 128;
+/// Full blocks of numbers up to this wide are packed in four lanes, which vector units like.
+pub(super) const LANES_WIDTH_MAX: usize = 32;
+/// Lanes of a full block: number `i` is in lane `i % 4`.
+pub(super) const LANES: usize = 4;
 /// Set in a block's width byte when patches follow.
 const PATCHED: u8 = 0x80;
 /// Bytes that a block's packed numbers take at most.
@@ -17,6 +27,12 @@ fn width(value: u64) -> usize {
     (u64::BITS - value.leading_zeros()) as usize
 }
 
+/// What is added to numbers of so many bits.
+#[inline(always)]
+fn bias(width: usize) -> u64 {
+    mask(width) ^ (mask(width) >> 1)
+}
+
 #[inline(always)]
 fn mask(width: usize) -> u64 {
     if width == 0 {
@@ -28,11 +44,11 @@ fn mask(width: usize) -> u64 {
 
 /// How many numbers there are of each width.
 #[derive(Clone, Debug)]
-pub(super) struct Widths([u32; 65]);
+struct Widths([u32; 65]);
 
 impl Widths {
     /// Counts the widths of a column.
-    pub(super) fn of(values: &[u64]) -> Self {
+    fn of(values: &[u64]) -> Self {
         let mut counts = [0; 65];
         for value in values {
             if let Some(count) = counts.get_mut(width(*value)) {
@@ -42,21 +58,28 @@ impl Widths {
         Self(counts)
     }
 
-    /// The cheapest width of a block, and the bits that it takes with its patches.
-    pub(super) fn best(&self) -> (usize, usize) {
-        let total: u32 = self.0.iter().sum();
+    /// The cheapest width of a block, and the bytes that it takes with its patches.
+    fn best(&self) -> (usize, usize) {
+        let total = self.0.iter().sum::<u32>() as usize;
         let widest = self.0.iter().rposition(|count| *count > 0).unwrap_or(0);
-        let mut best = (widest, widest * total as usize);
+        let mut best = (widest, 1 + (widest * total).div_ceil(8));
         let mut patches = 0;
         for width in (0..widest).rev() {
             patches += self.0.get(width + 1).copied().unwrap_or(0) as usize;
-            let bits = width * total as usize + 16 + patches * (8 + widest - width);
-            if bits < best.1 {
-                best = (width, bits);
+            let high = patches + (patches * (widest - width)).div_ceil(8);
+            let bytes = 3 + (width * total).div_ceil(8) + high;
+            if bytes < best.1 {
+                best = (width, bytes);
             }
         }
         best
     }
+}
+
+/// Bytes that [`pack`] appends.
+pub(super) fn packed_len(values: &[u64]) -> usize {
+    let blocks = values.chunks(BLOCK_VALUES);
+    blocks.map(|block| Widths::of(block).best().1).sum()
 }
 
 /// Appends the low `width` bits of each number, low bits first, up to a whole byte.
@@ -76,6 +99,29 @@ fn put_bits(values: impl Iterator<Item = u64>, width: usize, out: &mut Vec<u8>) 
     out.extend_from_slice(bytes.get(..bits.div_ceil(8)).unwrap_or_default());
 }
 
+/// Appends the low `width` bits of each number of a full block, in lanes of words of 32 bits.
+fn put_lanes(block: &[u64; BLOCK_VALUES], width: usize, out: &mut Vec<u8>) {
+    let mut words = [[0u64; LANES]; LANES_WIDTH_MAX + 1];
+    let (rows, _) = block.as_chunks::<LANES>();
+    for (row, values) in rows.iter().enumerate() {
+        let bit = row * width;
+        for (lane, value) in values.iter().enumerate() {
+            let shifted = (value & mask(width)) << (bit % 32);
+            for (word, part) in words
+                .iter_mut()
+                .skip(bit / 32)
+                .zip([shifted, shifted >> 32])
+            {
+                if let Some(word) = word.get_mut(lane) {
+                    *word |= part & u64::from(u32::MAX);
+                }
+            }
+        }
+    }
+    let words = words.iter().take(width).flatten();
+    out.extend(words.flat_map(|word| (*word as u32).to_le_bytes()));
+}
+
 /// Appends a column in blocks.
 pub(super) fn pack(values: &[u64], out: &mut Vec<u8>) {
     for block in values.chunks(BLOCK_VALUES) {
@@ -89,7 +135,20 @@ fn pack_block(block: &[u64], out: &mut Vec<u8>) {
     let (narrow, _) = Widths::of(block).best();
     let patched = widest > narrow;
     out.push(narrow as u8 | if patched { PATCHED } else { 0 });
-    put_bits(block.iter().copied(), narrow, out);
+    let stored = |code: &u64| {
+        let fits = width(*code) <= narrow;
+        if fits {
+            unzigzag(*code).wrapping_add(bias(narrow))
+        } else {
+            *code
+        }
+    };
+    match <&[u64; BLOCK_VALUES]>::try_from(block) {
+        Ok(block) if narrow <= LANES_WIDTH_MAX => {
+            put_lanes(&block.each_ref().map(stored), narrow, out)
+        }
+        _ => put_bits(block.iter().map(stored), narrow, out),
+    }
     if patched {
         let high = || {
             block
@@ -127,7 +186,12 @@ fn unpack_block(
     if narrow > 64 {
         return Err(reader.error("width of a block above 64 bits"));
     }
-    unpack_bits(reader, narrow, block, buffer)?;
+    match <&mut [u64; BLOCK_VALUES]>::try_from(&mut *block) {
+        Ok(block) if (1..=LANES_WIDTH_MAX).contains(&narrow) => {
+            lanes::unpack(reader.take(narrow * BLOCK_VALUES / 8)?, narrow, block);
+        }
+        _ => unpack_bits(reader, narrow, bias(narrow), block, buffer)?,
+    }
     if head & PATCHED == 0 {
         return Ok(());
     }
@@ -139,20 +203,21 @@ fn unpack_block(
     let places = reader.take(patches)?;
     let mut values = [0; BLOCK_VALUES];
     let values = values.get_mut(..patches).unwrap_or_default();
-    unpack_bits(reader, high, values, buffer)?;
+    unpack_bits(reader, high, 0, values, buffer)?;
     for (place, value) in places.iter().zip(values) {
         let slot = block.get_mut(usize::from(*place));
         let slot = slot.ok_or_else(|| reader.error("patch behind the end of its block"))?;
-        *slot |= *value << narrow;
+        let low = slot.wrapping_add(bias(narrow)) & mask(narrow);
+        *slot = unzigzag(*value << narrow | low);
     }
     Ok(())
 }
 
-/// Fills `block` with numbers of `width` bits.
-#[inline]
+/// Fills `block` with numbers of `width` bits less `bias`.
 fn unpack_bits(
     reader: &mut ByteReader<'_>,
     width: usize,
+    bias: u64,
     block: &mut [u64],
     buffer: &mut [u8; BLOCK_BYTES_MAX + 16],
 ) -> Result<(), DecodeError> {
@@ -169,14 +234,16 @@ fn unpack_bits(
     let mut bit = 0;
     if width <= LOAD_WIDTH_MAX {
         for slot in block {
-            *slot = (load(buffer, bit / 8) >> (bit % 8)) & mask;
+            let number = load(buffer, bit / 8) >> (bit % 8) & mask;
+            *slot = number.wrapping_sub(bias);
             bit += width;
         }
     } else {
         for slot in block {
             let low = u128::from(load(buffer, bit / 8));
             let word = low | u128::from(load(buffer, bit / 8 + 8)) << 64;
-            *slot = (word >> (bit % 8)) as u64 & mask;
+            let number = (word >> (bit % 8)) as u64 & mask;
+            *slot = number.wrapping_sub(bias);
             bit += width;
         }
     }

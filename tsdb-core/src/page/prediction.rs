@@ -1,6 +1,7 @@
 //! What is left of a column of integers once the obvious is taken away: residuals near zero.
 
-use super::zigzag::{unzigzag, zigzag};
+use super::zigzag::zigzag;
+use crate::bits::uvarint_len;
 
 /// Samples looked at for a median.
 const MEDIAN_SAMPLES: usize = 33;
@@ -146,45 +147,71 @@ impl Residuals {
 }
 
 impl Prediction {
-    /// Turns residuals into integers, in place. The residual of a number stands where the number goes.
-    pub(super) fn restore(&self, column: &mut [u64]) {
-        let divisor = self.divisor;
-        let mut value = self.first.cast_unsigned();
-        let mut delta = self.second.cast_unsigned().wrapping_mul(divisor);
-        if self.predictor == Predictor::Value {
-            for slot in column {
-                *slot = value.wrapping_add(unzigzag(*slot).wrapping_mul(divisor));
-            }
-            return;
-        }
-        let Some((first, rest)) = column.split_first_mut() else {
-            return;
-        };
-        *first = value;
-        if self.predictor == Predictor::DeltaOfDelta {
-            let Some((second, rest)) = rest.split_first_mut() else {
-                return;
-            };
-            value = value.wrapping_add(delta);
-            *second = value;
-            for slot in rest {
-                delta = delta.wrapping_add(unzigzag(*slot).wrapping_mul(divisor));
-                value = value.wrapping_add(delta);
-                *slot = value;
-            }
-        } else if divisor == 1 {
-            for slot in rest {
-                value = value.wrapping_add(unzigzag(*slot).wrapping_add(delta));
-                *slot = value;
-            }
+    /// Bytes that it takes in a header.
+    pub(super) fn encoded_len(&self) -> usize {
+        let second = if self.predictor.has_second() {
+            uvarint_len(zigzag(self.second))
         } else {
-            for slot in rest {
-                let step = unzigzag(*slot).wrapping_mul(divisor).wrapping_add(delta);
-                value = value.wrapping_add(step);
-                *slot = value;
+            0
+        };
+        let divisor = if self.divisor > 1 {
+            uvarint_len(self.divisor)
+        } else {
+            0
+        };
+        uvarint_len(zigzag(self.first)) + divisor + second
+    }
+
+    /// Turns residuals, no zigzag codes, into integers, in place. The residual of a number stands where the number goes.
+    pub(super) fn restore(&self, column: &mut [u64]) {
+        let skipped = self.predictor.skipped().min(column.len());
+        let (head, rest) = column.split_at_mut(skipped);
+        let mut value = self.first.cast_unsigned();
+        let divisor = self.divisor;
+        let mut delta = self.second.cast_unsigned().wrapping_mul(divisor);
+        // What can be done to each number by itself is done first: compilers make vectors of it.
+        if divisor != 1 {
+            rest.iter_mut()
+                .for_each(|slot| *slot = slot.wrapping_mul(divisor));
+        }
+        match self.predictor {
+            Predictor::Value => rest
+                .iter_mut()
+                .for_each(|slot| *slot = slot.wrapping_add(value)),
+            Predictor::Delta | Predictor::CentredDelta => {
+                head.fill(value);
+                add_up(rest, value, delta);
+            }
+            Predictor::DeltaOfDelta => {
+                for slot in head {
+                    *slot = value;
+                    value = value.wrapping_add(delta);
+                }
+                // The loop above went one step too far.
+                value = value.wrapping_sub(delta);
+                for slot in rest {
+                    delta = delta.wrapping_add(*slot);
+                    value = value.wrapping_add(delta);
+                    *slot = value;
+                }
             }
         }
     }
+}
+
+/// Replaces each number by the sum of all up to it, of `step` for each of them, and of `sum`.
+#[inline(always)]
+fn add_up(numbers: &mut [u64], mut sum: u64, step: u64) {
+    let (chunks, rest) = numbers.as_chunks_mut::<8>();
+    let mut add = |number: &mut u64| {
+        sum = sum.wrapping_add(number.wrapping_add(step));
+        *number = sum;
+    };
+    // Eight at a time, so that counting them costs little.
+    for chunk in chunks {
+        chunk.iter_mut().for_each(&mut add);
+    }
+    rest.iter_mut().for_each(add);
 }
 
 /// Divides multiples of a number without a division: a shift, then the inverse modulo 2^64.

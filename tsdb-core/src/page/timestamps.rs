@@ -1,6 +1,6 @@
 //! A column of rising timestamps: what is left of them once a regular grid is taken away.
 
-use super::packed::{BLOCK_VALUES, Widths, pack, unpack};
+use super::packed::{BLOCK_VALUES, pack, packed_len, unpack};
 use super::prediction::{Prediction, Predictor, Residuals};
 use crate::bits::{ByteReader, DecodeError, put_ivarint, put_uvarint};
 
@@ -70,14 +70,10 @@ fn encode_on_grid(timestamps: &[i64], step: i64, out: &mut Vec<u8>) {
     }
     let mut residuals = Residuals::default();
     let predictions = residuals.fill(&offsets);
-    let bits = |prediction: &&Prediction| {
-        let column = residuals.column(prediction.predictor);
-        column
-            .chunks(BLOCK_VALUES)
-            .map(|block| Widths::of(block).best().1)
-            .sum::<usize>()
+    let bytes = |prediction: &&Prediction| {
+        prediction.encoded_len() + packed_len(residuals.column(prediction.predictor))
     };
-    let Some(prediction) = predictions.iter().min_by_key(bits) else {
+    let Some(prediction) = predictions.iter().min_by_key(bytes) else {
         return;
     };
     let divided = prediction.divisor > 1;
