@@ -166,7 +166,8 @@ impl PageReader {
         match header.body {
             Body::Packed => {
                 let residuals = self.lane.column.get_mut(skipped..count);
-                unpack(&mut bytes, residuals.unwrap_or_default())?;
+                let offset = header.prediction.residual_offset();
+                unpack(&mut bytes, residuals.unwrap_or_default(), offset)?;
                 end(&bytes)?;
                 self.put_column(&header, count, out);
                 Ok(None)
@@ -191,8 +192,9 @@ impl PageReader {
         out: &mut Vec<f64>,
     ) -> Result<(), DecodeError> {
         self.lane.finish(table)?;
+        let offset = header.prediction.residual_offset();
         let integers = self.lane.column.iter_mut().take(count);
-        integers.for_each(|slot| *slot = unzigzag(*slot));
+        integers.for_each(|slot| *slot = unzigzag(*slot).wrapping_add(offset));
         self.put_column(header, count, out);
         Ok(())
     }

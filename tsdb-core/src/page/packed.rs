@@ -167,11 +167,16 @@ fn pack_block(block: &[u64], out: &mut Vec<u8>) {
     }
 }
 
-/// Fills a column from its blocks. Work is bounded by the length of the column.
-pub(super) fn unpack(reader: &mut ByteReader<'_>, column: &mut [u64]) -> Result<(), DecodeError> {
+/// Fills a column from its blocks and adds `offset` to each number. Work is bounded by the length of
+/// the column.
+pub(super) fn unpack(
+    reader: &mut ByteReader<'_>,
+    column: &mut [u64],
+    offset: u64,
+) -> Result<(), DecodeError> {
     let mut buffer = [0; BLOCK_BYTES_MAX + 16];
     for block in column.chunks_mut(BLOCK_VALUES) {
-        unpack_block(reader, block, &mut buffer)?;
+        unpack_block(reader, block, offset, &mut buffer)?;
     }
     Ok(())
 }
@@ -179,6 +184,7 @@ pub(super) fn unpack(reader: &mut ByteReader<'_>, column: &mut [u64]) -> Result<
 fn unpack_block(
     reader: &mut ByteReader<'_>,
     block: &mut [u64],
+    offset: u64,
     buffer: &mut [u8; BLOCK_BYTES_MAX + 16],
 ) -> Result<(), DecodeError> {
     let head = reader.u8()?;
@@ -186,11 +192,17 @@ fn unpack_block(
     if narrow > 64 {
         return Err(reader.error("width of a block above 64 bits"));
     }
+    let unbias = offset.wrapping_sub(bias(narrow));
     match <&mut [u64; BLOCK_VALUES]>::try_from(&mut *block) {
         Ok(block) if (1..=LANES_WIDTH_MAX).contains(&narrow) => {
-            lanes::unpack(reader.take(narrow * BLOCK_VALUES / 8)?, narrow, block);
+            lanes::unpack(
+                reader.take(narrow * BLOCK_VALUES / 8)?,
+                narrow,
+                unbias,
+                block,
+            );
         }
-        _ => unpack_bits(reader, narrow, bias(narrow), block, buffer)?,
+        _ => unpack_bits(reader, narrow, unbias, block, buffer)?,
     }
     if head & PATCHED == 0 {
         return Ok(());
@@ -207,22 +219,22 @@ fn unpack_block(
     for (place, value) in places.iter().zip(values) {
         let slot = block.get_mut(usize::from(*place));
         let slot = slot.ok_or_else(|| reader.error("patch behind the end of its block"))?;
-        let low = slot.wrapping_add(bias(narrow)) & mask(narrow);
-        *slot = unzigzag(*value << narrow | low);
+        let low = slot.wrapping_sub(unbias) & mask(narrow);
+        *slot = unzigzag(*value << narrow | low).wrapping_add(offset);
     }
     Ok(())
 }
 
-/// Fills `block` with numbers of `width` bits less `bias`.
+/// Fills `block` with numbers of `width` bits and adds `offset` to each.
 fn unpack_bits(
     reader: &mut ByteReader<'_>,
     width: usize,
-    bias: u64,
+    offset: u64,
     block: &mut [u64],
     buffer: &mut [u8; BLOCK_BYTES_MAX + 16],
 ) -> Result<(), DecodeError> {
     if width == 0 {
-        block.fill(0);
+        block.fill(offset);
         return Ok(());
     }
     let bytes = reader.take((block.len() * width).div_ceil(8))?;
@@ -232,18 +244,32 @@ fn unpack_bits(
     }
     let mask = mask(width);
     let mut bit = 0;
+    let together = if width <= LOAD_WIDTH_MAX / 4 {
+        block.len() / 4 * 4
+    } else {
+        0
+    };
+    let (fours, rest) = block.split_at_mut(together);
+    for four in fours.as_chunks_mut::<4>().0 {
+        let mut word = load(buffer, bit / 8) >> (bit % 8);
+        for slot in four {
+            *slot = (word & mask).wrapping_add(offset);
+            word >>= width;
+        }
+        bit += 4 * width;
+    }
     if width <= LOAD_WIDTH_MAX {
-        for slot in block {
+        for slot in rest {
             let number = load(buffer, bit / 8) >> (bit % 8) & mask;
-            *slot = number.wrapping_sub(bias);
+            *slot = number.wrapping_add(offset);
             bit += width;
         }
     } else {
-        for slot in block {
+        for slot in rest {
             let low = u128::from(load(buffer, bit / 8));
             let word = low | u128::from(load(buffer, bit / 8 + 8)) << 64;
             let number = (word >> (bit % 8)) as u64 & mask;
-            *slot = number.wrapping_sub(bias);
+            *slot = number.wrapping_add(offset);
             bit += width;
         }
     }

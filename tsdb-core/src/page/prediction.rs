@@ -162,7 +162,16 @@ impl Prediction {
         uvarint_len(zigzag(self.first)) + divisor + second
     }
 
-    /// Turns residuals, no zigzag codes, into integers, in place. The residual of a number stands where the number goes.
+    /// What is added to each residual before [`Prediction::restore`]: those who make residuals add
+    /// something anyway, and adding up is then a chain of single additions.
+    pub(super) fn residual_offset(&self) -> u64 {
+        match self.predictor {
+            Predictor::CentredDelta => self.second.cast_unsigned(),
+            _ => 0,
+        }
+    }
+
+    /// Turns residuals, with their offset added, into integers, in place. The residual of a number stands where the number goes.
     pub(super) fn restore(&self, column: &mut [u64]) {
         let skipped = self.predictor.skipped().min(column.len());
         let (head, rest) = column.split_at_mut(skipped);
@@ -180,7 +189,7 @@ impl Prediction {
                 .for_each(|slot| *slot = slot.wrapping_add(value)),
             Predictor::Delta | Predictor::CentredDelta => {
                 head.fill(value);
-                add_up(rest, value, delta);
+                add_up(rest, value);
             }
             Predictor::DeltaOfDelta => {
                 for slot in head {
@@ -199,12 +208,12 @@ impl Prediction {
     }
 }
 
-/// Replaces each number by the sum of all up to it, of `step` for each of them, and of `sum`.
+/// Replaces each number by the sum of all up to it and of `sum`.
 #[inline(always)]
-fn add_up(numbers: &mut [u64], mut sum: u64, step: u64) {
+fn add_up(numbers: &mut [u64], mut sum: u64) {
     let (chunks, rest) = numbers.as_chunks_mut::<8>();
     let mut add = |number: &mut u64| {
-        sum = sum.wrapping_add(number.wrapping_add(step));
+        sum = sum.wrapping_add(*number);
         *number = sum;
     };
     // Eight at a time, so that counting them costs little.

@@ -174,15 +174,15 @@ fn read_offsets(
     } else {
         0
     };
-    column.resize(count, 0);
-    let residuals = column.get_mut(predictor.skipped()..).unwrap_or_default();
-    unpack(reader, residuals)?;
     let prediction = Prediction {
         predictor,
         first,
         divisor,
         second,
     };
+    column.resize(count, 0);
+    let residuals = column.get_mut(predictor.skipped()..).unwrap_or_default();
+    unpack(reader, residuals, prediction.residual_offset())?;
     prediction.restore(column);
     Ok(())
 }
