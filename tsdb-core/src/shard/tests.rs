@@ -56,13 +56,11 @@ fn head() -> Arc<Head> {
         Head::define(&mut names, &key, SeriesId(id), &labels(host)).unwrap();
     }
     let open = GenerationBuffers::new(Generation(5), WINDOW_MS);
-    open.mark_used();
+    let mut stripes = open.lock_all();
     for slot in 0..3 {
-        let mut stripes = open.lock();
-        let bits = f64::from(slot).to_bits();
-        let stripe = &mut stripes[slot as usize % super::STRIPES];
-        stripe.buffer(slot).append(2005, bits, WINDOW_MS, true);
+        stripes.append(slot, 2005, f64::from(slot).to_bits(), true);
     }
+    drop(stripes);
     let live = Live {
         blocks: vec![
             block(&vfs, 1, 0, &[(1, "a"), (2, "b"), (3, "c"), (4, "e")]),
