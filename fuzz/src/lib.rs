@@ -8,6 +8,7 @@
 mod chunk;
 mod files;
 mod harness;
+mod histogram;
 mod http;
 mod index;
 mod input;

@@ -1,6 +1,6 @@
 //! The table of targets.
 
-use crate::{chunk, files, http, index, labels, matcher, page, remote};
+use crate::{chunk, files, histogram, http, index, labels, matcher, page, remote};
 
 /// A function that must not panic on any input.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +55,12 @@ pub const TARGETS: &[Target] = &[
     target("page_timestamps", page::timestamps),
     target("page_statistics", page::statistics),
     target("page_tables", page::token_tables),
+    target("histogram", histogram::from_bytes),
+    // A bucket takes a bit in a chunk, and three numbers in memory.
+    Target {
+        bytes_per_input_byte: 1024,
+        ..target("histogram_chunk", histogram::chunk)
+    },
     target("labels", labels::from_bytes),
     target("labels_builder", labels::builder),
     // A short pattern may compile to a large program; its limit is the matcher's own.

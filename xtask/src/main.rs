@@ -12,6 +12,7 @@
 
 mod capture;
 mod crash;
+mod flood;
 mod fuzz;
 mod golden;
 mod licences;
@@ -55,6 +56,11 @@ const COMMANDS: &[Command] = &[
         name: "crash",
         summary: "crash the store at every sync of its crash suite, not at a sample of them",
         run: crash::run,
+    },
+    Command {
+        name: "flood",
+        summary: "new series without end against a memory budget: [--series N --budget-mib N]",
+        run: flood::run,
     },
     Command {
         name: "protos",

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tsdb_bench::{below, mix};
+use tsdb_bench::{WriteEncoder, below, mix};
 use tsdb_core::Sample;
-use tsdb_remote::client::write::WriteEncoder;
+use tsdb_remote::write::WriteProtocol;
 
 use crate::error::Error;
 use crate::load::Load;
@@ -38,12 +38,13 @@ pub(crate) struct Deliveries<'l> {
 }
 
 impl<'l> Deliveries<'l> {
-    pub(crate) fn new(load: &'l Load) -> Self {
+    pub(crate) fn new(load: &'l Load, protocol: WriteProtocol) -> Self {
+        let encoders = (0..load.connections).map(|_| WriteEncoder::new(protocol));
         Self {
             load,
             slot: 0,
             waiting: BTreeMap::new(),
-            encoders: vec![WriteEncoder::new(); load.connections],
+            encoders: encoders.collect(),
             last: None,
         }
     }

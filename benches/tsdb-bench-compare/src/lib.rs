@@ -9,6 +9,7 @@ mod deliveries;
 mod disk;
 mod error;
 mod figures;
+mod flood;
 mod http;
 mod interrupt;
 mod load;
@@ -27,4 +28,5 @@ mod tests;
 
 pub use command::{become_server, compare, is_server_start};
 pub use error::Error;
+pub use flood::{FloodOptions, flood};
 pub use options::{LoadName, Options, ServerName};

@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use tsdb_remote::write::WriteProtocol;
 
 const EXAMPLES: &str = "\
 Examples:
   compare --load steady --markdown
       320,000 series, 60 scrapes, into all three servers.
-  compare --load all --json figures.json
+  compare --load all --only ours,ours-2.0,victoria-metrics,prometheus --json figures.json
       Every load in its usual size; the raw figures go to a file.
   compare --only ours --load steady --pause
       Our server alone; waits before and after the load, so that a profiler can be attached.";
@@ -178,6 +179,9 @@ impl LoadName {
 pub enum ServerName {
     /// tsdb-server, remote write 1.0
     Ours,
+    /// tsdb-server, remote write 2.0
+    #[value(name = "ours-2.0")]
+    OursV2,
     /// VictoriaMetrics, single node
     VictoriaMetrics,
     /// Prometheus
@@ -185,9 +189,23 @@ pub enum ServerName {
 }
 
 impl ServerName {
+    /// Whether it is a tsdb-server.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Ours | Self::OursV2)
+    }
+
+    /// What it is sent.
+    pub(crate) fn protocol(self) -> WriteProtocol {
+        match self {
+            Self::OursV2 => WriteProtocol::V2,
+            Self::Ours | Self::VictoriaMetrics | Self::Prometheus => WriteProtocol::V1,
+        }
+    }
+
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Ours => "tsdb-server",
+            Self::OursV2 => "tsdb-server, 2.0",
             Self::VictoriaMetrics => "VictoriaMetrics",
             Self::Prometheus => "Prometheus",
         }

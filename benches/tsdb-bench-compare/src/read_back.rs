@@ -38,7 +38,7 @@ pub(crate) fn series(
                 samples.extend(export_line(line)?);
             }
         }
-        ServerName::Ours | ServerName::Prometheus => {
+        ServerName::Ours | ServerName::OursV2 | ServerName::Prometheus => {
             let matchers: Vec<Matcher> = labels
                 .iter()
                 .map(|label| Matcher::equal(label.name, label.value))
@@ -67,7 +67,7 @@ pub(crate) fn count(running: &Running, range_ms: (i64, i64)) -> Result<u64, Erro
             })?;
             Ok(lines)
         }
-        ServerName::Ours | ServerName::Prometheus => {
+        ServerName::Ours | ServerName::OursV2 | ServerName::Prometheus => {
             let all = Matcher::not_equal("__name__", "");
             let mut samples = 0;
             frames(running, &[all], range_ms, |frame| {

@@ -121,7 +121,7 @@ impl Bench<'_> {
 
     /// Sends the whole load: its first scrape, then all others, encoded in slices ahead of time.
     fn load(&self, running: &mut Running, load: &Load) -> Result<Loaded, Error> {
-        let mut deliveries = Deliveries::new(load);
+        let mut deliveries = Deliveries::new(load, running.name.protocol());
         let mut sent = Sent::default();
         let mut parts = [Part::default(); 2];
         let mut slice: Vec<Delivery> = Vec::new();
@@ -165,7 +165,12 @@ impl Bench<'_> {
     ) -> Result<(), Error> {
         running.process.check_running()?;
         let (began_ns, began_ms) = (running.process.accounting.cpu_ns()?, self.watch.now_ms());
-        let became = sender::send(slice, load.connections, running.address, self.watch)?;
+        let became = sender::send(
+            slice,
+            load.connections,
+            (running.address, running.name.protocol()),
+            self.watch,
+        )?;
         if let Some(part) = part {
             part.samples += became.acked;
             part.sending_ms += self.watch.now_ms() - began_ms;

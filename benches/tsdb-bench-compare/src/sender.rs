@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tsdb_remote::write::WriteProtocol;
+
 use crate::deliveries::Delivery;
 use crate::error::Error;
-use crate::http::{Connection, Request};
+use crate::http::{Connection, Head, Request};
 use crate::wait::Watch;
 
-/// The head of a remote write 1.0 request.
-const HEADERS: &str = "content-encoding: snappy\r\ncontent-type: application/x-protobuf\r\n\
-    user-agent: compare\r\nx-prometheus-remote-write-version: 0.1.0\r\n";
+/// What a receiver of remote write 2.0 must say it stored.
+const WRITTEN: &str = "x-prometheus-remote-write-samples-written";
 /// Pause before sending again when the server names none.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A request that a server turns away for longer ends the run.
@@ -42,7 +43,7 @@ impl Sent {
 pub(crate) fn send(
     deliveries: &[Delivery],
     connections: usize,
-    to: SocketAddr,
+    to: (SocketAddr, WriteProtocol),
     watch: &Watch,
 ) -> Result<Sent, Error> {
     let mut sent = Sent::default();
@@ -63,10 +64,16 @@ pub(crate) fn send(
 fn send_part(
     deliveries: &[Delivery],
     connection: usize,
-    to: SocketAddr,
+    (to, protocol): (SocketAddr, WriteProtocol),
     watch: &Watch,
 ) -> Result<Sent, Error> {
     let mut sent = Sent::default();
+    let headers = format!(
+        "content-encoding: snappy\r\ncontent-type: {}\r\nuser-agent: compare\r\n\
+         x-prometheus-remote-write-version: {}\r\n",
+        protocol.content_type(),
+        protocol.version()
+    );
     let doing = || Error::exchange("sending remote write");
     let mut stream = Connection::open(to).map_err(doing())?;
     for delivery in deliveries.iter().filter(|one| one.connection == connection) {
@@ -77,7 +84,7 @@ fn send_part(
                 .exchange(Request {
                     method: "POST",
                     path: "/api/v1/write",
-                    headers: HEADERS,
+                    headers: &headers,
                     body: &delivery.body,
                 })
                 .map_err(doing())?;
@@ -90,7 +97,13 @@ fn send_part(
                 format!("{}: {text}", head.status)
             };
             if head.is_success() {
-                sent.acked += delivery.samples as u64;
+                let samples = delivery.samples as u64;
+                let stored = match protocol {
+                    WriteProtocol::V1 => samples,
+                    WriteProtocol::V2 => written(&head)?.min(samples),
+                };
+                sent.acked += stored;
+                sent.refused += samples - stored;
                 break;
             }
             if head.status < 500 && head.status != 429 {
@@ -112,4 +125,10 @@ fn send_part(
         }
     }
     Ok(sent)
+}
+
+/// What a receiver of remote write 2.0 says it stored.
+fn written(head: &Head) -> Result<u64, Error> {
+    let found = head.header(WRITTEN).and_then(|text| text.parse().ok());
+    found.ok_or_else(|| Error::Answer(format!("a write was acknowledged without {WRITTEN}")))
 }

@@ -59,12 +59,12 @@ impl Server {
         out_of_order: bool,
     ) -> Result<Self, Error> {
         let (named, flag) = match name {
-            ServerName::Ours => (&options.server, "--server"),
+            ServerName::Ours | ServerName::OursV2 => (&options.server, "--server"),
             ServerName::VictoriaMetrics => (&options.victoria_metrics, "--victoria-metrics"),
             ServerName::Prometheus => (&options.prometheus, "--prometheus"),
         };
         let more = match name {
-            ServerName::Ours => options.server_argument.clone(),
+            ServerName::Ours | ServerName::OursV2 => options.server_argument.clone(),
             _ => Vec::new(),
         };
         Ok(Self {
@@ -114,7 +114,7 @@ impl Server {
         let mut put = |text: String| arguments.push(text.into());
         let data = self.data();
         match self.name {
-            ServerName::Ours => {
+            ServerName::Ours | ServerName::OursV2 => {
                 put(format!("--data-dir={}", data.display()));
                 put(format!("--listen={address}"));
                 put(format!("--metrics-listen={}", free_address()?));
@@ -172,7 +172,7 @@ impl Server {
     pub(crate) fn settle(&self, mut running: Running, watch: &Watch) -> Result<Rest, Error> {
         let before_ns = running.process.accounting.cpu_ns()?;
         match self.name {
-            ServerName::Ours => self.settle_ours(running, before_ns, watch),
+            ServerName::Ours | ServerName::OursV2 => self.settle_ours(running, before_ns, watch),
             ServerName::VictoriaMetrics => {
                 running.get("/internal/force_flush")?;
                 running.get("/internal/force_merge")?;
@@ -223,7 +223,7 @@ impl Running {
     pub(crate) fn until_ready(&mut self, watch: &Watch) -> Result<(), Error> {
         let path = match self.name {
             ServerName::VictoriaMetrics => "/health",
-            ServerName::Ours | ServerName::Prometheus => "/-/ready",
+            ServerName::Ours | ServerName::OursV2 | ServerName::Prometheus => "/-/ready",
         };
         let every = Duration::from_millis(1);
         watch.until("being ready", every, START_SECONDS_MAX, || {

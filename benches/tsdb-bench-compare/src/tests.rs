@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use clap::{CommandFactory as _, Parser as _};
 use tsdb_bench::Capture;
 use tsdb_core::Sample;
+use tsdb_remote::write::WriteProtocol;
 
 use crate::accounting::{Accounting, schedstat_ns, stat, status_bytes};
 use crate::deliveries::Deliveries;
@@ -34,7 +35,7 @@ fn load(name: LoadName, arguments: &[&str]) -> Result<Load, Error> {
 /// the order they come.
 fn delivered(load: &Load) -> BTreeMap<String, Vec<(i64, u64)>> {
     let mut found: BTreeMap<String, Vec<(i64, u64)>> = BTreeMap::new();
-    let mut deliveries = Deliveries::new(load);
+    let mut deliveries = Deliveries::new(load, WriteProtocol::V1);
     while let Some(slot) = deliveries.next_slot().unwrap() {
         for delivery in slot {
             assert!(delivery.samples <= load.per_request, "{}", delivery.samples);

@@ -288,6 +288,34 @@ fn capture(count: usize) {
     say("disk: size", bytes as f64 / each, "B a series");
 }
 
+/// One step alone, over and over, for a profiler.
+fn step(part: &str, count: usize) {
+    let fleet = || -> Vec<Labels> { (0..count).map(fleet_labels).collect() };
+    let pods = || -> Vec<Labels> { (0..count).map(pod_labels).collect() };
+    let ns = match part {
+        "add" => {
+            let series = fleet();
+            best(20, || index_of(&series)).0
+        }
+        "load" => {
+            let mut bytes = Vec::new();
+            index_of(&fleet()).write_snapshot(&mut bytes);
+            best(20, || MemIndex::read_snapshot(&bytes).expect("a snapshot")).0
+        }
+        "scan" => {
+            let index = index_of(&pods());
+            let matchers = [regex("pod", ".*-0[0-9]+[a-f]-.*1")];
+            best(20, || index.matches(&matchers).len()).0
+        }
+        "all" => {
+            let index = index_of(&pods());
+            best(20, || index.label_values("pod", None, usize::MAX).0.len()).0
+        }
+        _ => return,
+    };
+    say(part, ns / 1e6, "ms");
+}
+
 fn main() {
     let count = if is_tiny() { 2_000 } else { 1_000_000 };
     // `-- fleet` and the like run one part only.
@@ -304,5 +332,10 @@ fn main() {
     }
     if is_asked("values") {
         values(count);
+    }
+    if let [part] = parts.as_slice()
+        && !part.starts_with("--")
+    {
+        step(part, count);
     }
 }

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use prost::Message as _;
 use tsdb_bench::{Capture, CapturedSeries, Fleet};
-use tsdb_core::chunk::encode;
-use tsdb_core::model::{MetricKind, MetricMetadata, Sample};
+use tsdb_core::chunk::{encode, encode_histograms};
+use tsdb_core::model::{
+    BucketSpan, Histogram, HistogramCounts, MetricKind, MetricMetadata, Sample,
+};
 use tsdb_proto::prometheus as proto;
 use tsdb_proto::write_v2 as proto_v2;
 use tsdb_remote::client::write_v2::WriteEncoder;
@@ -28,6 +30,7 @@ fn main() {
     for (number, labels) in fleet.labels().iter().step_by(400).enumerate() {
         write("labels", &format!("series-{number}"), labels.as_bytes());
     }
+    histograms();
     write_requests(&fleet);
     write_v2_requests(&fleet);
     read_requests();
@@ -89,6 +92,51 @@ fn chunks(capture: &Capture) {
         let samples = target.times.iter().zip(&found.values).take(60);
         let chunk = encode(samples.map(|(time, value)| Sample::new(*time, value.unwrap())));
         write("chunk_decode", name, &chunk);
+    }
+}
+
+fn histograms() {
+    let span = |offset, length| BucketSpan { offset, length };
+    let integer = |number: u64| Histogram {
+        schema: 3,
+        zero_threshold: 0.001,
+        sum: number as f64,
+        positive_spans: vec![span(-1, 2), span(3, 1)],
+        negative_spans: vec![span(0, 1)],
+        counts: HistogramCounts::Integer {
+            count: 10 * number,
+            zero_count: number,
+            positive: vec![1, 2, 300],
+            negative: vec![number as i64],
+        },
+        ..Histogram::default()
+    };
+    let float = |number: u64| Histogram {
+        schema: -53,
+        sum: f64::NAN,
+        start_timestamp: 1_700_000_000_000,
+        positive_spans: vec![span(0, 2)],
+        custom_values: vec![0.5, 1e9],
+        counts: HistogramCounts::Float {
+            count: number as f64,
+            zero_count: 0.0,
+            positive: vec![0.5, number as f64],
+            negative: Vec::new(),
+        },
+        ..Histogram::default()
+    };
+    let rows = |make: &dyn Fn(u64) -> Histogram| (0..8).map(make).collect::<Vec<_>>();
+    for (name, rows) in [("integer", rows(&integer)), ("float", rows(&float))] {
+        let mut bytes = Vec::new();
+        rows[3].put_bytes(&mut bytes);
+        write("histogram", name, &bytes);
+        let timed = rows
+            .iter()
+            .zip(0..)
+            .map(|(histogram, at)| (at * 15_000, histogram));
+        let chunk = encode_histograms(timed, 480).swap_remove(0);
+        let kind = [u8::from(chunk.is_float)];
+        write("histogram_chunk", name, &[&kind[..], &chunk.bytes].concat());
     }
 }
 

@@ -2,10 +2,15 @@
 
 mod appender;
 mod encoding;
+mod histogram;
 mod iter;
 #[cfg(test)]
 mod tests;
+mod xor;
 
 pub use appender::{ChunkAppender, MAX_CHUNK_SAMPLES, encode};
 pub use encoding::Encoding;
+pub use histogram::{
+    HistogramChunk, HistogramChunkAppender, HistogramChunkIter, encode_histograms,
+};
 pub use iter::{ChunkIter, decode_into, sample_count};

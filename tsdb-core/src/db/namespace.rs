@@ -82,9 +82,12 @@ impl Namespace {
         let full = self.series_memory_full();
         let options = self.options();
         let now_ms = self.inner.clock.now_ms();
-        // Where the clock jumped, nothing is refused for its age.
-        let trusted = !self.inner.expiry.lock().is_suspended();
-        let oldest_ms = options.retention_ms().filter(|_| trusted);
+        // Where the clock jumped, nothing is refused for its age; not even by the first writer
+        // after the jump, whom no maintenance has told.
+        let oldest_ms = options.retention_ms().filter(|_| {
+            let monotonic_ms = self.inner.clock.monotonic_ms();
+            self.inner.expiry.lock().observe(now_ms, monotonic_ms)
+        });
         let environment = AppendEnvironment {
             log,
             series_file,

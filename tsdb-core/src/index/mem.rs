@@ -42,36 +42,83 @@ impl MemIndex {
         assert!(!self.is_full(), "the index is full");
         let mut row = std::mem::take(&mut self.row);
         row.clear();
-        // Targets arrive whole: most labels are those of the series before.
         let before = std::mem::take(&mut self.recent_labels);
         let pairs_before = std::mem::take(&mut self.recent);
-        let mut recent = RawPairs::new(&before).zip(&pairs_before).peekable();
-        for (name, value) in labels.raw_pairs() {
-            while recent.next_if(|((other, _), _)| *other < name).is_some() {}
-            let same_name = recent.next_if(|((other, _), _)| *other == name);
-            let pair = match same_name {
-                Some(((_, other), pair)) if other == value => *pair,
-                Some((_, &pair)) => {
-                    let name = self.pairs.get(pair).map_or(0, |pair| pair.name);
-                    self.pairs.intern(&mut self.symbols, name, value)
-                }
-                None => self.intern_pair(name, value),
-            };
+        // Targets arrive whole: the first labels are most often those of the series before.
+        let bytes = labels.as_bytes();
+        let shared = shared_len(&before, bytes);
+        let mut old = RawPairs::new(&before);
+        let mut new = RawPairs::new(bytes);
+        while let Some(&pair) = pairs_before.get(row.len()) {
+            let (old_at, new_at) = (old.clone(), new.clone());
+            if old.next().is_none() || new.next().is_none() || new.position_in(bytes) > shared {
+                (old, new) = (old_at, new_at);
+                break;
+            }
             self.pairs.post(pair, slot);
             row.push(pair);
         }
+        let rest = pairs_before.get(row.len()..).unwrap_or_default();
+        self.add_rest(slot, (old, rest), new, &mut row);
         self.keep_pairs(&row);
         self.row = pairs_before;
         self.recent = row;
         self.recent_labels = before;
         self.recent_labels.clear();
-        self.recent_labels.extend_from_slice(labels.as_bytes());
+        self.recent_labels.extend_from_slice(bytes);
+    }
+
+    /// Adds labels to `row`, which are to be compared with those of the series before.
+    fn add_rest(
+        &mut self,
+        slot: u32,
+        (mut old, mut old_pairs): (RawPairs<'_>, &[u32]),
+        mut new: RawPairs<'_>,
+        row: &mut Vec<u32>,
+    ) {
+        // Behind a value that differs the rest is most often the same again.
+        while old.rest() != new.rest() {
+            let Some((name, value)) = new.next() else {
+                return;
+            };
+            let pair = loop {
+                let mut ahead = old.clone();
+                let Some(((other, other_value), (&pair, pairs_ahead))) =
+                    ahead.next().zip(old_pairs.split_first())
+                else {
+                    break self.intern_pair(name, value);
+                };
+                let order = other.cmp(name);
+                if order.is_gt() {
+                    break self.intern_pair(name, value);
+                }
+                (old, old_pairs) = (ahead, pairs_ahead);
+                if order.is_eq() && other_value == value {
+                    break pair;
+                }
+                if order.is_eq() {
+                    let name = self.pairs.get(pair).map_or(0, |pair| pair.name);
+                    break self.pairs.intern(&mut self.symbols, name, value);
+                }
+            };
+            self.pairs.post(pair, slot);
+            row.push(pair);
+        }
+        for &pair in old_pairs {
+            self.pairs.post(pair, slot);
+            row.push(pair);
+        }
     }
 
     /// The pair of a label, made if there is none.
     pub(super) fn intern_pair(&mut self, name: &[u8], value: &[u8]) -> u32 {
         let name = self.pairs.intern_name(&mut self.symbols, name);
         self.pairs.intern(&mut self.symbols, name, value)
+    }
+
+    /// Makes room for so many slots.
+    pub(super) fn reserve(&mut self, slots: usize) {
+        self.slots.reserve_exact(slots);
     }
 
     /// Keeps the pairs of the next slot.
@@ -275,6 +322,15 @@ impl MemIndex {
         }
         Ok(())
     }
+}
+
+/// How many bytes both begin with alike.
+fn shared_len(a: &[u8], b: &[u8]) -> usize {
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let equal = words.take_while(|(a, b)| a == b).count() * 8;
+    let (a, b) = (a.get(equal..), b.get(equal..));
+    let rest = a.unwrap_or_default().iter().zip(b.unwrap_or_default());
+    equal + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// The numbers of one slot's pairs.

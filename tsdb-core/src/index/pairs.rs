@@ -140,24 +140,26 @@ impl Pairs {
             return;
         };
         if let Some(list) = self.slots.get_mut(pair as usize) {
-            self.list_bytes += list.push(slot);
+            self.list_bytes = self.list_bytes.wrapping_add_signed(list.push(slot));
         }
         if let Some(name) = self.names.get_mut(name as usize) {
-            self.list_bytes += name.slots.push(slot);
+            self.list_bytes = self.list_bytes.wrapping_add_signed(name.slots.push(slot));
         }
     }
 
     /// Notes that the slots from `first` to `last` carry `pair`.
     pub(super) fn post_run(&mut self, pair: u32, first: u32, last: u32) {
         if let Some(list) = self.slots.get_mut(pair as usize) {
-            self.list_bytes += list.push_run(first, last);
+            let grew = list.push_run(first, last);
+            self.list_bytes = self.list_bytes.wrapping_add_signed(grew);
         }
     }
 
     /// Notes that the slots from `first` to `last` have the label of `name`.
     pub(super) fn post_name_run(&mut self, name: u32, first: u32, last: u32) {
         if let Some(name) = self.names.get_mut(name as usize) {
-            self.list_bytes += name.slots.push_run(first, last);
+            let grew = name.slots.push_run(first, last);
+            self.list_bytes = self.list_bytes.wrapping_add_signed(grew);
         }
     }
 

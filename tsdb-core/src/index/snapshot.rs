@@ -34,6 +34,7 @@ impl MemIndex {
             return Err(IndexError::corrupt(0, "a name without values"));
         }
         let mut runs = OpenRuns::default();
+        index.reserve(image.rows());
         image.for_each_row(|row| {
             index.keep_pairs(row);
             runs.add(&mut index, row)
@@ -64,19 +65,16 @@ struct OpenRun {
 impl OpenRuns {
     /// Adds the next slot, whose pairs rise; `false` when two of them have one name.
     fn add(&mut self, index: &mut MemIndex, row: &[u32]) -> bool {
+        if self.replace(index, row) {
+            self.slot += 1;
+            return true;
+        }
         self.scratch.clear();
-        let mut last = self.open.iter().copied().peekable();
+        let mut at = 0;
         for &pair in row {
-            // Both are in order of names: what is skipped is of names that are gone.
-            let name = match last.peek() {
-                Some(open) if open.pair == pair => open.name,
-                _ => index.pairs.get(pair).map_or(0, |pair| pair.name),
-            };
+            let name = index.pairs.get(pair).map_or(0, |pair| pair.name);
             if self.scratch.last().is_some_and(|last| last.name >= name) {
                 return false;
-            }
-            while let Some(gone) = last.next_if(|open| open.name < name) {
-                gone.close(index, self.slot, true);
             }
             let mut run = OpenRun {
                 pair,
@@ -84,21 +82,48 @@ impl OpenRuns {
                 pair_since: self.slot,
                 name_since: self.slot,
             };
-            if let Some(before) = last.next_if(|open| open.name == name) {
-                run.name_since = before.name_since;
-                if before.pair == pair {
-                    run.pair_since = before.pair_since;
-                } else {
-                    before.close(index, self.slot, false);
+            // Both are in order of names: what is passed is of names that are gone.
+            while let Some(open) = self.open.get(at)
+                && open.name <= name
+            {
+                if open.name == name {
+                    run.name_since = open.name_since;
                 }
+                if open.pair == pair {
+                    run.pair_since = open.pair_since;
+                } else {
+                    open.close(index, self.slot, open.name < name);
+                }
+                at += 1;
             }
             self.scratch.push(run);
         }
-        for gone in last {
+        for gone in self.open.iter().skip(at) {
             gone.close(index, self.slot, true);
         }
         std::mem::swap(&mut self.open, &mut self.scratch);
         self.slot += 1;
+        true
+    }
+
+    /// Adds a slot that differs from the last in a few values only; `false` when it does not.
+    fn replace(&mut self, index: &mut MemIndex, row: &[u32]) -> bool {
+        let same_name = |(open, pair): (&OpenRun, &u32)| {
+            open.pair == *pair
+                || index
+                    .pairs
+                    .get(*pair)
+                    .is_some_and(|pair| pair.name == open.name)
+        };
+        if self.open.len() != row.len() || !self.open.iter().zip(row).all(same_name) {
+            return false;
+        }
+        for (open, &pair) in self.open.iter_mut().zip(row) {
+            if open.pair != pair {
+                open.close(index, self.slot, false);
+                (open.pair, open.pair_since) = (pair, self.slot);
+            }
+        }
         true
     }
 

@@ -258,6 +258,7 @@ impl<'a> Iterator for LabelIter<'a> {
 impl std::iter::FusedIterator for LabelIter<'_> {}
 
 /// The pairs of canonical bytes that were checked before, as bytes.
+#[derive(Clone, Debug)]
 pub(crate) struct RawPairs<'a> {
     rest: &'a [u8],
 }
@@ -266,6 +267,17 @@ impl<'a> RawPairs<'a> {
     /// The pairs of bytes that [`Labels::as_bytes`] gave.
     pub(crate) fn new(canonical: &'a [u8]) -> Self {
         Self { rest: canonical }
+    }
+
+    /// The bytes that were not read yet.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// How many bytes of `whole`, which it was made of, were read.
+    pub(crate) fn position_in(&self, whole: &[u8]) -> usize {
+        whole.len() - self.rest.len()
     }
 }
 

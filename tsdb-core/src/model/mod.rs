@@ -1,8 +1,12 @@
 //! Rank 1: the vocabulary every other layer speaks. Knows no disk, no clock and no file format.
 
 mod batch;
+mod exemplar;
 mod fingerprint;
 mod hash;
+mod histogram;
+mod histogram_bytes;
+mod histogram_rules;
 mod id;
 mod label;
 mod matcher;
@@ -20,8 +24,11 @@ mod time;
 mod window;
 
 pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
+pub use exemplar::{Exemplar, ExemplarError};
 pub use fingerprint::{Fingerprint, FingerprintKey};
 pub use hash::{HashMap, HashSet, HashTable};
+pub use histogram::{BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, HistogramCounts, ResetHint};
+pub use histogram_rules::HistogramError;
 pub use id::{BlockId, Generation, Lsn, NamespaceId, RowKey, RunId, SeriesId, ShardId};
 pub(crate) use label::RawPairs;
 pub use label::{Label, LabelIter, Labels, LabelsBuilder, LabelsError, METRIC_NAME};

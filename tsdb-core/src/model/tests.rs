@@ -1,3 +1,4 @@
+mod histogram;
 mod label;
 mod matcher;
 mod symbols;

@@ -1,16 +1,11 @@
 //! The series that carry one label: only ever appended to, small while it is short.
 
 use super::Postings;
+use super::many::{Many, grown};
+use super::runs::Runs;
 
 /// Longer lists become bitmaps: from here on those are smaller.
 const FEW: usize = 64;
-/// Values that one container of a bitmap holds as an array, 2 bytes each.
-const ARRAY_LIMIT: usize = 4096;
-/// Bytes of a container that is no array.
-const BITSET_BYTES: usize = 8192;
-/// Bytes of a container's entry in its bitmap.
-const CONTAINER_BYTES: usize = 40;
-
 /// Rising numbers of series. A run of neighbours, as targets leave behind that arrive whole,
 /// takes no memory of its own.
 #[derive(Clone, Debug)]
@@ -25,19 +20,9 @@ enum Shape {
     },
     /// At most [`FEW`].
     Few(Vec<u32>),
+    /// More, most of them beside each other.
+    Runs(Box<Runs>),
     Many(Box<Many>),
-}
-
-#[derive(Clone, Debug)]
-struct Many {
-    bitmap: Postings,
-    len: u32,
-    last: u32,
-    /// How many numbers the bitmap's last container holds.
-    in_last_container: usize,
-    containers: usize,
-    /// Bytes that containers hold besides their entries.
-    container_bytes: usize,
 }
 
 impl Default for PostingList {
@@ -54,22 +39,25 @@ impl PostingList {
     }
 
     /// Appends `number`, which must be above all that are there, and tells by how many bytes
-    /// [`PostingList::heap_bytes`] grew.
+    /// [`PostingList::heap_bytes`] grew; where runs become a bitmap it may also have shrunk.
     ///
     /// # Panics
     /// When it is not, which is a mistake of the caller's.
     #[inline]
-    pub fn push(&mut self, number: u32) -> usize {
-        if let Shape::Run { first, last } = &mut self.0
-            && *last == number.wrapping_sub(1)
-            && *first <= *last
+    pub fn push(&mut self, number: u32) -> isize {
+        if let Shape::Runs(runs) = &mut self.0
+            && runs.lengthen(number)
         {
-            *last = number;
             return 0;
         }
-        let before = self.heap_bytes();
-        self.push_any(number);
-        self.heap_bytes() - before
+        match &mut self.0 {
+            Shape::Run { first, last } if *last == number.wrapping_sub(1) && *first <= *last => {
+                *last = number;
+                0
+            }
+            Shape::Many(many) if many.last < number => many.push(number) as isize,
+            _ => self.push_any(number),
+        }
     }
 
     /// Appends the numbers from `first` to `last`, which must be above all that are there, and
@@ -77,51 +65,78 @@ impl PostingList {
     ///
     /// # Panics
     /// When they are not.
-    pub fn push_run(&mut self, first: u32, last: u32) -> usize {
+    pub fn push_run(&mut self, first: u32, last: u32) -> isize {
         if self.is_empty() && first <= last {
             self.0 = Shape::Run { first, last };
             return 0;
         }
-        (first..=last).map(|number| self.push(number)).sum()
+        let mut grew = 0;
+        for number in first..=last {
+            grew += self.push(number);
+            if let Shape::Runs(runs) = &mut self.0
+                && let Some((_, end)) = runs.runs.last_mut()
+            {
+                // The rest only makes the last run longer.
+                runs.len += last - number;
+                *end = last;
+                break;
+            }
+        }
+        grew
     }
 
-    fn push_any(&mut self, number: u32) {
+    fn push_any(&mut self, number: u32) -> isize {
         let in_order = self.last().is_none_or(|last| last < number);
         assert!(
             in_order,
             "posting {number} does not rise above the last one"
         );
+        let before = self.heap_bytes();
         match &mut self.0 {
-            Shape::Run { first, last } => {
-                if *first > *last {
-                    *first = number;
-                } else if number - *last > 1 {
-                    return self.push_to_larger(number);
-                }
-                *last = number;
+            Shape::Run { first, last } if *first > *last => {
+                (*first, *last) = (number, number);
             }
+            Shape::Run { last, .. } if *last == number.wrapping_sub(1) => *last = number,
             Shape::Few(few) if few.len() < FEW => few.push(number),
-            Shape::Few(_) => self.push_to_larger(number),
-            Shape::Many(many) => many.push(number),
+            Shape::Runs(runs) => {
+                runs.push(number);
+                if runs.are_short() {
+                    self.0 = many_of(runs.numbers());
+                }
+            }
+            Shape::Many(many) => {
+                many.push(number);
+            }
+            Shape::Run { .. } | Shape::Few(_) => self.push_to_larger(number),
         }
+        self.heap_bytes() as isize - before as isize
     }
 
     /// Appends to a shape that cannot hold `number` any more.
     #[cold]
     fn push_to_larger(&mut self, number: u32) {
-        let shape = if self.len() < FEW {
-            // Doubling ends at FEW: memory only grows.
-            let mut few = Vec::with_capacity(grown(self.len() + 1));
-            self.for_each(|number| few.push(number));
-            few.push(number);
-            Shape::Few(few)
-        } else {
-            let mut many = Box::new(Many::new());
-            self.for_each(|number| many.push(number));
-            many.push(number);
-            Shape::Many(many)
+        let mut numbers = Vec::with_capacity(grown(self.len() + 1).min(FEW));
+        if self.len() < FEW {
+            self.for_each(|number| numbers.push(number));
+            numbers.push(number);
+            self.0 = Shape::Few(numbers);
+            return;
+        }
+        let runs = match &self.0 {
+            Shape::Run { first, last } => Some(Runs {
+                runs: vec![(*first, *last), (number, number)],
+                len: last - first + 2,
+            }),
+            Shape::Few(few) => Runs::of(few.iter().copied().chain([number])),
+            Shape::Runs(_) | Shape::Many(_) => None,
         };
-        self.0 = shape;
+        self.0 = match runs {
+            Some(runs) => Shape::Runs(Box::new(runs)),
+            None => {
+                self.for_each(|number| numbers.push(number));
+                many_of(numbers.into_iter().chain([number]))
+            }
+        };
     }
 
     /// How many numbers there are.
@@ -132,6 +147,7 @@ impl PostingList {
             Shape::Run { first, last } if first > last => 0,
             Shape::Run { first, last } => (last - first) as usize + 1,
             Shape::Few(few) => few.len(),
+            Shape::Runs(runs) => runs.len as usize,
             Shape::Many(many) => many.len as usize,
         }
     }
@@ -149,6 +165,7 @@ impl PostingList {
         match &self.0 {
             Shape::Run { first, last } => (first <= last).then_some(*last),
             Shape::Few(few) => few.last().copied(),
+            Shape::Runs(runs) => Some(runs.last()),
             Shape::Many(many) => Some(many.last),
         }
     }
@@ -158,6 +175,7 @@ impl PostingList {
         match &self.0 {
             Shape::Run { first, last } => (*first..=*last).for_each(each),
             Shape::Few(few) => few.iter().copied().for_each(each),
+            Shape::Runs(runs) => runs.numbers().for_each(each),
             Shape::Many(many) => many.bitmap.iter().for_each(each),
         }
     }
@@ -172,6 +190,13 @@ impl PostingList {
                 set
             }
             Shape::Few(few) => few.iter().copied().collect(),
+            Shape::Runs(runs) => {
+                let mut set = Postings::new();
+                for (first, last) in &runs.runs {
+                    set.insert_range(*first..=*last);
+                }
+                set
+            }
             Shape::Many(many) => many.bitmap.clone(),
         }
     }
@@ -191,6 +216,7 @@ impl PostingList {
                     .filter(|number| set.contains(*number))
                     .collect();
             }
+            Shape::Runs(_) => *set &= self.to_postings(),
             Shape::Many(many) => *set &= &many.bitmap,
         }
     }
@@ -204,6 +230,11 @@ impl PostingList {
             Shape::Few(few) => few.iter().for_each(|number| {
                 set.remove(*number);
             }),
+            Shape::Runs(runs) => {
+                for (first, last) in &runs.runs {
+                    set.remove_range(*first..=*last);
+                }
+            }
             Shape::Many(many) => *set -= &many.bitmap,
         }
     }
@@ -215,6 +246,10 @@ impl PostingList {
             Shape::Run { first, last } if first > last => false,
             Shape::Run { first, last } => set.range(*first..=*last).next().is_some(),
             Shape::Few(few) => few.iter().any(|number| set.contains(*number)),
+            Shape::Runs(runs) => {
+                let mut runs = runs.runs.iter();
+                runs.any(|(first, last)| set.range(*first..=*last).next().is_some())
+            }
             Shape::Many(many) => !many.bitmap.is_disjoint(set),
         }
     }
@@ -226,6 +261,7 @@ impl PostingList {
         match &self.0 {
             Shape::Run { .. } => 0,
             Shape::Few(few) => few.capacity() * size_of::<u32>(),
+            Shape::Runs(runs) => runs.heap_bytes(),
             Shape::Many(many) => many.heap_bytes(),
         }
     }
@@ -238,6 +274,7 @@ impl PostingList {
                 last: *last,
             },
             Shape::Few(few) => Parts::Few(few),
+            Shape::Runs(runs) => Parts::Runs(&runs.runs),
             Shape::Many(many) => Parts::Many(&many.bitmap),
         }
     }
@@ -246,57 +283,14 @@ impl PostingList {
 pub(super) enum Parts<'a> {
     Run { first: u32, last: u32 },
     Few(&'a [u32]),
+    Runs(&'a [(u32, u32)]),
     Many(&'a Postings),
 }
 
-impl Many {
-    fn new() -> Self {
-        Self {
-            bitmap: Postings::new(),
-            len: 0,
-            last: 0,
-            in_last_container: 0,
-            containers: 0,
-            container_bytes: 0,
-        }
-    }
-
-    /// Appends, and follows what that costs: an array of 16-bit numbers doubles as it grows
-    /// and becomes a bit set past its limit.
-    fn push(&mut self, number: u32) {
-        if self.containers == 0 || number >> 16 != self.last >> 16 {
-            self.containers += 1;
-            self.in_last_container = 0;
-        }
-        // Only a number that is not the highest is refused; the list checks that before.
-        let pushed = self.bitmap.try_push(number).is_ok();
-        debug_assert!(pushed, "posting {number} is in order");
-        let before = container_bytes(self.in_last_container);
-        self.in_last_container += 1;
-        self.container_bytes += container_bytes(self.in_last_container);
-        self.container_bytes -= before;
-        self.last = number;
-        self.len += 1;
-    }
-
-    fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + grown(self.containers) * CONTAINER_BYTES + self.container_bytes
-    }
-}
-
-fn container_bytes(len: usize) -> usize {
-    if len > ARRAY_LIMIT {
-        BITSET_BYTES
-    } else {
-        grown(len) * size_of::<u16>()
-    }
-}
-
-/// The capacity of a vector that was filled one by one.
-fn grown(len: usize) -> usize {
-    if len == 0 {
-        0
-    } else {
-        len.next_power_of_two().max(4)
-    }
+fn many_of(numbers: impl Iterator<Item = u32>) -> Shape {
+    let mut many = Box::new(Many::new());
+    numbers.for_each(|number| {
+        many.push(number);
+    });
+    Shape::Many(many)
 }

@@ -1,6 +1,8 @@
 //! Rank 3: sorted sets of series, by dense `u32` numbers.
 
 mod list;
+mod many;
+mod runs;
 #[cfg(test)]
 mod tests;
 mod union;

@@ -6,8 +6,8 @@ use super::{PostingList, Postings, union};
 
 fn list(numbers: &BTreeSet<u32>) -> PostingList {
     let mut list = PostingList::new();
-    let grown: usize = numbers.iter().map(|&number| list.push(number)).sum();
-    assert_eq!(grown, list.heap_bytes());
+    let grown: isize = numbers.iter().map(|&number| list.push(number)).sum();
+    assert_eq!(grown, list.heap_bytes() as isize);
     list
 }
 

@@ -18,6 +18,7 @@ pub fn union<'a>(lists: impl IntoIterator<Item = &'a PostingList>) -> Postings {
             Parts::Run { first, last } if last - first < SHORT_RUN => single.extend(first..=last),
             Parts::Run { first, last } => runs.push(first..=last),
             Parts::Few(few) => single.extend_from_slice(few),
+            Parts::Runs(all) => runs.extend(all.iter().map(|(first, last)| *first..=*last)),
             Parts::Many(bitmap) => bitmaps.push(bitmap),
         }
     }

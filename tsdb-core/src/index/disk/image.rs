@@ -34,6 +34,11 @@ impl<'a> IndexImage<'a> {
         Ok(Self { bytes, footer })
     }
 
+    /// How many rows there are: not more than bytes.
+    pub(in crate::index) fn rows(&self) -> usize {
+        (self.footer.rows.items as usize).min(self.bytes.len())
+    }
+
     /// Calls `each` with the names in order.
     pub(in crate::index) fn for_each_name(
         &self,

@@ -1,8 +1,8 @@
 use super::*;
 
 fn small() -> Vec<Labels> {
-    fleet(20)
-        .chain((0..90).map(|i| labels(&[("id", &(i * 7919 % 97).to_string())])))
+    fleet(8)
+        .chain((0..40).map(|i| labels(&[("id", &(i * 7919 % 97).to_string())])))
         .collect()
 }
 

@@ -1,0 +1,11 @@
+//! Chunks of native histograms, bit for bit as Prometheus writes them.
+
+mod appender;
+mod iter;
+mod layout;
+#[cfg(test)]
+mod tests;
+mod varbit;
+
+pub use appender::{HistogramChunk, HistogramChunkAppender, encode_histograms};
+pub use iter::HistogramChunkIter;

@@ -1,0 +1,63 @@
+//! Exemplars: single observations that stand for many.
+
+use super::Labels;
+
+/// An example of what a series counts, mostly with the id of a trace.
+#[derive(Clone, Debug)]
+pub struct Exemplar {
+    /// Labels of its own, apart from those of its series; often none but `trace_id`.
+    pub labels: Labels,
+    /// The observed value.
+    pub value: f64,
+    /// When it was observed, in milliseconds since the Unix epoch.
+    pub timestamp: i64,
+}
+
+/// Why an exemplar is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExemplarError {
+    /// Its labels are too long for what they are for.
+    #[error(
+        "an exemplar's labels have {characters} characters, more than the {limit} that OpenMetrics allows: shorten them"
+    )]
+    LabelsTooLong {
+        /// Characters of all names and values.
+        characters: usize,
+        /// Characters allowed.
+        limit: usize,
+    },
+}
+
+impl Exemplar {
+    /// Characters that all names and values may have together.
+    pub const MAX_LABEL_CHARACTERS: usize = 128;
+
+    /// Checks it by the rules of OpenMetrics, which are those of Prometheus.
+    ///
+    /// # Errors
+    /// When its labels are too long.
+    pub fn validate(&self) -> Result<(), ExemplarError> {
+        let text = |text: &str| text.chars().count();
+        let labels = self.labels.iter();
+        let characters = labels
+            .map(|label| text(label.name) + text(label.value))
+            .sum();
+        if characters > Self::MAX_LABEL_CHARACTERS {
+            return Err(ExemplarError::LabelsTooLong {
+                characters,
+                limit: Self::MAX_LABEL_CHARACTERS,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// By the bits of the value.
+impl PartialEq for Exemplar {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |exemplar: &Self| (exemplar.timestamp, exemplar.value.to_bits());
+        key(self) == key(other) && self.labels == other.labels
+    }
+}
+
+impl Eq for Exemplar {}
