@@ -6,7 +6,8 @@ use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 use tsdb_core::model::{
-    EncodedLabels, FingerprintKey, Labels, LabelsBuilder, SeriesKey, SymbolHash, WriteBatch,
+    EncodedLabels, FingerprintDomain, FingerprintKey, Labels, LabelsBuilder, SeriesKey, SymbolHash,
+    WriteBatch,
 };
 
 #[global_allocator]
@@ -58,8 +59,8 @@ fn round<'a>(
         (encoded.parse)(encoded.bytes, builder).unwrap();
         let canonical = builder.canonical().unwrap();
         assert_ne!(
-            key.of(FingerprintKey::CANONICAL, canonical),
-            key.of(1, encoded.bytes)
+            key.of(FingerprintDomain::Canonical, canonical),
+            key.of(FingerprintDomain::Encoded, encoded.bytes)
         );
     }
     batch.recycle()

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use tsdb_bench::{Fleet, WriteEncoder, bench_fleet};
-use tsdb_core::model::{FingerprintKey, SeriesKey};
+use tsdb_core::model::{FingerprintDomain, FingerprintKey, SeriesKey};
 use tsdb_core::{Db, DbOptions};
 use tsdb_remote::write::{DecodeScratch, WriteProtocol, WriteRequest};
 
@@ -74,8 +74,12 @@ fn decode(group: &mut BenchmarkGroup<'_, WallTime>, fleet: &Fleet, protocol: Wri
                 let mut lists = key.symbol_lists(&hashes);
                 for (series, ..) in batch.series() {
                     black_box(match series {
-                        SeriesKey::Labels(labels) => key.of(0, labels.as_bytes()),
-                        SeriesKey::Encoded(encoded) => key.of(1, encoded.bytes),
+                        SeriesKey::Labels(labels) => {
+                            key.of(FingerprintDomain::Canonical, labels.as_bytes())
+                        }
+                        SeriesKey::Encoded(encoded) => {
+                            key.of(FingerprintDomain::Encoded, encoded.bytes)
+                        }
                         SeriesKey::Symbols(labels) => lists.fingerprint(labels.refs),
                     });
                 }

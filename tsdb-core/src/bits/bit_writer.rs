@@ -1,10 +1,23 @@
 //! Bits, most significant first, gathered in a 64-bit word and spilled eight bytes at a time.
 
-/// Appends bits to a byte vector. What is not yet a whole word stays in the writer, so that a
+/// Where a [`BitWriter`] puts whole words.
+pub trait WordSink {
+    /// Appends the eight bytes of a word, most significant first.
+    fn push_word(&mut self, word: u64);
+}
+
+impl WordSink for Vec<u8> {
+    #[inline]
+    fn push_word(&mut self, word: u64) {
+        self.extend_from_slice(&word.swap_bytes().to_le_bytes());
+    }
+}
+
+/// Appends bits to a sink of words, a byte vector for one. What is not yet a whole word stays in the writer, so that a
 /// caller can [`suspend`](BitWriter::suspend) it, keep sixteen bytes of state and resume later.
 #[derive(Debug)]
-pub struct BitWriter<'a> {
-    out: &'a mut Vec<u8>,
+pub struct BitWriter<'a, S = Vec<u8>> {
+    out: &'a mut S,
     word: u64,
     filled: u32,
 }
@@ -20,10 +33,17 @@ impl<'a> BitWriter<'a> {
         }
     }
 
+    /// Appends the pending bits, padded with zeros to a whole byte.
+    pub fn finish(self) {
+        put_pending(self.out, self.word, self.filled.to_le_bytes()[0]);
+    }
+}
+
+impl<'a, S: WordSink> BitWriter<'a, S> {
     /// Goes on where [`BitWriter::suspend`] left off, `out` being unchanged since.
     #[inline]
     #[must_use]
-    pub fn resume(out: &'a mut Vec<u8>, word: u64, filled: u8) -> Self {
+    pub fn resume(out: &'a mut S, word: u64, filled: u8) -> Self {
         debug_assert!(filled < 64, "a full word is spilled at once");
         Self {
             out,
@@ -54,19 +74,9 @@ impl<'a> BitWriter<'a> {
             return;
         }
         let rest = width - free;
-        self.spill(self.word | (value >> rest));
+        self.out.push_word(self.word | (value >> rest));
         self.word = if rest == 0 { 0 } else { value << (64 - rest) };
         self.filled = rest;
-    }
-
-    /// Appends the pending bits, padded with zeros to a whole byte.
-    pub fn finish(self) {
-        put_pending(self.out, self.word, self.filled.to_le_bytes()[0]);
-    }
-
-    #[inline]
-    fn spill(&mut self, word: u64) {
-        self.out.extend_from_slice(&word.swap_bytes().to_le_bytes());
     }
 }
 

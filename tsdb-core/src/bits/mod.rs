@@ -5,13 +5,15 @@ mod bit_writer;
 mod bytes;
 mod checksum;
 mod error;
+mod prefetch;
 #[cfg(test)]
 mod tests;
 mod varint;
 
 pub use bit_reader::BitReader;
-pub use bit_writer::{BitWriter, put_pending};
+pub use bit_writer::{BitWriter, WordSink, put_pending};
 pub use bytes::{ByteReader, put_i64, put_u16, put_u32, put_u64};
 pub use checksum::{crc32c, crc32c_append};
 pub use error::DecodeError;
+pub use prefetch::prefetch;
 pub use varint::{put_ivarint, put_uvarint, uvarint_len};

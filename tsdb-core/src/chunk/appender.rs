@@ -1,6 +1,6 @@
 //! The growing end of a chunk: Prometheus' XOR layout, written bit by bit.
 
-use crate::bits::{BitWriter, put_ivarint, put_pending, put_uvarint};
+use crate::bits::{BitWriter, WordSink, put_ivarint, put_pending, put_uvarint};
 use crate::model::Sample;
 
 /// How many samples a chunk holds before the next one is begun: two hours of a 15 s scrape.
@@ -84,14 +84,14 @@ impl ChunkAppender {
         (self.count > 0).then_some(f64::from_bits(self.last_bits))
     }
 
-    /// Appends a sample later than the last one. `out` is the vector all earlier samples of this
-    /// chunk went to; it grows by a multiple of eight bytes, mostly by none.
+    /// Appends a sample later than the last one. `out` is where all earlier samples of this chunk
+    /// went to; it grows by a multiple of eight bytes, mostly by none.
     ///
     /// # Panics
     /// When the chunk holds 65,535 samples: its count has two bytes. In debug builds also when
     /// `timestamp` is not later than the last one.
     #[inline]
-    pub fn push(&mut self, out: &mut Vec<u8>, timestamp: i64, value: f64) {
+    pub fn push(&mut self, out: &mut impl WordSink, timestamp: i64, value: f64) {
         assert!(
             self.count < u16::MAX,
             "a chunk counts its samples in two bytes: begin a new one"
@@ -123,7 +123,13 @@ impl ChunkAppender {
 
     /// The first sample in full, the second with a plain delta.
     #[cold]
-    fn write_beginning(&mut self, writer: &mut BitWriter<'_>, time: i64, delta: u64, bits: u64) {
+    fn write_beginning(
+        &mut self,
+        writer: &mut BitWriter<'_, impl WordSink>,
+        time: i64,
+        delta: u64,
+        bits: u64,
+    ) {
         let mut bytes = Vec::with_capacity(10);
         if self.count == 0 {
             put_ivarint(&mut bytes, time);
@@ -141,7 +147,7 @@ impl ChunkAppender {
     }
 
     #[inline(always)]
-    fn write_value(&mut self, writer: &mut BitWriter<'_>, bits: u64) {
+    fn write_value(&mut self, writer: &mut BitWriter<'_, impl WordSink>, bits: u64) {
         let xor = bits ^ self.last_bits;
         if xor == 0 {
             writer.write(0b0, 1);
@@ -186,6 +192,17 @@ impl ChunkAppender {
         put_pending(target, self.word, self.filled);
     }
 
+    /// The complete chunk as a vector of its own, where the bits so far are `len` bytes that `copy`
+    /// appends.
+    pub fn finish_with(&self, len: usize, copy: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let pending = usize::from(self.filled).div_ceil(8);
+        let mut target = Vec::with_capacity(COUNT_BYTES + len + pending);
+        target.extend_from_slice(&self.count.swap_bytes().to_le_bytes());
+        copy(&mut target);
+        put_pending(&mut target, self.word, self.filled);
+        target
+    }
+
     /// The complete chunk as a vector of its own.
     #[must_use]
     pub fn finish(&self, out: &[u8]) -> Vec<u8> {
@@ -197,7 +214,7 @@ impl ChunkAppender {
 
 /// The delta's change since the last sample. A code of n bits holds -(2^(n-1) - 1) to 2^(n-1).
 #[inline(always)]
-fn write_change(writer: &mut BitWriter<'_>, change: i64) {
+fn write_change(writer: &mut BitWriter<'_, impl WordSink>, change: i64) {
     if change == 0 {
         writer.write(0b0, 1);
         return;

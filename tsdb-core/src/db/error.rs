@@ -127,6 +127,12 @@ impl Error {
         }
     }
 
+    /// Whether a batch marked as guessed was guessed wrong; nothing of it was stored.
+    #[must_use]
+    pub fn is_misread(&self) -> bool {
+        matches!(self, Self::Shard(ShardError::Misread))
+    }
+
     /// What a caller may do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -144,6 +150,7 @@ impl Error {
                 ShardError::Block(error) => block_kind(error),
                 ShardError::Chunk(_) | ShardError::Unnamed { .. } => ErrorKind::Corrupt,
                 ShardError::QueryLimit { .. } => ErrorKind::Limit,
+                ShardError::Misread => ErrorKind::InvalidInput,
             },
             Self::Io { .. } => ErrorKind::Io,
             Self::Locked { .. } => ErrorKind::Locked,

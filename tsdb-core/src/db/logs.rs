@@ -7,7 +7,7 @@ use super::recovery::{RecoveryReport, TornTail};
 use super::{DbOptions, Error};
 use crate::model::{Generation, NamespaceId};
 use crate::series::Registry;
-use crate::shard::{GenerationBuffers, STRIPES, TOUCH_ROWS, touch};
+use crate::shard::{GenerationBuffers, PREFETCH_ROWS};
 use crate::vfs::Vfs;
 use crate::wal::{
     LOG_HEADER_BYTES, LogFile, LogReader, Row, SampleFrame, Torn, WalError, first_valid_frame,
@@ -235,39 +235,34 @@ fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Res
     if buffers.generation() <= target.flushed {
         return Ok(0);
     }
-    let (window_ms, order_free) = (buffers.window_ms(), options.rules.order_free_winner);
+    let order_free = options.rules.order_free_winner;
     let mut decoded = frame.rows();
     let mut samples = 0;
-    let mut stripes = buffers.lock();
-    buffers.mark_used();
-    let mut rows: Vec<(u32, Row)> = Vec::with_capacity(TOUCH_ROWS);
+    let mut stripes = buffers.lock_all();
+    let mut rows: Vec<(u32, Row)> = Vec::with_capacity(PREFETCH_ROWS);
     loop {
         rows.clear();
-        while rows.len() < TOUCH_ROWS
+        while rows.len() < PREFETCH_ROWS
             && let Some(row) = decoded.next_row().map_err(|error| error.to_string())?
         {
             let slot = target.registry.slot(row.series).ok_or_else(|| {
                 let (series, end) = (row.series.0, &target.definitions);
                 format!("a sample of series {series}, which no series file defines: {end}")
             })?;
+            stripes.prefetch(slot);
             rows.push((slot, row));
         }
         if rows.is_empty() {
             return Ok(samples);
         }
-        touch(&stripes, rows.iter().map(|row| row.0));
         for &(slot, row) in &rows {
-            #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
-            let stripe = &mut stripes[slot as usize % STRIPES];
-            let buffer = stripe.buffer(slot);
-            let bits = row.value.or(buffer.logged()).ok_or_else(|| {
+            let bits = row.value.or(stripes.logged(slot)).ok_or_else(|| {
                 format!(
                     "a value as before, but series {} has none before",
                     row.series.0
                 )
             })?;
-            let grown = buffer.append(row.timestamp, bits, window_ms, order_free);
-            stripe.grew(grown);
+            stripes.append(slot, row.timestamp, bits, order_free);
             samples += 1;
         }
     }

@@ -69,6 +69,7 @@ pub struct WriteBatch<'a> {
     series: Vec<Entry<'a>>,
     timestamps: Vec<i64>,
     values: Vec<f64>,
+    guessed: bool,
     symbols: Vec<&'a [u8]>,
     /// Indices of symbols of all series; what is behind `refs_len` is left over.
     refs: Vec<u32>,
@@ -83,10 +84,24 @@ impl<'a> WriteBatch<'a> {
             series: Vec::new(),
             timestamps: Vec::new(),
             values: Vec::new(),
+            guessed: false,
             symbols: Vec::new(),
             refs: Vec::new(),
             refs_len: 0,
         }
+    }
+
+    /// Says that encoded labels were not walked: where they end is a guess. A guess is right when
+    /// the bytes are those of a known series, or when they parse; if any other is left, the append
+    /// stores nothing and answers that the batch was misread.
+    pub fn mark_guessed(&mut self) {
+        self.guessed = true;
+    }
+
+    /// Whether [`WriteBatch::mark_guessed`] was called.
+    #[must_use]
+    pub fn is_guessed(&self) -> bool {
+        self.guessed
     }
 
     /// Adds one sample of one series. Samples of the same `labels` in a row share an entry.
@@ -260,6 +275,7 @@ impl<'a> WriteBatch<'a> {
         self.series.clear();
         self.timestamps.clear();
         self.values.clear();
+        self.guessed = false;
         self.symbols.clear();
         self.refs_len = 0;
     }
@@ -275,6 +291,7 @@ impl<'a> WriteBatch<'a> {
             series,
             timestamps: self.timestamps,
             values: self.values,
+            guessed: false,
             symbols,
             refs: self.refs,
             refs_len: 0,

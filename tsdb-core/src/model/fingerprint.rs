@@ -26,31 +26,150 @@ impl Fingerprint {
     }
 }
 
+/// What was hashed: the same bytes in two domains have unrelated fingerprints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FingerprintDomain {
+    /// Canonical label bytes.
+    Canonical,
+    /// Labels as they came over a wire.
+    Encoded,
+}
+
+impl FingerprintDomain {
+    const ALL: [Self; 2] = [Self::Canonical, Self::Encoded];
+
+    /// Its number, by which its key is expanded: fixed for ever.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Canonical => 0,
+            Self::Encoded => 1,
+        }
+    }
+}
+
+/// The number of the domain of symbols, whose key is expanded elsewhere.
+const SYMBOLS: u8 = 2;
+
+/// Inputs up to this length take the fast path; label sets are rarely longer.
+const SHORT_BYTES: usize = 1024;
+/// Numbers of a domain's key for the words of an input: the second half of a fingerprint uses
+/// those of the first, moved by one pair.
+const WORD_KEYS: usize = SHORT_BYTES / 8 + 2;
+
 /// The key of a data folder's fingerprints: whoever does not know it cannot make two label
 /// sets collide.
 #[derive(Clone)]
 pub struct FingerprintKey {
-    /// A key of its own for each domain.
-    keys: Box<[[u64; 4]]>,
+    domains: Box<[DomainKey; FingerprintDomain::ALL.len()]>,
     symbols: Box<SymbolKeys>,
 }
 
-impl FingerprintKey {
-    /// The domain of canonical label bytes.
-    pub const CANONICAL: u8 = 0;
-    /// The domain whose key is expanded for symbols; nothing is hashed with it directly.
-    const SYMBOLS: u8 = 2;
+#[derive(Clone)]
+struct DomainKey {
+    words: [u64; WORD_KEYS],
+    /// For each half: what multiplies the sum's low and high word and the length, and an addend.
+    finish: [[u128; 4]; 2],
+    /// For longer inputs.
+    long: [u64; 4],
+}
 
+impl DomainKey {
+    fn new(key: [u8; 16], domain: FingerprintDomain) -> Self {
+        let part = |number: u16| expand(key, domain.number(), &number.to_le_bytes());
+        let mut numbers = (1..).flat_map(part);
+        let mut next = || numbers.next().unwrap_or_default();
+        Self {
+            words: std::array::from_fn(|_| next()),
+            finish: std::array::from_fn(|_| {
+                std::array::from_fn(|_| u128::from(next()) << 64 | u128::from(next()))
+            }),
+            long: part(0),
+        }
+    }
+
+    /// NH of the words (Black, Halevi, Krawczyk, Krovetz, Rogaway: "UMAC", 1999), twice with keys
+    /// moved by one pair, each sum and the length then through a multilinear hash. For any two
+    /// inputs the chance of one fingerprint is below 2^-125, whatever they are.
+    #[inline]
+    fn short(&self, bytes: &[u8]) -> Fingerprint {
+        let mut sums = [0u128; 2];
+        let (pairs, tail) = bytes.as_chunks::<16>();
+        let (keys, _) = self.words.as_chunks::<2>();
+        let moved = keys.get(1..).unwrap_or_default();
+        for ((pair, first), second) in pairs.iter().zip(keys).zip(moved) {
+            add_pair(&mut sums, pair, (first, second));
+        }
+        if let (Some(first), Some(second)) = (keys.get(pairs.len()), moved.get(pairs.len()))
+            && !tail.is_empty()
+        {
+            // The last 16 bytes, though some were hashed already: with the length that tells as
+            // much as padding, and it is one load.
+            match bytes.last_chunk::<16>() {
+                Some(last) => add_pair(&mut sums, last, (first, second)),
+                None => add_pair(&mut sums, &padded(tail), (first, second)),
+            }
+        }
+        let length = bytes.len() as u128;
+        let [high, low] = self.finish;
+        Fingerprint(finish(sums[0], length, high) << 64 | finish(sums[1], length, low))
+    }
+
+    #[cold]
+    fn long(&self, bytes: &[u8]) -> Fingerprint {
+        let [high, low] = HighwayHasher::new(Key(self.long)).hash128(bytes);
+        Fingerprint(u128::from(high) << 64 | u128::from(low))
+    }
+}
+
+/// Numbers that follow from the folder's key, a domain and more bytes.
+fn expand(key: [u8; 16], domain: u8, more: &[u8]) -> [u64; 4] {
+    let number = u128::from_le_bytes(key);
+    let (low, high) = (number as u64, (number >> 64) as u64);
+    let mut hasher = HighwayHasher::new(Key([low, high, !low, !high]));
+    hasher.append(&[domain]);
+    hasher.append(more);
+    hasher.finalize256()
+}
+
+#[cold]
+fn padded(bytes: &[u8]) -> [u8; 16] {
+    let mut padded = [0; 16];
+    let to = padded.iter_mut().zip(bytes);
+    to.for_each(|(to, from)| *to = *from);
+    padded
+}
+
+#[inline(always)]
+fn add_pair(sums: &mut [u128; 2], pair: &[u8; 16], keys: (&[u64; 2], &[u64; 2])) {
+    let pair = u128::from_le_bytes(*pair);
+    let (first, second) = (pair as u64, (pair >> 64) as u64);
+    let product = |[a, b]: &[u64; 2]| {
+        u128::from(first.wrapping_add(*a)) * u128::from(second.wrapping_add(*b))
+    };
+    sums[0] = sums[0].wrapping_add(product(keys.0));
+    sums[1] = sums[1].wrapping_add(product(keys.1));
+}
+
+/// A strongly universal hash of three 64-bit numbers (Lemire, Kaser: "Strongly universal string
+/// hashing is fast", 2014).
+#[inline(always)]
+fn finish(sum: u128, length: u128, [low, high, long, addend]: [u128; 4]) -> u128 {
+    let mixed = (sum & u128::from(u64::MAX))
+        .wrapping_mul(low)
+        .wrapping_add((sum >> 64).wrapping_mul(high))
+        .wrapping_add(length.wrapping_mul(long))
+        .wrapping_add(addend);
+    mixed >> 64
+}
+
+impl FingerprintKey {
     /// Expands the 16 random bytes that a data folder keeps.
     #[must_use]
     pub fn new(key: [u8; 16]) -> Self {
-        let number = u128::from_le_bytes(key);
-        let (low, high) = (number as u64, (number >> 64) as u64);
-        let expand =
-            |domain: u8| HighwayHasher::new(Key([low, high, !low, !high])).hash256(&[domain]);
+        let domains = FingerprintDomain::ALL.map(|domain| DomainKey::new(key, domain));
         Self {
-            keys: (0..=u8::MAX).map(expand).collect(),
-            symbols: Box::new(SymbolKeys::new(expand(Self::SYMBOLS))),
+            domains: Box::new(domains),
+            symbols: Box::new(SymbolKeys::new(expand(key, SYMBOLS, &[]))),
         }
     }
 
@@ -72,15 +191,17 @@ impl FingerprintKey {
     /// have unrelated fingerprints.
     #[inline]
     #[must_use]
-    pub fn of(&self, domain: u8, bytes: &[u8]) -> Fingerprint {
-        // There is a key for every u8.
-        let key = self
-            .keys
-            .get(usize::from(domain))
-            .copied()
-            .unwrap_or_default();
-        let [high, low] = HighwayHasher::new(Key(key)).hash128(bytes);
-        Fingerprint(u128::from(high) << 64 | u128::from(low))
+    pub fn of(&self, domain: FingerprintDomain, bytes: &[u8]) -> Fingerprint {
+        let [canonical, encoded] = &*self.domains;
+        let key = match domain {
+            FingerprintDomain::Canonical => canonical,
+            FingerprintDomain::Encoded => encoded,
+        };
+        if bytes.len() <= SHORT_BYTES {
+            key.short(bytes)
+        } else {
+            key.long(bytes)
+        }
     }
 }
 

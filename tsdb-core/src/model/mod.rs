@@ -25,7 +25,7 @@ mod window;
 
 pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
 pub use exemplar::{Exemplar, ExemplarError};
-pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use fingerprint::{Fingerprint, FingerprintDomain, FingerprintKey};
 pub use hash::{HashMap, HashSet, HashTable};
 pub use histogram::{BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, HistogramCounts, ResetHint};
 pub use histogram_rules::HistogramError;

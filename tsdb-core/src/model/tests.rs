@@ -227,10 +227,10 @@ fn refusals_name_the_limit_its_value_and_the_way_out() {
 #[test]
 fn fingerprints_depend_on_key_domain_and_bytes() {
     let key = FingerprintKey::new([7; 16]);
-    let text = vec![b'x'; 700];
+    let text = vec![b'x'; 1_500];
     let mut seen = HashSet::new();
-    for len in 0..=700 {
-        for domain in [0, 1, 2] {
+    for len in 0..=1_500 {
+        for domain in [FingerprintDomain::Canonical, FingerprintDomain::Encoded] {
             let fingerprint = key.of(domain, &text[..len]);
             assert_eq!(
                 fingerprint,
@@ -238,18 +238,24 @@ fn fingerprints_depend_on_key_domain_and_bytes() {
             );
             assert!(
                 seen.insert(fingerprint.lookup()),
-                "length {len}, domain {domain}"
+                "length {len}, {domain:?}"
             );
             assert!(
                 seen.insert(fingerprint.verify()),
-                "length {len}, domain {domain}"
+                "length {len}, {domain:?}"
             );
         }
     }
     let mut other = [7; 16];
     for bit in 0..128 {
         other[bit / 8] ^= 1 << (bit % 8);
-        assert!(seen.insert(FingerprintKey::new(other).of(0, &text).lookup()));
+        assert!(
+            seen.insert(
+                FingerprintKey::new(other)
+                    .of(FingerprintDomain::Canonical, &text[..700])
+                    .lookup()
+            )
+        );
         other[bit / 8] ^= 1 << (bit % 8);
     }
     assert_eq!(format!("{key:?}"), "FingerprintKey { .. }");
@@ -257,18 +263,40 @@ fn fingerprints_depend_on_key_domain_and_bytes() {
 
 #[test]
 fn fingerprints_are_the_same_on_every_machine_and_in_every_version() {
+    use FingerprintDomain::{Canonical, Encoded};
     let key = FingerprintKey::new(*b"0123456789abcdef");
-    assert_eq!(key.of(0, b"").0, 0xed1dddf1a3942e82_28418de3e7f70414);
-    assert_eq!(
-        key.of(0, b"\x08__name__\x02up").0,
-        0xfe3cc615663a2e03_2e0854384a7425c7
-    );
-    assert_eq!(
-        key.of(1, b"\x08__name__\x02up").0,
-        0x9c9759705e138f51_95c4dea45f3f5e8d
-    );
-    assert_eq!(
-        key.of(0, &[b'x'; 300]).0,
-        0x66ac04f2a5e37b5b_064836643552ac66
-    );
+    let inputs: [(FingerprintDomain, &[u8]); 6] = [
+        (Canonical, b""),
+        (Canonical, b"\x08__name__\x02up"),
+        (Encoded, b"\x08__name__\x02up"),
+        (Canonical, &[b'x'; 32]),
+        (Canonical, &[b'x'; 300]),
+        (Canonical, &[b'x'; 1_100]),
+    ];
+    let found = inputs.map(|(domain, bytes)| format!("{:032x}", key.of(domain, bytes).0));
+    let pinned = [
+        "d8798c08644cfef012de5218ac9b18d5",
+        "e188a051de4996c5b78a72c9f74674c5",
+        "9bf1021fa97551e1b484454e6d8b4ad3",
+        "1492a841e4e39edeb9d3f6be6c1cc504",
+        "1f60d643072758956cb34cd948d65392",
+        "9e2e557f955d1c8c3f07e57fe04b98b9",
+    ];
+    assert_eq!(found, pinned);
+}
+
+#[test]
+fn every_bit_of_every_length_changes_both_halves_of_a_fingerprint() {
+    let key = FingerprintKey::new([9; 16]);
+    for len in [1, 7, 8, 15, 16, 17, 31, 33, 270, 1_023, 1_024, 1_025] {
+        let mut text = vec![0xa5; len];
+        let before = key.of(FingerprintDomain::Encoded, &text);
+        for bit in 0..len * 8 {
+            text[bit / 8] ^= 1 << (bit % 8);
+            let after = key.of(FingerprintDomain::Encoded, &text);
+            assert_ne!(after.lookup(), before.lookup(), "length {len}, bit {bit}");
+            assert_ne!(after.verify(), before.verify(), "length {len}, bit {bit}");
+            text[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
 }

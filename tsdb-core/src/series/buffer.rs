@@ -1,5 +1,6 @@
 //! The samples of one series in one generation: an open chunk, full chunks, and late samples.
 
+use super::segments::{SegmentSink, Segments};
 use crate::chunk::{ChunkAppender, encode};
 use crate::model::{Sample, TimeRange, Window, winner};
 
@@ -26,23 +27,80 @@ struct Aside {
     full: Vec<ChunkPart>,
     /// Samples at or before the open chunk's last timestamp, sorted, one a timestamp.
     late: Vec<(i64, u64)>,
+    /// Bits of the value of the last row in the log, where that is not the open chunk's.
+    logged: u64,
 }
 
-/// The samples of one series in one generation.
+impl Aside {
+    fn heap_bytes(&self) -> usize {
+        let full = self.full.iter().map(|part| part.bytes.len());
+        size_of::<Self>()
+            + full.sum::<usize>()
+            + self.full.capacity() * size_of::<ChunkPart>()
+            + self.late.capacity() * size_of::<(i64, u64)>()
+    }
+}
+
+/// What the buffers of a stripe share.
+#[derive(Debug)]
+pub struct BufferArena {
+    segments: Segments,
+    /// Length of the windows into which chunks are cut, in milliseconds.
+    window_ms: i64,
+    /// The window that samples lay in last: most of all series' lie in the same.
+    window: Window,
+    /// Bytes beside segments.
+    aside_bytes: usize,
+}
+
+impl BufferArena {
+    /// Nothing yet, for windows of `window_ms`.
+    #[must_use]
+    pub fn new(window_ms: i64) -> Self {
+        Self {
+            segments: Segments::default(),
+            window_ms,
+            window: Window::of(0, window_ms),
+            aside_bytes: 0,
+        }
+    }
+
+    /// Bytes of memory held for samples, hot lines apart.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.segments.heap_bytes() + self.aside_bytes
+    }
+
+    /// Whether two timestamps, the first before the second, lie in one window.
+    #[inline]
+    fn one_window(&mut self, first: i64, second: i64) -> bool {
+        if self.window.start > first || self.window.last < second {
+            self.window = Window::of(second, self.window_ms);
+        }
+        self.window.start <= first
+    }
+}
+
+/// The samples of one series in one generation: one cache line, which is all that a usual append
+/// touches. The bits of the open chunk lie in the arena.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub struct Buffer {
     open: ChunkAppender,
-    bytes: Vec<u8>,
     first: i64,
-    /// Last timestamp of the open chunk's window.
-    window_last: i64,
-    /// Bits of the value of the last row in the log.
-    logged: u64,
     aside: Option<Box<Aside>>,
+    /// Where the open chunk's bits end in the arena.
+    segment: u32,
+    words: u16,
+    /// Whether the last row in the log was a late sample's.
+    logged_late: bool,
 }
+
+const _: () = assert!(size_of::<Buffer>() == 64);
 
 impl Buffer {
     /// Whether nothing was ever appended.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.open.count() == 0
@@ -52,72 +110,60 @@ impl Buffer {
     #[inline]
     #[must_use]
     pub fn logged(&self) -> Option<u64> {
-        if self.open.count() == 0 {
-            None
-        } else {
-            Some(self.logged)
+        if self.logged_late {
+            return self.aside.as_ref().map(|aside| aside.logged);
         }
+        self.open.last_value().map(f64::to_bits)
     }
 
-    /// A word of the state, read so that it is near when it is needed.
+    /// Adds a sample, whatever its timestamp.
     #[inline]
-    #[must_use]
-    pub fn touch_state(&self) -> u64 {
-        self.logged ^ u64::from(self.open.count()) ^ self.bytes.len() as u64
-    }
-
-    /// A byte of the open chunk's end, read so that it is near when it is needed.
-    #[inline]
-    #[must_use]
-    pub fn touch_bytes(&self) -> u8 {
-        self.bytes.last().copied().unwrap_or(0)
-    }
-
-    /// Adds a sample, whatever its timestamp. Answers by how many bytes the heap grew.
-    #[inline]
-    pub fn append(&mut self, timestamp: i64, bits: u64, window_ms: i64, order_free: bool) -> usize {
-        self.logged = bits;
+    pub fn append(&mut self, arena: &mut BufferArena, timestamp: i64, bits: u64, order_free: bool) {
         match self.open.last_timestamp() {
             Some(last) if timestamp <= last => {
-                self.append_late(timestamp, bits, window_ms, order_free)
+                return self.append_late(arena, timestamp, bits, order_free);
             }
-            Some(_) if timestamp <= self.window_last && !self.open.is_full() => {
-                let before = self.bytes.capacity();
-                self.open
-                    .push(&mut self.bytes, timestamp, f64::from_bits(bits));
-                self.bytes.capacity() - before
-            }
-            _ => self.start_chunk(timestamp, bits, window_ms),
+            Some(last) if !self.open.is_full() && arena.one_window(last, timestamp) => {}
+            _ => self.start_chunk(arena, timestamp),
         }
+        self.logged_late = false;
+        let mut sink = SegmentSink {
+            segments: &mut arena.segments,
+            segment: &mut self.segment,
+            words: &mut self.words,
+        };
+        self.open.push(&mut sink, timestamp, f64::from_bits(bits));
     }
 
-    fn start_chunk(&mut self, timestamp: i64, bits: u64, window_ms: i64) -> usize {
-        let before = self.heap_bytes();
-        if let Some(part) = self.open_part() {
+    #[cold]
+    fn start_chunk(&mut self, arena: &mut BufferArena, timestamp: i64) {
+        if let Some(part) = self.open_part(arena) {
+            let before = self.aside_bytes();
             self.aside.get_or_insert_default().full.push(part);
+            arena.aside_bytes += self.aside_bytes() - before;
         }
         self.open = ChunkAppender::new();
-        self.bytes.clear();
+        (self.segment, self.words) = (0, 0);
         self.first = timestamp;
-        self.window_last = Window::of(timestamp, window_ms).last;
-        self.open
-            .push(&mut self.bytes, timestamp, f64::from_bits(bits));
-        self.heap_bytes().saturating_sub(before)
     }
 
+    #[cold]
     fn append_late(
         &mut self,
+        arena: &mut BufferArena,
         timestamp: i64,
         bits: u64,
-        window_ms: i64,
         order_free: bool,
-    ) -> usize {
-        let before = self.heap_bytes();
+    ) {
         let repeats_time = self.open.last_timestamp() == Some(timestamp);
         if repeats_time && self.open.last_value().map(f64::to_bits) == Some(bits) {
-            return 0;
+            self.logged_late = false;
+            return;
         }
+        let before = self.aside_bytes();
         let aside = self.aside.get_or_insert_default();
+        aside.logged = bits;
+        self.logged_late = true;
         match aside.late.binary_search_by_key(&timestamp, |late| late.0) {
             Ok(at) => {
                 if let Some(late) = aside.late.get_mut(at) {
@@ -131,35 +177,26 @@ impl Buffer {
             Err(at) => aside.late.insert(at, (timestamp, bits)),
         }
         if aside.late.len() >= LATE_SAMPLES {
-            compress(aside, window_ms);
+            compress(aside, arena.window_ms);
         }
-        self.heap_bytes().saturating_sub(before)
+        // Compressing may take less than what it replaces.
+        arena.aside_bytes = (arena.aside_bytes + self.aside_bytes()).saturating_sub(before);
     }
 
-    fn open_part(&self) -> Option<ChunkPart> {
+    fn aside_bytes(&self) -> usize {
+        self.aside.as_ref().map_or(0, |aside| aside.heap_bytes())
+    }
+
+    fn open_part(&self, arena: &BufferArena) -> Option<ChunkPart> {
         let max = self.open.last_timestamp()?;
-        let bytes = self.open.finish(&self.bytes).into_boxed_slice();
+        let bits = |target: &mut Vec<u8>| arena.segments.copy(self.segment, self.words, target);
+        let bytes = self.open.finish_with(usize::from(self.words) * 8, bits);
         Some(ChunkPart {
             min: self.first,
             max,
             count: u32::from(self.open.count()),
-            bytes,
+            bytes: bytes.into_boxed_slice(),
         })
-    }
-
-    /// Copies what overlaps `range` to `parts`.
-    pub fn read(&self, range: TimeRange, parts: &mut Vec<ChunkPart>) {
-        if let Some(aside) = &self.aside {
-            let full = aside
-                .full
-                .iter()
-                .filter(|part| range.overlaps(part.min, part.max));
-            parts.extend(full.cloned());
-            parts.extend(late_parts(&aside.late, |t| range.contains(t)));
-        }
-        if self.open_overlaps(range) {
-            parts.extend(self.open_part());
-        }
     }
 
     fn open_overlaps(&self, range: TimeRange) -> bool {
@@ -167,12 +204,42 @@ impl Buffer {
             .last_timestamp()
             .is_some_and(|last| range.overlaps(self.first, last))
     }
+}
+
+/// A buffer with the arena that holds its bits, to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct BufferView<'a> {
+    buffer: &'a Buffer,
+    arena: &'a BufferArena,
+}
+
+impl<'a> BufferView<'a> {
+    /// Joins what belongs together.
+    #[must_use]
+    pub fn new(buffer: &'a Buffer, arena: &'a BufferArena) -> Self {
+        Self { buffer, arena }
+    }
+
+    /// Copies what overlaps `range` to `parts`.
+    pub fn read(&self, range: TimeRange, parts: &mut Vec<ChunkPart>) {
+        if let Some(aside) = &self.buffer.aside {
+            let full = aside
+                .full
+                .iter()
+                .filter(|part| range.overlaps(part.min, part.max));
+            parts.extend(full.cloned());
+            parts.extend(late_parts(&aside.late, |t| range.contains(t)));
+        }
+        if self.buffer.open_overlaps(range) {
+            parts.extend(self.buffer.open_part(self.arena));
+        }
+    }
 
     /// Whether any sample may lie in `range`; exact but for gaps inside a chunk.
     #[must_use]
     pub fn overlaps(&self, range: TimeRange) -> bool {
-        self.open_overlaps(range)
-            || self.aside.as_ref().is_some_and(|aside| {
+        self.buffer.open_overlaps(range)
+            || self.buffer.aside.as_ref().is_some_and(|aside| {
                 aside
                     .full
                     .iter()
@@ -183,11 +250,11 @@ impl Buffer {
 
     /// Calls `visit` with each window that holds a sample; perhaps more than once.
     pub fn windows(&self, window_ms: i64, visit: &mut dyn FnMut(Window)) {
-        if self.is_empty() {
+        if self.buffer.is_empty() {
             return;
         }
-        visit(Window::of(self.first, window_ms));
-        if let Some(aside) = &self.aside {
+        visit(Window::of(self.buffer.first, window_ms));
+        if let Some(aside) = &self.buffer.aside {
             aside
                 .full
                 .iter()
@@ -197,23 +264,6 @@ impl Buffer {
                 .iter()
                 .for_each(|late| visit(Window::of(late.0, window_ms)));
         }
-    }
-
-    /// Bytes on the heap.
-    #[must_use]
-    pub fn heap_bytes(&self) -> usize {
-        let aside = self.aside.as_ref().map_or(0, |aside| {
-            let full = aside
-                .full
-                .iter()
-                .map(|part| part.bytes.len())
-                .sum::<usize>();
-            size_of::<Aside>()
-                + full
-                + aside.full.capacity() * size_of::<ChunkPart>()
-                + aside.late.capacity() * size_of::<(i64, u64)>()
-        });
-        self.bytes.capacity() + aside
     }
 }
 

@@ -7,10 +7,12 @@ mod file;
 mod merge;
 mod reader;
 mod registry;
+mod segments;
+mod table;
 #[cfg(test)]
 mod tests;
 
-pub use buffer::{Buffer, ChunkPart};
+pub use buffer::{Buffer, BufferArena, BufferView, ChunkPart};
 pub use error::SeriesError;
 pub use file::{
     Definition, SERIES_HEADER_BYTES, SERIES_MAGIC, SERIES_VERSION, SeriesFile, SeriesHeader,

@@ -1,51 +1,21 @@
 //! Which series there are: from the fingerprint of labels, in any encoding, to a series.
 
+use super::table::{FingerprintTable, LabelsTable};
 use crate::model::{Fingerprint, SeriesId};
 
 /// How many encodings of one series are remembered; further ones are parsed each time.
 const ALIASES_PER_SERIES: u8 = 4;
 
-/// Of this many look-ups the cache misses overlap.
-const BATCH: usize = 32;
-
-const SMALLEST_TABLE: usize = 64;
-
-/// An entry of the open-addressing table, four to a cache line. The place follows from one half of
-/// the fingerprint, of which the upper 32 bits are kept, and the other half verifies: with the
-/// place, 96 bits and more.
-#[derive(Clone, Copy, Debug, Default)]
-struct Entry {
-    verify: u64,
-    upper: u32,
-    /// Slot and one; 0 for none.
-    slot: u32,
-}
-
-impl Entry {
-    fn new(fingerprint: Fingerprint, slot: u32) -> Self {
-        let upper = upper_half(fingerprint.lookup());
-        Self {
-            verify: fingerprint.verify(),
-            upper,
-            slot: slot + 1,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    id: SeriesId,
-    aliases: u8,
-}
-
 /// The series of a namespace by fingerprint and by id. A series' *slot* is its number in memory,
 /// given in the order of ids.
 #[derive(Debug)]
 pub struct Registry {
-    /// A power of two long, at most two thirds full.
-    table: Vec<Entry>,
-    used: usize,
-    known: Vec<Known>,
+    /// Encodings that were met, found by fingerprint alone.
+    aliases: FingerprintTable,
+    /// Each series once, by the fingerprint of its canonical labels; the labels verify.
+    canonical: LabelsTable,
+    ids: Vec<SeriesId>,
+    alias_counts: Vec<u8>,
     next_id: u64,
 }
 
@@ -59,11 +29,11 @@ impl Registry {
     /// No series; the first id is 1.
     #[must_use]
     pub fn new() -> Self {
-        let table = vec![Entry::default(); SMALLEST_TABLE];
         Self {
-            table,
-            used: 0,
-            known: Vec::new(),
+            aliases: FingerprintTable::new(),
+            canonical: LabelsTable::new(),
+            ids: Vec::new(),
+            alias_counts: Vec::new(),
             next_id: 1,
         }
     }
@@ -71,13 +41,13 @@ impl Registry {
     /// How many series there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.known.len()
+        self.ids.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.ids.is_empty()
     }
 
     /// The id the next series gets.
@@ -91,103 +61,51 @@ impl Registry {
         self.next_id = self.next_id.max(id.0);
     }
 
-    /// The slot of the series with these labels, in whatever encoding was hashed.
+    /// The slot of the series an encoding of whose labels is remembered under `fingerprint`.
     #[inline]
     #[must_use]
     pub fn find(&self, fingerprint: Fingerprint) -> Option<u32> {
-        let wanted = Entry::new(fingerprint, 0);
-        let mask = self.table.len() - 1;
-        let mut place = self.place(wanted.upper);
-        loop {
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "masked by the length, a power of two"
-            )]
-            let entry = &self.table[place];
-            if entry.slot == 0 {
-                return None;
-            }
-            if entry.verify == wanted.verify && entry.upper == wanted.upper {
-                return Some(entry.slot - 1);
-            }
-            place = (place + 1) & mask;
-        }
+        self.aliases.find(fingerprint)
     }
 
-    /// [`Registry::find`] for many. Answers through `found`, in order.
-    pub fn find_all(&self, fingerprints: &[Fingerprint], mut found: impl FnMut(Option<u32>)) {
-        for batch in fingerprints.chunks(BATCH) {
-            // Loads that do not wait for each other: their misses overlap, and `find` meets hits.
-            let touched = batch.iter().fold(0, |touched, fingerprint| {
-                let place = self.place(upper_half(fingerprint.lookup()));
-                touched ^ self.table.get(place).map_or(0, |entry| entry.slot)
-            });
-            std::hint::black_box(touched);
-            batch
-                .iter()
-                .for_each(|fingerprint| found(self.find(*fingerprint)));
-        }
-    }
-
-    /// Where the search for an entry starts: by its upper 32 bits, which move with it.
+    /// Asks for the memory that [`Registry::find`] will look at.
     #[inline]
-    fn place(&self, upper: u32) -> usize {
-        // The bits are mixed already; the multiplication spreads them over larger tables too.
-        let spread = u64::from(upper).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let shift = 64 - self.table.len().trailing_zeros();
-        usize::try_from(spread >> shift).unwrap_or(0) & (self.table.len() - 1)
+    pub fn prefetch(&self, fingerprint: Fingerprint) {
+        self.aliases.prefetch(fingerprint);
+    }
+
+    /// The slot of the series whose canonical labels have this fingerprint; `same` tells whether a
+    /// slot has the labels that are looked for.
+    #[must_use]
+    pub fn find_labels(
+        &self,
+        canonical: Fingerprint,
+        same: impl FnMut(u32) -> bool,
+    ) -> Option<u32> {
+        self.canonical.find(canonical, same)
     }
 
     /// Adds a series under the fingerprint of its canonical labels; answers its slot, or `None`
     /// when slots are used up.
     pub fn insert(&mut self, canonical: Fingerprint, id: SeriesId) -> Option<u32> {
-        let slot = u32::try_from(self.known.len())
+        let slot = u32::try_from(self.ids.len())
             .ok()
             .filter(|slot| *slot < u32::MAX - 1)?;
-        self.known.push(Known { id, aliases: 0 });
+        self.ids.push(id);
+        self.alias_counts.push(0);
         self.next_id = self.next_id.max(id.0 + 1);
-        self.enter(Entry::new(canonical, slot));
+        self.canonical.insert(canonical, slot);
         Some(slot)
     }
 
-    /// Remembers another encoding of the labels of a series, if it has room for one.
+    /// Remembers an encoding of the labels of a series, if it has room for one.
     pub fn alias(&mut self, fingerprint: Fingerprint, slot: u32) {
-        let Some(known) = self.known.get_mut(slot as usize) else {
+        let Some(count) = self.alias_counts.get_mut(slot as usize) else {
             return;
         };
-        if known.aliases < ALIASES_PER_SERIES {
-            known.aliases += 1;
-            self.enter(Entry::new(fingerprint, slot));
-        }
-    }
-
-    fn enter(&mut self, entry: Entry) {
-        self.used += 1;
-        if self.used * 3 > self.table.len() * 2 {
-            let larger = vec![Entry::default(); self.table.len() * 2];
-            let smaller = std::mem::replace(&mut self.table, larger);
-            smaller
-                .into_iter()
-                .filter(|old| old.slot != 0)
-                .for_each(|old| self.place_entry(old));
-        }
-        self.place_entry(entry);
-    }
-
-    fn place_entry(&mut self, entry: Entry) {
-        let mask = self.table.len() - 1;
-        let mut place = self.place(entry.upper);
-        loop {
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "masked by the length, a power of two"
-            )]
-            let free = &mut self.table[place];
-            if free.slot == 0 {
-                *free = entry;
-                return;
-            }
-            place = (place + 1) & mask;
+        if *count < ALIASES_PER_SERIES {
+            *count += 1;
+            self.aliases.insert(fingerprint, slot);
         }
     }
 
@@ -195,33 +113,28 @@ impl Registry {
     #[inline]
     #[must_use]
     pub fn id(&self, slot: u32) -> Option<SeriesId> {
-        self.known.get(slot as usize).map(|known| known.id)
+        self.ids.get(slot as usize).copied()
     }
 
     /// The slot of an id.
+    #[inline]
     #[must_use]
     pub fn slot(&self, id: SeriesId) -> Option<u32> {
         // Ids rise with slots, and mostly by one.
-        let first = self.known.first()?.id.0;
+        let first = self.ids.first()?.0;
         let guess = usize::try_from(id.0.checked_sub(first)?).ok()?;
-        if self.known.get(guess).is_some_and(|known| known.id == id) {
+        if self.ids.get(guess) == Some(&id) {
             return u32::try_from(guess).ok();
         }
-        let at = self
-            .known
-            .binary_search_by_key(&id, |known| known.id)
-            .ok()?;
-        u32::try_from(at).ok()
+        u32::try_from(self.ids.binary_search(&id).ok()?).ok()
     }
 
     /// Bytes held in memory.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.table.capacity() * size_of::<Entry>() + self.known.capacity() * size_of::<Known>()
+        self.aliases.heap_bytes()
+            + self.canonical.heap_bytes()
+            + self.ids.capacity() * size_of::<SeriesId>()
+            + self.alias_counts.capacity()
     }
-}
-
-#[inline]
-const fn upper_half(value: u64) -> u32 {
-    (value >> 32) as u32
 }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    FingerprintKey, Labels, MetricKind, MetricMetadata, NamespaceId, SeriesId, ShardId, TimeRange,
-    winner,
+    FingerprintDomain, FingerprintKey, MetricKind, MetricMetadata, NamespaceId, SeriesId, ShardId,
+    TimeRange, winner,
 };
 use crate::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
 
@@ -217,13 +217,16 @@ proptest! {
         window_ms in 1i64..200,
     ) {
         let mut buffer = Buffer::default();
+        let mut arena = BufferArena::new(window_ms);
         let mut model: BTreeMap<i64, f64> = BTreeMap::new();
         for (timestamp, value, stale) in samples {
             let value = if stale { f64::from_bits(crate::model::STALE_NAN_BITS) } else { value as f64 };
-            buffer.append(timestamp, value.to_bits(), window_ms, true);
+            buffer.append(&mut arena, timestamp, value.to_bits(), true);
+            prop_assert_eq!(buffer.logged(), Some(value.to_bits()));
             let kept = model.entry(timestamp).or_insert(value);
             *kept = winner(*kept, value);
         }
+        let buffer = BufferView::new(&buffer, &arena);
         let mut parts = Vec::new();
         buffer.read(TimeRange::ALL, &mut parts);
         let merged = merge_parts(&mut parts.clone(), TimeRange::ALL).unwrap();
@@ -247,34 +250,38 @@ proptest! {
 #[test]
 fn a_registry_finds_series_by_any_encoding_and_bounds_aliases() {
     let key = FingerprintKey::new([7; 16]);
+    let canonical = |text: &str| key.of(FingerprintDomain::Canonical, text.as_bytes());
+    let encoded = |text: &str| key.of(FingerprintDomain::Encoded, text.as_bytes());
     let mut registry = Registry::new();
-    let labels = |at: u64| Labels::from_pairs([("__name__", at.to_string())]).unwrap();
+    let labels = |at: u64| at.to_string();
     for at in 0..5_000u64 {
-        let fingerprint = key.of(0, labels(at).as_bytes());
-        assert_eq!(registry.find(fingerprint), None);
+        let fingerprint = canonical(&labels(at));
+        assert_eq!(registry.find_labels(fingerprint, |_| false), None);
         let id = SeriesId(registry.next_id().0 + at % 3);
         assert_eq!(registry.insert(fingerprint, id), Some(at as u32));
         assert_eq!(registry.slot(id), Some(at as u32));
-        registry.alias(key.of(1, labels(at).as_bytes()), at as u32);
+        assert_eq!(registry.id(at as u32), Some(id));
+        assert_eq!(registry.find(encoded(&labels(at))), None);
+        registry.alias(encoded(&labels(at)), at as u32);
     }
-    let both: Vec<_> = (0..5_000)
-        .flat_map(|at| {
-            [
-                key.of(0, labels(at).as_bytes()),
-                key.of(1, labels(at).as_bytes()),
-            ]
-        })
-        .collect();
-    let mut found = Vec::new();
-    registry.find_all(&both, |slot| found.push(slot.unwrap()));
-    assert_eq!(
-        found,
-        (0..5_000).flat_map(|at| [at, at]).collect::<Vec<u32>>()
-    );
-    for domain in 2..20 {
-        registry.alias(key.of(domain, b"one more"), 17);
+    for at in 0..5_000 {
+        registry.prefetch(encoded(&labels(at)));
+        assert_eq!(registry.find(encoded(&labels(at))), Some(at as u32));
     }
-    let known = (2..20).filter(|domain| registry.find(key.of(*domain, b"one more")).is_some());
+    for at in 0..5_000 {
+        let slot = registry.find_labels(canonical(&labels(at)), |slot| u64::from(slot) == at);
+        assert_eq!(slot.map(u64::from), Some(at));
+        assert_eq!(
+            registry.find_labels(canonical(&labels(at)), |_| false),
+            None
+        );
+    }
+    for other in 0..20 {
+        registry.alias(encoded(&format!("other {other}")), 17);
+    }
+    let known = (0..20).filter(|other| registry.find(encoded(&format!("other {other}"))).is_some());
     assert_eq!(known.count(), 3, "four aliases a series, one was there");
     assert_eq!(registry.slot(SeriesId(u64::MAX)), None);
+    let bytes = registry.heap_bytes() / 5_000;
+    assert!(bytes < 60, "{bytes} B a series");
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::buffers::{TOUCH_ROWS, touch};
-use super::{Head, STRIPES, ShardError};
+use super::{Head, PREFETCH_ROWS, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     SymbolHash, WriteBatch,
@@ -192,25 +191,19 @@ impl Head {
         let live = self.live();
         #[expect(clippy::expect_used, reason = "a Head always has an open generation")]
         let buffers = live.generations.last().expect("an open generation");
-        buffers.mark_used();
-        let (window_ms, order_free) = (buffers.window_ms(), self.rules.order_free_winner);
-        let mut stripes = buffers.lock();
+        let order_free = self.rules.order_free_winner;
+        let mut stripes = buffers.lock(rows.iter().map(|row| row.0));
         encoder.start(base);
-        for (rows, ids) in rows.chunks(TOUCH_ROWS).zip(ids.chunks(TOUCH_ROWS)) {
-            touch(&stripes, rows.iter().map(|row| row.0));
-            for (&(slot, timestamp, bits), &id) in rows.iter().zip(ids) {
-                #[expect(clippy::indexing_slicing, reason = "a remainder of STRIPES")]
-                let stripe = &mut stripes[slot as usize % STRIPES];
-                let buffer = stripe.buffer(slot);
-                let value = (buffer.logged() != Some(bits)).then_some(bits);
-                let grown = buffer.append(timestamp, bits, window_ms, order_free);
-                stripe.grew(grown);
-                encoder.push(Row {
-                    series: SeriesId(id),
-                    timestamp,
-                    value,
-                });
-            }
+        let ahead = rows.iter().skip(PREFETCH_ROWS).map(|row| row.0);
+        let mut ahead = ahead.chain(std::iter::repeat(0));
+        for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {
+            stripes.prefetch(ahead.next().unwrap_or(0));
+            let same = stripes.append(slot, timestamp, bits, order_free);
+            encoder.push(Row {
+                series: SeriesId(id),
+                timestamp,
+                value: (!same).then_some(bits),
+            });
         }
         frame.clear();
         frame.resize(FRAME_STAMP_BYTES, 0);

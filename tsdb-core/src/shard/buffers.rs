@@ -4,62 +4,127 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::bits::prefetch;
 use crate::model::{Generation, TimeRange};
-use crate::series::{Buffer, ChunkPart};
+use crate::series::{Buffer, BufferArena, BufferView, ChunkPart};
 
-/// How many stripes: series are spread over them by slot.
-pub const STRIPES: usize = 16;
+/// How many stripes there are.
+const STRIPES: usize = 16;
 
-/// Of this many rows the cache misses overlap.
-pub const TOUCH_ROWS: usize = 32;
+/// As many slots in a row belong to one stripe: series that came together, as those of one target
+/// do, are written together, and mostly under one lock.
+const PAGE_SLOTS: usize = 1024;
 
-/// Loads what the buffers of some slots will need, in loads that do not wait for each other.
-pub fn touch(
-    stripes: &[MutexGuard<'_, Stripe>; STRIPES],
-    slots: impl Iterator<Item = u32> + Clone,
-) {
-    let buffers = slots.filter_map(|slot| stripes.get(slot as usize % STRIPES)?.get(slot));
-    let states = buffers
-        .clone()
-        .fold(0, |touched, buffer| touched ^ buffer.touch_state());
-    std::hint::black_box(states);
-    std::hint::black_box(buffers.fold(0, |touched, buffer| touched ^ buffer.touch_bytes()));
+/// So many rows before it is used, a buffer is asked for.
+pub const PREFETCH_ROWS: usize = 24;
+
+/// Which stripe a slot belongs to.
+#[inline]
+const fn stripe_of(slot: u32) -> usize {
+    slot as usize / PAGE_SLOTS % STRIPES
 }
 
-/// A stripe: every [`STRIPES`]th series.
-#[derive(Debug, Default)]
-pub struct Stripe {
-    buffers: Vec<Buffer>,
-    chunk_bytes: usize,
+/// A stripe: every [`STRIPES`]th page of series.
+#[derive(Debug)]
+struct Stripe {
+    /// Hot lines, where there are any.
+    pages: Vec<Option<Box<[Buffer]>>>,
+    arena: BufferArena,
     samples: u64,
 }
 
 impl Stripe {
-    /// The buffer of a slot of this stripe, made if need be.
-    #[inline]
-    pub fn buffer(&mut self, slot: u32) -> &mut Buffer {
-        let at = slot as usize / STRIPES;
-        if self.buffers.len() <= at {
-            self.buffers.resize_with(at + 1, Buffer::default);
+    fn new(window_ms: i64) -> Self {
+        Self {
+            pages: Vec::new(),
+            arena: BufferArena::new(window_ms),
+            samples: 0,
         }
-        #[expect(clippy::indexing_slicing, reason = "resized above")]
-        &mut self.buffers[at]
-    }
-
-    /// Counts what an append did.
-    #[inline]
-    pub fn grew(&mut self, bytes: usize) {
-        self.chunk_bytes += bytes;
-        self.samples += 1;
     }
 
     /// The buffer of a slot of this stripe, if anything was appended to it.
     #[inline]
+    fn get(&self, slot: u32) -> Option<&Buffer> {
+        let page = self.pages.get(slot as usize / (PAGE_SLOTS * STRIPES))?;
+        let buffer = page.as_ref()?.get(slot as usize % PAGE_SLOTS)?;
+        Some(buffer).filter(|buffer| !buffer.is_empty())
+    }
+
+    /// Makes the page of a slot.
+    #[cold]
+    fn make_page(&mut self, page: usize) {
+        if self.pages.len() <= page {
+            self.pages.resize_with(page + 1, || None);
+        }
+        if let Some(page) = self.pages.get_mut(page) {
+            page.get_or_insert_with(|| (0..PAGE_SLOTS).map(|_| Buffer::default()).collect());
+        }
+    }
+
+    /// The buffer of a slot of this stripe, made if need be, and the arena it uses.
+    #[inline]
+    fn buffer(&mut self, slot: u32) -> Option<(&mut Buffer, &mut BufferArena)> {
+        let page = slot as usize / (PAGE_SLOTS * STRIPES);
+        if self.pages.get(page).is_none_or(Option::is_none) {
+            self.make_page(page);
+        }
+        let buffers = self.pages.get_mut(page)?.as_mut()?;
+        Some((
+            buffers.get_mut(slot as usize % PAGE_SLOTS)?,
+            &mut self.arena,
+        ))
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let pages = self.pages.iter().flatten().count();
+        pages * PAGE_SLOTS * size_of::<Buffer>()
+            + self.pages.capacity() * size_of::<Option<Box<[Buffer]>>>()
+            + self.arena.heap_bytes()
+    }
+}
+
+/// Some stripes of a generation, locked.
+#[derive(Debug)]
+pub struct LockedStripes<'a> {
+    stripes: [Option<MutexGuard<'a, Stripe>>; STRIPES],
+}
+
+impl LockedStripes<'_> {
+    /// Asks for the memory that appending to a slot will look at.
+    #[inline]
+    pub fn prefetch(&self, slot: u32) {
+        let stripe = self.stripes.get(stripe_of(slot)).and_then(Option::as_ref);
+        let page =
+            stripe.and_then(|stripe| stripe.pages.get(slot as usize / (PAGE_SLOTS * STRIPES)));
+        if let Some(Some(page)) = page {
+            prefetch(page, slot as usize % PAGE_SLOTS);
+        }
+    }
+
+    /// Adds a sample; whether its value is that of the row of its series that was logged before.
+    /// The slot's stripe must be locked.
+    #[inline]
+    pub fn append(&mut self, slot: u32, timestamp: i64, bits: u64, order_free: bool) -> bool {
+        let stripe = self.stripes.get_mut(stripe_of(slot));
+        let Some(stripe) = stripe.and_then(Option::as_mut) else {
+            debug_assert!(false, "the stripe of slot {slot} is not locked");
+            return false;
+        };
+        stripe.samples += 1;
+        let Some((buffer, arena)) = stripe.buffer(slot) else {
+            return false;
+        };
+        let same = buffer.logged() == Some(bits);
+        buffer.append(arena, timestamp, bits, order_free);
+        same
+    }
+
+    /// The value of the row of a series that was logged last.
+    #[inline]
     #[must_use]
-    pub fn get(&self, slot: u32) -> Option<&Buffer> {
-        self.buffers
-            .get(slot as usize / STRIPES)
-            .filter(|buffer| !buffer.is_empty())
+    pub fn logged(&self, slot: u32) -> Option<u64> {
+        let stripe = self.stripes.get(stripe_of(slot))?.as_ref()?;
+        stripe.get(slot)?.logged()
     }
 }
 
@@ -79,7 +144,7 @@ impl GenerationBuffers {
         Self {
             generation,
             window_ms,
-            stripes: std::array::from_fn(|_| Mutex::default()),
+            stripes: std::array::from_fn(|_| Mutex::new(Stripe::new(window_ms))),
             used: AtomicBool::new(false),
         }
     }
@@ -102,28 +167,44 @@ impl GenerationBuffers {
         !self.used.load(Ordering::Acquire)
     }
 
-    /// Notes that a sample is being appended.
-    pub fn mark_used(&self) {
-        self.used.store(true, Ordering::Release);
+    /// Locks the stripes of some slots, in order, for appending.
+    pub fn lock(&self, slots: impl Iterator<Item = u32>) -> LockedStripes<'_> {
+        self.lock_some(slots.fold(0, |wanted, slot| wanted | 1 << stripe_of(slot)))
     }
 
-    /// Locks all stripes, in order.
-    pub fn lock(&self) -> [MutexGuard<'_, Stripe>; STRIPES] {
-        self.stripes.each_ref().map(|stripe| stripe.lock())
+    /// Locks all stripes, in order, for appending.
+    pub fn lock_all(&self) -> LockedStripes<'_> {
+        self.lock_some(u32::MAX)
+    }
+
+    /// Locks the stripes whose bits are set.
+    fn lock_some(&self, wanted: u32) -> LockedStripes<'_> {
+        if wanted != 0 {
+            self.used.store(true, Ordering::Release);
+        }
+        let mut stripes = [const { None }; STRIPES];
+        let places = stripes.iter_mut().zip(&self.stripes).enumerate();
+        for (number, (place, stripe)) in places {
+            if wanted >> number & 1 == 1 {
+                *place = Some(stripe.lock());
+            }
+        }
+        LockedStripes { stripes }
     }
 
     /// Calls `visit` with the buffers of some slots, in the order given, taking a stripe's lock
     /// for each.
-    pub fn read(&self, slots: &[u32], mut visit: impl FnMut(usize, &Buffer)) {
+    pub fn read(&self, slots: &[u32], mut visit: impl FnMut(usize, BufferView<'_>)) {
         if self.is_empty() {
             return;
         }
         for (at, &slot) in slots.iter().enumerate() {
-            let Some(stripe) = self.stripes.get(slot as usize % STRIPES) else {
+            let Some(stripe) = self.stripes.get(stripe_of(slot)) else {
                 continue;
             };
-            if let Some(buffer) = stripe.lock().get(slot) {
-                visit(at, buffer);
+            let stripe = stripe.lock();
+            if let Some(buffer) = stripe.get(slot) {
+                visit(at, BufferView::new(buffer, &stripe.arena));
             }
         }
     }
@@ -134,15 +215,16 @@ impl GenerationBuffers {
     }
 
     /// Calls `visit` with each slot that has samples.
-    pub fn for_each(&self, mut visit: impl FnMut(u32, &Buffer)) {
+    pub fn for_each(&self, mut visit: impl FnMut(u32, BufferView<'_>)) {
         for (number, stripe) in self.stripes.iter().enumerate() {
             let stripe = stripe.lock();
-            for (at, buffer) in stripe.buffers.iter().enumerate() {
-                if !buffer.is_empty() {
-                    visit(
-                        u32::try_from(at * STRIPES + number).unwrap_or(u32::MAX),
-                        buffer,
-                    );
+            for (page, buffers) in stripe.pages.iter().enumerate() {
+                let first = (page * STRIPES + number) * PAGE_SLOTS;
+                for (at, buffer) in buffers.iter().flat_map(|page| page.iter().enumerate()) {
+                    if !buffer.is_empty() {
+                        let slot = u32::try_from(first + at).unwrap_or(u32::MAX);
+                        visit(slot, BufferView::new(buffer, &stripe.arena));
+                    }
                 }
             }
         }
@@ -151,12 +233,9 @@ impl GenerationBuffers {
     /// Bytes held in memory, and samples appended (duplicates included).
     #[must_use]
     pub fn usage(&self) -> (usize, u64) {
-        self.stripes
-            .iter()
-            .fold((0, 0), |(bytes, samples), stripe| {
-                let stripe = stripe.lock();
-                let hot = stripe.buffers.capacity() * size_of::<Buffer>();
-                (bytes + hot + stripe.chunk_bytes, samples + stripe.samples)
-            })
+        let stripes = self.stripes.iter().map(|stripe| stripe.lock());
+        stripes.fold((0, 0), |(bytes, samples), stripe| {
+            (bytes + stripe.heap_bytes(), samples + stripe.samples)
+        })
     }
 }

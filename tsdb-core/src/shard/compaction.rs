@@ -41,11 +41,11 @@ impl CompactionInput {
                 };
                 let mut scan = run.iter_section_from(at, key)?;
                 while scan.advance()? && scan.key().is_some_and(|at| at < key) {}
-                Ok(Some(RowScan::Run(run, scan)))
+                Ok(Some(RowScan::Run(run, Box::new(scan))))
             }
             Self::Block(block) => {
                 let scan = BlockScan::new(Arc::clone(block), key)?;
-                Ok(Some(RowScan::Block(block, scan)))
+                Ok(Some(RowScan::Block(block, Box::new(scan))))
             }
         }
     }
@@ -69,8 +69,8 @@ impl CompactionInput {
 /// A pass over an input, row by row.
 #[derive(Debug)]
 enum RowScan<'a> {
-    Run(&'a RunReader, SectionScan<'a>),
-    Block(&'a BlockReader, BlockScan),
+    Run(&'a RunReader, Box<SectionScan<'a>>),
+    Block(&'a BlockReader, Box<BlockScan>),
 }
 
 impl RowScan<'_> {

@@ -31,6 +31,10 @@ pub enum ShardError {
     /// A chunk in memory could not be decoded.
     #[error("a chunk in memory cannot be decoded: {0}")]
     Chunk(#[from] DecodeError),
+    /// Labels of a batch marked as guessed do not end where they were guessed to end. Nothing was
+    /// stored.
+    #[error("labels do not end where they were guessed to end: decode the batch without guessing")]
+    Misread,
     /// A query needs more than it may have.
     #[error(
         "query needs more than {limit} {what} (limit {name}): narrow its matchers or time range, or raise the limit"

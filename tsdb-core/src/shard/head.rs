@@ -11,16 +11,11 @@ use super::{GenerationBuffers, SeriesLimits};
 use crate::block::BlockReader;
 use crate::index::MemIndex;
 use crate::model::{
-    FingerprintKey, Generation, Labels, MetricMetadata, NamespaceId, ProtocolRules, SeriesId,
-    ShardId,
+    Fingerprint, FingerprintDomain, FingerprintKey, Generation, Labels, MetricMetadata,
+    NamespaceId, ProtocolRules, SeriesId, ShardId,
 };
 use crate::run::{RowKey, RunReader};
 use crate::series::{Registry, SeriesFile};
-
-/// Domain of the fingerprint of canonical labels; other encodings have others.
-pub(super) const CANONICAL: u8 = 0;
-/// Domain of the fingerprint of labels as they came over the wire.
-pub(super) const ENCODED: u8 = 1;
 
 /// Which series there are, and how to find them.
 #[derive(Debug)]
@@ -29,6 +24,18 @@ pub struct Names {
     pub registry: Registry,
     /// By label.
     pub index: MemIndex,
+}
+
+impl Names {
+    /// The slot of the series with these labels, whose canonical fingerprint is given.
+    pub(super) fn find_labels(&self, canonical: Fingerprint, labels: &Labels) -> Option<u32> {
+        let text = |symbol| self.index.symbol_text(symbol);
+        self.registry.find_labels(canonical, |slot| {
+            let pairs = self.index.pairs_of(slot);
+            let pairs = pairs.map(|(name, value)| (text(name), text(value)));
+            pairs.eq(labels.iter().map(|label| (label.name, label.value)))
+        })
+    }
 }
 
 /// Where the samples are: an immutable list, replaced as a whole.
@@ -98,8 +105,8 @@ impl Head {
         if id < names.registry.next_id() {
             return Err("series ids that do not rise");
         }
-        let fingerprint = key.of(CANONICAL, labels.as_bytes());
-        if names.registry.find(fingerprint).is_some() {
+        let fingerprint = key.of(FingerprintDomain::Canonical, labels.as_bytes());
+        if names.find_labels(fingerprint, labels).is_some() {
             return Err("one set of labels with two ids");
         }
         let slot = names

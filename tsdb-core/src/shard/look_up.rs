@@ -3,12 +3,15 @@
 use super::AppendEnvironment;
 use super::ShardError;
 use super::append::{Missing, NO_SLOT, Scratch};
-use super::head::{CANONICAL, ENCODED, Head, Names};
+use super::head::{Head, Names};
 use crate::model::{
-    AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesKey, ShardId,
-    SymbolLists, WriteBatch,
+    AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, LabelsError, RejectReason,
+    Rejected, SeriesKey, ShardId, SymbolLists, WriteBatch,
 };
 use crate::series::{Definition, SeriesFile};
+
+/// So many series before it is used, an entry of the registry is asked for.
+const PREFETCH_SERIES: usize = 16;
 
 impl Head {
     /// Fills `scratch.slots` with the slot of each series of the batch, or [`NO_SLOT`] for one
@@ -29,15 +32,24 @@ impl Head {
         } = &mut *scratch;
         symbols.clear();
         symbols.extend(batch.symbols().iter().map(|text| self.key.symbol(text)));
-        let series = batch.series();
         fingerprints.clear();
         let mut lists = self.key.symbol_lists(symbols);
-        fingerprints.extend(series.map(|(key, ..)| self.fingerprint(&key, &mut lists)));
         slots.clear();
         let names = self.names.read();
-        names
-            .registry
-            .find_all(fingerprints, |slot| slots.push(slot.unwrap_or(NO_SLOT)));
+        // An entry is asked for when its fingerprint is known, and looked at some series later.
+        for (at, (key, ..)) in batch.series().enumerate() {
+            let fingerprint = self.fingerprint(&key, &mut lists);
+            names.registry.prefetch(fingerprint);
+            fingerprints.push(fingerprint);
+            if let Some(due) = at
+                .checked_sub(PREFETCH_SERIES)
+                .and_then(|due| fingerprints.get(due))
+            {
+                slots.push(names.registry.find(*due).unwrap_or(NO_SLOT));
+            }
+        }
+        let due = fingerprints.iter().skip(slots.len());
+        slots.extend(due.map(|due| names.registry.find(*due).unwrap_or(NO_SLOT)));
         drop(names);
         missing.clear();
         if slots.contains(&NO_SLOT) {
@@ -56,15 +68,17 @@ impl Head {
         if scratch.missing.is_empty() {
             return Ok(());
         }
-        self.parse_missing(batch, scratch, report);
+        self.parse_missing(batch, scratch, report)?;
         self.define_missing(environment, scratch, report)
     }
 
     #[inline]
     fn fingerprint<'k>(&self, key: &SeriesKey<'k>, lists: &mut SymbolLists<'k>) -> Fingerprint {
         match key {
-            SeriesKey::Labels(labels) => self.key.of(CANONICAL, labels.as_bytes()),
-            SeriesKey::Encoded(encoded) => self.key.of(ENCODED, encoded.bytes),
+            SeriesKey::Labels(labels) => {
+                self.key.of(FingerprintDomain::Canonical, labels.as_bytes())
+            }
+            SeriesKey::Encoded(encoded) => self.key.of(FingerprintDomain::Encoded, encoded.bytes),
             SeriesKey::Symbols(labels) => lists.fingerprint(labels.refs),
         }
     }
@@ -74,7 +88,7 @@ impl Head {
         batch: &WriteBatch<'_>,
         scratch: &mut Scratch,
         report: &mut AppendReport,
-    ) {
+    ) -> Result<(), ShardError> {
         let Scratch {
             missing, builder, ..
         } = scratch;
@@ -86,9 +100,13 @@ impl Head {
             };
             match parse(&key, builder).and_then(|labels| self.check(&labels).map(|()| labels)) {
                 Ok(labels) => missing.labels = Some(labels),
+                Err(RejectReason::Labels(LabelsError::Malformed { .. })) if batch.is_guessed() => {
+                    return Err(ShardError::Misread);
+                }
                 Err(reason) => missing.reject(name(&key, builder), reason, report),
             }
         }
+        Ok(())
     }
 
     fn check(&self, labels: &Labels) -> Result<(), RejectReason> {
@@ -151,7 +169,6 @@ impl Head {
                     continue;
                 }
             };
-            // Alias only what is no canonical form itself.
             if names.registry.find(missing.fingerprint).is_none() {
                 names.registry.alias(missing.fingerprint, slot);
             }
@@ -170,8 +187,8 @@ impl Head {
         new_series: Result<(), &RejectReason>,
         new: &mut Vec<u32>,
     ) -> Result<u32, RejectReason> {
-        let fingerprint = self.key.of(CANONICAL, labels.as_bytes());
-        if let Some(slot) = names.registry.find(fingerprint) {
+        let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
+        if let Some(slot) = names.find_labels(fingerprint, labels) {
             return Ok(slot);
         }
         new_series.map_err(RejectReason::clone)?;

@@ -21,7 +21,7 @@ mod series_set;
 mod tests;
 
 pub use append::{AppendEnvironment, Appended};
-pub use buffers::{GenerationBuffers, STRIPES, Stripe, TOUCH_ROWS, touch};
+pub use buffers::{GenerationBuffers, LockedStripes, PREFETCH_ROWS};
 pub use compaction::{Compaction, CompactionInput, train};
 pub use error::ShardError;
 pub use flush::write_generation;

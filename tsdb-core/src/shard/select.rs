@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use super::head::CANONICAL;
 use super::series_set::{Entry, Known, Place};
 use super::{Head, Limited, Live, Names, SelectLimits, SeriesSet, ShardError};
 use crate::index::Cardinality;
-use crate::model::{HashMap, Labels, Matcher, RowKey, ShardId, TimeRange};
+use crate::model::{FingerprintDomain, HashMap, Labels, Matcher, RowKey, ShardId, TimeRange};
 use crate::postings::Postings;
 use crate::series::ChunkPart;
 
@@ -87,8 +86,8 @@ impl Head {
             }
             let names = self.names.read();
             for (row, labels) in labelled {
-                let fingerprint = self.key.of(CANONICAL, labels.as_bytes());
-                let slot = names.registry.find(fingerprint);
+                let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
+                let slot = names.find_labels(fingerprint, &labels);
                 match slot.filter(|slot| matching.contains(*slot)) {
                     Some(slot) => rows.known.push((slot, (number, row))),
                     None => rows.foreign.entry(labels).or_default().push((number, row)),

@@ -14,7 +14,7 @@ mod tests;
 
 pub use crate::negotiate::WriteProtocol;
 #[doc(hidden)]
-pub use decode_v1::decode_v1;
+pub use decode_v1::{decode_v1, guess_v1};
 #[doc(hidden)]
 pub use decode_v2::{MetadataRefs, decode_v2};
 pub use extras::{Extras, Refused};

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use prost::Message;
 use tsdb_core::model::{LabelsBuilder, MetricKind, SeriesKey, WriteBatch};
 
-use super::decode_v1::decode_v1;
+use super::decode_v1::{decode_v1, guess_v1};
 use super::extras::Extras;
 use super::labels::split;
 use super::{DecodeScratch, WriteRequest};
@@ -72,7 +72,20 @@ type Content = (Vec<(Pairs, Vec<(i64, u64)>)>, Extras);
 /// What our decoder makes of a body; `None` if it refuses any of it.
 fn ours(body: &[u8]) -> Option<Content> {
     let (mut arena, mut batch) = (Vec::new(), WriteBatch::new());
-    let extras = decode_v1(body, &mut arena, &mut batch, None).ok()?;
+    let walked = decode_v1(body, &mut arena, &mut batch, None)
+        .ok()
+        .and_then(|extras| content(&batch, extras));
+    let (mut arena, mut batch) = (Vec::new(), WriteBatch::new());
+    let guessed = guess_v1(body, &mut arena, &mut batch, None);
+    assert!(batch.is_guessed());
+    // A guess is found out where labels do not parse; where they all do, it was right.
+    if let Some(guessed) = guessed.ok().and_then(|extras| content(&batch, extras)) {
+        assert_eq!(Some(&guessed), walked.as_ref());
+    }
+    walked
+}
+
+fn content(batch: &WriteBatch<'_>, extras: Extras) -> Option<Content> {
     let mut content = Vec::new();
     for (key, timestamps, values) in batch.series() {
         let SeriesKey::Encoded(labels) = key else {
@@ -581,4 +594,29 @@ fn memory_for_many_tiny_series_comes_out_of_the_budget() {
     }
     drop(request);
     assert_eq!(inflight.used(), 0);
+}
+
+#[test]
+fn labels_that_end_like_a_sample_are_guessed_wrong_and_found_out() {
+    let time = [0x88u8, 0xd2, 0x87, 0xf2, 0xb5, 0x31];
+    let like_a_sample = [&[0x12u8, 7, 0x10][..], &time].concat();
+    let series = oracle::TimeSeries {
+        labels: vec![oracle::Label {
+            name: b"a".to_vec(),
+            value: like_a_sample,
+        }],
+        ..Default::default()
+    };
+    let body = oracle::WriteRequest {
+        timeseries: vec![series],
+        metadata: Vec::new(),
+    }
+    .encode_to_vec();
+    let (mut arena, mut batch) = (Vec::new(), WriteBatch::new());
+    guess_v1(&body, &mut arena, &mut batch, None).unwrap();
+    let (SeriesKey::Encoded(labels), ..) = batch.series().next().unwrap() else {
+        panic!("only encoded keys are made")
+    };
+    assert!((labels.parse)(labels.bytes, &mut LabelsBuilder::new()).is_err());
+    assert_eq!(ours(&body), prosts(&body));
 }

@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use tower::Service;
 use tsdb_core::model::{AppendReport, Matcher, TimeRange};
-use tsdb_core::{Namespace, SeriesSet};
+use tsdb_core::{CommitTicket, Namespace, SeriesSet};
 use tsdb_remote::read::{Chunks, Columns, ReadRequest, SeriesStream, Storage, XorChunk};
-use tsdb_remote::write::{DecodeScratch, WriteRequest, WriteSummary};
+use tsdb_remote::write::{DecodeScratch, Decoded, WriteRequest, WriteSummary};
 use tsdb_remote::{ReadError, WriteError};
 
 use crate::store::{Opened, Reply, Store, StoreError};
@@ -52,46 +52,52 @@ fn write(
     telemetry: &Telemetry,
     reply: Reply<WriteSummary>,
 ) {
-    let decoded = match request.decode(scratch) {
-        Ok(decoded) => decoded,
-        Err(error) => return reply.send(Err(error.into())),
+    let guessed = request
+        .guess(scratch)
+        .map(|decoded| store(namespace, &decoded, telemetry));
+    let stored = match guessed {
+        Ok(Err(error)) if error.is_misread() => request
+            .decode(scratch)
+            .map(|decoded| store(namespace, &decoded, telemetry)),
+        other => other,
     };
+    match stored {
+        Ok(Ok((tickets, summary))) => answer_when_durable(tickets, reply, summary),
+        Ok(Err(error)) => reply.send(Err(StoreError::database(error))),
+        Err(error) => reply.send(Err(error.into())),
+    }
+}
+
+/// Stores what a request holds; metadata last, so that a misread request leaves nothing behind.
+fn store(
+    namespace: &Namespace,
+    decoded: &Decoded<'_>,
+    telemetry: &Telemetry,
+) -> Result<(Vec<CommitTicket>, WriteSummary), tsdb_core::Error> {
     let extras = &decoded.extras;
     let mut tickets = Vec::new();
-    if !extras.metadata.is_empty() {
-        match namespace.set_metadata(&extras.metadata) {
-            Ok(ticket) => tickets.push(ticket),
-            Err(error) => return reply.send(Err(StoreError::database(error))),
-        }
-    }
     let mut report = AppendReport::default();
     if !decoded.batch.is_empty() {
-        match namespace.append(&decoded.batch) {
-            Ok(append) => {
-                report = append.report;
-                tickets.push(append.ticket);
-            }
-            Err(error) => return reply.send(Err(StoreError::database(error))),
-        }
+        let append = namespace.append(&decoded.batch)?;
+        report = append.report;
+        tickets.push(append.ticket);
+    }
+    if !extras.metadata.is_empty() {
+        tickets.push(namespace.set_metadata(&extras.metadata)?);
     }
     telemetry.stored(WriteSource::RemoteWrite, &report);
-    let (metadata, histograms) = (
-        extras.metadata.len() as u64,
-        extras.refused_histograms.count,
-    );
     telemetry.extras(
         extras.exemplars,
-        histograms,
-        metadata,
+        extras.refused_histograms.count,
+        extras.metadata.len() as u64,
         extras.refused_metadata,
     );
-    let summary = decoded.summary(report);
-    answer_when_durable(tickets, reply, summary);
+    Ok((tickets, decoded.summary(report)))
 }
 
 /// Answers once every ticket's commit is done, or with the first failure.
 fn answer_when_durable(
-    mut tickets: Vec<tsdb_core::CommitTicket>,
+    mut tickets: Vec<CommitTicket>,
     reply: Reply<WriteSummary>,
     summary: WriteSummary,
 ) {
