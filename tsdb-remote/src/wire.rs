@@ -27,7 +27,6 @@ pub(crate) enum Kind {
     Message(Schema),
     /// Repeated numbers, packed or each with a key of its own.
     Varints,
-    Doubles,
 }
 
 /// The known fields of a message.
@@ -344,7 +343,7 @@ impl<'a> Wire<'a> {
     fn check_field(&mut self, wire_type: WireType, kind: Kind) -> Result<(), DecodeError> {
         match (kind, wire_type) {
             (Kind::Varint | Kind::Varints, WireType::Varint) => self.varint().map(drop),
-            (Kind::Double | Kind::Doubles, WireType::Fixed64) => self.double().map(drop),
+            (Kind::Double, WireType::Fixed64) => self.double().map(drop),
             (Kind::Bytes, WireType::Bytes) => self.bytes().map(drop),
             (Kind::Text, WireType::Bytes) => self.text().map(drop),
             (Kind::Message(schema), WireType::Bytes) => self.message()?.check(schema),
@@ -352,13 +351,6 @@ impl<'a> Wire<'a> {
                 let mut packed = self.message()?;
                 while !packed.is_empty() {
                     packed.varint()?;
-                }
-                Ok(())
-            }
-            (Kind::Doubles, WireType::Bytes) => {
-                let mut packed = self.message()?;
-                while !packed.is_empty() {
-                    packed.double()?;
                 }
                 Ok(())
             }

@@ -20,6 +20,10 @@ use crate::wait::Watch;
 /// After a restart all that is stored can be read at once; this is for what a server does beside.
 const LAST_SAMPLE_SECONDS_MAX: u64 = 3;
 
+/// How far in data time one connection may be ahead of another: Prometheus refuses what is an hour
+/// older than its newest sample.
+const DRIFT_MS_MAX: i64 = 20 * 60_000;
+
 /// What all runs share.
 #[derive(Debug)]
 pub(crate) struct Bench<'b> {
@@ -125,7 +129,8 @@ impl Bench<'_> {
         let mut sent = Sent::default();
         let mut parts = [Part::default(); 2];
         let mut slice: Vec<Delivery> = Vec::new();
-        let (mut bytes, mut slots) = (0, 0usize);
+        let (mut bytes, mut slots, mut gathered) = (0, 0usize, 0);
+        let gathered_max = (DRIFT_MS_MAX / load.interval_ms).max(1);
         let bytes_max = self.options.encoded_mib << 20;
         loop {
             let next = deliveries.next_slot()?;
@@ -134,11 +139,12 @@ impl Bench<'_> {
             bytes += next.iter().map(|one| one.body.len()).sum::<usize>();
             slice.extend(next);
             slots += usize::from(!ended);
-            if bytes >= bytes_max || slots == 1 || ended {
+            gathered += 1;
+            if bytes >= bytes_max || gathered >= gathered_max || slots == 1 || ended {
                 let part = parts.get_mut(usize::from(slots > 1));
                 self.send(running, load, &slice, part, &mut sent)?;
                 slice.clear();
-                bytes = 0;
+                (bytes, gathered) = (0, 0);
             }
             let done = format!("slot {slots}, {} samples acked", sent.acked);
             self.say(running.name, load, &done);

@@ -5,6 +5,7 @@ use tsdb_core::model::{Labels, LabelsBuilder, MetricKind, MetricMetadata, WriteB
 
 use super::charge::Charge;
 use super::extras::{Extras, METADATA_BYTES};
+use super::histogram;
 use super::labels::{encoded_key, split};
 use super::schema;
 use crate::error::DecodeError;
@@ -169,7 +170,10 @@ impl<'s> Decoder<'_, 's> {
                     self.extras.exemplars += 1;
                 }
                 4 => {
-                    wire.message()?.check(schema::HISTOGRAM_V1)?;
+                    let message = wire.message()?;
+                    self.charge
+                        .take_passing(histogram::bytes_at_most(message))?;
+                    histogram::take(message, false)?;
                     series.histograms += 1;
                 }
                 _ => wire.skip(field, wire_type)?,

@@ -7,6 +7,7 @@ use tsdb_core::model::{
 
 use super::charge::Charge;
 use super::extras::{Extras, METADATA_BYTES};
+use super::histogram;
 use super::schema;
 use crate::error::DecodeError;
 use crate::limits::BytePermit;
@@ -190,7 +191,10 @@ impl<'s> Decoder<'_, 's> {
             }
             2 => self.sample(wire.message()?)?,
             3 => {
-                wire.message()?.check(schema::HISTOGRAM_V2)?;
+                let message = wire.message()?;
+                self.charge
+                    .take_passing(histogram::bytes_at_most(message))?;
+                histogram::take(message, true)?;
                 rest.histograms += 1;
             }
             4 => {

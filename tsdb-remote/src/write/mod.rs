@@ -4,6 +4,7 @@ mod charge;
 mod decode_v1;
 mod decode_v2;
 mod extras;
+mod histogram;
 mod labels;
 mod layer;
 mod request;
@@ -18,6 +19,8 @@ pub use decode_v1::{decode_v1, guess_v1};
 #[doc(hidden)]
 pub use decode_v2::{MetadataRefs, decode_v2};
 pub use extras::{Extras, Refused};
+#[doc(hidden)]
+pub use histogram::put_histogram;
 #[doc(hidden)]
 pub use labels::parse as parse_labels;
 pub use layer::RemoteWriteLayer;

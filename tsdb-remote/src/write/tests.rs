@@ -1,3 +1,4 @@
+mod histogram;
 mod v2;
 
 use bytes::Bytes;
@@ -322,7 +323,14 @@ fn histogram() -> impl Strategy<Value = Field> {
         ]
         .prop_map(|n| Field::Fixed64(n, 7)),
     ];
-    let part = prop_oneof![4 => plain, 1 => span, 1 => packed, 1 => doubles, 1 => wrong(17..40)];
+    let numbers = (1u32..18, any::<u64>()).prop_filter_map("a number", |(n, value)| match n {
+        1 | 4 | 6 | 9 | 12 | 14 | 15 | 17 => Some(Field::Varint(n, value)),
+        2 | 3 | 5 | 7 | 10 | 13 | 16 => Some(Field::Fixed64(n, value)),
+        _ => None,
+    });
+    let part = prop_oneof![
+        4 => plain, 3 => numbers, 1 => span, 1 => packed, 1 => doubles, 1 => wrong(18..40)
+    ];
     prop::collection::vec(part, 0..6).prop_map(|fields| Field::Message(4, fields))
 }
 
