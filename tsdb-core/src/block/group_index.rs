@@ -1,7 +1,7 @@
 //! The index of groups: one entry each, read whole at the first need.
 
 use super::group::pieces;
-use super::layout::{CRC_BYTES, HEADER_BYTES, check_crc};
+use super::layout::{CRC_BYTES, GROUP_ROWS_MAX, HEADER_BYTES, check_crc};
 use super::meta::BlockMeta;
 use crate::bits::{ByteReader, DecodeError, crc32c, put_i64, put_u32, put_u64};
 use crate::model::{RowKey, SeriesId, ShardId};
@@ -134,6 +134,9 @@ fn check_group(
     }
     if group.rows == 0 || group.first_row != row || group.offset != begin {
         return Err("a group that does not begin where the one before ends");
+    }
+    if group.rows as usize > GROUP_ROWS_MAX {
+        return Err("more rows than a group may have");
     }
     if group.end() > meta.tables.offset {
         return Err("a group behind the pages");

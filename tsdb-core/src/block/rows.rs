@@ -9,6 +9,9 @@ use super::pages::GroupPages;
 use super::reader::BlockReader;
 use crate::model::{RowKey, TimeRange};
 
+/// The places of about so many pages are gathered before they are read.
+const PLACES_MAX: usize = 1 << 14;
+
 impl BlockReader {
     /// Hands over the samples of `rows` (rising, each once) in those of their pages that overlap
     /// `range`: they may reach beyond it by a page at each end. Rows without such pages are left
@@ -33,27 +36,52 @@ impl BlockReader {
                 return Ok(());
             }
             pages.start(group);
-            let mut places: Vec<(u32, Vec<PagePlace>)> = Vec::with_capacity(rows.len());
-            for &row in rows {
-                let mut found = Vec::new();
-                group
-                    .pages((row - summary.first_row) as usize, range, &mut found)
-                    .map_err(|error| self.directory_error(summary, error))?;
-                pages.want(group, &found);
-                places.push((row, found));
-            }
-            pages.load(self, group)?;
-            for (row, found) in places.iter().filter(|(_, found)| !found.is_empty()) {
-                let timestamps = pages.decode(self, group, found, &mut values)?;
-                flow = visit(*row, timestamps, &values);
-                if flow.is_break() {
-                    break;
+            let mut rest = rows;
+            while let Some((batch, later)) = self.places(group, rest, range)? {
+                for (_, found) in &batch {
+                    pages.want(group, found);
                 }
+                pages.load(self, group)?;
+                for (row, found) in batch.iter().filter(|(_, found)| !found.is_empty()) {
+                    let timestamps = pages.decode(self, group, found, &mut values)?;
+                    flow = visit(*row, timestamps, &values);
+                    if flow.is_break() {
+                        return Ok(());
+                    }
+                }
+                rest = later;
             }
             Ok(())
         })
     }
+
+    /// The places of the pages of the first ones of `rows`, which are in one group, and the rows
+    /// behind them; none if there are no rows.
+    fn places<'r>(
+        &self,
+        group: &Group,
+        rows: &'r [u32],
+        range: TimeRange,
+    ) -> Result<Option<Batch<'r>>, BlockError> {
+        let first = group.summary().first_row;
+        let (mut batch, mut places) = (Vec::new(), 0);
+        for (at, &row) in rows.iter().enumerate() {
+            if places >= PLACES_MAX {
+                return Ok(rows.get(at..).map(|later| (batch, later)));
+            }
+            let mut found = Vec::new();
+            group
+                .pages((row - first) as usize, range, &mut found)
+                .map_err(|error| self.directory_error(group.summary(), error))?;
+            places += found.len();
+            batch.push((row, found));
+        }
+        Ok((!batch.is_empty()).then_some((batch, &[])))
+    }
 }
+
+/// Rows with the places of their pages, and the rows that come later.
+type Batch<'r> = (Vec<(u32, Vec<PagePlace>)>, &'r [u32]);
 
 /// A pass over a block, standing on one row at a time, in order. Holds one group.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 mod budget;
 mod corruption;
 mod cutting;
+mod golden;
 mod reading;
 
 use std::collections::BTreeMap;

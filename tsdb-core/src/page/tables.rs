@@ -196,7 +196,15 @@ impl TokenTables {
 
     /// The cheapest table for these tokens and the bits of all codes under it.
     pub(super) fn best(&self, counts: &TokenCounts) -> Option<(u8, u64)> {
-        let bits = |table: &TokenTable| table.code_bits(counts.used());
+        // Few of the tokens occur: they are looked for once, not for each table.
+        let mut used = [(0, 0); TOKENS];
+        let mut len = 0;
+        for (slot, token) in used.iter_mut().zip(counts.used()) {
+            *slot = token;
+            len += 1;
+        }
+        let used = used.get(..len).unwrap_or_default();
+        let bits = |table: &TokenTable| table.code_bits(used.iter().copied());
         let costs = self.tables.iter().enumerate();
         let costs = costs.filter_map(|(number, table)| Some((number as u8, bits(table)?)));
         costs.min_by_key(|(_, bits)| *bits)

@@ -18,7 +18,7 @@ use crate::support::{Contents, START, Universe, chain, read_all, small_options, 
 
 const NAMES: [&str; 2] = ["default", "second"];
 
-/// A folder with two live logs, two runs, two namespaces; and what it holds, with the samples of
+/// A folder with two live logs, two runs, a block, two namespaces; and what it holds, with the samples of
 /// the newest log apart.
 struct Folder {
     vfs: FaultVfs,
@@ -59,6 +59,8 @@ fn folder() -> Folder {
     };
     let ticket = db.default_namespace().set_metadata(&[metadata]).unwrap();
     ticket.wait().unwrap();
+    append(&db, &universe, 5);
+    db.compact().unwrap();
     append(&db, &universe, 0);
     append(&db, &universe, 1);
     db.flush().unwrap();
@@ -223,6 +225,18 @@ fn runs_are_refused_when_opened_or_read() {
     let folder = folder();
     let fates = folder.flip(|path| path.ends_with(".run"));
     // The header says nothing that reading needs: only `verify` looks at it.
+    let noticed = |(_, fate): &(String, Fate)| {
+        matches!(fate, Fate::Refused | Fate::Unreadable | Fate::Verified)
+    };
+    assert!(fates.keys().all(noticed), "{fates:?}");
+    assert_eq!(fates.len(), 6, "{fates:?}");
+}
+
+#[test]
+fn blocks_are_refused_when_opened_or_read() {
+    let folder = folder();
+    let fates = folder.flip(|path| path.ends_with(".block"));
+    // Labels are known in memory, and statistics not asked for: these only `verify` looks at.
     let noticed = |(_, fate): &(String, Fate)| {
         matches!(fate, Fate::Refused | Fate::Unreadable | Fate::Verified)
     };

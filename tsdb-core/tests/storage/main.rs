@@ -1,6 +1,7 @@
 //! What the storage promises, played against a disk that crashes, fails and lies.
 #![cfg(test)]
 
+mod blocks;
 mod clock_jumps;
 mod corruption;
 mod crash;
