@@ -6,8 +6,10 @@ mod source;
 mod system;
 #[cfg(test)]
 mod tests;
+mod trusted;
 
 #[cfg(any(test, feature = "testkit"))]
 pub use manual::ManualClock;
 pub use source::Clock;
 pub use system::SystemClock;
+pub use trusted::TrustedClock;

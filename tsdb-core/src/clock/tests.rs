@@ -1,7 +1,8 @@
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::system::epoch_ms;
-use super::{Clock, ManualClock, SystemClock};
+use super::{Clock, ManualClock, SystemClock, TrustedClock};
 
 #[test]
 fn epoch_ms_rounds_down_on_both_sides_of_the_epoch() {
@@ -32,4 +33,32 @@ fn the_two_times_of_a_manual_clock_move_apart() {
     clock.set_wall(i64::MAX);
     clock.advance(1);
     assert_eq!((clock.now_ms(), clock.monotonic_ms()), (i64::MAX, 16));
+}
+
+#[test]
+fn a_clock_that_jumps_is_not_noted_until_it_is_back_or_confirmed() {
+    const STEP_MS: i64 = 7_200_000;
+    const YEAR_MS: i64 = 365 * 86_400_000;
+    let clock = Arc::new(ManualClock::new(1_000_000));
+    let trusted = TrustedClock::new(clock.clone(), None, STEP_MS);
+    clock.advance(500);
+    assert!(trusted.is_trusted());
+    assert_eq!(trusted.now_ms(), 1_000_500);
+    clock.step_wall(YEAR_MS);
+    clock.advance(500);
+    assert!(!trusted.is_trusted());
+    assert_eq!(trusted.now_ms(), 1_001_000, "time goes on without the jump");
+
+    // What was noted meanwhile lets the next start see the jump, too.
+    let restarted = TrustedClock::new(clock.clone(), Some(trusted.now_ms()), STEP_MS);
+    assert!(!restarted.is_trusted());
+    clock.advance(500);
+    assert_eq!(restarted.now_ms(), 1_001_500);
+    restarted.confirm();
+    assert!(restarted.is_trusted());
+    assert_eq!(restarted.now_ms(), 1_001_500 + YEAR_MS);
+
+    clock.step_wall(-YEAR_MS);
+    assert!(trusted.is_trusted(), "the clock is back");
+    assert!(!restarted.is_trusted(), "away from what was confirmed");
 }

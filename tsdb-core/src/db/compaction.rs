@@ -385,10 +385,10 @@ impl Inner {
         let nothing = HashSet::new();
         for state in self.states() {
             let damaged = upkeep.damaged.get(&state.id).unwrap_or(&nothing);
-            let oldest = if self.expiry.lock().is_suspended() {
-                None
-            } else {
+            let oldest = if self.trusted_clock.is_trusted() {
                 self.expired_before(&state)
+            } else {
+                None
             };
             let planner = Planner {
                 live: state.head.live(),

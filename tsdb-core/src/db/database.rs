@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::expiry::ExpiryClock;
 use super::maintenance::Upkeep;
 use super::namespace::NamespaceState;
 use super::open::{self, CATALOG_PATH};
 use super::stats::Counters;
 use super::{DbOptions, Error, Namespace, NamespaceOptions, RecoveryReport, Stats};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, TrustedClock};
 use crate::manifest::{Catalog, check_namespace_name};
 use crate::model::FingerprintKey;
 use crate::series::SeriesFile;
@@ -66,7 +65,8 @@ pub(super) struct Inner {
     pub(super) catalog: Mutex<Catalog>,
     pub(super) series_files: Arc<SeriesFiles>,
     pub(super) upkeep: Mutex<Upkeep>,
-    pub(super) expiry: Mutex<ExpiryClock>,
+    /// The same clock, as far as expiry may follow it.
+    pub(super) trusted_clock: Arc<TrustedClock>,
     pub(super) recovery: RecoveryReport,
     pub(super) lock: Mutex<Option<Box<dyn FileLock>>>,
     pub(super) closed: AtomicBool,
@@ -230,11 +230,7 @@ impl Db {
 
     /// Confirms that the clock is right after it jumped, so that expiry goes on.
     pub fn confirm_clock(&self) {
-        let clock = &self.inner.clock;
-        self.inner
-            .expiry
-            .lock()
-            .confirm(clock.now_ms(), clock.monotonic_ms());
+        self.inner.trusted_clock.confirm();
     }
 
     /// Flushes everything and gives the folder free. Every later call on any clone fails with

@@ -8,6 +8,7 @@ use super::compaction::{Eagerness, Job};
 use super::database::Inner;
 use super::namespace::NamespaceState;
 use super::{Db, Error, NamespaceStats, Stats};
+use crate::clock::Clock as _;
 use crate::manifest::{Manifest, RunEntry};
 use crate::model::{
     BlockId, Generation, HashMap, HashSet, NamespaceId, RowKey, RunId, SeriesId, ShardId, Window,
@@ -101,10 +102,7 @@ impl Db {
         };
         log.commit()?;
         let inner = &self.inner;
-        let trusted = inner
-            .expiry
-            .lock()
-            .observe(inner.clock.now_ms(), inner.clock.monotonic_ms());
+        let trusted = inner.trusted_clock.is_trusted();
         inner.account();
         if inner.wants_cut(&mut upkeep) {
             inner.cut(&mut upkeep)?;
@@ -349,9 +347,7 @@ impl Inner {
         next.sequence += 1;
         next.next_series = state.head.next_id();
         // A clock that jumped is not noted: the next Db shall see the jump too.
-        if !self.expiry.lock().is_suspended() {
-            next.last_wall_clock_ms = self.clock.now_ms();
-        }
+        next.last_wall_clock_ms = self.trusted_clock.now_ms();
         if let Some(active) = &state.series_file {
             let mut files = next.series_files.iter_mut();
             if let Some(file) = files.find(|file| file.number == active.number()) {
@@ -499,7 +495,7 @@ impl Inner {
             blocks_expired: count(&self.counters.blocks_expired),
             pinned_files: pinned.iter().map(|one| one.files).sum(),
             pinned_bytes: pinned.iter().map(|one| one.bytes).sum(),
-            expiry_suspended: self.expiry.lock().is_suspended(),
+            expiry_suspended: !self.trusted_clock.is_trusted(),
             poisoned: log.is_some_and(|log| log.poisoned().is_some()),
             namespaces: self
                 .states()

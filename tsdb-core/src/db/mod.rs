@@ -3,7 +3,6 @@
 mod compaction;
 mod database;
 mod error;
-mod expiry;
 mod logs;
 mod maintenance;
 mod namespace;

@@ -84,10 +84,9 @@ impl Namespace {
         let now_ms = self.inner.clock.now_ms();
         // Where the clock jumped, nothing is refused for its age; not even by the first writer
         // after the jump, whom no maintenance has told.
-        let oldest_ms = options.retention_ms().filter(|_| {
-            let monotonic_ms = self.inner.clock.monotonic_ms();
-            self.inner.expiry.lock().observe(now_ms, monotonic_ms)
-        });
+        let oldest_ms = options
+            .retention_ms()
+            .filter(|_| self.inner.trusted_clock.is_trusted());
         let environment = AppendEnvironment {
             log,
             series_file,

@@ -9,7 +9,6 @@ use std::sync::atomic::AtomicBool;
 use parking_lot::{Mutex, RwLock};
 
 use super::database::{DEFAULT_NAMESPACE, Inner, SeriesFiles};
-use super::expiry::ExpiryClock;
 use super::logs::{self, Logs, Target};
 use super::maintenance::{Closed, Upkeep};
 use super::namespace::NamespaceState;
@@ -18,7 +17,7 @@ use super::recovery::{RecoveryReport, TornTail};
 use super::stats::Counters;
 use super::{DbOptions, Error, NamespaceOptions};
 use crate::block::BlockReader;
-use crate::clock::Clock;
+use crate::clock::{Clock, TrustedClock};
 use crate::index::MemIndex;
 use crate::manifest::{Catalog, DataFormat, Manifest, NamespaceEntry, SeriesFileEntry};
 use crate::model::{FingerprintKey, Generation, MetricMetadata, NamespaceId, SeriesId};
@@ -77,10 +76,7 @@ pub(super) fn open(
     }
     let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
-    let generations: Vec<_> = targets
-        .into_iter()
-        .map(|target| target.generations)
-        .collect();
+    let generations: Vec<_> = targets.into_iter().map(|one| one.generations).collect();
     // Everything was found right: from here on the folder is changed.
     logs.make_durable(&*vfs, &options)?;
     let next = Generation(logs.last_generation.0 + 1);
@@ -103,11 +99,12 @@ pub(super) fn open(
     let series_files = Arc::new(SeriesFiles(RwLock::new(files)));
     let log_file = LogFile::prepare(&*vfs, next)?;
     log_file.begin(&*vfs, logs.last_lsn + 1, &options.rules)?;
+    let trusted_clock = trust(&clock, &namespaces, &logs);
     let log = CommitLog::new(
         log_file,
         logs.last_lsn,
         series_files.clone(),
-        Arc::clone(&clock),
+        trusted_clock.clone(),
         options.rules,
     );
     report.duration_ms = clock.monotonic_ms() - began_ms;
@@ -115,6 +112,7 @@ pub(super) fn open(
         Parts {
             vfs,
             clock,
+            trusted_clock,
             options,
             key,
             catalog,
@@ -128,10 +126,31 @@ pub(super) fn open(
     ))
 }
 
+/// The clock, as far as what was noted last before this start lets it be trusted.
+pub(super) fn trust(
+    clock: &Arc<dyn Clock>,
+    namespaces: &[Arc<NamespaceState>],
+    logs: &Logs,
+) -> Arc<TrustedClock> {
+    let noted = namespaces
+        .iter()
+        .map(|state| state.manifest.lock().last_wall_clock_ms);
+    let noted_ms = noted
+        .chain(logs.last_wall_ms)
+        .max()
+        .filter(|&wall_ms| wall_ms != 0);
+    let windows = namespaces
+        .iter()
+        .map(|state| state.options.read().window_ms());
+    let step_ms = windows.min().unwrap_or(i64::MAX);
+    Arc::new(TrustedClock::new(Arc::clone(clock), noted_ms, step_ms))
+}
+
 /// What [`assemble`] puts together.
 pub(super) struct Parts {
     pub(super) vfs: Arc<dyn Vfs>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) trusted_clock: Arc<TrustedClock>,
     pub(super) options: DbOptions,
     pub(super) key: FingerprintKey,
     pub(super) catalog: Catalog,
@@ -149,6 +168,7 @@ pub(super) fn assemble(
     let Parts {
         vfs,
         clock,
+        trusted_clock,
         options,
         key,
         catalog,
@@ -156,23 +176,6 @@ pub(super) fn assemble(
         report,
         lock,
     } = parts;
-    let noted = namespaces
-        .iter()
-        .map(|state| state.manifest.lock().last_wall_clock_ms);
-    let last_wall_ms = noted
-        .chain(logs.last_wall_ms)
-        .max()
-        .filter(|&wall_ms| wall_ms != 0);
-    let window_ms = namespaces
-        .iter()
-        .map(|state| state.options.read().window_ms())
-        .min();
-    let expiry = ExpiryClock::new(
-        clock.now_ms(),
-        clock.monotonic_ms(),
-        last_wall_ms,
-        window_ms.unwrap_or(i64::MAX),
-    );
     let closed: Vec<Closed> = logs
         .live
         .iter()
@@ -200,7 +203,7 @@ pub(super) fn assemble(
             closed,
             ..Upkeep::default()
         }),
-        expiry: Mutex::new(expiry),
+        trusted_clock,
         recovery: report,
         lock: Mutex::new(lock),
         closed: AtomicBool::new(false),

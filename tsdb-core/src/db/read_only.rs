@@ -94,6 +94,7 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
     let parts = Parts {
         vfs: Arc::clone(vfs),
         clock: Arc::clone(clock),
+        trusted_clock: super::open::trust(clock, &namespaces, &logs),
         options,
         key,
         catalog,
