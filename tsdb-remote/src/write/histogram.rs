@@ -182,7 +182,7 @@ fn narrow_zigzag(number: u64) -> i32 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
-/// Appends a histogram as the message that [`take`] reads, start timestamp included.
+/// Appends a histogram as the message that `take` reads, start timestamp included.
 pub fn put_histogram(out: &mut Vec<u8>, timestamp: i64, histogram: &Histogram) {
     let mut packed = Vec::new();
     let (count_field, zero_field, doubles) = match &histogram.counts {
