@@ -1,7 +1,10 @@
 //! Protobuf fields on their way out.
 
 use tsdb_core::bits::{put_uvarint, uvarint_len};
-use tsdb_core::model::Labels;
+use tsdb_core::model::{Labels, Sample};
+
+/// Bytes of a sample's value with its key.
+const VALUE_BYTES: usize = 9;
 
 /// Key of a length-delimited field.
 const fn bytes_key(field: u8) -> u8 {
@@ -56,4 +59,24 @@ pub(crate) fn labels_len(labels: &Labels) -> usize {
         .iter()
         .map(|label| one(label.name, label.value))
         .sum()
+}
+
+fn sample_len(sample: &Sample) -> usize {
+    VALUE_BYTES + int_len(sample.timestamp)
+}
+
+/// Appends samples as the repeated field 2 of a series, in remote write 1.0 and 2.0 alike.
+pub(crate) fn put_samples(out: &mut Vec<u8>, samples: &[Sample]) {
+    for sample in samples {
+        put_head(out, 2, sample_len(sample));
+        out.push(1 << 3 | 1);
+        out.extend_from_slice(&sample.value.to_bits().to_le_bytes());
+        put_int(out, 2, sample.timestamp);
+    }
+}
+
+/// How many bytes [`put_samples`] appends.
+pub(crate) fn samples_len(samples: &[Sample]) -> usize {
+    let one = |sample: &Sample| field_len(sample_len(sample));
+    samples.iter().map(one).sum()
 }

@@ -5,6 +5,9 @@ use tsdb_core::bits::DecodeError;
 /// How deep messages and groups may be nested, as in prost.
 const MAX_DEPTH: u32 = 100;
 
+/// How long a usual sample is: with a value, and when it is zero.
+const USUAL_SAMPLE_BYTES: [usize; 2] = [18, 9];
+
 /// How a field's value is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WireType {
@@ -149,6 +152,19 @@ impl<'a> Wire<'a> {
         let timestamp = usual_timestamp(time)?;
         self.rest = rest;
         Some((timestamp, 0.0))
+    }
+
+    /// Splits a message that ends with the bytes of one usual sample into what stands before it,
+    /// timestamp and value. The bytes may yet be the end of another field.
+    #[inline(always)]
+    pub(crate) fn usual_sample_at_end(&self) -> Option<(&'a [u8], i64, f64)> {
+        USUAL_SAMPLE_BYTES.into_iter().find_map(|len| {
+            let before = self.rest.len().checked_sub(len)?;
+            let (before, sample) = self.rest.split_at_checked(before)?;
+            let mut sample = Self::new(sample);
+            let (timestamp, value) = sample.usual_sample()?;
+            sample.is_empty().then_some((before, timestamp, value))
+        })
     }
 
     #[inline(always)]

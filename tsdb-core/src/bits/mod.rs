@@ -13,7 +13,7 @@ mod varint;
 pub use bit_reader::BitReader;
 pub use bit_writer::{BitWriter, WordSink, put_pending};
 pub use bytes::{ByteReader, put_i64, put_u16, put_u32, put_u64};
-pub use checksum::{crc32c, crc32c_append};
+pub use checksum::{check_crc, crc32c, crc32c_append};
 pub use error::DecodeError;
 pub use prefetch::prefetch;
 pub use varint::{put_ivarint, put_uvarint, uvarint_len};

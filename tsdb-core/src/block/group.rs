@@ -1,11 +1,11 @@
 //! The directory of a group of rows: its timestamp pages, columns of them, and rows.
 
-use crate::bits::{ByteReader, DecodeError};
+use crate::bits::{ByteReader, DecodeError, check_crc};
 use crate::model::{RowKey, SeriesId, TimeRange};
 use crate::page::PAGE_SAMPLES_MAX;
 
 use super::group_index::GroupSummary;
-use super::layout::{CHECKED_BYTES, CRC_BYTES, check_crc};
+use super::layout::{CHECKED_BYTES, CRC_BYTES};
 
 /// The page before, once more.
 pub(super) const CODE_AGAIN: u64 = 0;

@@ -1,9 +1,9 @@
 //! The index of groups: one entry each, read whole at the first need.
 
 use super::group::pieces;
-use super::layout::{CRC_BYTES, GROUP_ROWS_MAX, HEADER_BYTES, check_crc};
+use super::layout::{CRC_BYTES, GROUP_ROWS_MAX, HEADER_BYTES};
 use super::meta::BlockMeta;
-use crate::bits::{ByteReader, DecodeError, crc32c, put_i64, put_u32, put_u64};
+use crate::bits::{ByteReader, DecodeError, check_crc, crc32c, put_i64, put_u32, put_u64};
 use crate::model::{RowKey, SeriesId, ShardId};
 
 const GROUP_BYTES: usize = 4 + 2 * 8 + 2 * 4 + 2 * 8 + 8 + 4 * 4;

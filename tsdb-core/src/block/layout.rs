@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::BlockError;
 use super::meta::{BlockHeader, BlockMeta, Span};
-use crate::bits::{ByteReader, DecodeError, crc32c, put_i64, put_u32, put_u64};
+use crate::bits::{ByteReader, DecodeError, check_crc, crc32c, put_i64, put_u32, put_u64};
 use crate::model::{BlockId, Generation, NamespaceId, SeriesId, Window};
 
 /// The version of the block format that this build reads and writes.
@@ -226,23 +226,6 @@ fn read_identity(reader: &mut ByteReader<'_>) -> Result<BlockHeader, DecodeError
         return Err(reader.error("a window that ends before it starts"));
     }
     Ok(header)
-}
-
-/// Compares the checksum that comes next with that of all bytes before it.
-pub(super) fn check_crc(
-    reader: &mut ByteReader<'_>,
-    bytes: &[u8],
-    what: &'static str,
-) -> Result<(), DecodeError> {
-    let covered = reader.position();
-    let expected = reader.u32()?;
-    if crc32c(bytes.get(..covered).unwrap_or_default()) != expected {
-        return Err(DecodeError {
-            what,
-            offset: covered,
-        });
-    }
-    Ok(())
 }
 
 fn check_version(path: &Path, version: u32) -> Result<(), BlockError> {

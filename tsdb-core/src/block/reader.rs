@@ -7,11 +7,11 @@ use super::BlockError;
 use super::group::Group;
 use super::group_index::{GroupSummary, decode_group_index};
 use super::layout::{
-    CRC_BYTES, FOOTER_BYTES, HEADER_BYTES, TAIL_BYTES, TRAILER_BYTES, check_crc, decode_footer,
-    decode_header, decode_trailer,
+    CRC_BYTES, FOOTER_BYTES, HEADER_BYTES, TAIL_BYTES, TRAILER_BYTES, decode_footer, decode_header,
+    decode_trailer,
 };
 use super::meta::{BlockHeader, BlockMeta, Span};
-use crate::bits::ByteReader;
+use crate::bits::{ByteReader, check_crc};
 use crate::index::{IndexError, IndexReader};
 use crate::model::{Labels, Matcher, RowKey, TimeRange};
 use crate::page::TokenTables;

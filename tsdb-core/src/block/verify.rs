@@ -5,11 +5,11 @@ use super::group::{Group, PagePlace};
 use super::meta::Span;
 use super::pages::GroupPages;
 use super::reader::BlockReader;
-use crate::bits::{ByteReader, DecodeError};
+use crate::bits::{ByteReader, DecodeError, check_crc};
 use crate::model::{SeriesId, TimeRange};
 use crate::page::PageStatistics;
 
-use super::layout::{CRC_BYTES, check_crc};
+use super::layout::CRC_BYTES;
 
 /// What a verified block was found to hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

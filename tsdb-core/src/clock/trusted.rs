@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::Clock;
 
@@ -17,14 +17,8 @@ use super::Clock;
 pub struct TrustedClock {
     clock: Arc<dyn Clock>,
     step_ms: i64,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
     /// Wall clock minus monotonic clock, as it was when the clock was last trusted.
-    offset_ms: i128,
-    suspended: bool,
+    offset_ms: Mutex<i128>,
 }
 
 impl TrustedClock {
@@ -33,43 +27,37 @@ impl TrustedClock {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, noted_ms: Option<i64>, step_ms: i64) -> Self {
         let (wall_ms, monotonic_ms) = (clock.now_ms(), clock.monotonic_ms());
-        let offset = |wall_ms: i64| i128::from(wall_ms) - i128::from(monotonic_ms);
-        let state = State {
-            offset_ms: offset(noted_ms.unwrap_or(wall_ms)),
-            suspended: false,
-        };
-        let trusted = Self {
+        let trusted_ms = noted_ms.unwrap_or(wall_ms);
+        Self {
             clock,
             step_ms,
-            state: Mutex::new(state),
-        };
-        drop(trusted.observe(wall_ms, monotonic_ms));
-        trusted
+            offset_ms: Mutex::new(i128::from(trusted_ms) - i128::from(monotonic_ms)),
+        }
     }
 
-    fn observe(&self, wall_ms: i64, monotonic_ms: u64) -> MutexGuard<'_, State> {
+    /// Looks at the clocks; answers whether the wall clock is trusted, and the trusted time.
+    fn observe(&self) -> (bool, i64) {
+        let (wall_ms, monotonic_ms) = (self.clock.now_ms(), self.clock.monotonic_ms());
         let now = i128::from(wall_ms) - i128::from(monotonic_ms);
-        let mut state = self.state.lock();
-        state.suspended = (now - state.offset_ms).abs() > i128::from(self.step_ms);
-        if !state.suspended {
+        let mut offset_ms = self.offset_ms.lock();
+        let is_trusted = (now - *offset_ms).abs() <= i128::from(self.step_ms);
+        if is_trusted {
             // Small corrections, as of a time server, are followed.
-            state.offset_ms = now;
+            *offset_ms = now;
         }
-        state
+        let trusted_ms = *offset_ms + i128::from(monotonic_ms);
+        (is_trusted, i64::try_from(trusted_ms).unwrap_or(wall_ms))
     }
 
     /// Looks at the clocks; answers whether expiry may follow the wall clock now.
     pub fn is_trusted(&self) -> bool {
-        let (wall_ms, monotonic_ms) = (self.clock.now_ms(), self.clock.monotonic_ms());
-        !self.observe(wall_ms, monotonic_ms).suspended
+        self.observe().0
     }
 
     /// An operator says that the clock is right.
     pub fn confirm(&self) {
         let (wall_ms, monotonic_ms) = (self.clock.now_ms(), self.clock.monotonic_ms());
-        let mut state = self.state.lock();
-        state.offset_ms = i128::from(wall_ms) - i128::from(monotonic_ms);
-        state.suspended = false;
+        *self.offset_ms.lock() = i128::from(wall_ms) - i128::from(monotonic_ms);
     }
 }
 
@@ -77,9 +65,7 @@ impl Clock for TrustedClock {
     /// The wall clock while it is trusted; else the time it was trusted last, and what passed
     /// since.
     fn now_ms(&self) -> i64 {
-        let (wall_ms, monotonic_ms) = (self.clock.now_ms(), self.clock.monotonic_ms());
-        let offset_ms = self.observe(wall_ms, monotonic_ms).offset_ms;
-        i64::try_from(offset_ms + i128::from(monotonic_ms)).unwrap_or(wall_ms)
+        self.observe().1
     }
 
     fn monotonic_ms(&self) -> u64 {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::RunError;
 use super::meta::{RunHeader, RunMeta, SectionMeta};
-use crate::bits::{ByteReader, DecodeError, crc32c, put_i64, put_u32, put_u64};
+use crate::bits::{ByteReader, DecodeError, check_crc, crc32c, put_i64, put_u32, put_u64};
 use crate::model::{Generation, NamespaceId, RunId, SeriesId, Window};
 
 /// The version of the run format that this build reads and writes.
@@ -252,23 +252,6 @@ fn read_identity(reader: &mut ByteReader<'_>) -> Result<RunHeader, DecodeError> 
         return Err(reader.error("generations out of order"));
     }
     Ok(header)
-}
-
-/// Compares the checksum that comes next with that of all bytes before it.
-pub(super) fn check_crc(
-    reader: &mut ByteReader<'_>,
-    bytes: &[u8],
-    what: &'static str,
-) -> Result<(), DecodeError> {
-    let covered = reader.position();
-    let expected = reader.u32()?;
-    if crc32c(bytes.get(..covered).unwrap_or_default()) != expected {
-        return Err(DecodeError {
-            what,
-            offset: covered,
-        });
-    }
-    Ok(())
 }
 
 fn check_version(path: &Path, version: u32) -> Result<(), RunError> {

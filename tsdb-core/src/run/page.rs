@@ -1,10 +1,10 @@
 //! A directory page: what the chunks of one span of a section are, and where.
 
-use super::layout::{CHUNK_BYTES_MAX, CRC_BYTES, PAGE_BYTES_HARD, PAGE_BYTES_MAX, check_crc};
+use super::layout::{CHUNK_BYTES_MAX, CRC_BYTES, PAGE_BYTES_HARD, PAGE_BYTES_MAX};
 use super::meta::{ChunkMeta, ChunkRef, RowKey, SectionMeta};
 use super::page_index::PageSummary;
 use crate::bits::{
-    ByteReader, DecodeError, crc32c, put_ivarint, put_u16, put_u32, put_u64, put_uvarint,
+    ByteReader, DecodeError, check_crc, crc32c, put_ivarint, put_u16, put_u32, put_u64, put_uvarint,
 };
 use crate::chunk::Encoding;
 use crate::model::SeriesId;

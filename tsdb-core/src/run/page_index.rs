@@ -1,8 +1,8 @@
 //! The page index of a section: which directory page holds which series.
 
-use super::layout::{CRC_BYTES, PAGE_BYTES_MAX, check_crc};
+use super::layout::{CRC_BYTES, PAGE_BYTES_MAX};
 use super::meta::{RowKey, SectionMeta};
-use crate::bits::{ByteReader, DecodeError, crc32c, put_i64, put_u32, put_u64};
+use crate::bits::{ByteReader, DecodeError, check_crc, crc32c, put_i64, put_u32, put_u64};
 use crate::model::{SeriesId, ShardId};
 
 /// Two row keys, two times, offset and length.

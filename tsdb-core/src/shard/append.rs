@@ -194,10 +194,11 @@ impl Head {
         let order_free = self.rules.order_free_winner;
         let mut stripes = buffers.lock(rows.iter().map(|row| row.0));
         encoder.start(base);
-        let ahead = rows.iter().skip(PREFETCH_ROWS).map(|row| row.0);
-        let mut ahead = ahead.chain(std::iter::repeat(0));
+        let mut ahead = rows.iter().skip(PREFETCH_ROWS);
         for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {
-            stripes.prefetch(ahead.next().unwrap_or(0));
+            if let Some(row) = ahead.next() {
+                stripes.prefetch(row.0);
+            }
             let same = stripes.append(slot, timestamp, bits, order_free);
             encoder.push(Row {
                 series: SeriesId(id),

@@ -10,10 +10,10 @@ use tsdb_core::model::{Labels, MetricMetadata, Sample};
 
 use super::{ClientError, compress};
 use crate::negotiate::PROTOBUF;
-use crate::put::{field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels};
-
-/// Bytes of a sample's value with its key.
-const VALUE_BYTES: usize = 9;
+use crate::put::{
+    field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels, put_samples,
+    samples_len,
+};
 
 /// Builds the body of a write request; used again for the next one.
 #[derive(Clone, Debug, Default)]
@@ -31,17 +31,10 @@ impl WriteEncoder {
 
     /// Adds samples of a series; they should be sorted by time.
     pub fn series(&mut self, labels: &Labels, samples: &[Sample]) {
-        let sample_len = |sample: &Sample| VALUE_BYTES + int_len(sample.timestamp);
-        let samples_len: usize = samples.iter().map(|s| field_len(sample_len(s))).sum();
         let message = &mut self.message;
-        put_head(message, 1, labels_len(labels) + samples_len);
+        put_head(message, 1, labels_len(labels) + samples_len(samples));
         put_labels(message, labels);
-        for sample in samples {
-            put_head(message, 2, sample_len(sample));
-            message.push(1 << 3 | 1);
-            message.extend_from_slice(&sample.value.to_bits().to_le_bytes());
-            put_int(message, 2, sample.timestamp);
-        }
+        put_samples(message, samples);
         self.samples += samples.len();
     }
 

@@ -11,10 +11,7 @@ use tsdb_core::model::{HashTable, Labels, MetricMetadata, Sample};
 
 use super::{ClientError, compress};
 use crate::negotiate::WriteProtocol;
-use crate::put::{field_len, int_len, put_bytes, put_head, put_int};
-
-/// Bytes of a sample's value with its key.
-const VALUE_BYTES: usize = 9;
+use crate::put::{field_len, int_len, put_bytes, put_head, put_int, put_samples, samples_len};
 
 /// Builds the body of a write request; used again for the next one.
 #[derive(Clone, Debug, Default)]
@@ -66,8 +63,6 @@ impl WriteEncoder {
             refs.push(symbols.index(label.value));
         }
         let refs_len = refs.iter().map(|&at| uvarint_len(u64::from(at))).sum();
-        let sample_len = |sample: &Sample| VALUE_BYTES + int_len(sample.timestamp);
-        let samples_len: usize = samples.iter().map(|s| field_len(sample_len(s))).sum();
         let metadata = metadata.map(|metadata| {
             [
                 (1, i64::from(metadata.kind.number())),
@@ -77,16 +72,15 @@ impl WriteEncoder {
         });
         let ints_len = |ints: &[(u8, i64)]| ints.iter().map(|(_, value)| int_len(*value)).sum();
         let metadata_len = metadata.map_or(0, |ints| field_len(ints_len(&ints)));
-        put_head(series, 5, field_len(refs_len) + samples_len + metadata_len);
+        put_head(
+            series,
+            5,
+            field_len(refs_len) + samples_len(samples) + metadata_len,
+        );
         put_head(series, 1, refs_len);
         refs.iter()
             .for_each(|&at| put_uvarint(series, u64::from(at)));
-        for sample in samples {
-            put_head(series, 2, sample_len(sample));
-            series.push(1 << 3 | 1);
-            series.extend_from_slice(&sample.value.to_bits().to_le_bytes());
-            put_int(series, 2, sample.timestamp);
-        }
+        put_samples(series, samples);
         if let Some(ints) = metadata {
             put_head(series, 5, ints_len(&ints));
             ints.iter()

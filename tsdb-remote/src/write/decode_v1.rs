@@ -15,7 +15,6 @@ use crate::wire::{Wire, WireType};
 /// Key bytes of the fields that make up nearly all of a request.
 const TIME_SERIES: u8 = 1 << 3 | 2;
 const LABEL: u8 = 1 << 3 | 2;
-const SAMPLE: u8 = 2 << 3 | 2;
 const VALUE: u8 = 1 << 3 | 1;
 const TIMESTAMP: u8 = 2 << 3;
 
@@ -113,7 +112,7 @@ impl<'s> Decoder<'_, 's> {
     #[inline(always)]
     fn series(&mut self, message: Wire<'s>) -> Result<(), DecodeError> {
         if self.guess
-            && let Some((labels, timestamp, value)) = sample_at_end(message.rest())
+            && let Some((labels, timestamp, value)) = message.usual_sample_at_end()
         {
             self.charge.take(SERIES_BYTES + SAMPLE_BYTES)?;
             self.batch.begin(encoded_key(labels));
@@ -283,39 +282,6 @@ fn between<'s>(start: Wire<'s>, end: Wire<'s>) -> &'s [u8] {
         .rest()
         .get(..end.offset() - start.offset())
         .unwrap_or_default()
-}
-
-/// Splits a series that ends with the bytes of one sample as senders write it: a value, unless it
-/// is zero, and a timestamp of six bytes, as those of the years 1971 to 2109 are. The bytes may yet
-/// be the end of a label.
-#[inline(always)]
-fn sample_at_end(series: &[u8]) -> Option<(&[u8], i64, f64)> {
-    let (front, time) = series.split_last_chunk::<7>()?;
-    let [TIMESTAMP, time @ ..] = time else {
-        return None;
-    };
-    let timestamp = timestamp_of_six_bytes(*time)?;
-    if let Some((labels, [SAMPLE, 16, VALUE, value @ ..])) = front.split_last_chunk::<11>() {
-        return Some((labels, timestamp, f64::from_le_bytes(*value)));
-    }
-    match front.split_last_chunk::<2>()? {
-        (labels, [SAMPLE, 7]) => Some((labels, timestamp, 0.0)),
-        _ => None,
-    }
-}
-
-/// A varint of exactly six bytes.
-#[inline(always)]
-fn timestamp_of_six_bytes([a, b, c, d, e, f]: [u8; 6]) -> Option<i64> {
-    // The top bits say that another byte follows: five times, and not a sixth time.
-    const TOP_BITS: u64 = 0x8080_8080_8080;
-    let word = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-    if word & TOP_BITS != TOP_BITS >> 8 {
-        return None;
-    }
-    let group = |index: u32| (word >> (8 * index) & 0x7f) << (7 * index);
-    let value = group(0) | group(1) | group(2) | group(3) | group(4) | group(5);
-    Some(value.cast_signed())
 }
 
 #[inline(always)]
