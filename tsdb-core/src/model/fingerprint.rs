@@ -5,6 +5,7 @@ use std::fmt;
 use highway::{HighwayHash, HighwayHasher, Key};
 
 use super::symbols::{SymbolHash, SymbolKeys, SymbolLists};
+use super::universal::{BLOCK_BYTES, Fold, Sums, words};
 
 /// A 128-bit keyed hash of a label set or of one of its encodings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,8 +68,7 @@ pub struct FingerprintKey {
 #[derive(Clone)]
 struct DomainKey {
     words: [u64; WORD_KEYS],
-    /// For each half: what multiplies the sum's low and high word and the length, and an addend.
-    finish: [[u128; 4]; 2],
+    folds: [Fold; 2],
     /// For longer inputs.
     long: [u64; 4],
 }
@@ -80,38 +80,46 @@ impl DomainKey {
         let mut next = || numbers.next().unwrap_or_default();
         Self {
             words: std::array::from_fn(|_| next()),
-            finish: std::array::from_fn(|_| {
-                std::array::from_fn(|_| u128::from(next()) << 64 | u128::from(next()))
+            folds: std::array::from_fn(|_| {
+                let mut wide = || u128::from(next()) << 64 | u128::from(next());
+                Fold {
+                    low: wide(),
+                    high: wide(),
+                    length: wide(),
+                    constant: wide(),
+                }
             }),
             long: part(0),
         }
     }
 
-    /// NH of the words (Black, Halevi, Krawczyk, Krovetz, Rogaway: "UMAC", 1999), twice with keys
-    /// moved by one pair, each sum and the length then through a multilinear hash. For any two
-    /// inputs the chance of one fingerprint is below 2^-125, whatever they are.
+    /// The words go through two sums whose keys are moved by one pair. For any two inputs the
+    /// chance of one fingerprint is below 2^-125, whatever they are.
     #[inline]
     fn short(&self, bytes: &[u8]) -> Fingerprint {
-        let mut sums = [0u128; 2];
-        let (pairs, tail) = bytes.as_chunks::<16>();
-        let (keys, _) = self.words.as_chunks::<2>();
+        let mut sums = Sums::default();
+        let mut add = |block: &[u8; BLOCK_BYTES], keys: &[u64; 2], moved: &[u64; 2]| {
+            let ([a, b], [c, d], words) = (*keys, *moved, words(block));
+            sums.add(Sums::product(&[a, b, c, d], words, words));
+        };
+        let (blocks, tail) = bytes.as_chunks();
+        let (keys, _) = self.words.as_chunks();
         let moved = keys.get(1..).unwrap_or_default();
-        for ((pair, first), second) in pairs.iter().zip(keys).zip(moved) {
-            add_pair(&mut sums, pair, (first, second));
+        for ((block, keys), moved) in blocks.iter().zip(keys).zip(moved) {
+            add(block, keys, moved);
         }
-        if let (Some(first), Some(second)) = (keys.get(pairs.len()), moved.get(pairs.len()))
+        if let (Some(keys), Some(moved)) = (keys.get(blocks.len()), moved.get(blocks.len()))
             && !tail.is_empty()
         {
-            // The last 16 bytes, though some were hashed already: with the length that tells as
+            // The last block, though some of it was hashed already: with the length that tells as
             // much as padding, and it is one load.
-            match bytes.last_chunk::<16>() {
-                Some(last) => add_pair(&mut sums, last, (first, second)),
-                None => add_pair(&mut sums, &padded(tail), (first, second)),
+            match bytes.last_chunk() {
+                Some(last) => add(last, keys, moved),
+                None => add(&padded(tail), keys, moved),
             }
         }
-        let length = bytes.len() as u128;
-        let [high, low] = self.finish;
-        Fingerprint(finish(sums[0], length, high) << 64 | finish(sums[1], length, low))
+        let (high, low) = sums.fold(&self.folds, Sums::starts(&self.folds, bytes.len()));
+        Fingerprint(u128::from(high) << 64 | u128::from(low))
     }
 
     #[cold]
@@ -132,34 +140,11 @@ fn expand(key: [u8; 16], domain: u8, more: &[u8]) -> [u64; 4] {
 }
 
 #[cold]
-fn padded(bytes: &[u8]) -> [u8; 16] {
-    let mut padded = [0; 16];
+fn padded(bytes: &[u8]) -> [u8; BLOCK_BYTES] {
+    let mut padded = [0; BLOCK_BYTES];
     let to = padded.iter_mut().zip(bytes);
     to.for_each(|(to, from)| *to = *from);
     padded
-}
-
-#[inline(always)]
-fn add_pair(sums: &mut [u128; 2], pair: &[u8; 16], keys: (&[u64; 2], &[u64; 2])) {
-    let pair = u128::from_le_bytes(*pair);
-    let (first, second) = (pair as u64, (pair >> 64) as u64);
-    let product = |[a, b]: &[u64; 2]| {
-        u128::from(first.wrapping_add(*a)) * u128::from(second.wrapping_add(*b))
-    };
-    sums[0] = sums[0].wrapping_add(product(keys.0));
-    sums[1] = sums[1].wrapping_add(product(keys.1));
-}
-
-/// A strongly universal hash of three 64-bit numbers (Lemire, Kaser: "Strongly universal string
-/// hashing is fast", 2014).
-#[inline(always)]
-fn finish(sum: u128, length: u128, [low, high, long, addend]: [u128; 4]) -> u128 {
-    let mixed = (sum & u128::from(u64::MAX))
-        .wrapping_mul(low)
-        .wrapping_add((sum >> 64).wrapping_mul(high))
-        .wrapping_add(length.wrapping_mul(long))
-        .wrapping_add(addend);
-    mixed >> 64
 }
 
 impl FingerprintKey {

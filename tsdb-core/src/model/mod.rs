@@ -21,6 +21,7 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 mod time;
+mod universal;
 mod window;
 
 pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
