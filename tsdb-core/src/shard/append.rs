@@ -194,6 +194,7 @@ impl Head {
         let order_free = self.rules.order_free_winner;
         let mut stripes = buffers.lock(rows.iter().map(|row| row.0));
         encoder.start(base);
+        encoder.saw_delete(live.last_delete);
         let mut ahead = rows.iter().skip(PREFETCH_ROWS);
         for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {
             if let Some(row) = ahead.next() {

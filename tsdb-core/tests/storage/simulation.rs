@@ -15,7 +15,7 @@ use tsdb_core::vfs::{
 use tsdb_core::{Clock, Db, DbOptions, Error, ErrorKind, NamespaceOptions, Sample, WriteBatch};
 
 use crate::support::{
-    History, Loss, Place, START, Universe, chain, must, read_all, small_options, value,
+    History, Loss, Place, START, Universe, chain, delete, must, read_all, small_options, value,
 };
 
 const NAMES: [&str; 2] = ["default", "second"];
@@ -100,6 +100,12 @@ impl World {
         match done {
             Ok(_) => Ok(()),
             Err(error) if SimulatedCrash::caused(&error) => Ok(()),
+            Err(error)
+                if error.kind() == ErrorKind::Poisoned
+                    && chain(&error).contains("simulated crash") =>
+            {
+                Ok(())
+            }
             Err(error) if error.kind() == ErrorKind::Backpressure => Ok(()),
             Err(error)
                 if *self.failed.lock()
@@ -177,6 +183,23 @@ impl World {
         self.tolerate(made)
     }
 
+    fn delete(&self, db: &Db) -> Outcome {
+        let number = usize::from(self.below(3) == 0);
+        let Some(namespace) = db.find(NAMES[number]) else {
+            return Ok(());
+        };
+        let time = (self.clock.now_ms() / 1000 * 1000, 60_000);
+        let mut random = self.random.lock();
+        let (matchers, covered) = self.universe.to_delete(&mut random, number, time);
+        drop(random);
+        let moment = self.history.lock().delete_begins(&covered);
+        let done = delete(&namespace, covered.range, &matchers);
+        if done.is_ok() {
+            self.history.lock().deleted(&covered, moment);
+        }
+        self.tolerate(done)
+    }
+
     fn step(self: &Arc<Self>, db: &Db) -> Outcome {
         match self.below(40) {
             0..=15 => self.append(db),
@@ -185,7 +208,8 @@ impl World {
             34 if self.below(3) == 0 => self.tolerate(db.compact()),
             34 => self.tolerate(db.flush()),
             35 => self.make_namespace(db),
-            36..=37 => {
+            36 => self.delete(db),
+            37 => {
                 self.clock.advance(self.below(40_000));
                 Ok(())
             }
@@ -400,6 +424,9 @@ mod without {
         folder_synced_before_first_frame log_kept_for_every_namespace run_listed_before_log_goes
         run_synced_before_listed recovery_cuts_torn_frames recovery_syncs
         recovery_rewrites_unsynced replay_keeps_generations torn_unless_claimed
-        duplicates_are_logged order_free_winner failure_poisons
+        duplicates_are_logged order_free_winner failure_poisons delete_begins_generation
+        tombstone_listed_before_log_goes tombstone_listed_before_applied
+        tombstone_spares_newer_inputs tombstone_applied_before_merging
+        output_has_highest_generation tombstone_kept_for_older_files
     }
 }
