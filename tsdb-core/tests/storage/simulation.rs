@@ -35,6 +35,8 @@ struct World {
     db: Mutex<Option<Db>>,
     /// Whether operations may be slipped in: not where the Db holds the lock they need.
     open_to_others: Mutex<bool>,
+    /// Whether a delete is being written.
+    deleting: Mutex<bool>,
     /// Whether this life has seen a failed sync.
     failed: Mutex<bool>,
     /// In how many operations the process is gone; counts down.
@@ -76,6 +78,12 @@ impl World {
         }
         // Space is reserved under the log's lock: nobody else gets in there.
         let reserving = operation.kind == OperationKind::Allocate;
+        if *self.deleting.lock() && !reserving {
+            let db = self.db.lock().clone();
+            if let Some(what) = db.and_then(|db| self.upkeep_meanwhile(&db).err()) {
+                self.violation.lock().get_or_insert(what);
+            }
+        }
         if *self.open_to_others.lock() && !reserving {
             let db = self.db.lock().clone();
             while let Some(db) = db.as_ref().filter(|_| self.below(3) == 0) {
@@ -85,6 +93,20 @@ impl World {
             }
         }
         Verdict::Proceed
+    }
+
+    /// Upkeep goes on while the frame of a delete is written; but for a cut, which waits for that.
+    fn upkeep_meanwhile(&self, db: &Db) -> Outcome {
+        for _ in 0..self.below(12) {
+            if db.stats().log_open_bytes > 1024 {
+                break;
+            }
+            match db.maintain() {
+                Ok(done) if done.more => {}
+                done => return self.tolerate(done),
+            }
+        }
+        Ok(())
     }
 
     fn slip_in(self: &Arc<Self>, db: &Db) -> Outcome {
@@ -193,7 +215,9 @@ impl World {
         let (matchers, covered) = self.universe.to_delete(&mut random, number, time);
         drop(random);
         let moment = self.history.lock().delete_begins(&covered);
+        *self.deleting.lock() = true;
         let done = delete(&namespace, covered.range, &matchers);
+        *self.deleting.lock() = false;
         if done.is_ok() {
             self.history.lock().deleted(&covered, moment);
         }
@@ -252,6 +276,7 @@ impl Simulation {
             history: Mutex::default(),
             db: Mutex::new(None),
             open_to_others: Mutex::new(false),
+            deleting: Mutex::new(false),
             failed: Mutex::new(false),
             crash_in: Mutex::new(u64::MAX),
             failing,
