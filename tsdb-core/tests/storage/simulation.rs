@@ -35,8 +35,8 @@ struct World {
     db: Mutex<Option<Db>>,
     /// Whether operations may be slipped in: not where the Db holds the lock they need.
     open_to_others: Mutex<bool>,
-    /// Whether a delete is being written.
-    deleting: Mutex<bool>,
+    /// Whether a delete is being written, and whether it has cut the log.
+    deleting: Mutex<(bool, bool)>,
     /// Whether this life has seen a failed sync.
     failed: Mutex<bool>,
     /// In how many operations the process is gone; counts down.
@@ -78,7 +78,13 @@ impl World {
         }
         // Space is reserved under the log's lock: nobody else gets in there.
         let reserving = operation.kind == OperationKind::Allocate;
-        if *self.deleting.lock() && !reserving {
+        let deleting = {
+            let mut deleting = self.deleting.lock();
+            let cuts = operation.kind == OperationKind::Rename && operation.path.starts_with("wal");
+            deleting.1 |= cuts;
+            *deleting == (true, true)
+        };
+        if deleting && !reserving {
             let db = self.db.lock().clone();
             if let Some(what) = db.and_then(|db| self.upkeep_meanwhile(&db).err()) {
                 self.violation.lock().get_or_insert(what);
@@ -215,9 +221,9 @@ impl World {
         let (matchers, covered) = self.universe.to_delete(&mut random, number, time);
         drop(random);
         let moment = self.history.lock().delete_begins(&covered);
-        *self.deleting.lock() = true;
+        *self.deleting.lock() = (true, false);
         let done = delete(&namespace, covered.range, &matchers);
-        *self.deleting.lock() = false;
+        *self.deleting.lock() = (false, false);
         if done.is_ok() {
             self.history.lock().deleted(&covered, moment);
         }
@@ -276,7 +282,7 @@ impl Simulation {
             history: Mutex::default(),
             db: Mutex::new(None),
             open_to_others: Mutex::new(false),
-            deleting: Mutex::new(false),
+            deleting: Mutex::new((false, false)),
             failed: Mutex::new(false),
             crash_in: Mutex::new(u64::MAX),
             failing,
