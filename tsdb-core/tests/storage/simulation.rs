@@ -89,6 +89,9 @@ impl World {
             if let Some(what) = db.and_then(|db| self.upkeep_meanwhile(&db).err()) {
                 self.violation.lock().get_or_insert(what);
             }
+            if self.below(4) == 0 {
+                return Verdict::Crash;
+            }
         }
         if *self.open_to_others.lock() && !reserving {
             let db = self.db.lock().clone();
