@@ -3,6 +3,7 @@
 mod compaction;
 mod database;
 mod error;
+mod forget;
 mod logs;
 mod maintenance;
 mod namespace;

@@ -32,7 +32,7 @@ impl Head {
         limits: SelectLimits,
     ) -> Result<SeriesSet, ShardError> {
         let live = self.live();
-        let matching = self.names.read().index.matches(matchers);
+        let matching = self.names.read().matches(matchers);
         let rows = self.block_rows(&live, range, matchers, &matching)?;
         let series = matching.len() + rows.foreign.len() as u64;
         if series > limits.series as u64 {
@@ -87,8 +87,8 @@ impl Head {
             let names = self.names.read();
             for (row, labels) in labelled {
                 let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
-                let slot = names.find_labels(fingerprint, &labels);
-                match slot.filter(|slot| matching.contains(*slot)) {
+                let among = |slot| matching.contains(slot);
+                match names.find_labels_where(fingerprint, &labels, among) {
                     Some(slot) => rows.known.push((slot, (number, row))),
                     None => rows.foreign.entry(labels).or_default().push((number, row)),
                 }
@@ -106,7 +106,7 @@ impl Head {
     ) -> Result<Vec<Vec<ChunkPart>>, ShardError> {
         let mut parts = vec![Vec::new(); slots.len()];
         for generation in &live.generations {
-            generation.read(slots, |at, buffer| {
+            generation.read(&self.slots_in(generation, slots), |at, buffer| {
                 if let Some(parts) = parts.get_mut(at) {
                     buffer.read(range, parts);
                 }
@@ -163,7 +163,7 @@ impl Head {
         let mut present = Postings::new();
         let slots: Vec<u32> = matching.iter().collect();
         for generation in &live.generations {
-            generation.read(&slots, |at, buffer| {
+            generation.read(&self.slots_in(generation, &slots), |at, buffer| {
                 if buffer.overlaps(range) {
                     present.extend(slots.get(at).copied());
                 }
@@ -191,7 +191,7 @@ impl Head {
         limit: usize,
     ) -> Result<Limited<Vec<Labels>>, ShardError> {
         let live = self.live();
-        let matching = self.names.read().index.matches(matchers);
+        let matching = self.names.read().matches(matchers);
         let mut present = self.present(&live, range, &matching)?;
         let rows = self.block_rows(&live, range, matchers, &matching)?;
         present.extend(rows.known.iter().map(|(slot, _)| *slot));
@@ -277,7 +277,7 @@ impl Head {
         if matchers.is_empty() && range == TimeRange::ALL {
             return Ok(None);
         }
-        let matching = self.names.read().index.matches(matchers);
+        let matching = self.names.read().matches(matchers);
         self.present(live, range, &matching).map(Some)
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod blocks;
+mod churn;
 mod clock_jumps;
 mod corruption;
 mod crash;
