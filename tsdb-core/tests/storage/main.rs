@@ -7,6 +7,7 @@ mod clock_jumps;
 mod corruption;
 mod crash;
 mod faults;
+mod forget_crash;
 mod format_compat;
 mod io_budget;
 mod model;

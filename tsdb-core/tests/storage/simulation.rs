@@ -401,6 +401,6 @@ mod without {
         run_synced_before_listed recovery_cuts_torn_frames recovery_syncs
         recovery_rewrites_unsynced replay_keeps_generations torn_unless_claimed
         duplicates_are_logged order_free_winner failure_poisons forgetting_spares_runs
-        forgetting_spares_buffers ids_are_never_reused series_file_listed_before_sealed_go
+        forgetting_spares_buffers
     }
 }
