@@ -184,7 +184,7 @@ impl Inner {
     ) -> (Result<(), Error>, Option<(u32, SeriesId)>) {
         let head = state.head();
         let mut succeeded = None;
-        let cut = self.cut_with(upkeep, |one, next| {
+        let open = |one: &NamespaceState, next| {
             if one.id != state.id {
                 return false;
             }
@@ -197,7 +197,8 @@ impl Inner {
             succeeded = Some((end, next.next_id()));
             one.set_head(next);
             true
-        });
+        };
+        let cut = self.cut_opening(upkeep, open, |_| ());
         if cut.is_ok() && succeeded.is_some() {
             // Nothing is queued for the old file any more, and the cut has synced it.
             let sealed = head.series_file();

@@ -288,6 +288,9 @@ fn a_registry_finds_series_by_any_encoding_and_bounds_aliases() {
 
 #[test]
 fn series_leave_and_come_back_under_other_ids() {
+    let key = FingerprintKey::new([7; 16]);
+    let canonical = |text: &str| key.of(FingerprintDomain::Canonical, text.as_bytes());
+    let encoded = |text: &str| key.of(FingerprintDomain::Encoded, text.as_bytes());
     let mut registry = Registry::new();
     let text = |at: u64| format!("series {at}");
     for at in 0..1_000 {

@@ -6,6 +6,7 @@ mod churn;
 mod clock_jumps;
 mod corruption;
 mod crash;
+mod deletes;
 mod faults;
 mod forget_crash;
 mod format_compat;
