@@ -91,7 +91,7 @@ pub(super) fn open(
     remove_unlisted(&*vfs, &namespaces, &logs, &mut report)?;
     let files = namespaces
         .iter()
-        .filter_map(|state| state.series_file.clone())
+        .filter_map(|state| state.head().series_file().cloned())
         .collect();
     let series_files = Arc::new(SeriesFiles(RwLock::new(files)));
     let log_file = LogFile::prepare(&*vfs, next)?;
@@ -412,6 +412,7 @@ pub(super) fn read_namespace(
         ends.push(end);
     }
     names.registry.skip_ids_below(manifest.next_series);
+    names = names.without_leaving();
     let deletes = compile_deletes(&folder, &manifest)?;
     let runs = open_runs(vfs, (&folder, &ends), &manifest, &names.registry)?;
     let blocks = open_blocks(vfs, &folder, &manifest)?;
@@ -577,17 +578,11 @@ impl Found {
             last_delete: replayed.last_delete,
         };
         let settings = (key.clone(), options.limits, options.rules);
+        let live = (live, series_file);
         let head = Head::new(self.entry.id, settings, self.names, self.metadata, live);
         head.pins().set_bytes_max(options.pinned_bytes_max);
-        NamespaceState {
-            id: self.entry.id,
-            name: self.entry.name.clone(),
-            folder: self.folder,
-            options: RwLock::new(namespace_options),
-            head: Arc::new(head),
-            series_file,
-            manifest: Mutex::new(self.manifest),
-        }
+        let place = (self.entry.id, self.entry.name, self.folder);
+        NamespaceState::new(place, namespace_options, head, self.manifest)
     }
 }
 
@@ -696,7 +691,7 @@ pub(super) fn namespace(
         .series_files
         .0
         .write()
-        .extend(state.series_file.clone());
+        .extend(state.head().series_file().cloned());
     inner.namespaces.write().push(Arc::new(state));
     drop(upkeep);
     Ok(())

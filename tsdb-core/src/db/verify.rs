@@ -96,14 +96,14 @@ impl Inner {
             });
             report.check(crate::series::series_path(&state.folder, file.number), read);
         }
-        for run in &state.head.live().runs {
+        for run in &state.head().live().runs {
             let verified = run.verify();
             if let Ok(samples) = &verified {
                 report.run_samples += samples.samples;
             }
             report.check(run.path(), verified);
         }
-        for block in &state.head.live().blocks {
+        for block in &state.head().live().blocks {
             let verified = block.verify();
             if let Ok(totals) = &verified {
                 report.block_samples += totals.samples;

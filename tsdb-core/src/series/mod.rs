@@ -23,4 +23,4 @@ pub use reader::{
     LABELS_BYTES_MAX, SeriesEnd, SeriesRecord, decode_header, read_record, read_series_file,
     record_at,
 };
-pub use registry::Registry;
+pub use registry::{Registry, slot_of};

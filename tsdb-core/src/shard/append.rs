@@ -1,6 +1,7 @@
 //! Appending a batch: look up, check, log and apply.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::RwLock;
 
@@ -10,7 +11,6 @@ use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     SymbolHash, WriteBatch,
 };
-use crate::series::SeriesFile;
 use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder};
 
 /// What one append leaves for the next; after a larger batch all is given back.
@@ -50,8 +50,6 @@ pub(super) struct Scratch {
 pub struct AppendEnvironment<'a> {
     /// The commit log.
     pub log: &'a Arc<CommitLog>,
-    /// The file that definitions go to.
-    pub series_file: &'a SeriesFile,
     /// Read-locked between reservation and enqueueing: a generation is cut under its write lock.
     pub gate: &'a RwLock<()>,
     /// When the ticket shall be done.
@@ -206,15 +204,9 @@ impl Head {
         let Some(&(_, base, _)) = rows.first() else {
             return Ok(environment.log.nothing_to_wait_for());
         };
-        ids.clear();
-        let names = self.names.read();
-        ids.extend(
-            rows.iter()
-                .map(|row| names.registry.id(row.0).map_or(0, |id| id.0)),
-        );
-        drop(names);
         let promised = SampleFrameEncoder::bytes_at_most(rows.len());
         let _open = environment.gate.read();
+        self.ids_of(rows, ids)?;
         environment.log.reserve(promised)?;
         let live = self.live();
         #[expect(clippy::expect_used, reason = "a Head always has an open generation")]
@@ -253,15 +245,33 @@ impl Head {
         Ok(environment.log.enqueue(frame, promised, environment.ack))
     }
 
+    /// The ids of rows' slots, which stay theirs as long as the gate is held.
+    fn ids_of(&self, rows: &[(u32, i64, u64)], ids: &mut Vec<u64>) -> Result<(), ShardError> {
+        ids.clear();
+        let names = self.names.read();
+        let registry = &names.registry;
+        let leaving = || rows.iter().any(|row| registry.is_leaving(row.0));
+        if self.retired.load(Ordering::Acquire) || (registry.any_leaving() && leaving()) {
+            return Err(ShardError::Retired);
+        }
+        ids.extend(
+            rows.iter()
+                .map(|row| registry.id(row.0).map_or(0, |id| id.0)),
+        );
+        Ok(())
+    }
+
     /// The broken short cut's question, for tests: is every row in memory already?
     fn all_known(&self, rows: &[(u32, i64, u64)]) -> bool {
         let live = self.live();
         rows.iter().all(|&(slot, timestamp, bits)| {
             let mut parts = Vec::new();
             let range = crate::model::TimeRange::at(timestamp);
-            live.generations
-                .iter()
-                .for_each(|open| open.parts(slot, range, &mut parts));
+            for open in &live.generations {
+                if let [slot] = *self.slots_in(open, &[slot]) {
+                    open.parts(slot, range, &mut parts);
+                }
+            }
             crate::series::merge_parts(&mut parts, range)
                 .is_ok_and(|found| found.values.first().map(|v| v.to_bits()) == Some(bits))
         })
