@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tsdb_core::clock::ManualClock;
 use tsdb_core::vfs::{FaultVfs, MemVfs};
 use tsdb_core::{
-    Ack, Db, DbOptions, Error, ErrorKind, Labels, MaintenanceStep, Matcher, MetricKind,
-    MetricMetadata, NamespaceOptions, RejectReason, Sample, SeriesLimits, TimeRange, WriteBatch,
+    Ack, Db, DbOptions, EncodedLabels, Error, ErrorKind, Labels, MaintenanceStep, Matcher,
+    MetricKind, MetricMetadata, NamespaceOptions, RejectReason, Sample, SeriesKey, SeriesLimits,
+    TimeRange, WriteBatch,
 };
 
 const START: i64 = 1_700_000_000_000;
@@ -423,4 +424,60 @@ fn a_namespace_tells_what_its_series_are_made_of() {
     db.close().unwrap();
     let error = namespace.cardinality(1, None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn series_are_found_in_whatever_order_they_come() {
+    const COUNT: usize = 200;
+    let db = Db::in_memory(DbOptions::default()).unwrap();
+    let all: Vec<Labels> = (0..COUNT).map(|at| labels("m", &format!("{at}"))).collect();
+    let as_before: Vec<usize> = (0..COUNT).collect();
+    let orders: [Vec<usize>; 7] = [
+        as_before.clone(),
+        as_before.clone(),
+        as_before.iter().rev().copied().collect(),
+        (0..COUNT).map(|at| at * 77 % COUNT).collect(),
+        // One in nine is missing, others come twice.
+        (0..COUNT).filter(|at| at % 9 != 4).chain(10..60).collect(),
+        (COUNT / 2..COUNT).chain(0..COUNT / 2).collect(),
+        as_before
+            .iter()
+            .flat_map(|&at| [at, COUNT - 1 - at])
+            .collect(),
+    ];
+    let mut expected = vec![Vec::new(); COUNT];
+    for (round, order) in orders.iter().enumerate() {
+        // The second time by encoded labels as well: another fingerprint of the same series.
+        for encoded in [false, true] {
+            let timestamp = START + (round * 2 + usize::from(encoded)) as i64 * 1000;
+            let mut batch = WriteBatch::new();
+            for &at in order {
+                if encoded {
+                    batch.begin(SeriesKey::Encoded(EncodedLabels {
+                        bytes: all[at].get("host").unwrap().as_bytes(),
+                        parse: |host, builder| {
+                            builder.push_bytes(b"__name__", b"m");
+                            builder.push_bytes(b"host", host);
+                            Ok(())
+                        },
+                    }));
+                    batch.sample(timestamp, at as f64);
+                } else {
+                    batch.push(&all[at], Sample::new(timestamp, at as f64));
+                }
+                let samples: &mut Vec<_> = &mut expected[at];
+                if samples.last() != Some(&(timestamp, (at as f64).to_bits())) {
+                    samples.push((timestamp, (at as f64).to_bits()));
+                }
+            }
+            let report = db.default_namespace().write(&batch).unwrap();
+            assert!(report.rejected.is_empty(), "{:?}", report.rejected);
+        }
+    }
+    assert_eq!(db.stats().namespaces[0].series, COUNT);
+    for (series, expected) in all.iter().zip(expected) {
+        let host = series.get("host").unwrap();
+        let found = read(&db, &[Matcher::equal("host", host)]);
+        assert_eq!(found, [(series.to_string(), expected)]);
+    }
 }

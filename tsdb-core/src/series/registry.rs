@@ -16,6 +16,8 @@ pub struct Registry {
     /// Each series once, by the fingerprint of its canonical labels; the labels verify.
     canonical: LabelsTable,
     ids: Vec<SeriesId>,
+    /// The encoding that each slot was met in last for the first time; 0 for none yet.
+    usual: Vec<Fingerprint>,
     alias_counts: Vec<u8>,
     /// A bit for each slot whose series is leaving; empty while none is.
     leaving: Vec<u64>,
@@ -36,6 +38,7 @@ impl Registry {
             aliases: FingerprintTable::new(),
             canonical: LabelsTable::new(),
             ids: Vec::new(),
+            usual: Vec::new(),
             alias_counts: Vec::new(),
             leaving: Vec::new(),
             next_id: 1,
@@ -72,6 +75,14 @@ impl Registry {
         self.aliases.find(fingerprint)
     }
 
+    /// Whether `fingerprint` is that of the usual encoding of a slot. Senders keep to an order, and
+    /// asking for the slots in theirs reads memory from front to back.
+    #[inline]
+    #[must_use]
+    pub fn is_usual(&self, slot: u32, fingerprint: Fingerprint) -> bool {
+        self.usual.get(slot as usize) == Some(&fingerprint)
+    }
+
     /// Asks for the memory that [`Registry::find`] will look at.
     #[inline]
     pub fn prefetch(&self, fingerprint: Fingerprint) {
@@ -96,6 +107,7 @@ impl Registry {
             .ok()
             .filter(|slot| *slot < u32::MAX - 1)?;
         push_slowly(&mut self.ids, id);
+        push_slowly(&mut self.usual, Fingerprint(0));
         push_slowly(&mut self.alias_counts, 0);
         self.next_id = self.next_id.max(id.0 + 1);
         self.canonical.insert(canonical, slot);
@@ -104,6 +116,9 @@ impl Registry {
 
     /// Remembers an encoding of the labels of a series, if it has room for one.
     pub fn alias(&mut self, fingerprint: Fingerprint, slot: u32) {
+        if let Some(usual) = self.usual.get_mut(slot as usize) {
+            *usual = fingerprint;
+        }
         if self.aliases.replace(fingerprint, slot) {
             return;
         }
@@ -148,12 +163,15 @@ impl Registry {
         let slots = || (0..self.ids.len()).filter(stays);
         let len = slots().count();
         let (mut ids, mut alias_counts) = (Vec::with_capacity(len), Vec::with_capacity(len));
+        let mut usual = Vec::with_capacity(len);
+        usual.extend(slots().filter_map(|slot| self.usual.get(slot)));
         ids.extend(slots().filter_map(|slot| self.ids.get(slot)));
         alias_counts.extend(slots().filter_map(|slot| self.alias_counts.get(slot)));
         Self {
             aliases: self.aliases.retain(&moved),
             canonical: self.canonical.retain(&moved),
             ids,
+            usual,
             alias_counts,
             leaving: Vec::new(),
             next_id: self.next_id,
@@ -192,6 +210,7 @@ impl Registry {
         self.aliases.growth_bytes(more)
             + self.canonical.growth_bytes(more)
             + growth_bytes(&self.ids, more)
+            + growth_bytes(&self.usual, more)
             + growth_bytes(&self.alias_counts, more)
     }
 
@@ -201,6 +220,7 @@ impl Registry {
         self.aliases.heap_bytes()
             + self.canonical.heap_bytes()
             + self.ids.capacity() * size_of::<SeriesId>()
+            + self.usual.capacity() * size_of::<Fingerprint>()
             + self.alias_counts.capacity()
             + self.leaving.capacity() * size_of::<u64>()
     }

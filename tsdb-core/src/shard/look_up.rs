@@ -25,41 +25,13 @@ impl Head {
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) -> Result<(), ShardError> {
+        self.find_known(batch, scratch);
         let Scratch {
             slots,
             missing,
             fingerprints,
-            symbols,
             ..
         } = &mut *scratch;
-        symbols.clear();
-        symbols.extend(batch.symbols().iter().map(|text| self.key.symbol(text)));
-        fingerprints.clear();
-        let mut lists = self.key.symbol_lists(symbols);
-        slots.clear();
-        let names = self.names.read();
-        // An entry is asked for when its fingerprint is known, and looked at some series later.
-        for (at, (key, ..)) in batch.series().enumerate() {
-            let fingerprint = self.fingerprint(&key, &mut lists);
-            names.registry.prefetch(fingerprint);
-            fingerprints.push(fingerprint);
-            if let Some(due) = at
-                .checked_sub(PREFETCH_SERIES)
-                .and_then(|due| fingerprints.get(due))
-            {
-                slots.push(names.registry.find(*due).unwrap_or(NO_SLOT));
-            }
-        }
-        let due = fingerprints.iter().skip(slots.len());
-        slots.extend(due.map(|due| names.registry.find(*due).unwrap_or(NO_SLOT)));
-        if names.registry.any_leaving() {
-            let leaving = |slot: &&mut u32| names.registry.is_leaving(**slot);
-            slots
-                .iter_mut()
-                .filter(leaving)
-                .for_each(|slot| *slot = NO_SLOT);
-        }
-        drop(names);
         missing.clear();
         if slots.contains(&NO_SLOT) {
             let series = batch.series().zip(&*slots).zip(&*fingerprints).enumerate();
@@ -79,6 +51,61 @@ impl Head {
         }
         self.parse_missing(batch, scratch, report)?;
         self.define_missing(environment, scratch, report)
+    }
+
+    /// Fills `scratch.slots` with the series that are known by their fingerprints.
+    fn find_known(&self, batch: &WriteBatch<'_>, scratch: &mut Scratch) {
+        let Scratch {
+            slots,
+            fingerprints,
+            symbols,
+            ..
+        } = scratch;
+        symbols.clear();
+        symbols.extend(batch.symbols().iter().map(|text| self.key.symbol(text)));
+        let mut lists = self.key.symbol_lists(symbols);
+        fingerprints.clear();
+        slots.clear();
+        let names = self.names.read();
+        let registry = &names.registry;
+        let find = |fingerprint| registry.find(fingerprint).unwrap_or(NO_SLOT);
+        // While series leave, two slots may have one encoding, and the table knows which counts.
+        let in_order = !registry.any_leaving();
+        // The slot that follows the last one, and whether the last one was where it was expected.
+        let (mut next, mut expected) = (0, true);
+        for (at, (key, ..)) in batch.series().enumerate() {
+            let fingerprint = self.fingerprint(&key, &mut lists);
+            fingerprints.push(fingerprint);
+            let slot = if in_order && registry.is_usual(next, fingerprint) {
+                expected = true;
+                next
+            } else if std::mem::take(&mut expected) {
+                find(fingerprint)
+            } else {
+                // Out of order: its entry is asked for, and looked at some series later.
+                registry.prefetch(fingerprint);
+                NO_SLOT
+            };
+            slots.push(slot);
+            next = if slot == NO_SLOT { next } else { slot }.wrapping_add(1);
+            if let Some(due) = at.checked_sub(PREFETCH_SERIES)
+                && let (Some(slot), Some(fingerprint)) = (slots.get_mut(due), fingerprints.get(due))
+                && *slot == NO_SLOT
+            {
+                *slot = find(*fingerprint);
+            }
+        }
+        let last = slots.iter_mut().zip(&*fingerprints).rev();
+        for (slot, fingerprint) in last.take(PREFETCH_SERIES) {
+            if *slot == NO_SLOT {
+                *slot = find(*fingerprint);
+            }
+        }
+        if !in_order {
+            let leaving = |slot: &&mut u32| registry.is_leaving(**slot);
+            let leaving = slots.iter_mut().filter(leaving);
+            leaving.for_each(|slot| *slot = NO_SLOT);
+        }
     }
 
     #[inline]
