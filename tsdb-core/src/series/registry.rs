@@ -1,7 +1,7 @@
 //! Which series there are: from the fingerprint of labels, in any encoding, to a series.
 
-use super::table::{FingerprintTable, LabelsTable};
-use crate::bits::{growth_bytes, push_slowly};
+use super::table::{FingerprintTable, HintTable};
+use crate::bits::{growth_bytes, prefetch, push_slowly};
 use crate::model::{Fingerprint, SeriesId};
 
 /// How many encodings of one series are remembered; further ones are parsed each time.
@@ -11,12 +11,14 @@ const ALIASES_PER_SERIES: u8 = 4;
 /// given in the order of ids.
 #[derive(Debug)]
 pub struct Registry {
-    /// Encodings that were met, found by fingerprint alone.
+    /// Each series by its usual encoding; the usual fingerprint of the slot verifies.
+    encodings: HintTable,
+    /// Encodings that were met and are not the usual ones, found by fingerprint alone.
     aliases: FingerprintTable,
     /// Each series once, by the fingerprint of its canonical labels; the labels verify.
-    canonical: LabelsTable,
+    canonical: HintTable,
     ids: Vec<SeriesId>,
-    /// The encoding that each slot was met in last for the first time; 0 for none yet.
+    /// The encoding of each slot that was met last for the first time; 0 for none yet.
     usual: Vec<Fingerprint>,
     alias_counts: Vec<u8>,
     /// A bit for each slot whose series is leaving; empty while none is.
@@ -35,8 +37,9 @@ impl Registry {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            encodings: HintTable::new(),
             aliases: FingerprintTable::new(),
-            canonical: LabelsTable::new(),
+            canonical: HintTable::new(),
             ids: Vec::new(),
             usual: Vec::new(),
             alias_counts: Vec::new(),
@@ -72,7 +75,9 @@ impl Registry {
     #[inline]
     #[must_use]
     pub fn find(&self, fingerprint: Fingerprint) -> Option<u32> {
-        self.aliases.find(fingerprint)
+        let usual = |slot| self.is_usual(slot, fingerprint);
+        let found = self.encodings.find(fingerprint, usual);
+        found.or_else(|| self.aliases.find(fingerprint))
     }
 
     /// Whether `fingerprint` is that of the usual encoding of a slot. Senders keep to an order, and
@@ -83,10 +88,18 @@ impl Registry {
         self.usual.get(slot as usize) == Some(&fingerprint)
     }
 
-    /// Asks for the memory that [`Registry::find`] will look at.
+    /// Asks for the memory that [`Registry::find`] looks at first.
     #[inline]
     pub fn prefetch(&self, fingerprint: Fingerprint) {
-        self.aliases.prefetch(fingerprint);
+        self.encodings.prefetch(fingerprint);
+    }
+
+    /// Asks for the memory that [`Registry::find`] looks at next; the first is looked at.
+    #[inline]
+    pub fn prefetch_usual(&self, fingerprint: Fingerprint) {
+        if let Some(slot) = self.encodings.hint(fingerprint) {
+            prefetch(&self.usual, slot as usize);
+        }
     }
 
     /// The slot of the series whose canonical labels have this fingerprint; `same` tells whether a
@@ -116,18 +129,27 @@ impl Registry {
 
     /// Remembers an encoding of the labels of a series, if it has room for one.
     pub fn alias(&mut self, fingerprint: Fingerprint, slot: u32) {
-        if let Some(usual) = self.usual.get_mut(slot as usize) {
-            *usual = fingerprint;
-        }
         if self.aliases.replace(fingerprint, slot) {
             return;
         }
-        let Some(count) = self.alias_counts.get_mut(slot as usize) else {
+        if let Some(other) = self.find(fingerprint)
+            && let Some(usual) = self.usual.get_mut(other as usize)
+        {
+            // It means another series from now on.
+            *usual = Fingerprint(0);
+        }
+        let place = self.alias_counts.get_mut(slot as usize);
+        let (Some(count), Some(usual)) = (place, self.usual.get_mut(slot as usize)) else {
             return;
         };
-        if *count < ALIASES_PER_SERIES {
-            *count += 1;
-            self.aliases.insert(fingerprint, slot);
+        if *count == ALIASES_PER_SERIES {
+            return;
+        }
+        *count += 1;
+        let before = std::mem::replace(usual, fingerprint);
+        self.encodings.insert(fingerprint, slot);
+        if before != Fingerprint(0) {
+            self.aliases.insert(before, slot);
         }
     }
 
@@ -168,6 +190,7 @@ impl Registry {
         ids.extend(slots().filter_map(|slot| self.ids.get(slot)));
         alias_counts.extend(slots().filter_map(|slot| self.alias_counts.get(slot)));
         Self {
+            encodings: self.encodings.retain(&moved),
             aliases: self.aliases.retain(&moved),
             canonical: self.canonical.retain(&moved),
             ids,
@@ -207,7 +230,8 @@ impl Registry {
     /// Bytes that have to be taken at once to add `more` series, each with an alias.
     #[must_use]
     pub fn growth_bytes(&self, more: usize) -> usize {
-        self.aliases.growth_bytes(more)
+        self.encodings.growth_bytes(more)
+            + self.aliases.growth_bytes(more)
             + self.canonical.growth_bytes(more)
             + growth_bytes(&self.ids, more)
             + growth_bytes(&self.usual, more)
@@ -217,7 +241,8 @@ impl Registry {
     /// Bytes held in memory.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.aliases.heap_bytes()
+        self.encodings.heap_bytes()
+            + self.aliases.heap_bytes()
             + self.canonical.heap_bytes()
             + self.ids.capacity() * size_of::<SeriesId>()
             + self.usual.capacity() * size_of::<Fingerprint>()

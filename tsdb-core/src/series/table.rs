@@ -170,12 +170,6 @@ impl FingerprintTable {
         })
     }
 
-    #[inline]
-    pub(super) fn prefetch(&self, fingerprint: Fingerprint) {
-        let place = self.table.place(upper_half(fingerprint.lookup()));
-        prefetch(&self.table.entries, place);
-    }
-
     /// Lets what is there mean another slot; whether it is there.
     pub(super) fn replace(&mut self, fingerprint: Fingerprint, slot: u32) -> bool {
         let (hash, verify) = (upper_half(fingerprint.lookup()), fingerprint.verify());
@@ -246,19 +240,32 @@ impl Entry for Hinted {
     }
 }
 
-/// From labels to slots: half as large an entry, because the labels themselves verify.
+/// From fingerprints to slots: half as large an entry, because something else verifies.
 #[derive(Debug)]
-pub(super) struct LabelsTable {
+pub(super) struct HintTable {
     table: Table<Hinted>,
 }
 
-impl LabelsTable {
+impl HintTable {
     pub(super) fn new() -> Self {
         Self {
             table: Table::new(),
         }
     }
 
+    #[inline]
+    pub(super) fn prefetch(&self, fingerprint: Fingerprint) {
+        let place = self.table.place(upper_half(fingerprint.lookup()));
+        prefetch(&self.table.entries, place);
+    }
+
+    /// The first slot that the fingerprint may mean.
+    #[inline]
+    pub(super) fn hint(&self, fingerprint: Fingerprint) -> Option<u32> {
+        self.find(fingerprint, |_| true)
+    }
+
+    #[inline]
     pub(super) fn find(
         &self,
         fingerprint: Fingerprint,

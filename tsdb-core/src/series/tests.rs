@@ -285,7 +285,7 @@ fn a_registry_finds_series_by_any_encoding_and_bounds_aliases() {
     assert_eq!(known.count(), 3, "four aliases a series, one was there");
     assert_eq!(registry.slot(SeriesId(u64::MAX)), None);
     let bytes = registry.heap_bytes() / 5_000;
-    assert!(bytes < 76, "{bytes} B a series");
+    assert!(bytes < 66, "{bytes} B a series");
 }
 
 #[test]

@@ -12,8 +12,10 @@ use crate::model::{
 };
 use crate::series::SeriesFile;
 
-/// So many series before it is used, an entry of the registry is asked for.
+/// So many series before it is used, an entry of the registry is asked for,
 const PREFETCH_SERIES: usize = 16;
+/// and so many before, what proves the entry.
+const PREFETCH_PROOFS: usize = 8;
 
 impl Head {
     /// Fills `scratch.slots` with the slot of each series of the batch, or [`NO_SLOT`] for one
@@ -82,17 +84,24 @@ impl Head {
             } else if std::mem::take(&mut expected) {
                 find(fingerprint)
             } else {
-                // Out of order: its entry is asked for, and looked at some series later.
+                // Out of order: what finds it is asked for, and looked at some series later.
                 registry.prefetch(fingerprint);
                 NO_SLOT
             };
             slots.push(slot);
             next = if slot == NO_SLOT { next } else { slot }.wrapping_add(1);
-            if let Some(due) = at.checked_sub(PREFETCH_SERIES)
-                && let (Some(slot), Some(fingerprint)) = (slots.get_mut(due), fingerprints.get(due))
-                && *slot == NO_SLOT
+            let pending = |before: usize| {
+                let at = at.checked_sub(before)?;
+                let slot = slots.get(at).filter(|slot| **slot == NO_SLOT);
+                slot.and(Some((at, *fingerprints.get(at)?)))
+            };
+            if let Some((_, fingerprint)) = pending(PREFETCH_SERIES - PREFETCH_PROOFS) {
+                registry.prefetch_usual(fingerprint);
+            }
+            if let Some((at, fingerprint)) = pending(PREFETCH_SERIES)
+                && let Some(slot) = slots.get_mut(at)
             {
-                *slot = find(*fingerprint);
+                *slot = find(fingerprint);
             }
         }
         let last = slots.iter_mut().zip(&*fingerprints).rev();
