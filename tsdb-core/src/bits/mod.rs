@@ -1,4 +1,4 @@
-//! Rank 0: bytes, variable-length integers and checksums. Knows no disk and no metrics.
+//! Rank 0: bytes, variable-length integers and checksums; work shared out to threads. Knows no disk and no metrics.
 
 mod bit_reader;
 mod bit_writer;
@@ -8,6 +8,7 @@ mod error;
 mod prefetch;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod varint;
 
 pub use bit_reader::BitReader;
@@ -16,4 +17,5 @@ pub use bytes::{ByteReader, put_i64, put_u16, put_u32, put_u64};
 pub use checksum::{check_crc, crc32c, crc32c_append};
 pub use error::DecodeError;
 pub use prefetch::prefetch;
+pub use threads::{default_threads, share_out};
 pub use varint::{put_ivarint, put_uvarint, uvarint_len};

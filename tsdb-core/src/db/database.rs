@@ -75,7 +75,7 @@ pub(super) struct Inner {
 
 /// A time-series database over one folder. Cheap to clone; every clone is the same Db.
 ///
-/// It starts no thread: call [`Db::maintain`] from time to time. A Db that is dropped without
+/// It keeps no thread: call [`Db::maintain`] from time to time. A Db that is dropped without
 /// [`Db::close`] loses nothing that was acked; the next one replays its log.
 ///
 /// ```

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::recovery::{RecoveryReport, TornTail};
+use super::replay::{Batch, BatchLimits, Replay, ReplayRules};
 use super::{DbOptions, Error};
 use crate::model::{Generation, NamespaceId};
 use crate::series::Registry;
-use crate::shard::{GenerationBuffers, PREFETCH_ROWS};
+use crate::shard::GenerationBuffers;
 use crate::vfs::Vfs;
 use crate::wal::{
-    LOG_HEADER_BYTES, LogFile, LogReader, Row, SampleFrame, Torn, WalError, first_valid_frame,
-    log_path,
+    LOG_HEADER_BYTES, LogFile, LogReader, Torn, WalError, first_valid_frame, log_path,
 };
 
 /// A namespace as replay needs it.
@@ -162,28 +162,62 @@ fn read_log(
             target.generations.push(Arc::new(buffers));
         }
     }
+    let rules = ReplayRules {
+        threads: options.open_threads,
+        order_free: options.rules.order_free_winner,
+        limits: BatchLimits::of(&options.rules),
+    };
+    let mut replay = Replay::new(rules);
+    let mut read = |batch: &mut Batch| read_batch(&mut reader, batch, rules.limits, &mut log, logs);
+    let (mut batch, mut next) = (Batch::default(), Batch::default());
+    let mut end = read(&mut batch);
     let torn = loop {
+        report.frames += batch.len() as u64;
+        let is_last = !matches!(end, Ok(None));
+        // The next batch is read while this one is applied.
+        let (applied, next_end) =
+            replay.apply(targets, &mut batch, || (!is_last).then(|| read(&mut next)));
+        applied.map_err(|bad| Error::Corrupt {
+            path: path.clone(),
+            offset: bad.offset,
+            what: bad.what,
+        })?;
+        match next_end {
+            Some(next_end) => end = next_end,
+            None => break end?.flatten(),
+        }
+        std::mem::swap(&mut batch, &mut next);
+    };
+    report.samples += replay.samples();
+    log.end = reader.offset();
+    logs.replayed.push(log);
+    Ok(torn)
+}
+
+/// Reads frames until the batch is full. `None` if there may be more, else whether the log is
+/// torn there.
+fn read_batch(
+    reader: &mut LogReader,
+    batch: &mut Batch,
+    limits: BatchLimits,
+    log: &mut Replayed,
+    logs: &mut Logs,
+) -> Result<Option<Option<Torn>>, Error> {
+    loop {
         match reader.next_frame()? {
-            Err(torn) => break Some(torn),
-            Ok(None) => break None,
+            Err(torn) => return Ok(Some(Some(torn))),
+            Ok(None) => return Ok(Some(None)),
             Ok(Some(frame)) => {
                 logs.synced = logs.synced.max(frame.stamp.synced);
                 logs.last_lsn = frame.stamp.lsn;
                 logs.last_wall_ms = Some(frame.stamp.written_ms);
                 log.note(frame.offset, frame.stamp.lsn);
-                report.frames += 1;
-                report.samples +=
-                    apply(frame.payload, targets, options).map_err(|what| Error::Corrupt {
-                        path: path.clone(),
-                        offset: frame.offset,
-                        what,
-                    })?;
+                if !batch.push(frame.offset, frame.payload, limits) {
+                    return Ok(None);
+                }
             }
         }
-    };
-    log.end = reader.offset();
-    logs.replayed.push(log);
-    Ok(torn)
+    }
 }
 
 /// The log before `newer` lacks frames, although `newer` was begun only when they were synced.
@@ -217,54 +251,6 @@ impl Replayed {
             .partition_point(|(lsn, _)| *lsn <= synced + 1);
         let frame = at.checked_sub(1).and_then(|at| self.landmarks.get(at));
         frame.map_or(LOG_HEADER_BYTES as u64, |(_, offset)| *offset)
-    }
-}
-
-fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Result<u64, String> {
-    let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let target = targets.iter().find(|target| target.id == frame.namespace);
-    let target = target.ok_or_else(|| {
-        format!(
-            "a frame of namespace {}, which the catalog does not list",
-            frame.namespace.0
-        )
-    })?;
-    let Some(buffers) = target.generations.last() else {
-        return Ok(0);
-    };
-    if buffers.generation() <= target.flushed {
-        return Ok(0);
-    }
-    let order_free = options.rules.order_free_winner;
-    let mut decoded = frame.rows();
-    let mut samples = 0;
-    let mut stripes = buffers.lock_all();
-    let mut rows: Vec<(u32, Row)> = Vec::with_capacity(PREFETCH_ROWS);
-    loop {
-        rows.clear();
-        while rows.len() < PREFETCH_ROWS
-            && let Some(row) = decoded.next_row().map_err(|error| error.to_string())?
-        {
-            let slot = target.registry.slot(row.series).ok_or_else(|| {
-                let (series, end) = (row.series.0, &target.definitions);
-                format!("a sample of series {series}, which no series file defines: {end}")
-            })?;
-            stripes.prefetch(slot);
-            rows.push((slot, row));
-        }
-        if rows.is_empty() {
-            return Ok(samples);
-        }
-        for &(slot, row) in &rows {
-            let bits = row.value.or(stripes.logged(slot)).ok_or_else(|| {
-                format!(
-                    "a value as before, but series {} has none before",
-                    row.series.0
-                )
-            })?;
-            stripes.append(slot, row.timestamp, bits, order_free);
-            samples += 1;
-        }
     }
 }
 

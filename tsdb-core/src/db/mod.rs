@@ -11,6 +11,7 @@ mod options;
 mod paths;
 mod read_only;
 mod recovery;
+mod replay;
 mod stats;
 mod verify;
 

@@ -9,11 +9,11 @@ use crate::model::{Generation, TimeRange};
 use crate::series::{Buffer, BufferArena, BufferView, ChunkPart};
 
 /// How many stripes there are.
-const STRIPES: usize = 16;
+pub const STRIPES: usize = 16;
 
 /// As many slots in a row belong to one stripe: series that came together, as those of one target
 /// do, are written together, and mostly under one lock.
-const PAGE_SLOTS: usize = 1024;
+pub const PAGE_SLOTS: usize = 1024;
 
 /// So many rows before it is used, a buffer is asked for.
 pub const PREFETCH_ROWS: usize = 24;

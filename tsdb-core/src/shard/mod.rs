@@ -21,7 +21,7 @@ mod series_set;
 mod tests;
 
 pub use append::{AppendEnvironment, Appended};
-pub use buffers::{GenerationBuffers, LockedStripes, PREFETCH_ROWS};
+pub use buffers::{GenerationBuffers, LockedStripes, PAGE_SLOTS, PREFETCH_ROWS, STRIPES};
 pub use compaction::{Compaction, CompactionInput, train};
 pub use error::ShardError;
 pub use flush::write_generation;
