@@ -29,7 +29,9 @@ pub use model::{
     SeriesKey, TimeRange, TimeRangeError, WriteBatch,
 };
 pub use series::ChunkPart;
-pub use shard::{Appended, Limited, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet};
+pub use shard::{
+    Appended, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet,
+};
 
 pub use vfs::Vfs;
 pub use wal::{Ack, CommitTicket, LogStats};

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::logs::Target;
 use crate::bits::share_out;
 use crate::model::ProtocolRules;
-use crate::shard::{GenerationBuffers, LockedStripes, PAGE_SLOTS, PREFETCH_ROWS, STRIPES};
+use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
 use crate::wal::{Row, SampleFrame};
 
 /// Buckets of a namespace: pages of series that are so far apart share one.
@@ -295,7 +295,7 @@ fn decode_frame(
     let mut rows = frame.rows();
     while let Some(row) = rows.next_row().map_err(|error| error.to_string())? {
         let slot = slot_of(target, &row)?;
-        if let Some(bucket) = buckets.get_mut(slot as usize / PAGE_SLOTS % BUCKETS) {
+        if let Some(bucket) = buckets.get_mut(slot as usize / STRIPE_SLOTS % BUCKETS) {
             bucket.push(PlacedRow {
                 slot,
                 frame: if row.value.is_none() { at | SAME } else { at },
