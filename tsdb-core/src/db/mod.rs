@@ -10,8 +10,10 @@ mod open;
 mod options;
 mod paths;
 mod read_only;
+mod read_series;
 mod recovery;
 mod replay;
+mod series_snapshot;
 mod stats;
 mod verify;
 
@@ -20,6 +22,6 @@ pub use error::{Error, ErrorKind};
 pub use maintenance::{Maintenance, MaintenanceStep};
 pub use namespace::Namespace;
 pub use options::{DbOptions, NamespaceOptions};
-pub use recovery::{RecoveryReport, TornTail};
+pub use recovery::{RecoveryReport, RefusedSnapshot, TornTail};
 pub use stats::{NamespaceStats, Stats};
 pub use verify::{Problem, VerifyReport};

@@ -62,7 +62,7 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
         found.push(super::open::read_namespace(
             &**vfs,
             entry,
-            &key,
+            (&key, options.open_threads),
             &mut report,
         )?);
     }

@@ -36,9 +36,9 @@ impl BatchLimits {
     pub(super) fn of(rules: &ProtocolRules) -> Self {
         if !rules.replay_in_large_batches {
             return Self {
-                bytes: 512,
-                rows: 8,
-                rows_worth_threads: 2,
+                bytes: 4096,
+                rows: 64,
+                rows_worth_threads: 32,
             };
         }
         Self {
