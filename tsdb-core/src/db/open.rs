@@ -69,15 +69,8 @@ pub(super) fn open(
     let catalog = Catalog::read(&*vfs, Path::new(CATALOG_PATH))?;
     prepare_namespaces(&*vfs, &catalog, &options)?;
     let mut report = RecoveryReport::default();
-    let mut found = Vec::new();
-    for entry in &catalog.namespaces {
-        found.push(read_namespace(
-            &*vfs,
-            entry,
-            (&key, options.open_threads),
-            &mut report,
-        )?);
-    }
+    let with = (&key, options.open_threads);
+    let found = read_namespaces(&*vfs, &catalog, with, &mut report)?;
     let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
     let generations: Vec<_> = targets.into_iter().map(|one| one.generations).collect();
@@ -366,8 +359,22 @@ fn sync_file(vfs: &dyn Vfs, path: &Path) -> Result<(), Error> {
     file.sync().map_err(Error::io("syncing", path))
 }
 
+/// Reads all namespaces.
+pub(super) fn read_namespaces(
+    vfs: &dyn Vfs,
+    catalog: &Catalog,
+    with: (&FingerprintKey, usize),
+    report: &mut RecoveryReport,
+) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    for entry in &catalog.namespaces {
+        found.push(read_namespace(vfs, entry, with, report)?);
+    }
+    Ok(found)
+}
+
 /// Reads a namespace: manifest, series files, footers of runs. Changes nothing.
-pub(super) fn read_namespace(
+fn read_namespace(
     vfs: &dyn Vfs,
     entry: &NamespaceEntry,
     (key, threads): (&FingerprintKey, usize),

@@ -152,6 +152,22 @@ impl Inner {
         })
     }
 
+    /// Whether the next start could use the snapshot that is there; none if there is none.
+    pub(super) fn verify_series_snapshot(
+        &self,
+        state: &NamespaceState,
+    ) -> Option<Result<(), String>> {
+        let files = state.manifest.lock().series_files.clone();
+        let namespace = (state.folder.as_path(), state.id);
+        let images = files
+            .iter()
+            .map(|file| SeriesImage::open(&*self.vfs, namespace, file.number));
+        // A series file that cannot be read is told of by itself.
+        let images: Vec<SeriesImage> = images.collect::<Result<_, _>>().ok()?;
+        let read = load(&*self.vfs, namespace, &self.key, &images, 1);
+        read.map(|found| found.map(|_| ())).transpose()
+    }
+
     /// What the snapshot on disk was made of, if it is a sound one.
     fn saved_head(&self, folder: &Path) -> Option<SnapshotHead> {
         let file = self.vfs.open(&snapshot_path(folder), OpenMode::Read).ok()?;

@@ -17,7 +17,6 @@ pub const SNAPSHOT_VERSION: u32 = 1;
 const KEY_CHECK: &[u8] = b"snapshot of series";
 /// Bytes of a series file in the list of them.
 const FILE_BYTES: usize = 8 + 8 + 4 + 4;
-const SECTIONS: usize = 3;
 
 /// Path of the snapshot of a namespace's series.
 #[must_use]
@@ -91,16 +90,15 @@ pub fn encode_snapshot<'m>(
         put_u32(&mut out, file.symbols);
         put_u32(&mut out, file.crc);
     }
-    let sections = [&*metrics, &series, index];
-    for section in sections {
-        put_u64(&mut out, section.len() as u64);
-        put_u32(&mut out, crc32c(section));
-    }
     let crc = crc32c(&out);
     put_u32(&mut out, crc);
-    sections
-        .iter()
-        .for_each(|section| out.extend_from_slice(section));
+    for section in [&*metrics, &series, index] {
+        let start = out.len();
+        put_u64(&mut out, section.len() as u64);
+        out.extend_from_slice(section);
+        let crc = crc32c(out.get(start..).unwrap_or_default());
+        put_u32(&mut out, crc);
+    }
     out
 }
 
@@ -134,24 +132,13 @@ impl<'a> SeriesSnapshot<'a> {
                 crc: reader.u32()?,
             });
         }
-        let mut sections = [(0, 0); SECTIONS];
-        for section in &mut sections {
-            *section = (reader.u64()?, reader.u32()?);
-        }
         check_crc(&mut reader, bytes, "checksum of the head")?;
         if !same_key {
             return Err(reader.error("made with another key of fingerprints"));
         }
-        let mut section = |(len, crc): (u64, u32)| {
-            let len = usize::try_from(len).map_err(|_| reader.error("length of a section"))?;
-            let bytes = reader.take(len)?;
-            if crc32c(bytes) != crc {
-                return Err(reader.error("checksum of a section"));
-            }
-            Ok(bytes)
-        };
-        let [metadata, registry, index] = sections;
-        let (metadata, registry, index) = (section(metadata)?, section(registry)?, section(index)?);
+        let metadata = section(&mut reader, bytes)?;
+        let registry = section(&mut reader, bytes)?;
+        let index = section(&mut reader, bytes)?;
         if !reader.is_empty() {
             return Err(reader.error("bytes behind the last section"));
         }
@@ -214,6 +201,19 @@ impl<'a> SeriesSnapshot<'a> {
         registry.skip_ids_below(self.head.next_id);
         Ok(registry)
     }
+}
+
+/// The body of the section that comes next in `reader`, which reads all of `bytes`.
+fn section<'a>(reader: &mut ByteReader<'a>, bytes: &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    let start = reader.position();
+    let len = reader.u64()?;
+    let len = usize::try_from(len).map_err(|_| reader.error("length of a section"))?;
+    let body = reader.take(len)?;
+    let covered = bytes.get(start..reader.position()).unwrap_or_default();
+    if reader.u32()? != crc32c(covered) {
+        return Err(reader.error("checksum of a section"));
+    }
+    Ok(body)
 }
 
 /// Number of series, ids as runs of `(step, repeats)`, and a hash for each.
