@@ -19,8 +19,9 @@ pub mod wal;
 
 pub use clock::{Clock, SystemClock};
 pub use db::{
-    Db, DbOptions, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace, NamespaceOptions,
-    NamespaceStats, Problem, RecoveryReport, RefusedSnapshot, Stats, TornTail, VerifyReport,
+    Db, DbOptions, DeleteReport, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace,
+    NamespaceOptions, NamespaceStats, Problem, RecoveryReport, RefusedSnapshot, Stats, TornTail,
+    VerifyReport,
 };
 pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{

@@ -8,10 +8,10 @@ use super::replay::{Batch, BatchLimits, Replay, ReplayRules};
 use super::{DbOptions, Error};
 use crate::model::{Generation, NamespaceId};
 use crate::series::Registry;
-use crate::shard::GenerationBuffers;
+use crate::shard::{Delete, GenerationBuffers};
 use crate::vfs::Vfs;
 use crate::wal::{
-    LOG_HEADER_BYTES, LogFile, LogReader, Torn, WalError, first_valid_frame, log_path,
+    DeleteFrame, LOG_HEADER_BYTES, LogFile, LogReader, Torn, WalError, first_valid_frame, log_path,
 };
 
 /// A namespace as replay needs it.
@@ -24,11 +24,34 @@ pub(super) struct Target<'a> {
     pub(super) definitions: String,
     /// Filled by replay, oldest first.
     pub(super) generations: Vec<Arc<GenerationBuffers>>,
+    /// Those that the manifest lists, and behind them those of the logs.
+    pub(super) deletes: Vec<Arc<Delete>>,
+    /// The generation of the last delete so far.
+    pub(super) last_delete: Generation,
+}
+
+impl Target<'_> {
+    /// What replay found of it.
+    pub(super) fn replayed(self) -> Replayed {
+        Replayed {
+            generations: self.generations,
+            deletes: self.deletes,
+            last_delete: self.last_delete,
+        }
+    }
+}
+
+/// What logs and manifest hold of a namespace.
+#[derive(Debug, Default)]
+pub(super) struct Replayed {
+    pub(super) generations: Vec<Arc<GenerationBuffers>>,
+    pub(super) deletes: Vec<Arc<Delete>>,
+    pub(super) last_delete: Generation,
 }
 
 /// A log that was replayed.
 #[derive(Debug)]
-struct Replayed {
+struct ReplayedLog {
     generation: Generation,
     /// Behind the last good frame.
     end: u64,
@@ -49,7 +72,7 @@ pub(super) struct Logs {
     pub(super) last_generation: Generation,
     /// The wall clock when the last frame was written.
     pub(super) last_wall_ms: Option<i64>,
-    replayed: Vec<Replayed>,
+    replayed: Vec<ReplayedLog>,
     synced: u64,
 }
 
@@ -123,6 +146,10 @@ fn finish(targets: &mut [Target<'_>], logs: &mut Logs) {
                 .generations
                 .iter()
                 .any(|buffers| buffers.generation() == log.generation)
+                || target
+                    .deletes
+                    .iter()
+                    .any(|delete| delete.generation() == log.generation)
         };
         if targets.iter().any(used) {
             logs.live.push((log.generation, log.end));
@@ -143,7 +170,7 @@ fn read_log(
 ) -> Result<Option<Torn>, Error> {
     let mut reader = LogReader::open(vfs, generation)?;
     report.logs += 1;
-    let mut log = Replayed {
+    let mut log = ReplayedLog {
         generation,
         end: LOG_HEADER_BYTES as u64,
         len: reader.len(),
@@ -156,12 +183,7 @@ fn read_log(
     if let Some(expected) = expected.filter(|expected| *expected != reader.header().first_lsn) {
         return Err(ends_early(logs, expected, &path));
     }
-    for target in &mut *targets {
-        if options.rules.replay_keeps_generations || target.generations.is_empty() {
-            let buffers = GenerationBuffers::new(generation, target.window_ms);
-            target.generations.push(Arc::new(buffers));
-        }
-    }
+    begin_generation(targets, options, generation);
     let rules = ReplayRules {
         threads: options.open_threads,
         order_free: options.rules.order_free_winner,
@@ -171,22 +193,33 @@ fn read_log(
     let mut read = |batch: &mut Batch| read_batch(&mut reader, batch, rules.limits, &mut log, logs);
     let (mut batch, mut next) = (Batch::default(), Batch::default());
     let mut end = read(&mut batch);
+    let corrupt = |offset, what| {
+        let path = path.clone();
+        Error::Corrupt { path, offset, what }
+    };
     let torn = loop {
         report.frames += batch.len() as u64;
-        let is_last = !matches!(end, Ok(None));
+        let is_full = matches!(end, Ok(ReadEnd::Full));
         // The next batch is read while this one is applied.
         let (applied, next_end) =
-            replay.apply(targets, &mut batch, || (!is_last).then(|| read(&mut next)));
-        applied.map_err(|bad| Error::Corrupt {
-            path: path.clone(),
-            offset: bad.offset,
-            what: bad.what,
-        })?;
-        match next_end {
-            Some(next_end) => end = next_end,
-            None => break end?.flatten(),
-        }
-        std::mem::swap(&mut batch, &mut next);
+            replay.apply(targets, &mut batch, || is_full.then(|| read(&mut next)));
+        applied.map_err(|bad| corrupt(bad.offset, bad.what))?;
+        end = match (next_end, end?) {
+            (Some(next_end), _) => {
+                std::mem::swap(&mut batch, &mut next);
+                next_end
+            }
+            (None, ReadEnd::Last(torn)) => break torn,
+            (None, ReadEnd::Alone { offset, payload }) => {
+                report.frames += 1;
+                let first = offset == LOG_HEADER_BYTES as u64;
+                let first = first || !options.rules.delete_begins_generation;
+                apply_delete(&payload, generation, first, targets)
+                    .map_err(|what| corrupt(offset, what))?;
+                read(&mut batch)
+            }
+            (None, ReadEnd::Full) => read(&mut batch),
+        };
     };
     report.samples += replay.samples();
     log.end = reader.offset();
@@ -194,26 +227,49 @@ fn read_log(
     Ok(torn)
 }
 
-/// Reads frames until the batch is full. `None` if there may be more, else whether the log is
-/// torn there.
+/// Gives each namespace buffers for the samples of a log.
+fn begin_generation(targets: &mut [Target<'_>], options: &DbOptions, generation: Generation) {
+    for target in targets {
+        if options.rules.replay_keeps_generations || target.generations.is_empty() {
+            let buffers = GenerationBuffers::new(generation, target.window_ms);
+            target.generations.push(Arc::new(buffers));
+        }
+    }
+}
+
+/// Why a batch has no more frames.
+enum ReadEnd {
+    /// It is full.
+    Full,
+    /// A frame comes that is applied by itself: after all before it, before all behind it.
+    Alone { offset: u64, payload: Vec<u8> },
+    /// The log ends, perhaps torn.
+    Last(Option<Torn>),
+}
+
+/// Reads frames until there is a reason to stop.
 fn read_batch(
     reader: &mut LogReader,
     batch: &mut Batch,
     limits: BatchLimits,
-    log: &mut Replayed,
+    log: &mut ReplayedLog,
     logs: &mut Logs,
-) -> Result<Option<Option<Torn>>, Error> {
+) -> Result<ReadEnd, Error> {
     loop {
         match reader.next_frame()? {
-            Err(torn) => return Ok(Some(Some(torn))),
-            Ok(None) => return Ok(Some(None)),
+            Err(torn) => return Ok(ReadEnd::Last(Some(torn))),
+            Ok(None) => return Ok(ReadEnd::Last(None)),
             Ok(Some(frame)) => {
                 logs.synced = logs.synced.max(frame.stamp.synced);
                 logs.last_lsn = frame.stamp.lsn;
                 logs.last_wall_ms = Some(frame.stamp.written_ms);
                 log.note(frame.offset, frame.stamp.lsn);
+                if DeleteFrame::is_one(frame.payload) {
+                    let (offset, payload) = (frame.offset, frame.payload.to_vec());
+                    return Ok(ReadEnd::Alone { offset, payload });
+                }
                 if !batch.push(frame.offset, frame.payload, limits) {
-                    return Ok(None);
+                    return Ok(ReadEnd::Full);
                 }
             }
         }
@@ -235,7 +291,7 @@ fn ends_early(logs: &Logs, expected: u64, newer: &Path) -> Error {
     }
 }
 
-impl Replayed {
+impl ReplayedLog {
     /// Remembers where frames start: sparsely, each remembered LSN standing for those behind it.
     fn note(&mut self, offset: u64, lsn: u64) {
         const STRIDE: u64 = 64;
@@ -252,6 +308,45 @@ impl Replayed {
         let frame = at.checked_sub(1).and_then(|at| self.landmarks.get(at));
         frame.map_or(LOG_HEADER_BYTES as u64, |(_, offset)| *offset)
     }
+}
+
+/// Notes a delete, unless the manifest is past it; a log has one, in front.
+fn apply_delete(
+    payload: &[u8],
+    generation: Generation,
+    first: bool,
+    targets: &mut [Target<'_>],
+) -> Result<(), String> {
+    let frame = DeleteFrame::decode(payload).map_err(|error| error.to_string())?;
+    if !first || frame.tombstone.generation != generation {
+        return Err("a delete that does not begin its generation".to_owned());
+    }
+    let mut targets = targets.iter_mut();
+    let target = targets.find(|target| target.id == frame.namespace);
+    let target = target.ok_or_else(|| unlisted(frame.namespace))?;
+    if generation <= target.flushed {
+        return Ok(());
+    }
+    check_seen(target, frame.delete_seen)?;
+    let delete = Delete::new(frame.tombstone).map_err(|error| error.to_string())?;
+    target.deletes.push(Arc::new(delete));
+    target.last_delete = generation;
+    Ok(())
+}
+
+pub(super) fn unlisted(namespace: NamespaceId) -> String {
+    format!("a frame of namespace {namespace}, which the catalog does not list")
+}
+
+/// A writer has seen no delete that is not known: deletes come first in their logs.
+pub(super) fn check_seen(target: &Target<'_>, seen: Generation) -> Result<(), String> {
+    if seen <= target.last_delete {
+        return Ok(());
+    }
+    Err(format!(
+        "its writer had seen the delete of generation {seen}, but the last one found is of {}",
+        target.last_delete
+    ))
 }
 
 /// A bad frame is corruption if a valid frame behind it claims that it was synced, or if there is

@@ -2,6 +2,7 @@
 
 mod compaction;
 mod database;
+mod delete;
 mod error;
 mod logs;
 mod maintenance;
@@ -13,11 +14,13 @@ mod read_only;
 mod read_series;
 mod recovery;
 mod replay;
+mod scrub;
 mod series_snapshot;
 mod stats;
 mod verify;
 
 pub use database::Db;
+pub use delete::DeleteReport;
 pub use error::{Error, ErrorKind};
 pub use maintenance::{Maintenance, MaintenanceStep};
 pub use namespace::Namespace;

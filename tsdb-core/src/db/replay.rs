@@ -9,7 +9,7 @@
 
 use parking_lot::Mutex;
 
-use super::logs::Target;
+use super::logs::{Target, check_seen, unlisted};
 use crate::bits::share_out;
 use crate::model::ProtocolRules;
 use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
@@ -315,14 +315,12 @@ fn target_of<'t, 'a>(
 ) -> Result<(usize, &'t Target<'a>, Option<&'t GenerationBuffers>), String> {
     let mut targets = targets.iter().enumerate();
     let found = targets.find(|(_, target)| target.id == frame.namespace);
-    let (number, target) = found.ok_or_else(|| {
-        format!(
-            "a frame of namespace {}, which the catalog does not list",
-            frame.namespace.0
-        )
-    })?;
+    let (number, target) = found.ok_or_else(|| unlisted(frame.namespace))?;
     let buffers = target.generations.last().map(|buffers| &**buffers);
     let buffers = buffers.filter(|buffers| buffers.generation() > target.flushed);
+    if buffers.is_some() {
+        check_seen(target, frame.delete_seen)?;
+    }
     Ok((number, target, buffers))
 }
 

@@ -7,7 +7,7 @@ use super::namespace::NamespaceState;
 use super::{Db, Error};
 use crate::manifest::{Catalog, DataFormat, Manifest};
 use crate::series::read_series_file;
-use crate::wal::{LogReader, SampleFrame};
+use crate::wal::{DeleteFrame, LogReader, SampleFrame};
 
 /// Something that is wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +144,10 @@ impl Inner {
                 Err(torn) => return Ok(Some(format!("{} at byte {}", torn.what, torn.offset))),
                 Ok(Some(frame)) => {
                     let at = |error| format!("{error} in the frame at byte {}", frame.offset);
+                    if DeleteFrame::is_one(frame.payload) {
+                        DeleteFrame::decode(frame.payload).map_err(at)?;
+                        continue;
+                    }
                     let mut rows = SampleFrame::decode(frame.payload).map_err(at)?.rows();
                     while rows.next_row().map_err(at)?.is_some() {
                         report.log_samples += 1;

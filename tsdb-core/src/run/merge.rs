@@ -6,7 +6,7 @@ use super::reader::RunReader;
 use super::scan::SectionScan;
 use super::writer::RunWriter;
 use crate::chunk::{ChunkAppender, Encoding, decode_into};
-use crate::model::{Window, winner};
+use crate::model::{Generation, TimeRange, Window, winner};
 
 /// Writes the samples of all `inputs` to `out` and finishes it; windows that `keep` refuses are
 /// left out. A row that only one input has is copied chunk by chunk; one that several have is
@@ -20,6 +20,20 @@ use crate::model::{Window, winner};
 pub fn merge_runs(
     inputs: &[&RunReader],
     keep: impl Fn(Window) -> bool,
+    out: RunWriter,
+) -> Result<RunMeta, RunError> {
+    merge_visible(inputs, keep, &mut |_, _| Vec::new(), out)
+}
+
+/// As [`merge_runs`], leaving out of each input the samples at the times that `hidden` names for
+/// its newest generation and a row: sorted, not overlapping.
+///
+/// # Errors
+/// As [`merge_runs`].
+pub fn merge_visible(
+    inputs: &[&RunReader],
+    keep: impl Fn(Window) -> bool,
+    hidden: &mut dyn FnMut(Generation, RowKey) -> Vec<TimeRange>,
     mut out: RunWriter,
 ) -> Result<RunMeta, RunError> {
     for input in inputs.iter().map(|input| input.meta().header) {
@@ -41,7 +55,7 @@ pub fn merge_runs(
     windows.dedup();
     for window in windows.into_iter().filter(|window| keep(*window)) {
         out.section(window)?;
-        merge_window(inputs, window, &mut out)?;
+        merge_window(inputs, window, hidden, &mut out)?;
     }
     out.finish()
 }
@@ -49,6 +63,7 @@ pub fn merge_runs(
 fn merge_window(
     inputs: &[&RunReader],
     window: Window,
+    hidden: &mut dyn FnMut(Generation, RowKey) -> Vec<TimeRange>,
     out: &mut RunWriter,
 ) -> Result<(), RunError> {
     let mut scans = Vec::new();
@@ -68,8 +83,11 @@ fn merge_window(
             .iter_mut()
             .filter(|scan| scan.scan.key() == Some(key))
             .collect();
+        for scan in &mut holders {
+            scan.hidden = hidden(scan.reader.meta().header.last_generation, key);
+        }
         match holders.as_mut_slice() {
-            [only] => copy_row(&mut only.scan, key, out)?,
+            [only] if only.hidden.is_empty() => copy_row(&mut only.scan, key, out)?,
             several => merge_row(several, key, out)?,
         }
     }
@@ -92,6 +110,8 @@ struct RowScan<'a> {
     timestamps: Vec<i64>,
     values: Vec<f64>,
     at: usize,
+    /// When samples of the present row are left out.
+    hidden: Vec<TimeRange>,
 }
 
 impl<'a> RowScan<'a> {
@@ -102,6 +122,19 @@ impl<'a> RowScan<'a> {
             timestamps: Vec::new(),
             values: Vec::new(),
             at: 0,
+            hidden: Vec::new(),
+        }
+    }
+
+    /// Takes out of the decoded samples what is hidden.
+    fn hide(&mut self) {
+        for range in &self.hidden {
+            let from = self.timestamps.partition_point(|&t| t < range.min());
+            let to = self.timestamps.partition_point(|&t| t <= range.max());
+            if from < to {
+                self.timestamps.drain(from..to);
+                self.values.drain(from..to);
+            }
         }
     }
 
@@ -120,6 +153,7 @@ impl<'a> RowScan<'a> {
                 .map_err(|error| RunError::decode(self.reader.path(), chunk.offset, error))?;
             *epoch = (*epoch).max(chunk.meta.epoch);
             self.scan.advance()?;
+            self.hide();
         }
         let timestamp = self.timestamps.get(self.at).copied();
         Ok(timestamp.zip(self.values.get(self.at).copied()))

@@ -232,6 +232,7 @@ impl Head {
             }
         }
         encoder.start(base);
+        encoder.saw_delete(live.last_delete);
         let mut ahead = rows.iter().skip(PREFETCH_ROWS);
         for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {
             if let Some(row) = ahead.next() {
