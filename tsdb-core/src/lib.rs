@@ -20,7 +20,8 @@ pub mod wal;
 pub use clock::{Clock, SystemClock};
 pub use db::{
     Db, DbOptions, DeleteReport, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace,
-    NamespaceOptions, NamespaceStats, Problem, RecoveryReport, Stats, TornTail, VerifyReport,
+    NamespaceOptions, NamespaceStats, Problem, RecoveryReport, RefusedSnapshot, Stats, TornTail,
+    VerifyReport,
 };
 pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{

@@ -96,6 +96,9 @@ impl Inner {
             });
             report.check(crate::series::series_path(&state.folder, file.number), read);
         }
+        if let Some(read) = self.verify_series_snapshot(state) {
+            report.check(crate::series::snapshot_path(&state.folder), read);
+        }
         for run in &state.head().live().runs {
             let verified = run.verify();
             if let Ok(samples) = &verified {

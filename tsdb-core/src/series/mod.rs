@@ -8,6 +8,7 @@ mod merge;
 mod reader;
 mod registry;
 mod segments;
+mod snapshot;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,11 @@ pub use file::{
 };
 pub use merge::{MergedSamples, disjoint_parts, merge_parts};
 pub use reader::{
-    LABELS_BYTES_MAX, SeriesEnd, SeriesRecord, decode_header, read_record, read_series_file,
-    record_at,
+    LABELS_BYTES_MAX, SeriesEnd, SeriesImage, SeriesRecord, decode_header, read_record,
+    read_series_file, record_at,
 };
 pub use registry::{Registry, slot_of};
+pub use snapshot::{
+    CoveredFile, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SeriesSnapshot, SnapshotHead, encode_snapshot,
+    snapshot_path,
+};
