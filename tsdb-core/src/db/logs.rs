@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::recovery::{RecoveryReport, TornTail};
 use super::{DbOptions, Error};
-use crate::model::{Generation, NamespaceId};
+use crate::model::{Generation, Histogram, NamespaceId};
 use crate::series::Registry;
 use crate::shard::{GenerationBuffers, PREFETCH_ROWS};
 use crate::vfs::Vfs;
 use crate::wal::{
-    LOG_HEADER_BYTES, LogFile, LogReader, Row, SampleFrame, Torn, WalError, first_valid_frame,
-    log_path,
+    HistogramFrame, KIND_HISTOGRAMS, LOG_HEADER_BYTES, LogFile, LogReader, Row, SampleFrame, Torn,
+    WalError, first_valid_frame, log_path,
 };
 
 /// A namespace as replay needs it.
@@ -221,14 +221,11 @@ impl Replayed {
 }
 
 fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Result<u64, String> {
+    if payload.first() == Some(&KIND_HISTOGRAMS) {
+        return apply_histograms(payload, targets);
+    }
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let target = targets.iter().find(|target| target.id == frame.namespace);
-    let target = target.ok_or_else(|| {
-        format!(
-            "a frame of namespace {}, which the catalog does not list",
-            frame.namespace.0
-        )
-    })?;
+    let target = target_of(targets, frame.namespace)?;
     let Some(buffers) = target.generations.last() else {
         return Ok(0);
     };
@@ -266,6 +263,41 @@ fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Res
             samples += 1;
         }
     }
+}
+
+fn target_of<'t, 'n>(
+    targets: &'t [Target<'n>],
+    namespace: NamespaceId,
+) -> Result<&'t Target<'n>, String> {
+    let target = targets.iter().find(|target| target.id == namespace);
+    target.ok_or_else(|| {
+        let namespace = namespace.0;
+        format!("a frame of namespace {namespace}, which the catalog does not list")
+    })
+}
+
+fn apply_histograms(payload: &[u8], targets: &[Target<'_>]) -> Result<u64, String> {
+    let frame = HistogramFrame::decode(payload).map_err(|error| error.to_string())?;
+    let target = target_of(targets, frame.namespace)?;
+    let generation = target.generations.last();
+    let Some(buffers) = generation.filter(|last| last.generation() > target.flushed) else {
+        return Ok(0);
+    };
+    let mut decoded = frame.rows();
+    let mut stripes = buffers.lock_all();
+    let mut samples = 0;
+    while let Some(row) = decoded.next_row().map_err(|error| error.to_string())? {
+        let slot = target.registry.slot(row.series).ok_or_else(|| {
+            let (series, end) = (row.series.0, &target.definitions);
+            format!("a histogram of series {series}, which no series file defines: {end}")
+        })?;
+        // Only canonical bytes may be appended.
+        Histogram::from_bytes(row.bytes)
+            .map_err(|error| format!("a histogram of series {}: {error}", row.series.0))?;
+        stripes.append_histogram(slot, row.timestamp, row.bytes);
+        samples += 1;
+    }
+    Ok(samples)
 }
 
 /// A bad frame is corruption if a valid frame behind it claims that it was synced, or if there is

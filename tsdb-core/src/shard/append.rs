@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::histograms::CheckedHistograms;
 use super::{Head, PREFETCH_ROWS, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
@@ -39,6 +40,7 @@ pub(super) struct Scratch {
     ids: Vec<u64>,
     encoder: SampleFrameEncoder,
     frame: Vec<u8>,
+    pub(super) histograms: CheckedHistograms,
 }
 
 /// What an append needs from the Db around it.
@@ -99,7 +101,8 @@ impl Head {
             // The broken short cut, for tests: what is known may not be durable yet.
             scratch.rows.clear();
         }
-        if scratch.rows.is_empty() {
+        self.check_histograms(batch, environment, scratch, &mut report);
+        if scratch.rows.is_empty() && scratch.histograms.is_empty() {
             return Ok(Appended {
                 report,
                 ticket: environment.log.nothing_to_wait_for(),
@@ -107,6 +110,7 @@ impl Head {
         }
         let ticket = self.log_and_apply(environment, scratch)?;
         report.appended = scratch.rows.len() as u64;
+        report.appended_histograms = scratch.histograms.len() as u64;
         Ok(Appended { report, ticket })
     }
 
@@ -117,10 +121,7 @@ impl Head {
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) {
-        let limit = self.limits.max_future;
-        let limit_ms = limit.map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
-        let newest = limit_ms.map_or(i64::MAX, |limit| environment.now_ms.saturating_add(limit));
-        let oldest = environment.oldest_ms.unwrap_or(i64::MIN);
+        let (oldest, newest) = self.times_taken(environment);
         scratch.rows.clear();
         for ((_, timestamps, values), &slot) in batch.series().zip(&scratch.slots) {
             if slot == NO_SLOT {
@@ -128,27 +129,60 @@ impl Head {
             }
             for (&timestamp, value) in timestamps.iter().zip(values) {
                 if timestamp > newest || timestamp < oldest {
-                    let (now, limit_ms) = (environment.now_ms, limit_ms.unwrap_or(i64::MAX));
-                    let reason = if timestamp > newest {
-                        RejectReason::TooFarInFuture {
-                            timestamp,
-                            now,
-                            limit_ms,
-                        }
-                    } else {
-                        RejectReason::OutsideRetention { timestamp, oldest }
-                    };
-                    report.reject(1, false, || Rejected {
-                        series: self.describe(slot),
-                        timestamp: Some(timestamp),
-                        samples: 1,
-                        reason,
-                    });
+                    let reason = self.refusal(timestamp, environment);
+                    self.reject(slot, timestamp, reason, report);
                 } else {
                     scratch.rows.push((slot, timestamp, value.to_bits()));
                 }
             }
         }
+    }
+
+    /// The oldest and the newest timestamp that are taken.
+    pub(super) fn times_taken(&self, environment: &AppendEnvironment<'_>) -> (i64, i64) {
+        let newest = self
+            .max_future_ms()
+            .map_or(i64::MAX, |limit| environment.now_ms.saturating_add(limit));
+        (environment.oldest_ms.unwrap_or(i64::MIN), newest)
+    }
+
+    fn max_future_ms(&self) -> Option<i64> {
+        let limit = self.limits.max_future;
+        limit.map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Why a timestamp is not taken.
+    pub(super) fn refusal(
+        &self,
+        timestamp: i64,
+        environment: &AppendEnvironment<'_>,
+    ) -> RejectReason {
+        let (oldest, newest) = self.times_taken(environment);
+        if timestamp > newest {
+            RejectReason::TooFarInFuture {
+                timestamp,
+                now: environment.now_ms,
+                limit_ms: self.max_future_ms().unwrap_or(i64::MAX),
+            }
+        } else {
+            RejectReason::OutsideRetention { timestamp, oldest }
+        }
+    }
+
+    /// Reports one sample as refused.
+    pub(super) fn reject(
+        &self,
+        slot: u32,
+        timestamp: i64,
+        reason: RejectReason,
+        report: &mut AppendReport,
+    ) {
+        report.reject(1, false, || Rejected {
+            series: self.describe(slot),
+            timestamp: Some(timestamp),
+            samples: 1,
+            reason,
+        });
     }
 
     fn describe(&self, slot: u32) -> String {
@@ -173,26 +207,42 @@ impl Head {
             ids,
             encoder,
             frame,
+            histograms,
             ..
         } = scratch;
-        let Some(&(_, base, _)) = rows.first() else {
-            return Ok(environment.log.nothing_to_wait_for());
-        };
+        let base = rows.first().map_or(0, |row| row.1);
         ids.clear();
         let names = self.names.read();
         ids.extend(
             rows.iter()
                 .map(|row| names.registry.id(row.0).map_or(0, |id| id.0)),
         );
+        histograms.find_ids(&names);
         drop(names);
-        let promised = SampleFrameEncoder::bytes_at_most(rows.len());
+        let promised = match rows.len() {
+            0 => 0,
+            rows => SampleFrameEncoder::bytes_at_most(rows),
+        };
+        let promised_histograms = histograms.frame_bytes_at_most();
         let _open = environment.gate.read();
-        environment.log.reserve(promised)?;
+        environment.log.reserve(promised + promised_histograms)?;
         let live = self.live();
         #[expect(clippy::expect_used, reason = "a Head always has an open generation")]
         let buffers = live.generations.last().expect("an open generation");
         let order_free = self.rules.order_free_winner;
-        let mut stripes = buffers.lock(rows.iter().map(|row| row.0));
+        let slots = rows.iter().map(|row| row.0);
+        let mut stripes = buffers.lock(slots.chain(histograms.slots()));
+        let mut ticket = environment.log.nothing_to_wait_for();
+        if !histograms.is_empty() {
+            frame.clear();
+            frame.resize(FRAME_STAMP_BYTES, 0);
+            histograms.apply(self.namespace, &mut stripes, frame);
+            let log = environment.log;
+            ticket = log.enqueue(frame, promised_histograms, environment.ack);
+        }
+        if rows.is_empty() {
+            return Ok(ticket);
+        }
         encoder.start(base);
         let mut ahead = rows.iter().skip(PREFETCH_ROWS);
         for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::columns::{in_range, merge_columns};
+use super::columns::merge_columns;
 use super::{Head, ShardError};
 use crate::block::{BlockMeta, BlockReader, BlockScan, BlockWriter};
-use crate::chunk::decode_into;
 use crate::model::{Labels, RowKey, SeriesId, ShardId, TimeRange, Window};
 use crate::page::{PAGE_SAMPLES_MAX, PageEncoder, TokenTables, TokenTraining};
 use crate::run::{RunReader, SectionScan};
@@ -96,7 +95,8 @@ impl RowScan<'_> {
             Self::Run(run, scan) => {
                 while let Some((chunk, bytes)) = scan.chunk().filter(|(chunk, _)| chunk.key == key)
                 {
-                    decode_into(bytes, &mut column.timestamps, &mut column.values)
+                    column
+                        .push_chunk(chunk.meta.encoding, bytes)
                         .map_err(|error| run.damaged(&chunk, error))?;
                     scan.advance()?;
                 }
@@ -104,6 +104,8 @@ impl RowScan<'_> {
             Self::Block(_, scan) => {
                 let timestamps = scan.read(&mut column.values)?;
                 column.timestamps.extend_from_slice(timestamps);
+                column.histograms = scan.histograms()?;
+                column.settle();
                 scan.advance()?;
             }
         }
@@ -164,17 +166,16 @@ impl Compaction {
                     labels = scan.labels()?;
                 }
                 let column = scan.take(key)?;
-                done += column.timestamps.len() as u64;
+                done += column.len() as u64;
                 columns.push(column);
             }
-            let row = merge_columns(columns);
-            let row = in_range(&row.timestamps, &row.values, self.keep);
-            if row.timestamps.is_empty() {
+            let mut row = merge_columns(columns);
+            row.trim(self.keep);
+            if row.is_empty() {
                 continue;
             }
             let labels = labels.ok_or(ShardError::Unnamed { series: key.series })?;
-            self.writer
-                .row(key, &labels, &row.timestamps, &row.values)?;
+            self.writer.samples(key, &labels, &row)?;
         }
         Ok(true)
     }

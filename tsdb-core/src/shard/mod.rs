@@ -12,6 +12,7 @@ mod compaction;
 mod error;
 mod flush;
 mod head;
+mod histograms;
 mod limits;
 mod look_up;
 mod pins;

@@ -127,6 +127,7 @@ impl Head {
                         min,
                         max,
                         count,
+                        encoding: meta.encoding,
                         bytes: bytes.into(),
                     });
                 }

@@ -5,6 +5,7 @@ mod commit;
 mod error;
 mod file;
 mod frame;
+mod histogram_frame;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,8 @@ pub use commit::{Ack, BeforeFrames, CommitLog, CommitTicket, LogStats};
 pub use error::WalError;
 pub use file::{LOG_HEADER_BYTES, LOG_MAGIC, LOG_VERSION, LogFile, LogHeader, log_path};
 pub use frame::{
-    FRAME_STAMP_BYTES, FrameStamp, KIND_SAMPLES, Row, SampleFrame, SampleFrameEncoder, SampleRows,
+    FRAME_STAMP_BYTES, FrameStamp, KIND_HISTOGRAMS, KIND_SAMPLES, Row, SampleFrame,
+    SampleFrameEncoder, SampleRows,
 };
+pub use histogram_frame::{HistogramFrame, HistogramFrameEncoder, HistogramRow, HistogramRows};
 pub use reader::{Frame, LogReader, Torn, first_valid_frame};
