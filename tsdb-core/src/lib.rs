@@ -31,7 +31,9 @@ pub use model::{
     TimeRangeError, WriteBatch,
 };
 pub use series::{ChunkPart, SampleRef};
-pub use shard::{Appended, Limited, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet};
+pub use shard::{
+    Appended, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet,
+};
 
 pub use vfs::Vfs;
 pub use wal::{Ack, CommitTicket, LogStats};

@@ -5,6 +5,7 @@ mod bit_writer;
 mod bytes;
 mod checksum;
 mod error;
+mod growth;
 mod prefetch;
 #[cfg(test)]
 mod tests;
@@ -15,5 +16,6 @@ pub use bit_writer::{BitWriter, WordSink, put_pending};
 pub use bytes::{ByteReader, put_i64, put_u16, put_u32, put_u64};
 pub use checksum::{check_crc, crc32c, crc32c_append};
 pub use error::DecodeError;
+pub use growth::{growth_bytes, push_slowly, reserve_slowly};
 pub use prefetch::prefetch;
 pub use varint::{put_ivarint, put_uvarint, uvarint_len};

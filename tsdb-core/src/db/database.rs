@@ -16,6 +16,7 @@ use crate::clock::{Clock, SystemClock, TrustedClock};
 use crate::manifest::{Catalog, check_namespace_name};
 use crate::model::FingerprintKey;
 use crate::series::SeriesFile;
+use crate::shard::{MemoryLedger, MemoryUse};
 use crate::vfs::{FileLock, MemVfs, OsVfs, Vfs};
 use crate::wal::{BeforeFrames, CommitLog, WalError};
 
@@ -71,6 +72,8 @@ pub(super) struct Inner {
     pub(super) lock: Mutex<Option<Box<dyn FileLock>>>,
     pub(super) closed: AtomicBool,
     pub(super) counters: Counters,
+    /// What is held in memory against the budget.
+    pub(super) memory: MemoryLedger,
 }
 
 /// A time-series database over one folder. Cheap to clone; every clone is the same Db.
@@ -278,24 +281,16 @@ impl Inner {
         }
     }
 
-    /// Bytes in memory: series and index, buffers, queue.
-    pub(super) fn account(&self) -> (usize, usize, usize) {
+    /// Bytes in memory of all namespaces together and of the log's queue; the ledger is told.
+    pub(super) fn account(&self) -> (MemoryUse, usize) {
         let namespaces = self.namespaces.read();
-        let (series, buffers) = namespaces.iter().fold((0, 0), |(series, buffers), state| {
-            let (more_series, more_buffers) = state.head.heap_bytes();
-            let file = state
-                .series_file
-                .as_ref()
-                .map_or(0, |file| file.heap_bytes());
-            (series + more_series + file, buffers + more_buffers)
-        });
+        let all = namespaces.iter().map(|state| state.memory());
+        let used = all.fold(MemoryUse::default(), MemoryUse::plus);
+        drop(namespaces);
         let queue = self.log.as_ref().map_or(0, |log| log.queued_bytes());
-        self.counters
-            .memory_bytes
-            .store((series + buffers + queue) as u64, Ordering::Relaxed);
-        let counter = &self.counters.series_memory_bytes;
-        counter.store(series as u64, Ordering::Relaxed);
-        (series, buffers, queue)
+        self.memory
+            .set(used.series() as u64, (used.total() + queue) as u64);
+        (used, queue)
     }
 
     /// Writes the catalog as `change` makes it, and only then takes it for true.

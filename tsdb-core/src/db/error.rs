@@ -150,6 +150,7 @@ impl Error {
                 ShardError::Block(error) => block_kind(error),
                 ShardError::Chunk(_) | ShardError::Unnamed { .. } => ErrorKind::Corrupt,
                 ShardError::QueryLimit { .. } => ErrorKind::Limit,
+                ShardError::Pressure(_) => ErrorKind::Backpressure,
                 ShardError::Misread => ErrorKind::InvalidInput,
             },
             Self::Io { .. } => ErrorKind::Io,
@@ -241,6 +242,12 @@ impl From<ShardError> for Error {
         match error {
             ShardError::Wal(error) => Self::Wal(error),
             ShardError::Series(error) => Self::Series(error),
+            ShardError::Pressure(pressure) => Self::Backpressure {
+                what: "series and samples in memory",
+                name: "memory_budget_bytes",
+                limit: pressure.budget,
+                value: pressure.needed,
+            },
             ShardError::Run(error) => Self::Run(error),
             ShardError::Block(error) => Self::Block(error),
             other => Self::Shard(other),

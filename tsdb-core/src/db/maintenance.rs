@@ -10,9 +10,7 @@ use super::namespace::NamespaceState;
 use super::{Db, Error, NamespaceStats, Stats};
 use crate::clock::Clock as _;
 use crate::manifest::{Manifest, RunEntry};
-use crate::model::{
-    BlockId, Generation, HashMap, HashSet, NamespaceId, RowKey, RunId, SeriesId, ShardId, Window,
-};
+use crate::model::{BlockId, Generation, HashMap, HashSet, NamespaceId, RunId, Window};
 use crate::run::{RunHeader, RunReader, RunWriter, merge_runs, publish, temporary_path};
 
 use super::paths::run_path;
@@ -103,7 +101,6 @@ impl Db {
         log.commit()?;
         let inner = &self.inner;
         let trusted = inner.trusted_clock.is_trusted();
-        inner.account();
         if inner.wants_cut(&mut upkeep) {
             inner.cut(&mut upkeep)?;
             return done(MaintenanceStep::Cut);
@@ -196,10 +193,9 @@ impl Inner {
         let now = Window::of(self.clock.now_ms(), window_ms.unwrap_or(i64::MAX));
         let began = *upkeep.window.get_or_insert(now);
         let log_bytes = self.log.as_ref().map_or(0, |log| log.position().1);
-        let memory = self.counters.memory_bytes.load(Ordering::Relaxed);
-        let buffers: usize = states.iter().map(|state| state.head.heap_bytes().1).sum();
-        let crowded = memory > self.options.memory_budget_bytes / 2
-            && buffers as u64 > self.options.memory_budget_bytes / 8;
+        let (used, _) = self.account();
+        let budget = self.options.memory_budget_bytes;
+        let crowded = self.memory.total() > budget / 2 && used.buffers() as u64 > budget / 8;
         now != began || log_bytes >= self.log_cap() || crowded
     }
 
@@ -273,9 +269,7 @@ impl Inner {
             return Ok(());
         }
         let run = state.new_file();
-        let keys = state.head.row_keys();
-        let nobody = RowKey::new(ShardId(0), SeriesId(0));
-        let key = |slot: u32| keys.get(slot as usize).copied().unwrap_or(nobody);
+        let key = |slot: u32| state.head.row_key(slot);
         let writer = self.create_run(state, run, (generation, generation))?;
         write_generation(buffers, key, writer)?;
         let reader = self.publish_run(state, run)?;
@@ -470,7 +464,7 @@ impl Inner {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        let (series, buffers, queue) = self.account();
+        let (used, queue) = self.account();
         let log = self.log.as_ref();
         let states = self.states();
         let pinned: Vec<_> = states.iter().map(|one| one.head.pins().pinned()).collect();
@@ -484,8 +478,10 @@ impl Inner {
                 .map(closed_generations)
                 .max()
                 .unwrap_or(0),
-            series_memory_bytes: series,
-            buffer_memory_bytes: buffers,
+            series_memory_bytes: used.series(),
+            buffer_memory_bytes: used.buffers(),
+            append_memory_bytes: used.appends,
+            file_memory_bytes: used.files,
             queue_memory_bytes: queue,
             memory_budget_bytes: self.options.memory_budget_bytes,
             flushes: count(&self.counters.flushes),
@@ -527,6 +523,7 @@ fn namespace_stats(state: &NamespaceState) -> NamespaceStats {
     let live = state.head.live();
     NamespaceStats {
         name: state.name.clone(),
+        memory: state.memory(),
         series: state.head.series_len(),
         buffered_samples: live.generations.iter().map(|open| open.usage().1).sum(),
         runs: live.runs.len(),

@@ -11,11 +11,12 @@ use super::{Error, NamespaceOptions};
 use crate::index::Cardinality;
 use crate::manifest::Manifest;
 use crate::model::{
-    AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, RejectReason, RunId, TimeRange,
-    WriteBatch,
+    AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, RunId, TimeRange, WriteBatch,
 };
 use crate::series::SeriesFile;
-use crate::shard::{AppendEnvironment, Appended, Head, Limited, SelectLimits, SeriesSet};
+use crate::shard::{
+    AppendEnvironment, Appended, Head, Limited, MemoryUse, SelectLimits, SeriesSet,
+};
 use crate::wal::{CommitLog, CommitTicket};
 
 /// Memory is accounted anew once in so many appends.
@@ -35,6 +36,15 @@ pub(super) struct NamespaceState {
 }
 
 impl NamespaceState {
+    /// Bytes held in memory, by use.
+    pub(super) fn memory(&self) -> MemoryUse {
+        let file = self.series_file.as_ref();
+        MemoryUse {
+            series_file: file.map_or(0, |file| file.heap_bytes()),
+            ..self.head.memory()
+        }
+    }
+
     pub(super) fn manifest_path(folder: &Path) -> PathBuf {
         folder.join("MANIFEST")
     }
@@ -77,9 +87,19 @@ impl Namespace {
     /// When nothing was stored: see [`super::ErrorKind`].
     pub fn append(&self, batch: &WriteBatch<'_>) -> Result<Appended, Error> {
         self.inner.check_open()?;
-        let (log, series_file) = self.writer()?;
         self.check_pressure()?;
-        let full = self.series_memory_full();
+        match self.append_once(batch) {
+            Err(Error::Backpressure { .. }) if self.inner.options.inline_flush => {
+                self.inner.flush_all()?;
+                self.inner.account();
+                self.append_once(batch)
+            }
+            appended => appended,
+        }
+    }
+
+    fn append_once(&self, batch: &WriteBatch<'_>) -> Result<Appended, Error> {
+        let (log, series_file) = self.writer()?;
         let options = self.options();
         let now_ms = self.inner.clock.now_ms();
         // Where the clock jumped, nothing is refused for its age; not even by the first writer
@@ -93,22 +113,10 @@ impl Namespace {
             gate: &self.inner.gate,
             ack: options.ack,
             now_ms,
-            new_series: full.as_ref().map_or(Ok(()), Err),
+            memory: &self.inner.memory,
             oldest_ms: oldest_ms.map(|retention| now_ms.saturating_sub(retention)),
         };
         Ok(self.state.head.append(batch, &environment)?)
-    }
-
-    /// Series stay in memory: past three quarters of the budget, waiting helps nobody, and new
-    /// ones are refused for good.
-    fn series_memory_full(&self) -> Option<RejectReason> {
-        let limit = self.inner.options.memory_budget_bytes;
-        let used = self
-            .inner
-            .counters
-            .series_memory_bytes
-            .load(Ordering::Relaxed);
-        (used > limit / 4 * 3).then_some(RejectReason::SeriesMemory { used, limit })
     }
 
     /// [`Namespace::append`], and waits for its ticket.
@@ -136,16 +144,14 @@ impl Namespace {
             inner.account();
         }
         let budget = inner.options.memory_budget_bytes;
-        let over_memory =
-            |inner: &Inner| inner.counters.memory_bytes.load(Ordering::Relaxed) > budget;
-        if !over_memory(inner) && inner.log_backlog_bytes() <= inner.log_backlog_max() {
+        if inner.memory.total() <= budget && inner.log_backlog_bytes() <= inner.log_backlog_max() {
             return Ok(());
         }
         if inner.options.inline_flush {
             inner.flush_all()?;
             inner.account();
         }
-        let value = inner.counters.memory_bytes.load(Ordering::Relaxed);
+        let value = inner.memory.total();
         if value > budget {
             let (what, name) = ("series and samples in memory", "memory_budget_bytes");
             return Err(Error::Backpressure {

@@ -25,7 +25,7 @@ use crate::run::RunReader;
 use crate::series::{
     Registry, SeriesEnd, SeriesFile, SeriesHeader, SeriesRecord, read_series_file, series_path,
 };
-use crate::shard::{GenerationBuffers, Head, Live, Names};
+use crate::shard::{GenerationBuffers, Head, Live, MemoryLedger, Names};
 use crate::vfs::{OpenMode, Vfs};
 use crate::wal::{CommitLog, LogFile};
 
@@ -189,6 +189,7 @@ pub(super) fn assemble(
     counters
         .closed_log_bytes
         .store(closed_bytes, std::sync::atomic::Ordering::Relaxed);
+    let memory = MemoryLedger::new(options.memory_budget_bytes);
     Inner {
         vfs,
         clock,
@@ -208,6 +209,7 @@ pub(super) fn assemble(
         lock: Mutex::new(lock),
         closed: AtomicBool::new(false),
         counters,
+        memory,
     }
 }
 

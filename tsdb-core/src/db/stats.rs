@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
+use crate::shard::MemoryUse;
 use crate::wal::LogStats;
 
 /// What is counted as it happens.
@@ -13,10 +14,6 @@ pub(super) struct Counters {
     pub(super) runs_expired: AtomicU64,
     pub(super) compactions: AtomicU64,
     pub(super) blocks_expired: AtomicU64,
-    /// Bytes in memory, as accounted last.
-    pub(super) memory_bytes: AtomicU64,
-    /// Of which for series and their index.
-    pub(super) series_memory_bytes: AtomicU64,
     /// Bytes of logs whose generation is closed.
     pub(super) closed_log_bytes: AtomicU64,
 }
@@ -34,6 +31,10 @@ pub struct Stats {
     pub series_memory_bytes: usize,
     /// Bytes held for samples that are not flushed.
     pub buffer_memory_bytes: usize,
+    /// Bytes held for room that appends use again.
+    pub append_memory_bytes: usize,
+    /// Bytes held of directories and indexes of runs and blocks.
+    pub file_memory_bytes: usize,
     /// Bytes held for frames that wait.
     pub queue_memory_bytes: usize,
     /// [`crate::DbOptions::memory_budget_bytes`].
@@ -65,6 +66,8 @@ pub struct Stats {
 pub struct NamespaceStats {
     /// Its name.
     pub name: String,
+    /// Bytes it holds in memory, by use.
+    pub memory: MemoryUse,
     /// Series known.
     pub series: usize,
     /// Samples in memory, duplicates included.

@@ -58,6 +58,20 @@ impl Arena {
             .unwrap_or_default()
     }
 
+    /// Bytes that have to be taken at once for items of `bytes` in all.
+    pub(super) fn growth_bytes(&self, bytes: usize) -> usize {
+        let (len, capacity) = self.segments.last().map_or((0, 0), |segment| {
+            (segment.len().next_multiple_of(ALIGN), segment.capacity())
+        });
+        if capacity.saturating_sub(len) >= bytes {
+            0
+        } else if self.segments.len() <= 1 && len + bytes <= SEGMENT {
+            (2 * capacity).max(len + bytes)
+        } else {
+            (bytes / SEGMENT + 1) * SEGMENT
+        }
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         self.segments.capacity() * size_of::<Vec<u8>>()
             + self.segments.iter().map(Vec::capacity).sum::<usize>()

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::arena::{Arena, take_number};
 use super::pairs::{CHUNK, Pairs};
 use super::symbols::Symbols;
-use crate::bits::put_uvarint;
+use crate::bits::{growth_bytes, push_slowly, put_uvarint};
 use crate::model::{Labels, RawPairs};
 
 /// An inverted index over series that are numbered as they arrive: their slots.
@@ -128,7 +128,8 @@ impl MemIndex {
         for &pair in row {
             put_uvarint(&mut self.scratch, u64::from(pair));
         }
-        self.slots.push(self.slot_pairs.push(&self.scratch, &[]));
+        let place = self.slot_pairs.push(&self.scratch, &[]);
+        push_slowly(&mut self.slots, place);
     }
 
     /// How many slots there are.
@@ -231,6 +232,16 @@ impl MemIndex {
         let mut rest = self.slot_pairs.from(*self.slots.get(slot as usize)?);
         let left = take_number(&mut rest);
         Some(PairNumbers { rest, left })
+    }
+
+    /// Bytes that have to be taken at once, at most, to add `series` with `labels` labels and
+    /// `text` bytes of them in all, were every label new.
+    #[must_use]
+    pub fn growth_bytes(&self, series: usize, labels: usize, text: usize) -> usize {
+        self.symbols.growth_bytes(labels, text)
+            + self.pairs.growth_bytes(labels)
+            + growth_bytes(&self.slots, series)
+            + self.slot_pairs.growth_bytes(5 * labels + 9 * series)
     }
 
     /// Bytes of memory the index holds, reserved ones included.

@@ -3,12 +3,16 @@
 use super::symbols::Symbols;
 use super::table::{NumberTable, spread};
 use super::value_order::sort_by_value;
+use crate::bits::{growth_bytes, push_slowly};
 use crate::model::HashMap;
 use crate::postings::PostingList;
 
 /// So many pairs of a name are sorted at a time: a pause of less than a millisecond, after which
 /// a look-up by prefix tries few of them.
 pub(super) const CHUNK: usize = 4096;
+
+/// A list of slots takes about so much more for another slot that is no neighbour of the last.
+const LIST_GROWTH_BYTES: usize = 16;
 
 /// A name with one of its values.
 #[derive(Clone, Copy, Debug)]
@@ -119,11 +123,11 @@ impl Pairs {
         }
         let number = self.pairs.len() as u32;
         let value = symbols.intern(value, value_hash);
-        self.pairs.push(Pair { name, value });
-        self.slots.push(PostingList::new());
+        push_slowly(&mut self.pairs, Pair { name, value });
+        push_slowly(&mut self.slots, PostingList::new());
         self.table.insert(hash, number);
         if let Some(name) = self.names.get_mut(name as usize) {
-            name.pairs.push(number);
+            push_slowly(&mut name.pairs, number);
             if name.pairs.len().is_multiple_of(CHUNK) {
                 let start = name.pairs.len() - CHUNK;
                 let chunk = name.pairs.get_mut(start..).unwrap_or_default();
@@ -168,6 +172,16 @@ impl Pairs {
         let of_names = self.names.iter().map(|name| name.slots.heap_bytes());
         let of_pairs = self.slots.iter().map(PostingList::heap_bytes);
         of_names.chain(of_pairs).sum::<usize>() == self.list_bytes
+    }
+
+    /// Bytes that have to be taken at once to make `more` pairs and post each once more.
+    pub(super) fn growth_bytes(&self, more: usize) -> usize {
+        let longest = self.names.iter().max_by_key(|name| name.pairs.capacity());
+        growth_bytes(&self.pairs, more)
+            + growth_bytes(&self.slots, more)
+            + longest.map_or(0, |name| growth_bytes(&name.pairs, more))
+            + self.table.growth_bytes(more)
+            + more * LIST_GROWTH_BYTES
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

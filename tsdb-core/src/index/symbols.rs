@@ -6,7 +6,7 @@ use hashbrown::DefaultHashBuilder;
 
 use super::arena::{Arena, take_number};
 use super::table::NumberTable;
-use crate::bits::put_uvarint;
+use crate::bits::{growth_bytes, push_slowly, put_uvarint};
 
 /// Interned texts, numbered as they arrive.
 #[derive(Debug, Default)]
@@ -71,9 +71,17 @@ impl Symbols {
         let number = self.handles.len() as u32;
         self.scratch.clear();
         put_uvarint(&mut self.scratch, text.len() as u64);
-        self.handles.push(self.text.push(&self.scratch, text));
+        let handle = self.text.push(&self.scratch, text);
+        push_slowly(&mut self.handles, handle);
         self.table.insert(hash, number);
         number
+    }
+
+    /// Bytes that have to be taken at once to intern `more` texts of `bytes` in all.
+    pub(super) fn growth_bytes(&self, more: usize, bytes: usize) -> usize {
+        growth_bytes(&self.handles, more)
+            + self.table.growth_bytes(more)
+            + self.text.growth_bytes(bytes + 8 * more)
     }
 
     pub(super) fn heap_bytes(&self) -> usize {

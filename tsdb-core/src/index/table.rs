@@ -56,6 +56,21 @@ impl NumberTable {
         }
     }
 
+    /// Bytes that have to be taken at once to insert `more`: a few parts may grow together.
+    pub(super) fn growth_bytes(&self, more: usize) -> usize {
+        let full = |part: &&HashTable<Entry>| part.len() + more / 32 + 1 > part.capacity();
+        let grown = |part: &HashTable<Entry>| 2 * part.allocation_size() + 64;
+        self.parts
+            .iter()
+            .filter(full)
+            .map(grown)
+            .sum::<usize>()
+            .min(
+                // All parts do so one after the other, and none holds its old entries for long.
+                self.heap_bytes() + more * 2 * size_of::<Entry>(),
+            )
+    }
+
     pub(super) fn heap_bytes(&self) -> usize {
         self.parts.capacity() * size_of::<HashTable<Entry>>()
             + self

@@ -370,6 +370,13 @@ pub struct LabelsBuilder {
 }
 
 impl LabelsBuilder {
+    /// Bytes of memory that it keeps between sets of labels.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let pairs = self.pairs.capacity() * size_of::<Pair>();
+        self.text.capacity() + self.canonical.capacity() + pairs
+    }
+
     /// An empty scratch.
     #[must_use]
     pub const fn new() -> Self {

@@ -1,6 +1,7 @@
 //! Which series there are: from the fingerprint of labels, in any encoding, to a series.
 
 use super::table::{FingerprintTable, LabelsTable};
+use crate::bits::{growth_bytes, push_slowly};
 use crate::model::{Fingerprint, SeriesId};
 
 /// How many encodings of one series are remembered; further ones are parsed each time.
@@ -91,8 +92,8 @@ impl Registry {
         let slot = u32::try_from(self.ids.len())
             .ok()
             .filter(|slot| *slot < u32::MAX - 1)?;
-        self.ids.push(id);
-        self.alias_counts.push(0);
+        push_slowly(&mut self.ids, id);
+        push_slowly(&mut self.alias_counts, 0);
         self.next_id = self.next_id.max(id.0 + 1);
         self.canonical.insert(canonical, slot);
         Some(slot)
@@ -127,6 +128,15 @@ impl Registry {
             return u32::try_from(guess).ok();
         }
         u32::try_from(self.ids.binary_search(&id).ok()?).ok()
+    }
+
+    /// Bytes that have to be taken at once to add `more` series, each with an alias.
+    #[must_use]
+    pub fn growth_bytes(&self, more: usize) -> usize {
+        self.aliases.growth_bytes(more)
+            + self.canonical.growth_bytes(more)
+            + growth_bytes(&self.ids, more)
+            + growth_bytes(&self.alias_counts, more)
     }
 
     /// Bytes held in memory.

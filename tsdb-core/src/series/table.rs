@@ -60,12 +60,25 @@ impl<E: Entry> Table<E> {
     fn insert(&mut self, entry: E) {
         self.used += 1;
         if self.used * 100 > self.entries.len() * FULL_PERCENT {
-            let len = (self.entries.len() + self.entries.len() / 4).max(SMALLEST_TABLE);
+            let len = self.next_len();
             let smaller = std::mem::replace(&mut self.entries, vec![E::default(); len]);
             let old = smaller.into_iter().filter(|old| old.occupied() != 0);
             old.for_each(|old| self.put(old));
         }
         self.put(entry);
+    }
+
+    fn next_len(&self) -> usize {
+        (self.entries.len() + self.entries.len() / 4).max(SMALLEST_TABLE)
+    }
+
+    /// Bytes that have to be taken at once to insert `more`, the old entries still held.
+    fn growth_bytes(&self, more: usize) -> usize {
+        let needed = (self.used + more) * 100;
+        if needed <= self.entries.len() * FULL_PERCENT {
+            return 0;
+        }
+        self.next_len().max(needed / FULL_PERCENT) * size_of::<E>()
     }
 
     fn put(&mut self, entry: E) {
@@ -150,6 +163,10 @@ impl FingerprintTable {
     pub(super) fn heap_bytes(&self) -> usize {
         self.table.heap_bytes()
     }
+
+    pub(super) fn growth_bytes(&self, more: usize) -> usize {
+        self.table.growth_bytes(more)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -204,6 +221,10 @@ impl LabelsTable {
 
     pub(super) fn heap_bytes(&self) -> usize {
         self.table.heap_bytes()
+    }
+
+    pub(super) fn growth_bytes(&self, more: usize) -> usize {
+        self.table.growth_bytes(more)
     }
 }
 

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::buffers::{PAGE_BYTES, ROW_BYTES};
 use super::histograms::CheckedHistograms;
-use super::{Head, PREFETCH_ROWS, ShardError};
+use super::{Head, MemoryLedger, PREFETCH_ROWS, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     SymbolHash, WriteBatch,
 };
 use crate::series::SeriesFile;
 use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder};
+
+/// What one append leaves for the next; after a larger batch all is given back.
+const SCRATCH_BYTES_MAX: usize = 4 << 20;
 
 /// Stands for a series of a batch that was rejected.
 pub(super) const NO_SLOT: u32 = u32::MAX;
@@ -56,8 +60,8 @@ pub struct AppendEnvironment<'a> {
     pub ack: Ack,
     /// The wall clock, milliseconds since the epoch.
     pub now_ms: i64,
-    /// Why no new series may be made, if none may.
-    pub new_series: Result<(), &'a RejectReason>,
+    /// What may be held in memory.
+    pub memory: &'a MemoryLedger,
     /// Samples before this are outside of retention.
     pub oldest_ms: Option<i64>,
 }
@@ -72,6 +76,27 @@ pub struct Appended {
     pub ticket: CommitTicket,
 }
 
+/// What rows may take in buffers at most.
+const fn most_bytes(rows: usize) -> u64 {
+    (rows * (PAGE_BYTES + ROW_BYTES)) as u64
+}
+
+impl Scratch {
+    /// Bytes held between appends.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<u32>()
+            + self.fingerprints.capacity() * size_of::<Fingerprint>()
+            + self.symbols.capacity() * size_of::<SymbolHash>()
+            + self.missing.capacity() * size_of::<Missing>()
+            + self.rows.capacity() * size_of::<(u32, i64, u64)>()
+            + self.histograms.heap_bytes()
+            + self.ids.capacity() * size_of::<u64>()
+            + self.frame.capacity()
+            + self.encoder.heap_bytes()
+            + self.builder.heap_bytes()
+    }
+}
+
 impl Head {
     /// Stores the samples of a batch: readable when this returns, safe when the ticket is done.
     ///
@@ -84,7 +109,11 @@ impl Head {
     ) -> Result<Appended, ShardError> {
         let mut scratch = self.scratch.lock().pop().unwrap_or_default();
         let appended = self.append_with(batch, environment, &mut scratch);
-        self.scratch.lock().push(scratch);
+        // Labels of new series are not kept until the next batch.
+        scratch.missing.clear();
+        if scratch.heap_bytes() <= SCRATCH_BYTES_MAX {
+            self.scratch.lock().push(scratch);
+        }
         appended
     }
 
@@ -232,6 +261,21 @@ impl Head {
         let order_free = self.rules.order_free_winner;
         let slots = rows.iter().map(|row| row.0);
         let mut stripes = buffers.lock(slots.chain(histograms.slots()));
+        let before = stripes.heap_bytes();
+        // Usually there is room for a page each; only if there is none pages are counted.
+        let beside = histograms.buffer_bytes_at_most();
+        if environment
+            .memory
+            .check(most_bytes(rows.len()) + beside)
+            .is_err()
+        {
+            let pages = stripes.missing_pages(rows.iter().map(|row| row.0));
+            let needed = pages * PAGE_BYTES + rows.len() * ROW_BYTES;
+            if let Err(pressure) = environment.memory.check(needed as u64 + beside) {
+                environment.log.release(promised + promised_histograms);
+                return Err(ShardError::Pressure(pressure));
+            }
+        }
         let mut ticket = environment.log.nothing_to_wait_for();
         if !histograms.is_empty() {
             frame.clear();
@@ -241,6 +285,8 @@ impl Head {
             ticket = log.enqueue(frame, promised_histograms, environment.ack);
         }
         if rows.is_empty() {
+            let grown = stripes.heap_bytes().saturating_sub(before);
+            environment.memory.add(grown as u64);
             return Ok(ticket);
         }
         encoder.start(base);
@@ -256,6 +302,8 @@ impl Head {
                 value: (!same).then_some(bits),
             });
         }
+        let grown = stripes.heap_bytes().saturating_sub(before);
+        environment.memory.add(grown as u64);
         frame.clear();
         frame.resize(FRAME_STAMP_BYTES, 0);
         encoder.finish(self.namespace, ShardId(0), frame);

@@ -13,22 +13,52 @@ const STRIPES: usize = 16;
 
 /// As many slots in a row belong to one stripe: series that came together, as those of one target
 /// do, are written together, and mostly under one lock.
-const PAGE_SLOTS: usize = 1024;
+const STRIPE_SLOTS: usize = 1024;
+
+/// Hot lines are taken from the allocator so many at a time: where few of a namespace's series
+/// have samples, most of a page lies idle.
+const PAGE_SLOTS: usize = 256;
 
 /// So many rows before it is used, a buffer is asked for.
 pub const PREFETCH_ROWS: usize = 24;
 
+/// Bytes of a page.
+pub(super) const PAGE_BYTES: usize = PAGE_SLOTS * size_of::<Buffer>();
+
+/// A sample takes no more than this beside its series' hot line, but for the odd one that fills
+/// an arena's page.
+pub(super) const ROW_BYTES: usize = 64;
+
 /// Which stripe a slot belongs to.
 #[inline]
 const fn stripe_of(slot: u32) -> usize {
-    slot as usize / PAGE_SLOTS % STRIPES
+    slot as usize / STRIPE_SLOTS % STRIPES
 }
 
-/// A stripe: every [`STRIPES`]th page of series.
+/// Which page of its stripe a slot lies in, and where in it.
+#[inline]
+const fn place_of(slot: u32) -> (usize, usize) {
+    let round = slot as usize / (STRIPE_SLOTS * STRIPES);
+    let within = slot as usize % STRIPE_SLOTS;
+    (
+        round * (STRIPE_SLOTS / PAGE_SLOTS) + within / PAGE_SLOTS,
+        within % PAGE_SLOTS,
+    )
+}
+
+/// The first slot of a page of a stripe.
+const fn first_slot(stripe: usize, page: usize) -> usize {
+    let pages = STRIPE_SLOTS / PAGE_SLOTS;
+    (page / pages * STRIPES + stripe) * STRIPE_SLOTS + page % pages * PAGE_SLOTS
+}
+
+/// A stripe: of all series, [`STRIPE_SLOTS`] in each [`STRIPES`] times as many.
 #[derive(Debug)]
 struct Stripe {
     /// Hot lines, where there are any.
     pages: Vec<Option<Box<[Buffer]>>>,
+    /// How many there are.
+    pages_made: usize,
     arena: BufferArena,
     /// By slot, of the few series that have any.
     histograms: HashMap<u32, HistogramBuffer>,
@@ -42,6 +72,7 @@ impl Stripe {
     fn new(window_ms: i64) -> Self {
         Self {
             pages: Vec::new(),
+            pages_made: 0,
             arena: BufferArena::new(window_ms),
             histograms: HashMap::new(),
             histogram_bytes: 0,
@@ -53,8 +84,8 @@ impl Stripe {
     /// The buffer of a slot of this stripe, if anything was appended to it.
     #[inline]
     fn get(&self, slot: u32) -> Option<&Buffer> {
-        let page = self.pages.get(slot as usize / (PAGE_SLOTS * STRIPES))?;
-        let buffer = page.as_ref()?.get(slot as usize % PAGE_SLOTS)?;
+        let (page, at) = place_of(slot);
+        let buffer = self.pages.get(page)?.as_ref()?.get(at)?;
         Some(buffer).filter(|buffer| !buffer.is_empty())
     }
 
@@ -69,6 +100,7 @@ impl Stripe {
         if self.pages.len() <= page {
             self.pages.resize_with(page + 1, || None);
         }
+        self.pages_made += 1;
         if let Some(page) = self.pages.get_mut(page) {
             page.get_or_insert_with(|| (0..PAGE_SLOTS).map(|_| Buffer::default()).collect());
         }
@@ -77,20 +109,16 @@ impl Stripe {
     /// The buffer of a slot of this stripe, made if need be, and the arena it uses.
     #[inline]
     fn buffer(&mut self, slot: u32) -> Option<(&mut Buffer, &mut BufferArena)> {
-        let page = slot as usize / (PAGE_SLOTS * STRIPES);
+        let (page, at) = place_of(slot);
         if self.pages.get(page).is_none_or(Option::is_none) {
             self.make_page(page);
         }
         let buffers = self.pages.get_mut(page)?.as_mut()?;
-        Some((
-            buffers.get_mut(slot as usize % PAGE_SLOTS)?,
-            &mut self.arena,
-        ))
+        Some((buffers.get_mut(at)?, &mut self.arena))
     }
 
     fn heap_bytes(&self) -> usize {
-        let pages = self.pages.iter().flatten().count();
-        pages * PAGE_SLOTS * size_of::<Buffer>()
+        self.pages_made * PAGE_BYTES
             + self.pages.capacity() * size_of::<Option<Box<[Buffer]>>>()
             + self.arena.heap_bytes()
             + self.histograms.capacity() * size_of::<(u32, HistogramBuffer)>()
@@ -109,10 +137,9 @@ impl LockedStripes<'_> {
     #[inline]
     pub fn prefetch(&self, slot: u32) {
         let stripe = self.stripes.get(stripe_of(slot)).and_then(Option::as_ref);
-        let page =
-            stripe.and_then(|stripe| stripe.pages.get(slot as usize / (PAGE_SLOTS * STRIPES)));
-        if let Some(Some(page)) = page {
-            prefetch(page, slot as usize % PAGE_SLOTS);
+        let (page, at) = place_of(slot);
+        if let Some(Some(page)) = stripe.and_then(|stripe| stripe.pages.get(page)) {
+            prefetch(page, at);
         }
     }
 
@@ -149,6 +176,26 @@ impl LockedStripes<'_> {
         let after = buffer.heap_bytes();
         // Compressing may take less than what it replaces.
         stripe.histogram_bytes = (stripe.histogram_bytes + after).saturating_sub(before);
+    }
+
+    /// Bytes that the locked stripes hold.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let locked = self.stripes.iter().flatten();
+        locked.map(|stripe| stripe.heap_bytes()).sum()
+    }
+
+    /// How many pages appending to these slots will make.
+    pub(super) fn missing_pages(&self, slots: impl Iterator<Item = u32>) -> usize {
+        let missing = slots.filter_map(|slot| {
+            let stripe = self.stripes.get(stripe_of(slot))?.as_ref()?;
+            let (page, _) = place_of(slot);
+            let made = stripe.pages.get(page).is_some_and(Option::is_some);
+            (!made).then_some((stripe_of(slot), page))
+        });
+        let mut missing: Vec<_> = missing.collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing.len()
     }
 
     /// The value of the row of a series that was logged last.
@@ -251,7 +298,7 @@ impl GenerationBuffers {
         for (number, stripe) in self.stripes.iter().enumerate() {
             let stripe = stripe.lock();
             for (page, buffers) in stripe.pages.iter().enumerate() {
-                let first = (page * STRIPES + number) * PAGE_SLOTS;
+                let first = first_slot(number, page);
                 for (at, buffer) in buffers.iter().flat_map(|page| page.iter().enumerate()) {
                     if !buffer.is_empty() {
                         let slot = u32::try_from(first + at).unwrap_or(u32::MAX);

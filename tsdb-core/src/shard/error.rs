@@ -1,5 +1,6 @@
 //! What can go wrong with a namespace's live data.
 
+use super::Pressure;
 use crate::bits::DecodeError;
 use crate::block::BlockError;
 use crate::model::SeriesId;
@@ -35,6 +36,9 @@ pub enum ShardError {
     /// stored.
     #[error("labels do not end where they were guessed to end: decode the batch without guessing")]
     Misread,
+    /// Memory is short until buffers are flushed. Nothing was stored.
+    #[error("{} bytes would be held in memory, more than memory_budget_bytes of {}: try again after a flush", .0.needed, .0.budget)]
+    Pressure(Pressure),
     /// A query needs more than it may have.
     #[error(
         "query needs more than {limit} {what} (limit {name}): narrow its matchers or time range, or raise the limit"
@@ -47,4 +51,10 @@ pub enum ShardError {
         /// The limit's value.
         limit: u64,
     },
+}
+
+impl From<Pressure> for ShardError {
+    fn from(pressure: Pressure) -> Self {
+        Self::Pressure(pressure)
+    }
 }

@@ -1,12 +1,14 @@
 //! Writes the buffers of a closed generation as a run.
 
+use std::collections::BTreeMap;
+
 use super::{GenerationBuffers, ShardError};
 use crate::model::Window;
 use crate::run::{ChunkMeta, RowKey, RunMeta, RunWriter};
 use crate::series::{ChunkPart, disjoint_parts};
 
 /// Writes all samples of a generation, section by section; nothing is appended to it any more.
-/// `key` tells the placement shard and id of a slot.
+/// `key` tells the placement shard and id of a slot; ids rise with slots.
 ///
 /// # Errors
 /// When the disk refuses.
@@ -16,35 +18,32 @@ pub fn write_generation(
     mut run: RunWriter,
 ) -> Result<RunMeta, ShardError> {
     let window_ms = buffers.window_ms();
-    let mut places: Vec<(Window, RowKey, u32)> = Vec::new();
+    // By slot alone: ids rise with slots, and four bytes a series are enough.
+    let mut windows: BTreeMap<Window, Vec<u32>> = BTreeMap::new();
     buffers.for_each(|slot, buffer| {
-        let key = key(slot);
-        let from = places.len();
         buffer.windows(window_ms, &mut |window| {
-            let place = (window, key, slot);
-            if !places.get(from..).unwrap_or_default().contains(&place) {
-                places.push(place);
+            let slots = windows.entry(window).or_default();
+            if slots.last() != Some(&slot) {
+                slots.push(slot);
             }
         });
     });
-    places.sort_unstable();
     let mut parts: Vec<ChunkPart> = Vec::new();
-    let mut section = None;
-    for (window, key, slot) in places {
-        if section != Some(window) {
-            run.section(window)?;
-            section = Some(window);
-        }
-        buffers.parts(slot, window.range(), &mut parts);
-        for part in disjoint_parts(std::mem::take(&mut parts))? {
-            let meta = ChunkMeta {
-                encoding: part.encoding,
-                min_time: part.min,
-                max_time: part.max,
-                count: u16::try_from(part.count).unwrap_or(u16::MAX),
-                epoch: 0,
-            };
-            run.chunk(key, &meta, &part.bytes)?;
+    while let Some((window, mut slots)) = windows.pop_first() {
+        slots.sort_unstable();
+        run.section(window)?;
+        for slot in slots {
+            buffers.parts(slot, window.range(), &mut parts);
+            for part in disjoint_parts(std::mem::take(&mut parts))? {
+                let meta = ChunkMeta {
+                    encoding: part.encoding,
+                    min_time: part.min,
+                    max_time: part.max,
+                    count: u16::try_from(part.count).unwrap_or(u16::MAX),
+                    epoch: 0,
+                };
+                run.chunk(key(slot), &meta, &part.bytes)?;
+            }
         }
     }
     Ok(run.finish()?)

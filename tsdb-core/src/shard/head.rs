@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
 use super::append::Scratch;
 use super::pins::Pins;
-use super::{GenerationBuffers, SeriesLimits};
+use super::{GenerationBuffers, MemoryUse, SeriesLimits};
 use crate::block::BlockReader;
 use crate::index::MemIndex;
 use crate::model::{
@@ -27,6 +28,18 @@ pub struct Names {
 }
 
 impl Names {
+    /// Bytes held in memory.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.registry.heap_bytes() + self.index.heap_bytes()
+    }
+
+    /// Bytes that have to be taken at once, at most, to add so many series, labels and bytes of
+    /// their text.
+    pub(super) fn growth_bytes(&self, series: usize, labels: usize, text: usize) -> u64 {
+        let registry = self.registry.growth_bytes(series);
+        (registry + self.index.growth_bytes(series, labels, text)) as u64
+    }
+
     /// The slot of the series with these labels, whose canonical fingerprint is given.
     pub(super) fn find_labels(&self, canonical: Fingerprint, labels: &Labels) -> Option<u32> {
         let text = |symbol| self.index.symbol_text(symbol);
@@ -59,6 +72,7 @@ pub struct Head {
     pub(super) names: RwLock<Names>,
     pub(super) live: RwLock<Arc<Live>>,
     pub(super) metadata: RwLock<BTreeMap<String, MetricMetadata>>,
+    metadata_bytes: AtomicUsize,
     pub(super) scratch: Mutex<Vec<Scratch>>,
     pub(super) pins: Pins,
 }
@@ -73,6 +87,7 @@ impl Head {
         metadata: BTreeMap<String, MetricMetadata>,
         live: Live,
     ) -> Self {
+        let metadata_bytes = metadata.values().map(metadata_bytes).sum();
         Self {
             namespace,
             key,
@@ -81,6 +96,7 @@ impl Head {
             names: RwLock::new(names),
             live: RwLock::new(Arc::new(live)),
             metadata: RwLock::new(metadata),
+            metadata_bytes: AtomicUsize::new(metadata_bytes),
             scratch: Mutex::default(),
             pins: Pins::default(),
         }
@@ -156,30 +172,38 @@ impl Head {
         self.names.read().registry.next_id()
     }
 
-    /// Placement shards and ids by slot.
+    /// Placement shard and id of a slot.
     #[must_use]
-    pub fn row_keys(&self) -> Vec<RowKey> {
-        let names = self.names.read();
-        let slots = 0..u32::try_from(names.registry.len()).unwrap_or(u32::MAX);
+    pub fn row_key(&self, slot: u32) -> RowKey {
         // Without a cluster there is one placement shard.
-        slots
-            .filter_map(|slot| Some(RowKey::new(ShardId(0), names.registry.id(slot)?)))
-            .collect()
+        let id = self.names.read().registry.id(slot);
+        RowKey::new(ShardId(0), id.unwrap_or(SeriesId(0)))
     }
 
-    /// Bytes held for series and their index, and for the samples in buffers.
+    /// Bytes held in memory, the series file's apart.
     #[must_use]
-    pub fn heap_bytes(&self) -> (usize, usize) {
+    pub fn memory(&self) -> MemoryUse {
         let names = self.names.read();
-        let series = names.registry.heap_bytes() + names.index.heap_bytes();
+        let (registry, index) = (names.registry.heap_bytes(), names.index.heap_bytes());
         drop(names);
-        let buffers = self
-            .live()
-            .generations
-            .iter()
-            .map(|open| open.usage().0)
-            .sum();
-        (series, buffers)
+        let live = self.live();
+        let buffers = |open: &Arc<GenerationBuffers>| open.usage().0;
+        let (open, closed) = match live.generations.split_last() {
+            Some((open, closed)) => (buffers(open), closed.iter().map(buffers).sum()),
+            None => (0, 0),
+        };
+        let runs = live.runs.iter().map(|run| run.memory_bytes());
+        let blocks = live.blocks.iter().map(|block| block.memory_bytes());
+        MemoryUse {
+            registry,
+            index,
+            series_file: 0,
+            metadata: self.metadata_bytes.load(Ordering::Relaxed),
+            open_buffers: open,
+            closed_buffers: closed,
+            appends: self.scratch.lock().iter().map(Scratch::heap_bytes).sum(),
+            files: runs.chain(blocks).sum(),
+        }
     }
 
     /// Metadata of one metric, or of all, at most `limit`, by name.
@@ -217,7 +241,20 @@ impl Head {
         let promised = SeriesFile::metadata_bytes_at_most(&news);
         series_file.reserve(promised)?;
         series_file.describe(promised, &news);
-        known.extend(news.into_iter().map(|one| (one.metric.clone(), one)));
+        for one in news {
+            self.metadata_bytes
+                .fetch_add(metadata_bytes(&one), Ordering::Relaxed);
+            if let Some(old) = known.insert(one.metric.clone(), one) {
+                self.metadata_bytes
+                    .fetch_sub(metadata_bytes(&old), Ordering::Relaxed);
+            }
+        }
         Ok(())
     }
+}
+
+/// Bytes that an entry takes, a third of a node of the tree being empty.
+fn metadata_bytes(one: &MetricMetadata) -> usize {
+    let texts = 2 * one.metric.capacity() + one.help.capacity() + one.unit.capacity();
+    texts + (size_of::<MetricMetadata>() + size_of::<String>()) * 3 / 2
 }

@@ -8,6 +8,9 @@ use crate::model::{
 };
 use crate::wal::{HistogramFrameEncoder, HistogramRow};
 
+/// What a histogram takes beside its canonical bytes, with the place of its series.
+const ROW_BYTES_MAX: usize = 256;
+
 /// Histograms that will be stored. Reused: keeps its buffers.
 #[derive(Debug, Default)]
 pub(super) struct CheckedHistograms {
@@ -54,6 +57,18 @@ impl CheckedHistograms {
         self.ids.clear();
         let ids = (self.rows.iter()).map(|row| names.registry.id(row.0).map_or(0, |id| id.0));
         self.ids.extend(ids);
+    }
+
+    /// What they may take in buffers at most.
+    pub(super) fn buffer_bytes_at_most(&self) -> u64 {
+        (self.rows.len() * ROW_BYTES_MAX + self.bytes.len()) as u64
+    }
+
+    /// Bytes held between appends.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<(u32, i64, usize)>()
+            + self.ids.capacity() * size_of::<u64>()
+            + self.bytes.capacity()
     }
 
     pub(super) fn frame_bytes_at_most(&self) -> u64 {

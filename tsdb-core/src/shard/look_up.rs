@@ -1,9 +1,8 @@
 //! From the labels of a batch to series, known ones first, new ones defined.
 
-use super::AppendEnvironment;
-use super::ShardError;
 use super::append::{Missing, NO_SLOT, Scratch};
 use super::head::{Head, Names};
+use super::{AppendEnvironment, MemoryLedger, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, LabelsError, RejectReason,
     Rejected, SeriesKey, ShardId, SymbolLists, WriteBatch,
@@ -161,16 +160,25 @@ impl Head {
         };
         let text = labels().map(|labels| labels.as_bytes().len()).sum();
         let count = labels().map(Labels::len).sum();
-        let promised = SeriesFile::definitions_bytes_at_most(text, labels().count(), count);
-        let series_file = environment.series_file;
+        let series = labels().count();
+        let promised = SeriesFile::definitions_bytes_at_most(text, series, count);
+        let (series_file, memory) = (environment.series_file, environment.memory);
+        memory.check_series(self.growth_bytes(series, count, text))?;
         series_file.reserve(promised)?;
         let names = &mut *self.names.write();
+        let mut ledger = Ledger {
+            memory,
+            held: names.heap_bytes(),
+            all_fit: memory
+                .check_share(names.growth_bytes(series, count, text))
+                .is_ok(),
+        };
         let mut new = Vec::new();
         for missing in &scratch.missing {
             let Some(labels) = &missing.labels else {
                 continue;
             };
-            let found = self.find_or_insert(names, labels, environment.new_series, &mut new);
+            let found = self.find_or_insert(names, labels, &mut ledger, &mut new);
             let slot = match found {
                 Ok(slot) => slot,
                 Err(reason) => {
@@ -185,22 +193,28 @@ impl Head {
                 *place = slot;
             }
         }
+        ledger.note(names);
         self.define_new(names, &new, series_file, promised);
         Ok(())
+    }
+
+    /// Bytes that new series take at once, at most.
+    fn growth_bytes(&self, series: usize, labels: usize, text: usize) -> u64 {
+        self.names.read().growth_bytes(series, labels, text)
     }
 
     fn find_or_insert(
         &self,
         names: &mut Names,
         labels: &Labels,
-        new_series: Result<(), &RejectReason>,
+        ledger: &mut Ledger<'_>,
         new: &mut Vec<u32>,
     ) -> Result<u32, RejectReason> {
         let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
         if let Some(slot) = names.find_labels(fingerprint, labels) {
             return Ok(slot);
         }
-        new_series.map_err(RejectReason::clone)?;
+        ledger.check(names, labels)?;
         let limit = self.limits.series;
         let full = || RejectReason::SeriesLimit { limit };
         if names.registry.len() as u64 >= limit || names.index.is_full() {
@@ -238,6 +252,34 @@ impl Head {
         series_file.define(promised, &definitions, |symbol| {
             names.index.symbol_text(symbol)
         });
+    }
+}
+
+/// What new series take while they are made, with the registry locked.
+#[derive(Debug)]
+struct Ledger<'a> {
+    memory: &'a MemoryLedger,
+    /// Bytes of the registry and the index, as noted last.
+    held: usize,
+    /// Whether there is room for all of the batch.
+    all_fit: bool,
+}
+
+impl Ledger<'_> {
+    fn note(&mut self, names: &Names) {
+        let held = names.heap_bytes();
+        let grown = held.saturating_sub(self.held);
+        self.memory.add_series(grown as u64);
+        self.held = held;
+    }
+
+    fn check(&mut self, names: &Names, labels: &Labels) -> Result<(), RejectReason> {
+        if self.all_fit {
+            return Ok(());
+        }
+        self.note(names);
+        let growth = names.growth_bytes(1, labels.len(), labels.as_bytes().len());
+        self.memory.check_share(growth)
     }
 }
 

@@ -185,6 +185,11 @@ impl CommitLog {
         Ok(())
     }
 
+    /// Gives a promise of [`CommitLog::reserve`] back.
+    pub fn release(&self, promised: u64) {
+        self.state.lock().promised -= promised;
+    }
+
     /// Queues the frame that `frame` holds behind [`FRAME_STAMP_BYTES`] of room. Cannot fail:
     /// on a poisoned log the ticket does.
     pub fn enqueue(self: &Arc<Self>, frame: &[u8], promised: u64, ack: Ack) -> CommitTicket {

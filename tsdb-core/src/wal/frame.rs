@@ -153,6 +153,13 @@ impl SampleFrameEncoder {
         Self::default()
     }
 
+    /// Bytes of memory that it keeps between frames.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let steps = self.ids.bytes.capacity() + self.timestamps.bytes.capacity();
+        steps + self.same.capacity() + self.values.capacity()
+    }
+
     /// Starts a frame whose timestamps are stored relative to `base`.
     pub fn start(&mut self, base: i64) {
         self.ids.start(0);

@@ -275,6 +275,8 @@ fn database_state(page: &mut Exposition, stats: &Stats) {
     page.family("tsdb_memory_bytes", Gauge, "Memory accounted for, by use.")
         .sample(&[("use", "series")], size(stats.series_memory_bytes))
         .sample(&[("use", "buffers")], size(stats.buffer_memory_bytes))
+        .sample(&[("use", "appends")], size(stats.append_memory_bytes))
+        .sample(&[("use", "files")], size(stats.file_memory_bytes))
         .sample(&[("use", "log_queue")], size(stats.queue_memory_bytes));
     page.single(
         "tsdb_memory_budget_bytes",
@@ -318,6 +320,29 @@ fn namespaces(page: &mut Exposition, namespaces: &[NamespaceStats]) {
         page.family(name, Gauge, help);
         for namespace in namespaces {
             page.sample(&[("namespace", &namespace.name)], value(namespace));
+        }
+    }
+    namespace_memory(page, namespaces);
+}
+
+fn namespace_memory(page: &mut Exposition, namespaces: &[NamespaceStats]) {
+    let help = "Memory accounted for, by namespace and use.";
+    page.family("tsdb_namespace_memory_bytes", Gauge, help);
+    for namespace in namespaces {
+        let used = &namespace.memory;
+        let uses = [
+            ("registry", used.registry),
+            ("index", used.index),
+            ("series_file", used.series_file),
+            ("metadata", used.metadata),
+            ("open_buffers", used.open_buffers),
+            ("closed_buffers", used.closed_buffers),
+            ("appends", used.appends),
+            ("files", used.files),
+        ];
+        for (name, bytes) in uses {
+            let labels = [("namespace", namespace.name.as_str()), ("use", name)];
+            page.sample(&labels, size(bytes));
         }
     }
 }

@@ -1,0 +1,167 @@
+//! What a namespace holds in memory, by use, and what all of them together may.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::model::RejectReason;
+
+/// Bytes of memory that a namespace holds, reserved ones included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Series by fingerprint and by id.
+    pub registry: usize,
+    /// Series by label.
+    pub index: usize,
+    /// Definitions that wait to be written, and the numbers of symbols in the series file.
+    pub series_file: usize,
+    /// What metrics are.
+    pub metadata: usize,
+    /// Samples of the open generation.
+    pub open_buffers: usize,
+    /// Samples of generations that are closed and not flushed.
+    pub closed_buffers: usize,
+    /// Room that appends use again.
+    pub appends: usize,
+    /// Directories and indexes of runs and blocks that were read.
+    pub files: usize,
+}
+
+impl MemoryUse {
+    /// What stays as long as the series do.
+    #[must_use]
+    pub fn series(&self) -> usize {
+        self.registry + self.index + self.series_file + self.metadata
+    }
+
+    /// What goes when samples are flushed.
+    #[must_use]
+    pub fn buffers(&self) -> usize {
+        self.open_buffers + self.closed_buffers
+    }
+
+    /// Use by use, this and another together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            registry: self.registry + other.registry,
+            index: self.index + other.index,
+            series_file: self.series_file + other.series_file,
+            metadata: self.metadata + other.metadata,
+            open_buffers: self.open_buffers + other.open_buffers,
+            closed_buffers: self.closed_buffers + other.closed_buffers,
+            appends: self.appends + other.appends,
+            files: self.files + other.files,
+        }
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.series() + self.buffers() + self.appends + self.files
+    }
+}
+
+/// Bytes that all namespaces hold against the budget: accounted from time to time, and followed by
+/// every append in between.
+#[derive(Debug)]
+pub struct MemoryLedger {
+    budget: u64,
+    /// Of series and their index alone.
+    series: AtomicU64,
+    /// All there is.
+    total: AtomicU64,
+}
+
+/// That memory is short until buffers are flushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pressure {
+    /// Bytes that would be held.
+    pub needed: u64,
+    /// The budget.
+    pub budget: u64,
+}
+
+impl MemoryLedger {
+    /// Nothing held yet.
+    #[must_use]
+    pub fn new(budget: u64) -> Self {
+        Self {
+            budget,
+            series: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+        }
+    }
+
+    /// The whole budget in bytes.
+    #[must_use]
+    pub fn budget(&self) -> u64 {
+        self.budget
+    }
+
+    /// Bytes held, as far as is known.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Of which for series.
+    #[must_use]
+    pub fn series(&self) -> u64 {
+        self.series.load(Ordering::Relaxed)
+    }
+
+    /// Notes what was accounted.
+    pub fn set(&self, series: u64, total: u64) {
+        self.series.store(series, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+    }
+
+    /// Notes what series have taken.
+    pub(super) fn add_series(&self, bytes: u64) {
+        self.series.fetch_add(bytes, Ordering::Relaxed);
+        self.add(bytes);
+    }
+
+    /// Notes what anything else has taken.
+    pub(super) fn add(&self, bytes: u64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether so much may be taken for samples.
+    ///
+    /// # Errors
+    /// When it would not fit before buffers are flushed.
+    pub(super) fn check(&self, bytes: u64) -> Result<(), Pressure> {
+        let needed = self.total().saturating_add(bytes);
+        if needed > self.budget {
+            let budget = self.budget;
+            return Err(Pressure { needed, budget });
+        }
+        Ok(())
+    }
+
+    /// Whether series may take so much at once, and it helps to wait if they may not.
+    ///
+    /// # Errors
+    /// When it would not fit before buffers are flushed.
+    pub(super) fn check_series(&self, bytes: u64) -> Result<(), Pressure> {
+        let samples = self.total().saturating_sub(self.series());
+        if samples > self.budget / 8 {
+            return self.check(bytes);
+        }
+        Ok(())
+    }
+
+    /// Whether series that take so much at once fit into their share: three quarters of the
+    /// budget, and seven eighths while a table grows.
+    ///
+    /// # Errors
+    /// When they do not, however long one waits.
+    pub(super) fn check_share(&self, bytes: u64) -> Result<(), RejectReason> {
+        let used = self.series();
+        if used > self.budget / 4 * 3 || used.saturating_add(bytes) > self.budget / 8 * 7 {
+            let limit = self.budget;
+            return Err(RejectReason::SeriesMemory { used, limit });
+        }
+        Ok(())
+    }
+}
