@@ -12,11 +12,11 @@ use tsdb_proto::prometheus::{
     ChunkedReadResponse, Label, LabelMatcher, Query, ReadRequest, ReadResponse,
 };
 
+use super::histogram::histogram;
 use super::{ClientError, compress};
 use crate::negotiate::{PROTOBUF, STREAMED};
 use crate::read::{Chunk, ResponseType};
 use crate::snappy;
-use crate::write::take_histogram;
 
 /// Longest frame that Prometheus' own client takes, in bytes.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 50_000_000;
@@ -143,10 +143,9 @@ pub fn decode_samples(
 fn series_samples(
     series: tsdb_proto::prometheus::TimeSeries,
 ) -> Result<SeriesSamples, ClientError> {
-    let histograms = series.histograms.iter();
-    let histograms = histograms.map(|one| take_histogram(&one.encode_to_vec()));
+    let histograms = series.histograms.into_iter().map(histogram);
     Ok(SeriesSamples {
-        histograms: histograms.collect::<Result<_, _>>()?,
+        histograms: histograms.collect(),
         labels: labels(series.labels)?,
         samples: series
             .samples

@@ -57,11 +57,6 @@ pub(super) fn take(
     Ok(parts.finish())
 }
 
-/// Reads a histogram and its timestamp from bytes of their own.
-pub(crate) fn take_histogram(bytes: &[u8]) -> Result<(i64, Histogram), bits::DecodeError> {
-    take(Wire::new(bytes), true)
-}
-
 impl Parts {
     fn field(
         &mut self,

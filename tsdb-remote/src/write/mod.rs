@@ -21,7 +21,6 @@ pub use decode_v2::{MetadataRefs, decode_v2};
 pub use extras::{Extras, Refused};
 #[doc(hidden)]
 pub use histogram::put_histogram;
-pub(crate) use histogram::take_histogram;
 #[doc(hidden)]
 pub use labels::parse as parse_labels;
 pub use layer::RemoteWriteLayer;

@@ -68,7 +68,11 @@ fn prosts(body: &[u8]) -> Option<Found> {
             .map(|s| (s.timestamp, s.value.to_bits()))
             .collect();
         extras.exemplars += series.exemplars.len() as u64;
-        let histograms: Vec<_> = series.histograms.iter().map(meant).collect();
+        let histograms: Vec<_> = series
+            .histograms
+            .iter()
+            .map(histogram::meant_bytes)
+            .collect();
         if samples.is_empty() && series.histograms.is_empty() {
             extras.empty_series.count += 1;
         }
