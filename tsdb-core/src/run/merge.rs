@@ -122,7 +122,7 @@ impl<'a> RowScan<'a> {
             self.values.clear();
             self.histograms.clear();
             self.at = 0;
-            self.decode(chunk.meta.encoding)
+            self.fill(chunk.meta.encoding)
                 .map_err(|error| RunError::decode(self.reader.path(), chunk.offset, error))?;
             *epoch = (*epoch).max(chunk.meta.epoch);
             self.scan.advance()?;
@@ -131,7 +131,7 @@ impl<'a> RowScan<'a> {
         Ok(timestamp.zip(self.values.get(self.at).copied()))
     }
 
-    fn decode(&mut self, encoding: Encoding) -> Result<(), DecodeError> {
+    fn fill(&mut self, encoding: Encoding) -> Result<(), DecodeError> {
         let bytes = self.scan.chunk().map_or(&[][..], |(_, bytes)| bytes);
         if encoding == Encoding::Xor {
             return decode_into(bytes, &mut self.timestamps, &mut self.values);

@@ -6,7 +6,7 @@ use parking_lot::RwLock;
 
 use super::buffers::{PAGE_BYTES, ROW_BYTES};
 use super::histograms::CheckedHistograms;
-use super::{Head, MemoryLedger, PREFETCH_ROWS, ShardError};
+use super::{Head, LockedStripes, MemoryLedger, PREFETCH_ROWS, Pressure, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     SymbolHash, WriteBatch,
@@ -79,6 +79,44 @@ pub struct Appended {
 /// What rows may take in buffers at most.
 const fn most_bytes(rows: usize) -> u64 {
     (rows * (PAGE_BYTES + ROW_BYTES)) as u64
+}
+
+/// Whether buffers may grow by so many rows, and by `beside` bytes.
+fn has_room(
+    memory: &MemoryLedger,
+    stripes: &LockedStripes<'_>,
+    rows: &[(u32, i64, u64)],
+    beside: u64,
+) -> Result<(), Pressure> {
+    // Usually there is room for a page each; only if there is none pages are counted.
+    if memory.check(most_bytes(rows.len()) + beside).is_ok() {
+        return Ok(());
+    }
+    let pages = stripes.missing_pages(rows.iter().map(|row| row.0));
+    let needed = pages * PAGE_BYTES + rows.len() * ROW_BYTES;
+    memory.check(needed as u64 + beside)
+}
+
+/// Appends rows of floats to their buffers and to their frame, which knows series by `ids`.
+#[inline]
+fn apply_rows(
+    stripes: &mut LockedStripes<'_>,
+    (rows, ids): (&[(u32, i64, u64)], &[u64]),
+    encoder: &mut SampleFrameEncoder,
+    order_free: bool,
+) {
+    let mut ahead = rows.iter().skip(PREFETCH_ROWS);
+    for (&(slot, timestamp, bits), &id) in rows.iter().zip(ids) {
+        if let Some(row) = ahead.next() {
+            stripes.prefetch(row.0);
+        }
+        let same = stripes.append(slot, timestamp, bits, order_free);
+        encoder.push(Row {
+            series: SeriesId(id),
+            timestamp,
+            value: (!same).then_some(bits),
+        });
+    }
 }
 
 impl Scratch {
@@ -262,19 +300,10 @@ impl Head {
         let slots = rows.iter().map(|row| row.0);
         let mut stripes = buffers.lock(slots.chain(histograms.slots()));
         let before = stripes.heap_bytes();
-        // Usually there is room for a page each; only if there is none pages are counted.
         let beside = histograms.buffer_bytes_at_most();
-        if environment
-            .memory
-            .check(most_bytes(rows.len()) + beside)
-            .is_err()
-        {
-            let pages = stripes.missing_pages(rows.iter().map(|row| row.0));
-            let needed = pages * PAGE_BYTES + rows.len() * ROW_BYTES;
-            if let Err(pressure) = environment.memory.check(needed as u64 + beside) {
-                environment.log.release(promised + promised_histograms);
-                return Err(ShardError::Pressure(pressure));
-            }
+        if let Err(pressure) = has_room(environment.memory, &stripes, rows, beside) {
+            environment.log.release(promised + promised_histograms);
+            return Err(ShardError::Pressure(pressure));
         }
         let mut ticket = environment.log.nothing_to_wait_for();
         if !histograms.is_empty() {
@@ -284,26 +313,15 @@ impl Head {
             let log = environment.log;
             ticket = log.enqueue(frame, promised_histograms, environment.ack);
         }
-        if rows.is_empty() {
-            let grown = stripes.heap_bytes().saturating_sub(before);
-            environment.memory.add(grown as u64);
-            return Ok(ticket);
-        }
-        encoder.start(base);
-        let mut ahead = rows.iter().skip(PREFETCH_ROWS);
-        for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {
-            if let Some(row) = ahead.next() {
-                stripes.prefetch(row.0);
-            }
-            let same = stripes.append(slot, timestamp, bits, order_free);
-            encoder.push(Row {
-                series: SeriesId(id),
-                timestamp,
-                value: (!same).then_some(bits),
-            });
+        if !rows.is_empty() {
+            encoder.start(base);
+            apply_rows(&mut stripes, (rows, ids), encoder, order_free);
         }
         let grown = stripes.heap_bytes().saturating_sub(before);
         environment.memory.add(grown as u64);
+        if rows.is_empty() {
+            return Ok(ticket);
+        }
         frame.clear();
         frame.resize(FRAME_STAMP_BYTES, 0);
         encoder.finish(self.namespace, ShardId(0), frame);
