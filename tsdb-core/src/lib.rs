@@ -20,8 +20,8 @@ pub mod wal;
 pub use chunk::Encoding;
 pub use clock::{Clock, SystemClock};
 pub use db::{
-    Db, DbOptions, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace, NamespaceOptions,
-    NamespaceStats, Problem, RecoveryReport, Stats, TornTail, VerifyReport,
+    Db, DbOptions, DeleteReport, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace,
+    NamespaceOptions, NamespaceStats, Problem, RecoveryReport, Stats, TornTail, VerifyReport,
 };
 pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{

@@ -102,6 +102,17 @@ pub enum Error {
         /// The present value.
         value: u64,
     },
+    /// Too many deletes wait for compaction to take their samples off the disk.
+    #[error(
+        "{value} deletes wait for compaction, the limit tombstones_max is {limit}: run a \
+         compaction, try again later, or raise tombstones_max"
+    )]
+    TooManyDeletes {
+        /// How many there are.
+        value: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// An option or a name that cannot be.
     #[error("{name} cannot be {value}: {why}")]
     Invalid {
@@ -156,7 +167,7 @@ impl Error {
             Self::Io { .. } => ErrorKind::Io,
             Self::Locked { .. } => ErrorKind::Locked,
             Self::Closed => ErrorKind::Closed,
-            Self::Backpressure { .. } => ErrorKind::Backpressure,
+            Self::Backpressure { .. } | Self::TooManyDeletes { .. } => ErrorKind::Backpressure,
             Self::ReadOnly | Self::Invalid { .. } => ErrorKind::InvalidInput,
         }
     }

@@ -7,11 +7,11 @@ use super::recovery::{RecoveryReport, TornTail};
 use super::{DbOptions, Error};
 use crate::model::{Generation, Histogram, NamespaceId};
 use crate::series::Registry;
-use crate::shard::{GenerationBuffers, PREFETCH_ROWS};
+use crate::shard::{Delete, GenerationBuffers, PREFETCH_ROWS};
 use crate::vfs::Vfs;
 use crate::wal::{
-    HistogramFrame, KIND_HISTOGRAMS, LOG_HEADER_BYTES, LogFile, LogReader, Row, SampleFrame, Torn,
-    WalError, first_valid_frame, log_path,
+    DeleteFrame, HistogramFrame, KIND_HISTOGRAMS, LOG_HEADER_BYTES, LogFile, LogReader, Row,
+    SampleFrame, Torn, WalError, first_valid_frame, log_path,
 };
 
 /// A namespace as replay needs it.
@@ -24,11 +24,34 @@ pub(super) struct Target<'a> {
     pub(super) definitions: String,
     /// Filled by replay, oldest first.
     pub(super) generations: Vec<Arc<GenerationBuffers>>,
+    /// Those that the manifest lists, and behind them those of the logs.
+    pub(super) deletes: Vec<Arc<Delete>>,
+    /// The generation of the last delete so far.
+    pub(super) last_delete: Generation,
+}
+
+impl Target<'_> {
+    /// What replay found of it.
+    pub(super) fn replayed(self) -> Replayed {
+        Replayed {
+            generations: self.generations,
+            deletes: self.deletes,
+            last_delete: self.last_delete,
+        }
+    }
+}
+
+/// What logs and manifest hold of a namespace.
+#[derive(Debug, Default)]
+pub(super) struct Replayed {
+    pub(super) generations: Vec<Arc<GenerationBuffers>>,
+    pub(super) deletes: Vec<Arc<Delete>>,
+    pub(super) last_delete: Generation,
 }
 
 /// A log that was replayed.
 #[derive(Debug)]
-struct Replayed {
+struct ReplayedLog {
     generation: Generation,
     /// Behind the last good frame.
     end: u64,
@@ -49,7 +72,7 @@ pub(super) struct Logs {
     pub(super) last_generation: Generation,
     /// The wall clock when the last frame was written.
     pub(super) last_wall_ms: Option<i64>,
-    replayed: Vec<Replayed>,
+    replayed: Vec<ReplayedLog>,
     synced: u64,
 }
 
@@ -123,6 +146,10 @@ fn finish(targets: &mut [Target<'_>], logs: &mut Logs) {
                 .generations
                 .iter()
                 .any(|buffers| buffers.generation() == log.generation)
+                || target
+                    .deletes
+                    .iter()
+                    .any(|delete| delete.generation() == log.generation)
         };
         if targets.iter().any(used) {
             logs.live.push((log.generation, log.end));
@@ -143,7 +170,7 @@ fn read_log(
 ) -> Result<Option<Torn>, Error> {
     let mut reader = LogReader::open(vfs, generation)?;
     report.logs += 1;
-    let mut log = Replayed {
+    let mut log = ReplayedLog {
         generation,
         end: LOG_HEADER_BYTES as u64,
         len: reader.len(),
@@ -172,12 +199,18 @@ fn read_log(
                 logs.last_wall_ms = Some(frame.stamp.written_ms);
                 log.note(frame.offset, frame.stamp.lsn);
                 report.frames += 1;
-                report.samples +=
-                    apply(frame.payload, targets, options).map_err(|what| Error::Corrupt {
-                        path: path.clone(),
-                        offset: frame.offset,
-                        what,
-                    })?;
+                let first = frame.offset == LOG_HEADER_BYTES as u64;
+                let applied = if DeleteFrame::is_one(frame.payload) {
+                    let first = first || !options.rules.delete_begins_generation;
+                    apply_delete(frame.payload, generation, first, targets)
+                } else {
+                    apply(frame.payload, targets, options)
+                };
+                report.samples += applied.map_err(|what| Error::Corrupt {
+                    path: path.clone(),
+                    offset: frame.offset,
+                    what,
+                })?;
             }
         }
     };
@@ -201,7 +234,7 @@ fn ends_early(logs: &Logs, expected: u64, newer: &Path) -> Error {
     }
 }
 
-impl Replayed {
+impl ReplayedLog {
     /// Remembers where frames start: sparsely, each remembered LSN standing for those behind it.
     fn note(&mut self, offset: u64, lsn: u64) {
         const STRIDE: u64 = 64;
@@ -220,12 +253,51 @@ impl Replayed {
     }
 }
 
+/// Notes a delete, unless the manifest is past it; a log has one, in front.
+fn apply_delete(
+    payload: &[u8],
+    generation: Generation,
+    first: bool,
+    targets: &mut [Target<'_>],
+) -> Result<u64, String> {
+    let frame = DeleteFrame::decode(payload).map_err(|error| error.to_string())?;
+    if !first || frame.tombstone.generation != generation {
+        return Err("a delete that does not begin its generation".to_owned());
+    }
+    let mut targets = targets.iter_mut();
+    let target = targets.find(|target| target.id == frame.namespace);
+    let target = target.ok_or_else(|| unlisted(frame.namespace))?;
+    if generation <= target.flushed {
+        return Ok(0);
+    }
+    check_seen(target, frame.delete_seen)?;
+    let delete = Delete::new(frame.tombstone).map_err(|error| error.to_string())?;
+    target.deletes.push(Arc::new(delete));
+    target.last_delete = generation;
+    Ok(0)
+}
+
+fn unlisted(namespace: NamespaceId) -> String {
+    format!("a frame of namespace {namespace}, which the catalog does not list")
+}
+
+/// A writer has seen no delete that is not known: deletes come first in their logs.
+fn check_seen(target: &Target<'_>, seen: Generation) -> Result<(), String> {
+    if seen <= target.last_delete {
+        return Ok(());
+    }
+    Err(format!(
+        "its writer had seen the delete of generation {seen}, but the last one found is of {}",
+        target.last_delete
+    ))
+}
+
 fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Result<u64, String> {
     if payload.first() == Some(&KIND_HISTOGRAMS) {
         return apply_histograms(payload, targets);
     }
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let target = target_of(targets, frame.namespace)?;
+    let target = target_of(targets, frame.namespace, frame.delete_seen)?;
     let Some(buffers) = target.generations.last() else {
         return Ok(0);
     };
@@ -265,20 +337,27 @@ fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Res
     }
 }
 
+/// The namespace of a frame, whose deletes its writer may not have been ahead of.
 fn target_of<'t, 'n>(
     targets: &'t [Target<'n>],
     namespace: NamespaceId,
+    delete_seen: Generation,
 ) -> Result<&'t Target<'n>, String> {
     let target = targets.iter().find(|target| target.id == namespace);
-    target.ok_or_else(|| {
-        let namespace = namespace.0;
-        format!("a frame of namespace {namespace}, which the catalog does not list")
-    })
+    let target = target.ok_or_else(|| unlisted(namespace))?;
+    if target
+        .generations
+        .last()
+        .is_some_and(|open| open.generation() > target.flushed)
+    {
+        check_seen(target, delete_seen)?;
+    }
+    Ok(target)
 }
 
 fn apply_histograms(payload: &[u8], targets: &[Target<'_>]) -> Result<u64, String> {
     let frame = HistogramFrame::decode(payload).map_err(|error| error.to_string())?;
-    let target = target_of(targets, frame.namespace)?;
+    let target = target_of(targets, frame.namespace, frame.delete_seen)?;
     let generation = target.generations.last();
     let Some(buffers) = generation.filter(|last| last.generation() > target.flushed) else {
         return Ok(0);

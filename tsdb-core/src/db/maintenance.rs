@@ -10,11 +10,12 @@ use super::namespace::NamespaceState;
 use super::{Db, Error, NamespaceStats, Stats};
 use crate::clock::Clock as _;
 use crate::manifest::{Manifest, RunEntry};
-use crate::model::{BlockId, Generation, HashMap, HashSet, NamespaceId, RunId, Window};
-use crate::run::{RunHeader, RunReader, RunWriter, merge_runs, publish, temporary_path};
+use crate::model::{BlockId, Generation, HashMap, HashSet, NamespaceId, RowKey, RunId, Window};
+use crate::run::{RunHeader, RunReader, RunWriter, merge_visible, publish, temporary_path};
 
+use super::delete::still_needed;
 use super::paths::run_path;
-use crate::shard::{Live, write_generation};
+use crate::shard::{Delete, GenerationBuffers, Live, Mask, write_generation};
 use crate::vfs::{create_anew, remove_if_there};
 use crate::wal::{WalError, log_path};
 
@@ -71,6 +72,8 @@ pub(super) struct Upkeep {
     pub(super) abandoned: Vec<PathBuf>,
     /// Numbers of files that a compaction found damaged, by namespace.
     pub(super) damaged: HashMap<NamespaceId, HashSet<u64>>,
+    /// Namespace and number of a block, and a delete that hides nothing of it.
+    pub(super) spared: HashSet<(NamespaceId, u64, Generation)>,
     /// By the monotonic clock, until when no compaction goes on: it takes half of the time.
     pub(super) rest_until_ms: u64,
 }
@@ -201,6 +204,16 @@ impl Inner {
 
     /// Closes the open generation: the next one takes all appends from now on.
     fn cut(&self, upkeep: &mut Upkeep) -> Result<(), Error> {
+        self.cut_with(upkeep, |_| ())
+    }
+
+    /// As [`Inner::cut`]; `begin` is called once the next generation is open and before anything
+    /// is appended to it.
+    pub(super) fn cut_with(
+        &self,
+        upkeep: &mut Upkeep,
+        begin: impl FnOnce(Generation),
+    ) -> Result<(), Error> {
         let log = self.log.as_ref().ok_or(Error::ReadOnly)?;
         let (generation, log_bytes) = log.position();
         let next = Generation(generation.0 + 1);
@@ -214,6 +227,7 @@ impl Inner {
                     .open_generation(next, state.options.read().window_ms());
             }
             switched = true;
+            begin(next);
         });
         if switched {
             upkeep.closed.push(Closed {
@@ -262,38 +276,55 @@ impl Inner {
     fn flush_namespace(&self, state: &NamespaceState, generation: Generation) -> Result<(), Error> {
         let live = state.head.live();
         let mut closed = live.generations.iter();
-        let Some(buffers) = closed.find(|buffers| buffers.generation() == generation) else {
-            return Ok(());
+        let buffers = closed.find(|buffers| buffers.generation() == generation);
+        let run = match buffers.filter(|buffers| !buffers.is_empty()) {
+            Some(buffers) => Some(self.write_buffers(state, buffers)?),
+            None => None,
         };
-        if buffers.is_empty() {
+        // A step that failed for another namespace is done again.
+        let flushed = state.manifest.lock().flushed_generation;
+        let began = |delete: &&Arc<Delete>| delete.generation() == generation;
+        let delete = live.deletes.iter().find(began);
+        let delete = delete.filter(|_| generation > flushed);
+        if run.is_none() && delete.is_none() {
             return Ok(());
         }
+        let mut manifest = state.manifest.lock();
+        let mut next = manifest.clone();
+        next.flushed_generation = generation;
+        next.runs
+            .extend(run.as_ref().and_then(|run| RunEntry::of(run.meta())));
+        if self.options.rules.tombstone_listed_before_log_goes
+            && let Some(delete) = delete
+        {
+            next.tombstones.push(delete.tombstone().clone());
+            next.last_delete = generation;
+            self.drop_tombstones(&mut next);
+        }
+        self.write_manifest(state, &mut manifest, next)?;
+        let flushed = |buffers: &&Arc<GenerationBuffers>| buffers.generation() == generation;
+        let gone = |buffers: &&Arc<GenerationBuffers>| !flushed(buffers);
+        state.head.change_live(|live| Live {
+            runs: live.runs.iter().cloned().chain(run).collect(),
+            generations: live.generations.iter().filter(gone).cloned().collect(),
+            deletes: still_needed(live, &manifest),
+            ..live.clone()
+        });
+        Ok(())
+    }
+
+    /// Writes the buffers of a closed generation as a run.
+    fn write_buffers(
+        &self,
+        state: &NamespaceState,
+        buffers: &GenerationBuffers,
+    ) -> Result<Arc<RunReader>, Error> {
+        let generation = buffers.generation();
         let run = state.new_file();
         let key = |slot: u32| state.head.row_key(slot);
         let writer = self.create_run(state, run, (generation, generation))?;
         write_generation(buffers, key, writer)?;
-        let reader = self.publish_run(state, run)?;
-        let mut manifest = state.manifest.lock();
-        let mut next = manifest.clone();
-        next.flushed_generation = generation;
-        next.runs.extend(RunEntry::of(reader.meta()));
-        self.write_manifest(state, &mut manifest, next)?;
-        state.head.change_live(|live| Live {
-            blocks: live.blocks.clone(),
-            runs: live
-                .runs
-                .iter()
-                .cloned()
-                .chain([Arc::clone(&reader)])
-                .collect(),
-            generations: live
-                .generations
-                .iter()
-                .filter(|buffers| buffers.generation() != generation)
-                .cloned()
-                .collect(),
-        });
-        Ok(())
+        self.publish_run(state, run)
     }
 
     /// Starts a run under its temporary name.
@@ -454,10 +485,27 @@ impl Inner {
             .unwrap_or_default();
         let writer = self.create_run(state, run, (first.unwrap_or(last), last))?;
         let readers: Vec<&RunReader> = inputs.iter().map(|run| &**run).collect();
-        merge_runs(&readers, |window| window.last >= before, writer)?;
-        let reader = self.publish_run(state, run)?;
+        let deletes = self.listed_deletes(state);
+        let mut hidden = |source: Generation, key: RowKey| {
+            if deletes.is_empty() {
+                return Vec::new();
+            }
+            let labels = state.head.labels_of(key.series).unwrap_or_default();
+            Mask::of(&deletes, &labels).hidden_by(source, &self.options.rules)
+        };
+        let keep = |window: Window| window.last >= before;
+        let merged = merge_visible(&readers, keep, &mut hidden, writer)?;
+        let path = run_path(&state.folder, run);
+        let reader = if merged.samples() > 0 {
+            Some(self.publish_run(state, run)?)
+        } else {
+            let temporary = temporary_path(&path);
+            let removed = self.vfs.remove(&temporary);
+            removed.map_err(Error::io("removing", temporary))?;
+            None
+        };
         let ids: Vec<RunId> = inputs.iter().map(|run| run.meta().header.id).collect();
-        self.replace_files(state, (&ids, &[]), (Some(reader), &[]))?;
+        self.replace_files(state, (&ids, &[]), (reader, &[]))?;
         self.remove_files(state, &ids, &[])?;
         self.counters.merges.fetch_add(1, Ordering::Relaxed);
         Ok(true)
@@ -506,13 +554,13 @@ fn is_before(run: &RunReader, before: i64) -> bool {
     run.meta().time_range().is_none_or(|(_, max)| max < before)
 }
 
+/// Whether the open generation has anything that must be flushed: samples, or a delete.
 fn has_open_samples(state: &Arc<NamespaceState>) -> bool {
-    state
-        .head
-        .live()
-        .generations
-        .last()
-        .is_some_and(|open| !open.is_empty())
+    let live = state.head.live();
+    live.generations.last().is_some_and(|open| {
+        let began = |delete: &Arc<Delete>| delete.generation() == open.generation();
+        !open.is_empty() || live.deletes.last().is_some_and(began)
+    })
 }
 
 fn closed_generations(state: &Arc<NamespaceState>) -> usize {
@@ -531,6 +579,7 @@ fn namespace_stats(state: &NamespaceState) -> NamespaceStats {
         run_samples: live.runs.iter().map(|run| run.meta().samples()).sum(),
         blocks: live.blocks.len(),
         block_bytes: live.blocks.iter().map(|block| block.meta().bytes).sum(),
+        tombstones: live.deletes.len(),
         block_samples: live.blocks.iter().map(|block| block.meta().samples).sum(),
     }
 }

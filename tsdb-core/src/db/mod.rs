@@ -2,6 +2,7 @@
 
 mod compaction;
 mod database;
+mod delete;
 mod error;
 mod logs;
 mod maintenance;
@@ -11,10 +12,12 @@ mod options;
 mod paths;
 mod read_only;
 mod recovery;
+mod scrub;
 mod stats;
 mod verify;
 
 pub use database::Db;
+pub use delete::DeleteReport;
 pub use error::{Error, ErrorKind};
 pub use maintenance::{Maintenance, MaintenanceStep};
 pub use namespace::Namespace;

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use parking_lot::{Mutex, RwLock};
 
 use super::database::{DEFAULT_NAMESPACE, Inner, SeriesFiles};
-use super::logs::{self, Logs, Target};
+use super::logs::{self, Logs, Replayed, Target};
 use super::maintenance::{Closed, Upkeep};
 use super::namespace::NamespaceState;
 use super::paths::{block_path, open_block, open_run, run_path};
@@ -19,13 +19,13 @@ use super::{DbOptions, Error, NamespaceOptions};
 use crate::block::BlockReader;
 use crate::clock::{Clock, TrustedClock};
 use crate::index::MemIndex;
-use crate::manifest::{Catalog, DataFormat, Manifest, NamespaceEntry, SeriesFileEntry};
-use crate::model::{FingerprintKey, Generation, MetricMetadata, NamespaceId, SeriesId};
+use crate::manifest::{BlockEntry, Catalog, DataFormat, Manifest, NamespaceEntry, SeriesFileEntry};
+use crate::model::{FingerprintKey, Generation, MetricMetadata, NamespaceId, SeriesId, Tombstone};
 use crate::run::RunReader;
 use crate::series::{
     Registry, SeriesEnd, SeriesFile, SeriesHeader, SeriesRecord, read_series_file, series_path,
 };
-use crate::shard::{GenerationBuffers, Head, Live, MemoryLedger, Names};
+use crate::shard::{Delete, GenerationBuffers, Head, Live, MemoryLedger, Names};
 use crate::vfs::{OpenMode, Vfs};
 use crate::wal::{CommitLog, LogFile};
 
@@ -44,6 +44,8 @@ pub(super) struct Found {
     pub(super) metadata: BTreeMap<String, MetricMetadata>,
     pub(super) runs: Vec<Arc<RunReader>>,
     pub(super) blocks: Vec<Arc<BlockReader>>,
+    /// Deletes that the manifest lists.
+    deletes: Vec<Arc<Delete>>,
     /// The end of each series file, in the manifest's order.
     ends: Vec<SeriesEnd>,
 }
@@ -76,19 +78,14 @@ pub(super) fn open(
     }
     let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
-    let generations: Vec<_> = targets.into_iter().map(|one| one.generations).collect();
+    let replayed: Vec<_> = targets.into_iter().map(Target::replayed).collect();
     // Everything was found right: from here on the folder is changed.
     logs.make_durable(&*vfs, &options)?;
     let next = Generation(logs.last_generation.0 + 1);
     let mut namespaces = Vec::new();
-    for (found, generations) in found.into_iter().zip(generations) {
+    for (found, replayed) in found.into_iter().zip(replayed) {
         namespaces.push(Arc::new(revive(
-            &*vfs,
-            found,
-            generations,
-            next,
-            &key,
-            &options,
+            &*vfs, found, replayed, next, &key, &options,
         )?));
     }
     remove_unlisted(&*vfs, &namespaces, &logs, &mut report)?;
@@ -221,6 +218,8 @@ pub(super) fn target(found: &Found) -> Target<'_> {
         registry: &found.names.registry,
         definitions: definitions_end(&found.folder, &found.manifest, &found.ends),
         generations: Vec::new(),
+        deletes: found.deletes.clone(),
+        last_delete: found.manifest.last_delete,
     }
 }
 
@@ -413,11 +412,9 @@ pub(super) fn read_namespace(
         ends.push(end);
     }
     names.registry.skip_ids_below(manifest.next_series);
+    let deletes = compile_deletes(&folder, &manifest)?;
     let runs = open_runs(vfs, (&folder, &ends), &manifest, &names.registry)?;
-    let mut blocks = Vec::new();
-    for block in &manifest.blocks {
-        blocks.push(Arc::new(open_block(vfs, &block_path(&folder, block.id))?));
-    }
+    let blocks = open_blocks(vfs, &folder, &manifest)?;
     report.series += names.registry.len() as u64;
     report.runs += runs.len() as u64;
     report.blocks += blocks.len() as u64;
@@ -429,8 +426,32 @@ pub(super) fn read_namespace(
         metadata,
         runs,
         blocks,
+        deletes,
         ends,
     })
+}
+
+/// Makes the deletes that a manifest lists ready.
+fn compile_deletes(folder: &Path, manifest: &Manifest) -> Result<Vec<Arc<Delete>>, Error> {
+    let compile = |tombstone: &Tombstone| {
+        let delete = Delete::new(tombstone.clone()).map_err(|error| Error::Corrupt {
+            path: NamespaceState::manifest_path(folder),
+            offset: 0,
+            what: format!("the delete of generation {}: {error}", tombstone.generation),
+        });
+        delete.map(Arc::new)
+    };
+    manifest.tombstones.iter().map(compile).collect()
+}
+
+/// Opens the listed blocks.
+fn open_blocks(
+    vfs: &dyn Vfs,
+    folder: &Path,
+    manifest: &Manifest,
+) -> Result<Vec<Arc<BlockReader>>, Error> {
+    let open = |block: &BlockEntry| open_block(vfs, &block_path(folder, block.id)).map(Arc::new);
+    manifest.blocks.iter().map(open).collect()
 }
 
 /// Opens the listed runs, which may name no series that the series files do not define.
@@ -484,7 +505,7 @@ fn check_run_ids(reader: &RunReader, registry: &Registry) -> Result<(), String> 
 fn revive(
     vfs: &dyn Vfs,
     found: Found,
-    generations: Vec<Arc<GenerationBuffers>>,
+    replayed: Replayed,
     next: Generation,
     key: &FingerprintKey,
     options: &DbOptions,
@@ -497,6 +518,7 @@ fn revive(
         metadata,
         runs,
         blocks,
+        deletes,
         ends,
     } = found;
     let mut active = None;
@@ -528,16 +550,17 @@ fn revive(
         metadata,
         runs,
         blocks,
+        deletes,
         ends: Vec::new(),
     };
-    Ok(found.assemble(generations, next, key, options, Some(series_file)))
+    Ok(found.assemble(replayed, next, key, options, Some(series_file)))
 }
 
 impl Found {
     /// Puts the namespace together; without a series file it can only be read.
     pub(super) fn assemble(
         self,
-        generations: Vec<Arc<GenerationBuffers>>,
+        replayed: Replayed,
         next: Generation,
         key: &FingerprintKey,
         options: &DbOptions,
@@ -545,11 +568,13 @@ impl Found {
     ) -> NamespaceState {
         let namespace_options = NamespaceOptions::of(&self.entry);
         let open = Arc::new(GenerationBuffers::new(next, namespace_options.window_ms()));
-        let generations = generations.into_iter().chain([open]).collect();
+        let generations = replayed.generations.into_iter().chain([open]).collect();
         let live = Live {
             blocks: self.blocks,
             runs: self.runs,
             generations,
+            deletes: replayed.deletes,
+            last_delete: replayed.last_delete,
         };
         let settings = (key.clone(), options.limits, options.rules);
         let head = Head::new(self.entry.id, settings, self.names, self.metadata, live);
@@ -657,7 +682,7 @@ pub(super) fn namespace(
     let state = revive(
         &*inner.vfs,
         found,
-        Vec::new(),
+        Replayed::default(),
         generation,
         &inner.key,
         &inner.options,

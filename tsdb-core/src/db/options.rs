@@ -36,6 +36,9 @@ pub struct DbOptions {
     /// Bytes of removed files that readers of one namespace may hold. Past it, those that hold
     /// any are refused to read on. Default 4 GiB.
     pub pinned_bytes_max: u64,
+    /// Deletes of one namespace whose samples are still on disk; past it, deletes are refused with
+    /// [`super::ErrorKind::Backpressure`] until compaction has caught up. Default 1,000.
+    pub tombstones_max: usize,
     /// Key of the fingerprints of a new data folder; random by default. An existing folder keeps
     /// its own.
     pub fingerprint_key: Option<[u8; 16]>,
@@ -80,6 +83,7 @@ impl Default for DbOptions {
             inline_flush: true,
             runs_max: 8,
             pinned_bytes_max: 4 << 30,
+            tombstones_max: 1000,
             fingerprint_key: None,
             rules: ProtocolRules::default(),
         }

@@ -75,20 +75,16 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
             return Ok(None);
         }
     }
-    let generations: Vec<_> = targets
+    let replayed: Vec<_> = targets
         .into_iter()
-        .map(|target| target.generations)
+        .map(super::logs::Target::replayed)
         .collect();
     let next = crate::model::Generation(logs.last_generation.0 + 1);
     let mut namespaces = Vec::new();
-    for (found, generations) in found.into_iter().zip(generations) {
-        namespaces.push(Arc::new(found.assemble(
-            generations,
-            next,
-            &key,
-            &options,
-            None,
-        )));
+    for (found, replayed) in found.into_iter().zip(replayed) {
+        namespaces.push(Arc::new(
+            found.assemble(replayed, next, &key, &options, None),
+        ));
     }
     report.duration_ms = clock.monotonic_ms() - began_ms;
     let parts = Parts {

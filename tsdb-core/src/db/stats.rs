@@ -84,4 +84,6 @@ pub struct NamespaceStats {
     pub block_bytes: u64,
     /// Samples of live blocks; one that lies in several is counted in each.
     pub block_samples: u64,
+    /// Deletes whose samples may still be on disk.
+    pub tombstones: usize,
 }

@@ -9,7 +9,7 @@ use crate::bits::DecodeError;
 use crate::manifest::{Catalog, DataFormat, Manifest};
 use crate::model::Histogram;
 use crate::series::read_series_file;
-use crate::wal::{HistogramFrame, KIND_HISTOGRAMS, LogReader, SampleFrame};
+use crate::wal::{DeleteFrame, HistogramFrame, KIND_HISTOGRAMS, LogReader, SampleFrame};
 
 /// Something that is wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,9 @@ impl Db {
 /// Reads all rows of a frame and counts them.
 fn count_rows(payload: &[u8]) -> Result<u64, DecodeError> {
     let mut count = 0;
+    if DeleteFrame::is_one(payload) {
+        return DeleteFrame::decode(payload).map(|_| 0);
+    }
     if payload.first() == Some(&KIND_HISTOGRAMS) {
         let mut rows = HistogramFrame::decode(payload)?.rows();
         while let Some(row) = rows.next_row()? {

@@ -8,16 +8,20 @@ use super::file::{
 };
 use crate::bits::{ByteReader, DecodeError, put_i64, put_u32, put_u64};
 use crate::block::BlockMeta;
-use crate::model::{BlockId, Generation, NamespaceId, RunId, SeriesId, Window};
+use crate::model::{BlockId, Generation, NamespaceId, RunId, SeriesId, Tombstone, Window};
 use crate::run::RunMeta;
 use crate::vfs::Vfs;
 
 const MAGIC: [u8; MAGIC_BYTES] = *b"tsdb-man";
 /// A manifest of this version may list blocks.
 const BLOCKS_VERSION: u32 = 2;
+/// A manifest of this version may list tombstones.
+const TOMBSTONES_VERSION: u32 = 3;
 const RUN_BYTES: usize = 6 * 8;
 const BLOCK_BYTES: usize = 8 * 8;
 const SERIES_FILE_BYTES: usize = 2 * 8;
+/// The shortest tombstone: generation, first and last millisecond, no matchers.
+const TOMBSTONE_BYTES_MIN: usize = 3 * 8 + 4;
 
 /// What is live in one namespace. Files that it does not list are left over and may be removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +44,11 @@ pub struct Manifest {
     pub series_files: Vec<SeriesFileEntry>,
     /// The live blocks, by rising id.
     pub blocks: Vec<BlockEntry>,
+    /// Deletes that still hide something, by rising generation; none above the flushed one.
+    pub tombstones: Vec<Tombstone>,
+    /// The generation of the last delete that was flushed, whether it is still listed or not; 0
+    /// for none.
+    pub last_delete: Generation,
 }
 
 /// A live block.
@@ -157,8 +166,16 @@ impl Manifest {
             put_u64(&mut body, file.number);
             put_u64(&mut body, file.synced_len);
         }
-        // Tombstones: none in this version.
-        put_u32(&mut body, 0);
+        let tombstones = u32::try_from(self.tombstones.len()).unwrap_or(u32::MAX);
+        put_u32(&mut body, tombstones);
+        for tombstone in &self.tombstones {
+            tombstone.encode(&mut body);
+        }
+        if self.last_delete > Generation(0) {
+            self.put_blocks(&mut body);
+            put_u64(&mut body, self.last_delete.0);
+            return seal(&MAGIC, TOMBSTONES_VERSION, &body);
+        }
         if self.blocks.is_empty() {
             return seal(&MAGIC, FORMAT_VERSION, &body);
         }
@@ -185,7 +202,7 @@ impl Manifest {
     /// # Errors
     /// When they are damaged, cut short, of another version or say what makes no sense.
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let (version, mut reader) = unseal(path, &MAGIC, BLOCKS_VERSION, bytes)?;
+        let (version, mut reader) = unseal(path, &MAGIC, TOMBSTONES_VERSION, bytes)?;
         Self::read_body(&mut reader, version).map_err(|error| ManifestError::corrupt(path, error))
     }
 
@@ -237,18 +254,32 @@ impl Manifest {
                 .series_files
                 .push(SeriesFileEntry { number, synced_len });
         }
-        if reader.u32()? != 0 {
+        manifest.read_tombstones(reader)?;
+        if version < TOMBSTONES_VERSION && !manifest.tombstones.is_empty() {
             return Err(reader.error("tombstones, which this version does not know"));
         }
         if version >= BLOCKS_VERSION {
             manifest.read_blocks(reader)?;
-            if manifest.blocks.is_empty() {
+            if manifest.blocks.is_empty() && version == BLOCKS_VERSION {
                 return Err(reader.error("a version that lists blocks, and none listed"));
+            }
+        }
+        if version >= TOMBSTONES_VERSION {
+            manifest.last_delete = Generation(reader.u64()?);
+            if manifest.last_delete == Generation(0) {
+                return Err(reader.error("a version that knows deletes, and there were none"));
             }
         }
         expect_end(reader)?;
         manifest.check().map_err(|what| reader.error(what))?;
         Ok(manifest)
+    }
+
+    fn read_tombstones(&mut self, reader: &mut ByteReader<'_>) -> Result<(), DecodeError> {
+        for _ in 0..read_count(reader, TOMBSTONE_BYTES_MIN)? {
+            self.tombstones.push(Tombstone::decode(reader)?);
+        }
+        Ok(())
     }
 
     fn read_blocks(&mut self, reader: &mut ByteReader<'_>) -> Result<(), DecodeError> {
@@ -271,6 +302,7 @@ impl Manifest {
 
     fn check(&self) -> Result<(), &'static str> {
         self.check_blocks()?;
+        self.check_tombstones()?;
         if !self.runs.is_sorted_by(|a, b| a.id < b.id) {
             return Err("runs out of order or listed twice");
         }
@@ -294,6 +326,23 @@ impl Manifest {
             .is_some_and(|last| last.number >= self.next_file)
         {
             return Err("a series file numbered past the next file");
+        }
+        Ok(())
+    }
+
+    fn check_tombstones(&self) -> Result<(), &'static str> {
+        let tombstones = &self.tombstones;
+        if !tombstones.is_sorted_by(|a, b| a.generation < b.generation) {
+            return Err("tombstones out of order or listed twice");
+        }
+        if tombstones
+            .last()
+            .is_some_and(|last| last.generation > self.last_delete)
+        {
+            return Err("a tombstone newer than the last delete");
+        }
+        if self.last_delete > self.flushed_generation {
+            return Err("a delete newer than the flushed generation");
         }
         Ok(())
     }

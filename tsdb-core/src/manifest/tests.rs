@@ -7,7 +7,10 @@ use super::{
     SeriesFileEntry, check_namespace_name,
 };
 use crate::bits::{crc32c, put_i64, put_u32, put_u64};
-use crate::model::{BlockId, Generation, NamespaceId, RunId, SeriesId, Window};
+use crate::model::{
+    BlockId, Generation, MatchOp, MatcherText, NamespaceId, RunId, SeriesId, TOMBSTONE_BYTES_MAX,
+    TOMBSTONE_MATCHERS_MAX, TimeRange, Tombstone, Window,
+};
 use crate::vfs::{Fault, FaultVfs, MemVfs, OperationKind, Verdict, Vfs};
 
 const PATH: &str = "default/FILE";
@@ -17,6 +20,7 @@ const CATALOG: &[u8] = include_bytes!("../../tests/testdata/v1/small.catalog");
 const FORMAT: &[u8] = include_bytes!("../../tests/testdata/v1/small.format");
 
 const MANIFEST_2: &[u8] = include_bytes!("../../tests/testdata/v1/blocks.manifest");
+const MANIFEST_3: &[u8] = include_bytes!("../../tests/testdata/v1/deletes.manifest");
 const CATALOG_2: &[u8] = include_bytes!("../../tests/testdata/v1/sizes.catalog");
 
 fn path() -> &'static Path {
@@ -54,6 +58,8 @@ fn manifest() -> Manifest {
             },
         ],
         blocks: Vec::new(),
+        tombstones: Vec::new(),
+        last_delete: Generation(0),
     }
 }
 
@@ -77,6 +83,38 @@ fn with_blocks() -> Manifest {
     Manifest {
         blocks: vec![block(14, 2), block(18, 6)],
         ..manifest()
+    }
+}
+
+fn tombstone(generation: u64) -> Tombstone {
+    let matcher = |op, name: &str, value: &str| MatcherText {
+        op,
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    Tombstone {
+        generation: Generation(generation),
+        range: TimeRange::inclusive(-7_000_000, 1_760_000_000_000).unwrap(),
+        matchers: vec![
+            matcher(MatchOp::Equal, "__name__", "up"),
+            matcher(MatchOp::NotEqual, "zone", ""),
+            matcher(MatchOp::Regex, "h\u{f6}st", "a.*|b"),
+            matcher(MatchOp::NotRegex, "job", "[0-9]+"),
+        ],
+    }
+}
+
+/// A manifest of the third version.
+fn with_tombstones() -> Manifest {
+    let everything = Tombstone {
+        range: TimeRange::ALL,
+        matchers: Vec::new(),
+        ..tombstone(6)
+    };
+    Manifest {
+        tombstones: vec![tombstone(4), everything],
+        last_delete: Generation(6),
+        ..with_blocks()
     }
 }
 
@@ -153,6 +191,11 @@ fn the_formats_have_not_changed() {
     assert_eq!(Catalog::decode(path(), CATALOG).unwrap(), catalog());
     assert_eq!(with_blocks().encode(), MANIFEST_2);
     assert_eq!(Manifest::decode(path(), MANIFEST_2).unwrap(), with_blocks());
+    assert_eq!(with_tombstones().encode(), MANIFEST_3);
+    assert_eq!(
+        Manifest::decode(path(), MANIFEST_3).unwrap(),
+        with_tombstones()
+    );
     assert_eq!(with_sizes().encode(), CATALOG_2);
     assert_eq!(Catalog::decode(path(), CATALOG_2).unwrap(), with_sizes());
     assert_eq!(format().encode(), FORMAT);
@@ -221,6 +264,68 @@ fn what_needs_a_second_version_is_written_in_it() {
 }
 
 #[test]
+fn what_needs_a_third_version_is_written_in_it() {
+    let mut bytes = b"tsdb-man\x03\0\0\0".to_vec();
+    let second = with_blocks().encode();
+    bytes.extend(&second[12..MANIFEST.len() - 8]);
+    put_u32(&mut bytes, 2); // tombstones
+    put_u64(&mut bytes, 4); // generation
+    put_i64(&mut bytes, -7_000_000); // first millisecond
+    put_i64(&mut bytes, 1_760_000_000_000); // last millisecond
+    put_u32(&mut bytes, 4); // matchers
+    for (op, name, value) in [
+        (0, "__name__", "up"),
+        (1, "zone", ""),
+        (2, "h\u{f6}st", "a.*|b"),
+        (3, "job", "[0-9]+"),
+    ] {
+        bytes.push(op);
+        for text in [name, value] {
+            put_u32(&mut bytes, u32::try_from(text.len()).unwrap());
+            bytes.extend(text.bytes());
+        }
+    }
+    put_u64(&mut bytes, 6);
+    put_i64(&mut bytes, i64::MIN);
+    put_i64(&mut bytes, i64::MAX);
+    put_u32(&mut bytes, 0);
+    bytes.extend(&second[MANIFEST.len() - 4..second.len() - 4]); // blocks
+    put_u64(&mut bytes, 6); // last delete
+    assert_eq!(sealed(bytes), with_tombstones().encode());
+    let read = Manifest::decode(path(), &with_tombstones().encode());
+    assert_eq!(read.unwrap(), with_tombstones());
+    // A delete is remembered when nothing is left to hide, and without blocks too.
+    let bare = Manifest {
+        last_delete: Generation(5),
+        ..manifest()
+    };
+    assert_eq!(Manifest::decode(path(), &bare.encode()).unwrap(), bare);
+}
+
+#[test]
+fn tombstones_that_make_no_sense_are_refused() {
+    let vfs = fresh();
+    let refused = |change: fn(&mut Manifest)| {
+        let mut manifest = with_tombstones();
+        change(&mut manifest);
+        let read = Manifest::decode(path(), &manifest.encode());
+        assert!(read.is_err(), "{manifest:?}");
+        manifest.write(&vfs, path()).unwrap_err();
+    };
+    refused(|manifest| manifest.tombstones.reverse());
+    refused(|manifest| manifest.tombstones[1].generation = Generation(4));
+    refused(|manifest| manifest.last_delete = Generation(5));
+    refused(|manifest| manifest.last_delete = Generation(7));
+    let read = |change: fn(&mut Tombstone)| {
+        let mut manifest = with_tombstones();
+        change(&mut manifest.tombstones[0]);
+        assert!(Manifest::decode(path(), &manifest.encode()).is_err());
+    };
+    read(|one| one.matchers[0].value = "x".repeat(TOMBSTONE_BYTES_MAX));
+    read(|one| one.matchers = vec![one.matchers[0].clone(); TOMBSTONE_MATCHERS_MAX + 1]);
+}
+
+#[test]
 fn layout_of_a_catalog_and_of_format() {
     let mut bytes = b"tsdb-cat\x01\0\0\0".to_vec();
     put_u64(&mut bytes, 5); // sequence
@@ -269,7 +374,9 @@ fn assert_names_the_place(error: &ManifestError, len: usize) {
 fn every_flipped_bit_and_every_cut_is_noticed() {
     type Decode = fn(&[u8]) -> Option<ManifestError>;
     let (blocks, sizes) = (with_blocks().encode(), with_sizes().encode());
-    let cases: [(&[u8], Decode); 5] = [
+    let deletes = with_tombstones().encode();
+    let cases: [(&[u8], Decode); 6] = [
+        (&deletes, |bytes| Manifest::decode(path(), bytes).err()),
         (&blocks, |bytes| Manifest::decode(path(), bytes).err()),
         (&sizes, |bytes| Catalog::decode(path(), bytes).err()),
         (MANIFEST, |bytes| Manifest::decode(path(), bytes).err()),
@@ -536,6 +643,7 @@ proptest! {
         numbers in any::<[u64; 4]>(),
         clock in any::<i64>(),
         times in any::<(i64, i64)>(),
+        deletes in prop::collection::btree_set(0..9u64, 0..5),
     ) {
         let entry = |id| RunEntry {
             windows_min: times.0.min(times.1),
@@ -553,6 +661,13 @@ proptest! {
             runs: ids.into_iter().map(entry).collect(),
             series_files: files.into_iter().map(file).collect(),
             blocks: blocks.into_iter().map(|id| block(id, numbers[0])).collect(),
+            tombstones: deletes
+                .into_iter()
+                .rev()
+                .filter(|back| *back < numbers[0])
+                .map(|back| tombstone(numbers[0] - back))
+                .collect(),
+            last_delete: Generation(numbers[0]),
         };
         prop_assert_eq!(Manifest::decode(path(), &manifest.encode()).unwrap(), manifest);
     }
@@ -578,6 +693,7 @@ fn write_golden_files() {
     let vfs = crate::vfs::OsVfs::new(folder);
     let files = [
         ("blocks.manifest", with_blocks().encode()),
+        ("deletes.manifest", with_tombstones().encode()),
         ("sizes.catalog", with_sizes().encode()),
         ("small.manifest", manifest().encode()),
         ("small.catalog", catalog().encode()),

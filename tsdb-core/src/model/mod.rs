@@ -21,6 +21,7 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 mod time;
+mod tombstone;
 mod universal;
 mod window;
 
@@ -41,4 +42,5 @@ pub use rules::ProtocolRules;
 pub use sample::{STALE_NAN_BITS, Sample, is_stale, winner, winning_histogram};
 pub use symbols::{SymbolHash, SymbolLabels, SymbolLists};
 pub use time::{TimeRange, TimeRangeError};
+pub use tombstone::{MatcherText, TOMBSTONE_BYTES_MAX, TOMBSTONE_MATCHERS_MAX, Tombstone};
 pub use window::Window;

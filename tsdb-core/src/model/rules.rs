@@ -34,6 +34,20 @@ pub struct ProtocolRules {
     pub order_free_winner: bool,
     /// After a failed write or sync of a frame nothing is acked any more.
     pub failure_poisons: bool,
+    /// The frame of a delete is the first of a new generation.
+    pub delete_begins_generation: bool,
+    /// A tombstone is listed before the log with its frame goes.
+    pub tombstone_listed_before_log_goes: bool,
+    /// Only tombstones of a synced manifest are applied when files are made of files.
+    pub tombstone_listed_before_applied: bool,
+    /// A tombstone is applied to inputs older than it, and to no others.
+    pub tombstone_spares_newer_inputs: bool,
+    /// Tombstones are applied to each input before its samples are merged with those of others.
+    pub tombstone_applied_before_merging: bool,
+    /// A file made of others carries the highest generation of these.
+    pub output_has_highest_generation: bool,
+    /// A tombstone goes only when no live file is older than it.
+    pub tombstone_kept_for_older_files: bool,
 }
 
 impl Default for ProtocolRules {
@@ -54,6 +68,13 @@ impl Default for ProtocolRules {
             duplicates_are_logged: true,
             order_free_winner: true,
             failure_poisons: true,
+            delete_begins_generation: true,
+            tombstone_listed_before_log_goes: true,
+            tombstone_listed_before_applied: true,
+            tombstone_spares_newer_inputs: true,
+            tombstone_applied_before_merging: true,
+            output_has_highest_generation: true,
+            tombstone_kept_for_older_files: true,
         }
     }
 }

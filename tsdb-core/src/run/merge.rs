@@ -7,7 +7,7 @@ use super::scan::SectionScan;
 use super::writer::RunWriter;
 use crate::bits::DecodeError;
 use crate::chunk::{ChunkAppender, Encoding, MAX_CHUNK_SAMPLES, decode_into};
-use crate::model::{Histogram, STALE_NAN_BITS, Window, winner};
+use crate::model::{Generation, Histogram, STALE_NAN_BITS, TimeRange, Window, winner};
 use crate::series::MergedSamples;
 
 /// Writes the samples of all `inputs` to `out` and finishes it; windows that `keep` refuses are
@@ -22,6 +22,20 @@ use crate::series::MergedSamples;
 pub fn merge_runs(
     inputs: &[&RunReader],
     keep: impl Fn(Window) -> bool,
+    out: RunWriter,
+) -> Result<RunMeta, RunError> {
+    merge_visible(inputs, keep, &mut |_, _| Vec::new(), out)
+}
+
+/// As [`merge_runs`], leaving out of each input the samples at the times that `hidden` names for
+/// its newest generation and a row: sorted, not overlapping.
+///
+/// # Errors
+/// As [`merge_runs`].
+pub fn merge_visible(
+    inputs: &[&RunReader],
+    keep: impl Fn(Window) -> bool,
+    hidden: &mut dyn FnMut(Generation, RowKey) -> Vec<TimeRange>,
     mut out: RunWriter,
 ) -> Result<RunMeta, RunError> {
     for input in inputs.iter().map(|input| input.meta().header) {
@@ -43,7 +57,7 @@ pub fn merge_runs(
     windows.dedup();
     for window in windows.into_iter().filter(|window| keep(*window)) {
         out.section(window)?;
-        merge_window(inputs, window, &mut out)?;
+        merge_window(inputs, window, hidden, &mut out)?;
     }
     out.finish()
 }
@@ -51,6 +65,7 @@ pub fn merge_runs(
 fn merge_window(
     inputs: &[&RunReader],
     window: Window,
+    hidden: &mut dyn FnMut(Generation, RowKey) -> Vec<TimeRange>,
     out: &mut RunWriter,
 ) -> Result<(), RunError> {
     let mut scans = Vec::new();
@@ -70,8 +85,11 @@ fn merge_window(
             .iter_mut()
             .filter(|scan| scan.scan.key() == Some(key))
             .collect();
+        for scan in &mut holders {
+            scan.hidden = hidden(scan.reader.meta().header.last_generation, key);
+        }
         match holders.as_mut_slice() {
-            [only] => copy_row(&mut only.scan, key, out)?,
+            [only] if only.hidden.is_empty() => copy_row(&mut only.scan, key, out)?,
             several => merge_row(several, key, out)?,
         }
     }
@@ -97,6 +115,8 @@ struct RowScan<'a> {
     /// None, or one a timestamp.
     histograms: Vec<(i64, Histogram)>,
     at: usize,
+    /// When samples of the present row are left out.
+    hidden: Vec<TimeRange>,
 }
 
 impl<'a> RowScan<'a> {
@@ -108,6 +128,22 @@ impl<'a> RowScan<'a> {
             values: Vec::new(),
             histograms: Vec::new(),
             at: 0,
+            hidden: Vec::new(),
+        }
+    }
+
+    /// Takes out of the decoded samples what is hidden.
+    fn hide(&mut self) {
+        for range in &self.hidden {
+            let from = self.timestamps.partition_point(|&t| t < range.min());
+            let to = self.timestamps.partition_point(|&t| t <= range.max());
+            if from < to {
+                self.timestamps.drain(from..to);
+                self.values.drain(from..to);
+                if !self.histograms.is_empty() {
+                    self.histograms.drain(from..to);
+                }
+            }
         }
     }
 
@@ -126,6 +162,7 @@ impl<'a> RowScan<'a> {
                 .map_err(|error| RunError::decode(self.reader.path(), chunk.offset, error))?;
             *epoch = (*epoch).max(chunk.meta.epoch);
             self.scan.advance()?;
+            self.hide();
         }
         let timestamp = self.timestamps.get(self.at).copied();
         Ok(timestamp.zip(self.values.get(self.at).copied()))

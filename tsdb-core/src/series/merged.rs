@@ -124,6 +124,20 @@ impl MergedSamples {
         values.truncate(kept);
     }
 
+    /// Takes out what lies at `hidden` times, which are sorted and do not overlap.
+    pub fn hide(&mut self, hidden: &[TimeRange]) {
+        for range in hidden {
+            let from = self.timestamps.partition_point(|&t| t < range.min());
+            let to = self.timestamps.partition_point(|&t| t <= range.max());
+            if from < to {
+                self.timestamps.drain(from..to);
+                self.values.drain(from..to);
+            }
+        }
+        let is_hidden = |time: i64| hidden.iter().any(|range| range.contains(time));
+        self.histograms.retain(|one| !is_hidden(one.0));
+    }
+
     /// Leaves what lies in `range`.
     pub fn trim(&mut self, range: TimeRange) {
         let from = self.timestamps.partition_point(|&t| t < range.min());

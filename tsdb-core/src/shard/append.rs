@@ -309,12 +309,14 @@ impl Head {
         if !histograms.is_empty() {
             frame.clear();
             frame.resize(FRAME_STAMP_BYTES, 0);
-            histograms.apply(self.namespace, &mut stripes, frame);
+            let seen = live.last_delete;
+            histograms.apply((self.namespace, seen), &mut stripes, frame);
             let log = environment.log;
             ticket = log.enqueue(frame, promised_histograms, environment.ack);
         }
         if !rows.is_empty() {
             encoder.start(base);
+            encoder.saw_delete(live.last_delete);
             apply_rows(&mut stripes, (rows, ids), encoder, order_free);
         }
         let grown = stripes.heap_bytes().saturating_sub(before);

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::columns::merge_columns;
+use super::deletes::{Delete, Mask};
 use super::{Head, ShardError};
 use crate::block::{BlockMeta, BlockReader, BlockScan, BlockWriter};
-use crate::model::{Labels, RowKey, SeriesId, ShardId, TimeRange, Window};
+use crate::model::{
+    Generation, Labels, ProtocolRules, RowKey, SeriesId, ShardId, TimeRange, Window,
+};
 use crate::page::{PAGE_SAMPLES_MAX, PageEncoder, TokenTables, TokenTraining};
 use crate::run::{RunReader, SectionScan};
 use crate::series::MergedSamples;
@@ -29,6 +32,14 @@ pub enum CompactionInput {
 }
 
 impl CompactionInput {
+    /// The newest generation of its samples.
+    fn generation(&self) -> Generation {
+        match self {
+            Self::Run(run) => run.meta().header.last_generation,
+            Self::Block(block) => block.meta().header.last_generation,
+        }
+    }
+
     /// Stands on the first row that is not before `key`; none if it has nothing in the window.
     fn scan(&self, window: Window, key: RowKey) -> Result<Option<RowScan<'_>>, ShardError> {
         match self {
@@ -80,6 +91,14 @@ impl RowScan<'_> {
         }
     }
 
+    /// The newest generation of the input.
+    fn generation(&self) -> Generation {
+        match self {
+            Self::Run(run, _) => run.meta().header.last_generation,
+            Self::Block(block, _) => block.meta().header.last_generation,
+        }
+    }
+
     /// Labels, where the input itself knows them.
     fn labels(&self) -> Result<Option<Labels>, ShardError> {
         match self {
@@ -121,6 +140,9 @@ pub struct Compaction {
     inputs: Vec<CompactionInput>,
     window: Window,
     keep: TimeRange,
+    /// What of each input is left out, if it is older.
+    deletes: Vec<Arc<Delete>>,
+    rules: ProtocolRules,
     next: RowKey,
     writer: BlockWriter,
 }
@@ -138,8 +160,28 @@ impl Compaction {
             inputs,
             window,
             keep,
+            deletes: Vec::new(),
+            rules: ProtocolRules::default(),
             next: FIRST_KEY,
             writer,
+        }
+    }
+
+    /// Leaves out what `deletes` hide of inputs older than they are.
+    #[must_use]
+    pub fn applying(self, deletes: Vec<Arc<Delete>>, rules: ProtocolRules) -> Self {
+        Self {
+            deletes,
+            rules,
+            ..self
+        }
+    }
+
+    /// What is left out of the row with these labels of each input.
+    fn mask(&self, labels: Option<&Labels>) -> Mask {
+        match labels {
+            Some(labels) if !self.deletes.is_empty() => Mask::of(&self.deletes, labels),
+            _ => Mask::default(),
         }
     }
 
@@ -160,16 +202,27 @@ impl Compaction {
                 return Ok(false);
             }
             let mut labels = head.labels_of(key.series);
+            if labels.is_none() {
+                labels = labels_in(&scans, key)?;
+            }
+            let mask = self.mask(labels.as_ref());
             let mut columns = Vec::new();
             for scan in scans.iter_mut().filter(|scan| scan.key() == Some(key)) {
-                if labels.is_none() {
-                    labels = scan.labels()?;
-                }
-                let column = scan.take(key)?;
+                let source = scan.generation();
+                let mut column = scan.take(key)?;
                 done += column.len() as u64;
+                if !mask.is_empty() && self.rules.tombstone_applied_before_merging {
+                    column.hide(&mask.hidden_by(source, &self.rules));
+                }
                 columns.push(column);
             }
             let mut row = merge_columns(columns);
+            if !mask.is_empty() && !self.rules.tombstone_applied_before_merging {
+                // The broken order, for tests: as if all inputs were as old as the oldest.
+                let all = self.inputs.iter().map(CompactionInput::generation);
+                let oldest = all.min().unwrap_or_default();
+                row.hide(&mask.hidden(oldest));
+            }
             row.trim(self.keep);
             if row.is_empty() {
                 continue;
@@ -187,6 +240,16 @@ impl Compaction {
     pub fn finish(self) -> Result<Option<BlockMeta>, ShardError> {
         Ok(self.writer.finish()?)
     }
+}
+
+/// The labels of a row, where one of the inputs that have it knows them.
+fn labels_in(scans: &[RowScan<'_>], key: RowKey) -> Result<Option<Labels>, ShardError> {
+    for scan in scans.iter().filter(|scan| scan.key() == Some(key)) {
+        if let Some(labels) = scan.labels()? {
+            return Ok(Some(labels));
+        }
+    }
+    Ok(None)
 }
 
 /// Tables that suit what `inputs` have of `window`, trained on rows at places spread evenly.
@@ -228,7 +291,8 @@ pub fn train(inputs: &[CompactionInput], window: Window) -> Result<TokenTables, 
 
 impl Head {
     /// The labels of a series that is in memory.
-    fn labels_of(&self, series: SeriesId) -> Option<Labels> {
+    #[must_use]
+    pub fn labels_of(&self, series: SeriesId) -> Option<Labels> {
         let names = self.names.read();
         let slot = names.registry.slot(series)?;
         names.index.labels(slot)

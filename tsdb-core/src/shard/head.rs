@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::append::Scratch;
 use super::pins::Pins;
-use super::{GenerationBuffers, MemoryUse, SeriesLimits};
+use super::{Delete, GenerationBuffers, MemoryUse, SeriesLimits};
 use crate::block::BlockReader;
 use crate::index::MemIndex;
 use crate::model::{
@@ -60,6 +60,10 @@ pub struct Live {
     pub runs: Vec<Arc<RunReader>>,
     /// Buffers of generations that are not flushed, oldest first; the last one is open.
     pub generations: Vec<Arc<GenerationBuffers>>,
+    /// Deletes that may hide some of it, oldest first.
+    pub deletes: Vec<Arc<Delete>>,
+    /// The generation of the last delete, whether it still hides anything or not; 0 for none.
+    pub last_delete: Generation,
 }
 
 /// All that is alive of a namespace.
@@ -155,6 +159,20 @@ impl Head {
             let generations = used.cloned().chain([next]).collect();
             Live {
                 generations,
+                ..live.clone()
+            }
+        });
+    }
+
+    /// Hides from now on what a delete names; must be called with appends kept out, right after
+    /// its generation was opened.
+    pub fn add_delete(&self, delete: Arc<Delete>) {
+        self.change_live(|live| {
+            let last_delete = delete.generation();
+            let deletes = live.deletes.iter().cloned().chain([delete]).collect();
+            Live {
+                deletes,
+                last_delete,
                 ..live.clone()
             }
         });

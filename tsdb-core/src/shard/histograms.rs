@@ -3,8 +3,8 @@
 use super::append::{NO_SLOT, Scratch};
 use super::{AppendEnvironment, Head, LockedStripes, Names};
 use crate::model::{
-    AppendReport, BatchHistogram, Histogram, NamespaceId, RejectReason, SeriesId, ShardId,
-    WriteBatch,
+    AppendReport, BatchHistogram, Generation, Histogram, NamespaceId, RejectReason, SeriesId,
+    ShardId, WriteBatch,
 };
 use crate::wal::{HistogramFrameEncoder, HistogramRow};
 
@@ -78,14 +78,16 @@ impl CheckedHistograms {
         }
     }
 
-    /// Applies all to the locked stripes of their slots, and appends the payload of their frame.
+    /// Applies all to the locked stripes of their slots, and appends the payload of their frame,
+    /// whose writer has `seen` this delete last.
     pub(super) fn apply(
         &mut self,
-        namespace: NamespaceId,
+        (namespace, seen): (NamespaceId, Generation),
         stripes: &mut LockedStripes<'_>,
         frame: &mut Vec<u8>,
     ) {
         self.encoder.start(self.rows.first().map_or(0, |row| row.1));
+        self.encoder.saw_delete(seen);
         let mut begin = 0;
         for (&(slot, timestamp, end), &id) in self.rows.iter().zip(&self.ids) {
             let bytes = self.bytes.get(begin..end).unwrap_or_default();

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
+use super::deletes::{Delete, Mask, hide_chunks};
 use super::series_set::{Entry, Known, Place};
 use super::{Head, Limited, Live, Names, SelectLimits, SeriesSet, ShardError};
+use crate::block::BlockReader;
 use crate::index::Cardinality;
-use crate::model::{FingerprintDomain, HashMap, Labels, Matcher, RowKey, ShardId, TimeRange};
+use crate::model::{
+    FingerprintDomain, Generation, HashMap, Labels, Matcher, RowKey, ShardId, TimeRange,
+};
 use crate::postings::Postings;
 use crate::series::ChunkPart;
 
@@ -97,20 +101,24 @@ impl Head {
         Ok(rows)
     }
 
-    /// What each of the slots has in `range`, in memory and in runs.
+    /// What each of the slots has in `range`, in memory and in runs. `masks` are theirs, or none
+    /// where nothing is hidden.
     pub(super) fn read_parts(
         &self,
         live: &Live,
         slots: &[u32],
+        masks: &[Mask],
         range: TimeRange,
     ) -> Result<Vec<Vec<ChunkPart>>, ShardError> {
         let mut parts = vec![Vec::new(); slots.len()];
+        let mut hiding = Hiding::new(masks, range);
         for generation in &live.generations {
             generation.read(slots, |at, buffer| {
                 if let Some(parts) = parts.get_mut(at) {
                     buffer.read(range, parts);
                 }
             });
+            hiding.hide(generation.generation(), &mut parts)?;
         }
         if live.runs.is_empty() {
             return Ok(parts);
@@ -133,6 +141,7 @@ impl Head {
                 }
                 ControlFlow::Continue(())
             })?;
+            hiding.hide(run.meta().header.last_generation, &mut parts)?;
         }
         Ok(parts)
     }
@@ -158,27 +167,120 @@ impl Head {
         range: TimeRange,
         matching: &Postings,
     ) -> Result<Postings, ShardError> {
+        let deletes = live.hiding();
+        if deletes.is_empty() {
+            return self.present_whole(live, range, matching);
+        }
+        let (whole, touched) = split(&self.names.read(), &deletes, matching);
+        let mut present = self.present_whole(live, range, &whole)?;
+        for (mask, slots) in touched {
+            self.present_of(live, range, (&slots, &mask), &mut present)?;
+        }
+        Ok(present)
+    }
+
+    /// As [`Head::present`], of slots of which nothing is hidden.
+    fn present_whole(
+        &self,
+        live: &Live,
+        range: TimeRange,
+        matching: &Postings,
+    ) -> Result<Postings, ShardError> {
         if range == TimeRange::ALL {
             return Ok(matching.clone());
         }
         let mut present = Postings::new();
         let slots: Vec<u32> = matching.iter().collect();
+        self.present_of(live, range, (&slots, &Mask::default()), &mut present)?;
+        Ok(present)
+    }
+
+    /// Adds those of `slots` that have samples in `range` which the mask does not hide.
+    fn present_of(
+        &self,
+        live: &Live,
+        range: TimeRange,
+        (slots, mask): (&[u32], &Mask),
+        present: &mut Postings,
+    ) -> Result<(), ShardError> {
         for generation in &live.generations {
-            generation.read(&slots, |at, buffer| {
-                if buffer.overlaps(range) {
+            let visible = mask.visible(generation.generation(), range);
+            generation.read(slots, |at, buffer| {
+                if visible.iter().any(|part| buffer.overlaps(*part)) {
                     present.extend(slots.get(at).copied());
                 }
             });
         }
-        let keys = self.row_keys_of(&slots);
+        let keys = self.row_keys_of(slots);
         let sorted: Vec<RowKey> = keys.iter().map(|(key, _)| *key).collect();
         for run in &live.runs {
-            present.extend(run.present(&sorted, range)?.iter().filter_map(|key| {
-                let (_, at) = keys.get(sorted.binary_search(key).ok()?)?;
-                slots.get(*at).copied()
-            }));
+            for part in mask.visible(run.meta().header.last_generation, range) {
+                present.extend(run.present(&sorted, part)?.iter().filter_map(|key| {
+                    let (_, at) = keys.get(sorted.binary_search(key).ok()?)?;
+                    slots.get(*at).copied()
+                }));
+            }
         }
-        Ok(present)
+        Ok(())
+    }
+
+    /// Leaves out rows of blocks of which all samples in `range` are deleted, to the exactness of
+    /// pages.
+    fn retain_visible(
+        &self,
+        live: &Live,
+        range: TimeRange,
+        rows: &mut BlockRows,
+    ) -> Result<(), ShardError> {
+        let deletes = live.hiding();
+        if deletes.is_empty() {
+            return Ok(());
+        }
+        let visible = |(number, row): Place, mask: &Mask| {
+            let block = live.blocks.get(number);
+            block.map_or(Ok(false), |block| is_visible(block, row, range, mask))
+        };
+        let mut known = Vec::new();
+        for (slot, place) in std::mem::take(&mut rows.known) {
+            let labels = self.names.read().index.labels(slot).unwrap_or_default();
+            if visible(place, &Mask::of(&deletes, &labels))? {
+                known.push((slot, place));
+            }
+        }
+        rows.known = known;
+        for (labels, places) in std::mem::take(&mut rows.foreign) {
+            let mask = Mask::of(&deletes, &labels);
+            let mut left = Vec::new();
+            for place in places {
+                if visible(place, &mask)? {
+                    left.push(place);
+                }
+            }
+            if !left.is_empty() {
+                rows.foreign.insert(labels, left);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many series match and have samples in `range`, to the exactness of chunks and pages.
+    ///
+    /// # Errors
+    /// When a run or block cannot be read.
+    pub fn count(&self, range: TimeRange, matchers: &[Matcher]) -> Result<u64, ShardError> {
+        let live = self.live();
+        let matching = self.names.read().index.matches(matchers);
+        let mut present = Postings::new();
+        let (whole, touched) = split(&self.names.read(), &live.hiding(), &matching);
+        let whole: Vec<u32> = whole.iter().collect();
+        self.present_of(&live, range, (&whole, &Mask::default()), &mut present)?;
+        for (mask, slots) in touched {
+            self.present_of(&live, range, (&slots, &mask), &mut present)?;
+        }
+        let mut rows = self.block_rows(&live, range, matchers, &matching)?;
+        self.retain_visible(&live, range, &mut rows)?;
+        present.extend(rows.known.iter().map(|(slot, _)| *slot));
+        Ok(present.len() + rows.foreign.len() as u64)
     }
 
     /// Labels of the series that match and have samples in `range`, sorted, at most `limit`.
@@ -194,7 +296,8 @@ impl Head {
         let live = self.live();
         let matching = self.names.read().index.matches(matchers);
         let mut present = self.present(&live, range, &matching)?;
-        let rows = self.block_rows(&live, range, matchers, &matching)?;
+        let mut rows = self.block_rows(&live, range, matchers, &matching)?;
+        self.retain_visible(&live, range, &mut rows)?;
         present.extend(rows.known.iter().map(|(slot, _)| *slot));
         let mut slots: Vec<u32> = present.iter().collect();
         let names = self.names.read();
@@ -275,12 +378,122 @@ impl Head {
         range: TimeRange,
         matchers: &[Matcher],
     ) -> Result<Option<Postings>, ShardError> {
-        if matchers.is_empty() && range == TimeRange::ALL {
+        if matchers.is_empty() && range == TimeRange::ALL && live.hiding().is_empty() {
             return Ok(None);
         }
         let matching = self.names.read().index.matches(matchers);
         self.present(live, range, &matching).map(Some)
     }
+}
+
+/// Hides what is deleted from what one source after the other adds to the parts of some series.
+struct Hiding<'a> {
+    masks: &'a [Mask],
+    range: TimeRange,
+    /// How many parts of each series were there before the present source.
+    before: Vec<usize>,
+}
+
+impl<'a> Hiding<'a> {
+    fn new(masks: &'a [Mask], range: TimeRange) -> Self {
+        Self {
+            masks,
+            range,
+            before: vec![0; masks.len()],
+        }
+    }
+
+    /// A source whose newest samples are of generation `source` has added its parts.
+    fn hide(&mut self, source: Generation, parts: &mut [Vec<ChunkPart>]) -> Result<(), ShardError> {
+        for ((mask, before), parts) in self.masks.iter().zip(&mut self.before).zip(parts) {
+            if !mask.is_empty() && parts.len() > *before {
+                hide_chunks(parts, *before, &mask.hidden(source), self.range)?;
+            }
+            *before = parts.len();
+        }
+        Ok(())
+    }
+}
+
+/// Whether a row has a page with samples in `range` that the mask does not hide.
+fn is_visible(
+    block: &BlockReader,
+    row: u32,
+    range: TimeRange,
+    mask: &Mask,
+) -> Result<bool, ShardError> {
+    let mut found = false;
+    for part in mask.visible(block.meta().header.last_generation, range) {
+        block.keys([row], part, |_, _| found = true)?;
+        if found {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Parts slots into those that no delete concerns, and the others by what is hidden of them.
+fn split(
+    names: &Names,
+    deletes: &[Arc<Delete>],
+    matching: &Postings,
+) -> (Postings, HashMap<Mask, Vec<u32>>) {
+    let mut concerned: BTreeMap<u32, Vec<&Delete>> = BTreeMap::new();
+    for delete in deletes {
+        let hit = names.index.matches(delete.matchers());
+        for slot in hit.iter().filter(|slot| matching.contains(*slot)) {
+            concerned.entry(slot).or_default().push(delete);
+        }
+    }
+    if concerned.is_empty() {
+        return (matching.clone(), HashMap::new());
+    }
+    let mut whole = Postings::new();
+    whole.extend(matching.iter().filter(|slot| !concerned.contains_key(slot)));
+    let mut touched: HashMap<Mask, Vec<u32>> = HashMap::new();
+    for (slot, deletes) in concerned {
+        let mask = deletes.into_iter().collect();
+        touched.entry(mask).or_default().push(slot);
+    }
+    (whole, touched)
+}
+
+/// Those of the rows of a block, or of all, of which not everything in `range` is deleted; none if
+/// these are all that were given.
+fn visible_rows(
+    block: &BlockReader,
+    range: TimeRange,
+    deletes: &[Arc<Delete>],
+    rows: Option<&Postings>,
+) -> Result<Option<Postings>, ShardError> {
+    let (generation, times) = {
+        let meta = block.meta();
+        (meta.header.last_generation, (meta.min_time, meta.max_time))
+    };
+    let mut concerned: BTreeMap<u32, Vec<&Delete>> = BTreeMap::new();
+    let reaches = |delete: &&Arc<Delete>| delete.tombstone().reaches(generation, times);
+    for delete in deletes.iter().filter(reaches) {
+        for row in block.matches(delete.matchers())?.iter() {
+            if rows.is_none_or(|rows| rows.contains(row)) {
+                concerned.entry(row).or_default().push(delete);
+            }
+        }
+    }
+    let mut hidden = Postings::new();
+    for (row, deletes) in concerned {
+        let mask: Mask = deletes.into_iter().collect();
+        if !is_visible(block, row, range, &mask)? {
+            hidden.insert(row);
+        }
+    }
+    if hidden.is_empty() {
+        return Ok(None);
+    }
+    let all = block.matches(&[])?;
+    let mut visible = Postings::new();
+    let left = rows.unwrap_or(&all).iter();
+    visible.extend(left.filter(|row| !hidden.contains(*row)));
+    Ok(Some(visible))
 }
 
 /// Calls `visit` with each block that overlaps `range` and those of its rows that match and have
@@ -289,8 +502,9 @@ fn for_blocks(
     live: &Live,
     range: TimeRange,
     matchers: &[Matcher],
-    mut visit: impl FnMut(&crate::block::BlockReader, Option<&Postings>) -> Result<(), ShardError>,
+    mut visit: impl FnMut(&BlockReader, Option<&Postings>) -> Result<(), ShardError>,
 ) -> Result<(), ShardError> {
+    let deletes = live.hiding();
     for block in &live.blocks {
         let (min, max) = (block.meta().min_time, block.meta().max_time);
         if !range.overlaps(min, max) {
@@ -298,7 +512,10 @@ fn for_blocks(
         }
         let whole = range.contains(min) && range.contains(max);
         if whole && matchers.is_empty() {
-            visit(block, None)?;
+            let visible = visible_rows(block, range, &deletes, None)?;
+            if visible.as_ref().is_none_or(|rows| !rows.is_empty()) {
+                visit(block, visible.as_ref())?;
+            }
             continue;
         }
         let mut rows = block.matches(matchers)?;
@@ -308,6 +525,9 @@ fn for_blocks(
                 present.insert(row);
             })?;
             rows = present;
+        }
+        if let Some(visible) = visible_rows(block, range, &deletes, Some(&rows))? {
+            rows = visible;
         }
         if !rows.is_empty() {
             visit(block, Some(&rows))?;

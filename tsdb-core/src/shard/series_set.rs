@@ -5,6 +5,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::columns::{in_range, merge_columns};
+use super::deletes::{Delete, Mask};
 use super::{Head, Live, SelectLimits, ShardError};
 use crate::chunk::Encoding;
 use crate::model::{Histogram, Labels, Sample, TimeRange};
@@ -113,6 +114,8 @@ pub struct SeriesSet {
     range: TimeRange,
     limits: SelectLimits,
     samples: u64,
+    /// Deletes that may hide something.
+    deletes: Vec<Arc<Delete>>,
     batch: usize,
     entries: std::vec::IntoIter<Entry>,
     places: Vec<Place>,
@@ -130,6 +133,7 @@ impl SeriesSet {
         let batch = BATCH_SAMPLES / samples_a_row(&live, range).max(1);
         Self {
             head,
+            deletes: live.hiding(),
             live,
             range,
             limits,
@@ -195,16 +199,36 @@ impl SeriesSet {
         Ok(())
     }
 
+    /// What is hidden of each of the entries; nothing at all where nothing was deleted.
+    fn masks(&self, entries: &[Entry]) -> Vec<Mask> {
+        if self.deletes.is_empty() {
+            return Vec::new();
+        }
+        let names = self.head.names.read();
+        let mask = |entry: &Entry| match &entry.known {
+            Known::Labels(labels) => Mask::of(&self.deletes, labels),
+            Known::Slot(slot) => {
+                let labels = names.index.labels(*slot).unwrap_or_default();
+                Mask::of(&self.deletes, &labels)
+            }
+        };
+        entries.iter().map(mask).collect()
+    }
+
     /// What each of the entries has in the range, in memory, runs and blocks.
     fn read(&self, entries: &[Entry]) -> Result<Vec<Parts>, ShardError> {
-        let (mut at, mut slots) = (Vec::new(), Vec::new());
+        let masks = self.masks(entries);
+        let (mut at, mut slots, mut slot_masks) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entry) in entries.iter().enumerate() {
             if let Known::Slot(slot) = entry.known {
                 at.push(number);
                 slots.push(slot);
+                slot_masks.extend(masks.get(number).cloned());
             }
         }
-        let chunks = self.head.read_parts(&self.live, &slots, self.range)?;
+        let chunks = self
+            .head
+            .read_parts(&self.live, &slots, &slot_masks, self.range)?;
         let mut found: Vec<Parts> = Vec::new();
         found.resize_with(entries.len(), Parts::default);
         for (number, chunks) in at.into_iter().zip(chunks) {
@@ -219,16 +243,22 @@ impl SeriesSet {
         }
         rows.sort_unstable();
         for of_block in rows.chunk_by(|a, b| a.0.0 == b.0.0) {
-            self.read_block(of_block, &mut found)?;
+            self.read_block(of_block, &masks, &mut found)?;
         }
         Ok(found)
     }
 
-    fn read_block(&self, rows: &[(Place, usize)], found: &mut [Parts]) -> Result<(), ShardError> {
+    fn read_block(
+        &self,
+        rows: &[(Place, usize)],
+        masks: &[Mask],
+        found: &mut [Parts],
+    ) -> Result<(), ShardError> {
         let block = rows.first().and_then(|row| self.live.blocks.get(row.0.0));
         let Some(block) = block else {
             return Ok(());
         };
+        let source = block.meta().header.last_generation;
         let numbers: Vec<u32> = rows.iter().map(|row| row.0.1).collect();
         let mut rows = rows.iter();
         let mut read: Vec<(u32, MergedSamples)> = Vec::new();
@@ -244,9 +274,13 @@ impl SeriesSet {
                 column.trim(self.range);
             }
         })?;
-        for (row, column) in read {
+        for (row, mut column) in read {
             let place = rows.find(|(place, _)| place.1 == row);
-            if let Some(parts) = place.and_then(|&(_, number)| found.get_mut(number))
+            let number = place.map_or(usize::MAX, |place| place.1);
+            if let Some(mask) = masks.get(number).filter(|mask| !mask.is_empty()) {
+                column.hide(&mask.hidden(source));
+            }
+            if let Some(parts) = found.get_mut(number)
                 && !column.is_empty()
             {
                 parts.columns.push(column);

@@ -68,6 +68,7 @@ fn head() -> Arc<Head> {
         ],
         runs: Vec::new(),
         generations: vec![Arc::new(open)],
+        ..Live::default()
     };
     let settings = (key, SeriesLimits::default(), ProtocolRules::default());
     let head = Head::new(NamespaceId(0), settings, names, BTreeMap::new(), live);

@@ -230,6 +230,18 @@ impl CommitLog {
         }
     }
 
+    /// A ticket for all frames queued so far: done when they are synced.
+    pub fn barrier(self: &Arc<Self>) -> CommitTicket {
+        let mut state = self.state.lock();
+        state.sync_wanted = state.enqueued;
+        let goal = Goal::Synced(state.enqueued);
+        self.changed.notify_all();
+        CommitTicket {
+            log: Arc::clone(self),
+            goal,
+        }
+    }
+
     /// A ticket for definitions that were made without a frame.
     pub fn enqueue_definitions(self: &Arc<Self>) -> CommitTicket {
         let mut state = self.state.lock();

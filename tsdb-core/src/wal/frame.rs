@@ -1,12 +1,12 @@
 //! The bytes of one frame: a stamp set by the leader of a commit, then what a writer enqueued.
 
 use crate::bits::{ByteReader, DecodeError, crc32c, put_ivarint, put_u32, put_u64, put_uvarint};
-use crate::model::{NamespaceId, SeriesId, ShardId};
+use crate::model::{Generation, NamespaceId, SeriesId, ShardId};
 
 /// Length of the stamp in front of each frame: payload length, checksum, LSN, synced LSN, time.
 pub const FRAME_STAMP_BYTES: usize = 4 + 4 + 8 + 8 + 8;
 
-/// A frame of samples. Kind 2 is reserved for deletes.
+/// A frame of samples.
 pub const KIND_SAMPLES: u8 = 1;
 /// A frame of native histograms.
 pub const KIND_HISTOGRAMS: u8 = 3;
@@ -144,6 +144,7 @@ pub struct SampleFrameEncoder {
     values: Vec<u8>,
     rows: u64,
     base: i64,
+    delete_seen: Generation,
 }
 
 impl SampleFrameEncoder {
@@ -168,6 +169,12 @@ impl SampleFrameEncoder {
         self.values.clear();
         self.rows = 0;
         self.base = base;
+        self.delete_seen = Generation(0);
+    }
+
+    /// Notes the last delete of the namespace that its writer knows of.
+    pub fn saw_delete(&mut self, generation: Generation) {
+        self.delete_seen = generation;
     }
 
     /// Adds a row; rows are replayed in this order.
@@ -204,7 +211,7 @@ impl SampleFrameEncoder {
         out.push(KIND_SAMPLES);
         put_uvarint(out, u64::from(namespace.0));
         put_uvarint(out, 0); // Epoch of the placement shard: 0 where there is no cluster.
-        put_uvarint(out, 0); // Last delete seen: none yet.
+        put_uvarint(out, self.delete_seen.0);
         put_uvarint(out, self.rows);
         put_ivarint(out, self.base);
         put_uvarint(out, self.rows);
@@ -225,8 +232,8 @@ pub struct SampleFrame<'a> {
     pub namespace: NamespaceId,
     /// Epoch of the placement shard the writer was in; 0 without a cluster.
     pub epoch: u64,
-    /// The last delete the writer had seen; 0 for none.
-    pub delete_seen: u64,
+    /// The last delete of the namespace the writer had seen; 0 for none.
+    pub delete_seen: Generation,
     /// How many rows.
     pub rows: u64,
     /// The placement shard of all rows.
@@ -253,7 +260,7 @@ impl<'a> SampleFrame<'a> {
         }
         let namespace = NamespaceId(narrow(reader.uvarint()?, &reader)?);
         let epoch = reader.uvarint()?;
-        let delete_seen = reader.uvarint()?;
+        let delete_seen = Generation(reader.uvarint()?);
         let rows = reader.uvarint()?;
         let base = reader.ivarint()?;
         let in_shard = reader.uvarint()?;

@@ -3,7 +3,7 @@
 
 use super::frame::{KIND_HISTOGRAMS, StepReader, StepRuns, column, narrow};
 use crate::bits::{ByteReader, DecodeError, put_ivarint, put_uvarint};
-use crate::model::{NamespaceId, SeriesId, ShardId};
+use crate::model::{Generation, NamespaceId, SeriesId, ShardId};
 
 use super::FRAME_STAMP_BYTES;
 
@@ -26,6 +26,7 @@ pub struct HistogramFrameEncoder {
     values: Vec<u8>,
     rows: u64,
     base: i64,
+    delete_seen: Generation,
 }
 
 impl HistogramFrameEncoder {
@@ -36,6 +37,12 @@ impl HistogramFrameEncoder {
         self.values.clear();
         self.rows = 0;
         self.base = base;
+        self.delete_seen = Generation(0);
+    }
+
+    /// Says which delete the writer of the frame had seen last.
+    pub fn saw_delete(&mut self, generation: Generation) {
+        self.delete_seen = generation;
     }
 
     /// Adds a row; rows are replayed in this order.
@@ -62,7 +69,7 @@ impl HistogramFrameEncoder {
         out.push(KIND_HISTOGRAMS);
         put_uvarint(out, u64::from(namespace.0));
         put_uvarint(out, 0); // Epoch of the placement shard: 0 where there is no cluster.
-        put_uvarint(out, 0); // Last delete seen: none yet.
+        put_uvarint(out, self.delete_seen.0);
         put_uvarint(out, self.rows);
         put_ivarint(out, self.base);
         put_uvarint(out, self.rows);
@@ -83,7 +90,7 @@ pub struct HistogramFrame<'a> {
     /// Epoch of the placement shard the writer was in; 0 without a cluster.
     pub epoch: u64,
     /// The last delete the writer had seen; 0 for none.
-    pub delete_seen: u64,
+    pub delete_seen: Generation,
     /// How many rows.
     pub rows: u64,
     /// The placement shard of all rows.
@@ -109,7 +116,7 @@ impl<'a> HistogramFrame<'a> {
         }
         let namespace = NamespaceId(narrow(reader.uvarint()?, &reader)?);
         let epoch = reader.uvarint()?;
-        let delete_seen = reader.uvarint()?;
+        let delete_seen = Generation(reader.uvarint()?);
         let rows = reader.uvarint()?;
         let base = reader.ivarint()?;
         let in_shard = reader.uvarint()?;

@@ -2,6 +2,7 @@
 //! every waiting writer. It never carries labels. Bytes: `docs/format/log.md`.
 
 mod commit;
+mod delete_frame;
 mod error;
 mod file;
 mod frame;
@@ -11,6 +12,7 @@ mod reader;
 mod tests;
 
 pub use commit::{Ack, BeforeFrames, CommitLog, CommitTicket, LogStats};
+pub use delete_frame::{DeleteFrame, KIND_DELETE};
 pub use error::WalError;
 pub use file::{LOG_HEADER_BYTES, LOG_MAGIC, LOG_VERSION, LogFile, LogHeader, log_path};
 pub use frame::{

@@ -7,7 +7,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::{Clock, ManualClock};
-use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId, ShardId};
+use crate::model::{
+    Generation, MatchOp, MatcherText, NamespaceId, ProtocolRules, SeriesId, ShardId, TimeRange,
+    Tombstone,
+};
 use crate::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
 
 #[derive(Debug)]
@@ -38,6 +41,101 @@ fn write_the_golden_log() {
     let vfs = crate::vfs::OsVfs::new(folder);
     let file = vfs.create(Path::new("small.log")).unwrap();
     write_all_at(&*file, &log_of(&Arc::new(MemVfs::new()), 4), 0).unwrap();
+}
+
+/// As [`write_the_golden_log`], of the log that begins with a delete.
+#[test]
+#[ignore = "run by hand once for each version of the format"]
+fn write_the_golden_delete() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testdata/v1");
+    let vfs = crate::vfs::OsVfs::new(folder);
+    let file = vfs.create(Path::new("delete.log")).unwrap();
+    write_all_at(&*file, &log_with_delete(), 0).unwrap();
+}
+
+const GOLDEN_DELETE: &[u8] = include_bytes!("../../tests/testdata/v1/delete.log");
+
+fn delete_frame(generation: u64) -> DeleteFrame {
+    let matcher = |op, name: &str, value: &str| MatcherText {
+        op,
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    DeleteFrame {
+        namespace: NamespaceId(3),
+        epoch: 0,
+        delete_seen: Generation(0),
+        tombstone: Tombstone {
+            generation: Generation(generation),
+            range: TimeRange::inclusive(-5, 1_700_000_000_000).unwrap(),
+            matchers: vec![
+                matcher(MatchOp::Equal, "__name__", "up"),
+                matcher(MatchOp::NotRegex, "h\u{f6}st", "a.*|b"),
+            ],
+        },
+    }
+}
+
+/// A log that begins with a delete, and goes on with a sample whose writer had seen it.
+fn log_with_delete() -> Vec<u8> {
+    let vfs = Arc::new(MemVfs::new());
+    let log = log_in(&vfs);
+    let mut encoder = SampleFrameEncoder::new();
+    encoder.start(5);
+    encoder.saw_delete(Generation(1));
+    encoder.push(Row {
+        series: SeriesId(1),
+        timestamp: 5,
+        value: Some(7),
+    });
+    let mut sample = vec![0; FRAME_STAMP_BYTES];
+    encoder.finish(NamespaceId(3), ShardId(0), &mut sample);
+    for frame in [delete_frame(1).encode(), sample] {
+        log.reserve(frame.len() as u64).unwrap();
+        let ticket = log.enqueue(&frame, frame.len() as u64, Ack::Always);
+        ticket.wait().unwrap();
+    }
+    let file = vfs.open(&log_path(Generation(1)), OpenMode::Read).unwrap();
+    read_to_end(&*file).unwrap()
+}
+
+#[test]
+fn the_golden_delete_is_written_and_read() {
+    assert!(
+        log_with_delete() == GOLDEN_DELETE,
+        "the log format has changed: raise its version instead"
+    );
+    let payload = |bytes: &[u8], at: usize| {
+        let (stamp, _) = FrameStamp::parse(&bytes[at..]).unwrap();
+        let from = at + FRAME_STAMP_BYTES;
+        bytes[from..from + stamp.payload_len as usize].to_vec()
+    };
+    let delete = payload(GOLDEN_DELETE, LOG_HEADER_BYTES);
+    assert_eq!(DeleteFrame::decode(&delete).unwrap(), delete_frame(1));
+    let next = LOG_HEADER_BYTES + FRAME_STAMP_BYTES + delete.len();
+    let sample = payload(GOLDEN_DELETE, next);
+    let seen = SampleFrame::decode(&sample).unwrap().delete_seen;
+    assert_eq!(seen, Generation(1));
+}
+
+#[test]
+fn a_delete_with_a_flipped_bit_is_another_one_or_none() {
+    let frame = delete_frame(9).encode();
+    let payload = &frame[FRAME_STAMP_BYTES..];
+    for bit in 0..payload.len() * 8 {
+        let mut bad = payload.to_vec();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(read) = DeleteFrame::decode(&bad) {
+            assert_ne!(read, delete_frame(9), "bit {bit}");
+        }
+    }
+    for len in 0..payload.len() {
+        DeleteFrame::decode(&payload[..len]).unwrap_err();
+    }
+    DeleteFrame::decode(&[payload, &[0]].concat()).unwrap_err();
+    let mut later = delete_frame(9);
+    later.delete_seen = Generation(9);
+    DeleteFrame::decode(&later.encode()[FRAME_STAMP_BYTES..]).unwrap_err();
 }
 
 fn frame_of(rows: &[Row]) -> Vec<u8> {
@@ -85,18 +183,7 @@ proptest! {
 
 /// A log of `frames` frames in as many commits, closed at its end.
 fn log_of(vfs: &Arc<MemVfs>, frames: u64) -> Vec<u8> {
-    vfs.create_dir(Path::new("wal")).unwrap();
-    let rules = ProtocolRules::default();
-    let file = LogFile::prepare(&**vfs, Generation(1)).unwrap();
-    file.begin(&**vfs, 1, &rules).unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(1000));
-    let log = Arc::new(CommitLog::new(
-        file,
-        0,
-        Arc::new(NoDefinitions),
-        clock,
-        rules,
-    ));
+    let log = log_in(vfs);
     for number in 0..frames {
         let row = Row {
             series: SeriesId(number),
@@ -111,6 +198,22 @@ fn log_of(vfs: &Arc<MemVfs>, frames: u64) -> Vec<u8> {
     }
     let file = vfs.open(&log_path(Generation(1)), OpenMode::Read).unwrap();
     read_to_end(&*file).unwrap()
+}
+
+/// A fresh log of the first generation.
+fn log_in(vfs: &Arc<MemVfs>) -> Arc<CommitLog> {
+    vfs.create_dir(Path::new("wal")).unwrap();
+    let rules = ProtocolRules::default();
+    let file = LogFile::prepare(&**vfs, Generation(1)).unwrap();
+    file.begin(&**vfs, 1, &rules).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(1000));
+    Arc::new(CommitLog::new(
+        file,
+        0,
+        Arc::new(NoDefinitions),
+        clock,
+        rules,
+    ))
 }
 
 fn read_ids(vfs: &MemVfs) -> Result<(Vec<u64>, Option<Torn>), WalError> {

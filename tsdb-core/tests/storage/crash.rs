@@ -15,7 +15,7 @@ use tsdb_core::vfs::{FaultVfs, Outage, SimulatedCrash, SplitMix64, Verdict};
 use tsdb_core::{Ack, Clock, Db, MetricKind, MetricMetadata, NamespaceOptions, WriteBatch};
 
 use crate::support::{
-    Contents, History, Loss, Place, START, Universe, chain, must, open_at, push, read_all,
+    Contents, History, Loss, Place, START, Universe, chain, delete, must, open_at, push, read_all,
     small_options, value,
 };
 
@@ -139,7 +139,8 @@ impl Workload {
             900..970 => self.maintain(),
             970..980 => self.flush(),
             980..988 => self.set_metadata(),
-            988..994 => self.change_options(),
+            988..991 => self.change_options(),
+            991..994 => self.delete(),
             994..997 => self.examine_live(),
             _ => self.reopen(),
         }
@@ -243,6 +244,21 @@ impl Workload {
         };
         let made = self.db().namespace(NAMES[number], options);
         made.map(|_| ()).map_err(|error| chain(&error))
+    }
+
+    fn delete(&mut self) -> Outcome {
+        let number = self.random.index(NAMES.len());
+        let Some(namespace) = self.db().find(NAMES[number]) else {
+            return Ok(());
+        };
+        let time = (self.examiner.clock.now_ms() / 1000 * 1000, 900_000);
+        let universe = &self.examiner.universe;
+        let (matchers, covered) = universe.to_delete(&mut self.random, number, time);
+        let moment = self.examiner.history.lock().delete_begins(&covered);
+        let done = delete(&namespace, covered.range, &matchers);
+        done.map_err(|error| chain(&error))?;
+        self.examiner.history.lock().deleted(&covered, moment);
+        Ok(())
     }
 
     fn examine_live(&mut self) -> Outcome {

@@ -5,6 +5,7 @@ mod blocks;
 mod clock_jumps;
 mod corruption;
 mod crash;
+mod deletes;
 mod faults;
 mod format_compat;
 mod io_budget;

@@ -12,8 +12,8 @@ use tsdb_core::{
 };
 
 use crate::support::{
-    History, Loss, Place, START, Universe, chain, coded, coded_chunks, must, push, read_all,
-    small_options, value,
+    History, Loss, Place, START, Universe, chain, coded, coded_chunks, delete, must, push,
+    read_all, small_options, value,
 };
 
 /// Four tests, so that they run side by side.
@@ -63,7 +63,8 @@ impl Player {
             0..800 => self.append(),
             800..860 => self.select(),
             860..880 => self.labels(),
-            880..960 => self.pass_time(),
+            880..883 => self.delete(),
+            883..960 => self.pass_time(),
             960..993 => self.maintain(),
             993..995 => self.flush(),
             995..997 => self.change_options(),
@@ -140,6 +141,23 @@ impl Player {
             self.history.acked(&samples, moment, true);
         }
         Ok(())
+    }
+
+    fn delete(&mut self) -> Outcome {
+        let number = self.random.index(NAMES.len());
+        let Some(namespace) = self.db.find(NAMES[number]) else {
+            return Ok(());
+        };
+        let time = (self.clock.now_ms(), self.spread_ms);
+        let (matchers, covered) = self.universe.to_delete(&mut self.random, number, time);
+        let moment = self.history.delete_begins(&covered);
+        let done = delete(&namespace, covered.range, &matchers);
+        let report = done.map_err(|error| chain(&error))?;
+        self.history.deleted(&covered, moment);
+        if report.series > covered.ranks.len() as u64 {
+            return Err(format!("{report:?} of {covered:?}"));
+        }
+        self.check()
     }
 
     fn pass_time(&mut self) -> Outcome {
@@ -267,17 +285,6 @@ impl Player {
         matchers
     }
 
-    fn matching(&self, matchers: &[Matcher]) -> Vec<usize> {
-        let matches = |rank: &usize| {
-            let labels = &self.universe.series[*rank];
-            let value = |matcher: &Matcher| labels.get(matcher.name()).unwrap_or("").to_owned();
-            matchers
-                .iter()
-                .all(|matcher| matcher.matches(&value(matcher)))
-        };
-        (0..self.universe.series.len()).filter(matches).collect()
-    }
-
     fn select(&mut self) -> Outcome {
         let number = self.random.index(NAMES.len());
         let Some(namespace) = self.db.find(NAMES[number]) else {
@@ -310,7 +317,7 @@ impl Player {
             }
         }
         let mut found = found.into_iter().peekable();
-        for rank in self.matching(&matchers) {
+        for rank in self.universe.matching(&matchers) {
             let series = found.next_if(|(labels, _)| *labels == self.universe.series[rank]);
             let samples = series.map(|(_, samples)| samples).unwrap_or_default();
             self.history
@@ -338,7 +345,7 @@ impl Player {
         {
             least.push(series.map_err(|error| chain(&error))?.into_labels());
         }
-        let most: Vec<_> = self.matching(&matchers);
+        let most: Vec<_> = self.universe.matching(&matchers);
         let most: Vec<_> = most
             .iter()
             .map(|&rank| self.universe.series[rank].clone())

@@ -15,7 +15,8 @@ use tsdb_core::vfs::{
 use tsdb_core::{Clock, Db, DbOptions, Error, ErrorKind, NamespaceOptions, WriteBatch};
 
 use crate::support::{
-    History, Loss, Place, START, Universe, chain, must, push, read_all, small_options, value,
+    History, Loss, Place, START, Universe, chain, delete, must, push, read_all, small_options,
+    value,
 };
 
 const NAMES: [&str; 2] = ["default", "second"];
@@ -35,6 +36,8 @@ struct World {
     db: Mutex<Option<Db>>,
     /// Whether operations may be slipped in: not where the Db holds the lock they need.
     open_to_others: Mutex<bool>,
+    /// Whether a delete is being written, and whether it has cut the log.
+    deleting: Mutex<(bool, bool)>,
     /// Whether this life has seen a failed sync.
     failed: Mutex<bool>,
     /// In how many operations the process is gone; counts down.
@@ -76,6 +79,21 @@ impl World {
         }
         // Space is reserved under the log's lock: nobody else gets in there.
         let reserving = operation.kind == OperationKind::Allocate;
+        let deleting = {
+            let mut deleting = self.deleting.lock();
+            let cuts = operation.kind == OperationKind::Rename && operation.path.starts_with("wal");
+            deleting.1 |= cuts;
+            *deleting == (true, true)
+        };
+        if deleting && !reserving {
+            let db = self.db.lock().clone();
+            if let Some(what) = db.and_then(|db| self.upkeep_meanwhile(&db).err()) {
+                self.violation.lock().get_or_insert(what);
+            }
+            if self.below(4) == 0 {
+                return Verdict::Crash;
+            }
+        }
         if *self.open_to_others.lock() && !reserving {
             let db = self.db.lock().clone();
             while let Some(db) = db.as_ref().filter(|_| self.below(3) == 0) {
@@ -85,6 +103,20 @@ impl World {
             }
         }
         Verdict::Proceed
+    }
+
+    /// Upkeep goes on while the frame of a delete is written; but for a cut, which waits for that.
+    fn upkeep_meanwhile(&self, db: &Db) -> Outcome {
+        for _ in 0..self.below(12) {
+            if db.stats().log_open_bytes > 1024 {
+                break;
+            }
+            match db.maintain() {
+                Ok(done) if done.more => {}
+                done => return self.tolerate(done),
+            }
+        }
+        Ok(())
     }
 
     fn slip_in(self: &Arc<Self>, db: &Db) -> Outcome {
@@ -100,6 +132,12 @@ impl World {
         match done {
             Ok(_) => Ok(()),
             Err(error) if SimulatedCrash::caused(&error) => Ok(()),
+            Err(error)
+                if error.kind() == ErrorKind::Poisoned
+                    && chain(&error).contains("simulated crash") =>
+            {
+                Ok(())
+            }
             Err(error) if error.kind() == ErrorKind::Backpressure => Ok(()),
             Err(error)
                 if *self.failed.lock()
@@ -177,6 +215,25 @@ impl World {
         self.tolerate(made)
     }
 
+    fn delete(&self, db: &Db) -> Outcome {
+        let number = usize::from(self.below(3) == 0);
+        let Some(namespace) = db.find(NAMES[number]) else {
+            return Ok(());
+        };
+        let time = (self.clock.now_ms() / 1000 * 1000, 60_000);
+        let mut random = self.random.lock();
+        let (matchers, covered) = self.universe.to_delete(&mut random, number, time);
+        drop(random);
+        let moment = self.history.lock().delete_begins(&covered);
+        *self.deleting.lock() = (true, false);
+        let done = delete(&namespace, covered.range, &matchers);
+        *self.deleting.lock() = (false, false);
+        if done.is_ok() {
+            self.history.lock().deleted(&covered, moment);
+        }
+        self.tolerate(done)
+    }
+
     fn step(self: &Arc<Self>, db: &Db) -> Outcome {
         match self.below(40) {
             0..=15 => self.append(db),
@@ -185,7 +242,8 @@ impl World {
             34 if self.below(3) == 0 => self.tolerate(db.compact()),
             34 => self.tolerate(db.flush()),
             35 => self.make_namespace(db),
-            36..=37 => {
+            36 => self.delete(db),
+            37 => {
                 self.clock.advance(self.below(40_000));
                 Ok(())
             }
@@ -228,6 +286,7 @@ impl Simulation {
             history: Mutex::default(),
             db: Mutex::new(None),
             open_to_others: Mutex::new(false),
+            deleting: Mutex::new((false, false)),
             failed: Mutex::new(false),
             crash_in: Mutex::new(u64::MAX),
             failing,
@@ -400,6 +459,9 @@ mod without {
         folder_synced_before_first_frame log_kept_for_every_namespace run_listed_before_log_goes
         run_synced_before_listed recovery_cuts_torn_frames recovery_syncs
         recovery_rewrites_unsynced replay_keeps_generations torn_unless_claimed
-        duplicates_are_logged order_free_winner failure_poisons
+        duplicates_are_logged order_free_winner failure_poisons delete_begins_generation
+        tombstone_listed_before_log_goes tombstone_listed_before_applied
+        tombstone_spares_newer_inputs tombstone_applied_before_merging
+        output_has_highest_generation tombstone_kept_for_older_files
     }
 }

@@ -26,6 +26,26 @@ struct Entry {
     appended: u64,
     written: u64,
     synced: u64,
+    /// The delete that may have hidden it, or may not.
+    undecided: Option<u64>,
+}
+
+/// Stands for some delete, where which samples it hid together cannot be told.
+const SOME_DELETE: u64 = 0;
+
+/// What a delete covers: namespace, ranks, time.
+#[derive(Clone, Debug)]
+pub(crate) struct Covered {
+    pub(crate) namespace: usize,
+    pub(crate) ranks: Vec<usize>,
+    pub(crate) range: TimeRange,
+}
+
+impl Covered {
+    fn covers(&self, place: &Place) -> bool {
+        let (namespace, rank, time) = *place;
+        namespace == self.namespace && self.range.contains(time) && self.ranks.contains(&rank)
+    }
 }
 
 /// All that was appended, and when which promise was given for it.
@@ -35,6 +55,8 @@ pub(crate) struct History {
     places: BTreeMap<Place, Vec<Entry>>,
     /// By namespace, before which timestamp samples may have expired.
     floors: BTreeMap<usize, i64>,
+    /// Deletes that began and are not known to be done.
+    deletes: Vec<(u64, Covered)>,
 }
 
 fn stronger(a: u64, b: u64) -> u64 {
@@ -43,6 +65,17 @@ fn stronger(a: u64, b: u64) -> u64 {
 
 fn strongest(bits: impl Iterator<Item = u64>) -> Option<u64> {
     bits.reduce(stronger)
+}
+
+/// What must be shown of a place: the strongest of what is there for sure, or `seen` if that is a
+/// stronger one that no delete is known to have hidden.
+fn wanted(entries: &[Entry], seen: Option<u64>) -> Option<u64> {
+    let decided = entries.iter().filter(|entry| entry.undecided.is_none());
+    let least = strongest(decided.map(|entry| entry.bits));
+    let mut undecided = entries.iter().filter(|entry| entry.undecided.is_some());
+    let stronger = |seen: &u64| least.is_none_or(|least| stronger(least, *seen) == *seen);
+    seen.filter(|seen| stronger(seen) && undecided.any(|entry| entry.bits == *seen))
+        .or(least)
 }
 
 impl History {
@@ -56,11 +89,14 @@ impl History {
     pub(crate) fn append(&mut self, samples: &[(Place, u64)]) -> u64 {
         let appended = self.tick();
         for &(place, bits) in samples {
+            // It came before the delete's moment or after it.
+            let deleting = self.deletes.iter().any(|(_, one)| one.covers(&place));
             self.places.entry(place).or_default().push(Entry {
                 bits,
                 appended,
                 written: u64::MAX,
                 synced: u64::MAX,
+                undecided: deleting.then_some(SOME_DELETE),
             });
         }
         appended
@@ -104,6 +140,63 @@ impl History {
         }
     }
 
+    /// Notes that a delete begins; until it is done, what it covers may be hidden or not.
+    pub(crate) fn delete_begins(&mut self, covered: &Covered) -> u64 {
+        let delete = self.tick();
+        self.deletes.push((delete, covered.clone()));
+        for (place, entries) in &mut self.places {
+            if covered.covers(place) {
+                for entry in entries {
+                    let before = entry.undecided.replace(delete);
+                    if before.is_some() {
+                        entry.undecided = Some(SOME_DELETE);
+                    }
+                }
+            }
+        }
+        delete
+    }
+
+    /// Notes that a delete is done: what it covered is gone for good, but for what was appended
+    /// meanwhile.
+    pub(crate) fn deleted(&mut self, covered: &Covered, delete: u64) {
+        self.deletes.retain(|one| one.0 != delete);
+        for (place, entries) in &mut self.places {
+            if covered.covers(place) {
+                entries.retain(|entry| entry.appended > delete);
+            }
+        }
+        self.places.retain(|_, entries| !entries.is_empty());
+    }
+
+    /// A delete hides all that was safe before it, or nothing.
+    fn check_whole(&self, found: &Contents, loss: Loss) -> Result<(), String> {
+        let mut seen: BTreeMap<u64, (bool, Place)> = BTreeMap::new();
+        for (place, entries) in &self.places {
+            let safe = |entry: &Entry| match loss {
+                Loss::Process => entry.written < u64::MAX,
+                Loss::Machine => entry.synced < u64::MAX,
+            };
+            let Some(delete) = entries.first().and_then(|entry| entry.undecided) else {
+                continue;
+            };
+            let one = entries.iter().all(|entry| entry.undecided == Some(delete));
+            let told = delete != SOME_DELETE && one && entries.iter().any(safe);
+            if !told || self.may_be_expired(place) {
+                continue;
+            }
+            let shown = found.binary_search_by_key(place, |one| one.0).is_ok();
+            let first = *seen.entry(delete).or_insert((shown, *place));
+            if first.0 != shown {
+                return Err(format!(
+                    "half a delete: {place:?} is shown: {shown}, {:?}: {}",
+                    first.1, first.0
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Notes that samples of a namespace before `before` may expire from now on.
     pub(crate) fn expires(&mut self, namespace: usize, before: i64) {
         let floor = self.floors.entry(namespace).or_insert(before);
@@ -124,6 +217,7 @@ impl History {
         moment: u64,
         loss: Loss,
     ) -> Result<(), String> {
+        self.check_whole(found, loss)?;
         let mut found = found.iter().peekable();
         for (place, entries) in &self.places {
             if found.peek().is_some_and(|(other, _)| other < place) {
@@ -133,7 +227,8 @@ impl History {
                 .next_if(|(other, _)| other == place)
                 .map(|(_, bits)| *bits);
             let known = || entries.iter().filter(|entry| entry.appended <= moment);
-            let safe = strongest(known().filter_map(|entry| {
+            let decided = known().filter(|entry| entry.undecided.is_none());
+            let safe = strongest(decided.filter_map(|entry| {
                 let since = match loss {
                     Loss::Process => entry.written,
                     Loss::Machine => entry.synced,
@@ -164,10 +259,10 @@ impl History {
     pub(crate) fn check_live(&self, found: &Contents) -> Result<(), String> {
         let mut found = found.iter().peekable();
         for (place, entries) in &self.places {
-            let wanted = strongest(entries.iter().map(|entry| entry.bits));
             let seen = found
                 .next_if(|(other, _)| other == place)
                 .map(|(_, bits)| *bits);
+            let wanted = wanted(entries, seen);
             let old = || seen.is_none_or(|seen| entries.iter().any(|entry| entry.bits == seen));
             if seen != wanted && !(self.may_be_expired(place) && old()) {
                 let floor = self.floors.get(&place.0);
@@ -189,7 +284,9 @@ impl History {
             appended: 0,
             written: 0,
             synced: 0,
+            undecided: None,
         };
+        self.deletes.clear();
         let mut before = std::mem::take(&mut self.places);
         let shown = |place: &Place| found.binary_search_by_key(place, |one| one.0).is_ok();
         before.retain(|place, _| self.may_be_expired(place) || shown(place));
@@ -213,8 +310,8 @@ impl History {
         let mut seen = seen.iter().peekable();
         let ends = (namespace, rank, range.min())..=(namespace, rank, range.max());
         for (place, entries) in self.places.range(ends) {
-            let wanted = strongest(entries.iter().map(|entry| entry.bits));
             let found = seen.next_if(|(t, _)| *t == place.2).map(|(_, bits)| *bits);
+            let wanted = wanted(entries, found);
             if found != wanted && !self.may_be_expired(place) {
                 return Err(format!("{place:?} is {found:x?}, not {wanted:x?}"));
             }

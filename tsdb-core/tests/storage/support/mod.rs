@@ -5,7 +5,7 @@ mod history;
 mod read;
 
 pub(crate) use histograms::{coded, coded_chunks, histogram_code, push};
-pub(crate) use history::{History, Loss, Place};
+pub(crate) use history::{Covered, History, Loss, Place};
 pub(crate) use read::{Contents, read_all};
 
 use std::fmt::{Debug, Display};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tsdb_core::clock::ManualClock;
 use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::SplitMix64;
-use tsdb_core::{Db, DbOptions, Labels, STALE_NAN_BITS, Vfs};
+use tsdb_core::{Db, DbOptions, Labels, Matcher, STALE_NAN_BITS, TimeRange, Vfs};
 
 /// Where the wall clock of every suite starts.
 pub(crate) const START: i64 = 1_700_000_000_000;
@@ -37,6 +37,54 @@ impl Universe {
         }
         series.sort();
         Self { series }
+    }
+
+    /// The ranks of the series that match.
+    pub(crate) fn matching(&self, matchers: &[Matcher]) -> Vec<usize> {
+        let matches = |rank: &usize| {
+            let labels = &self.series[*rank];
+            let value = |matcher: &Matcher| labels.get(matcher.name()).unwrap_or("").to_owned();
+            matchers
+                .iter()
+                .all(|matcher| matcher.matches(&value(matcher)))
+        };
+        (0..self.series.len()).filter(matches).collect()
+    }
+
+    /// Something to delete of what lies in the `spread_ms` before `now`.
+    pub(crate) fn to_delete(
+        &self,
+        random: &mut SplitMix64,
+        namespace: usize,
+        (now, spread_ms): (i64, i64),
+    ) -> (Vec<Matcher>, Covered) {
+        let host = format!("host{}", random.below(8));
+        let matchers = match random.below(6) {
+            0 => vec![
+                Matcher::equal("host", host),
+                Matcher::equal("__name__", "up"),
+            ],
+            1 => vec![Matcher::regex("__name__", "up|cpu.*").unwrap()],
+            2 => vec![Matcher::not_equal("host", host)],
+            3 => vec![Matcher::not_regex("zone", "a|").unwrap()],
+            4 => Vec::new(),
+            _ => vec![Matcher::equal("host", host)],
+        };
+        let range = match random.below(4) {
+            0 => TimeRange::ALL,
+            1 => TimeRange::inclusive(i64::MIN, now - random.between(0, spread_ms)).unwrap(),
+            _ => {
+                let from = now - random.between(0, spread_ms);
+                TimeRange::inclusive(from, from + random.between(0, spread_ms)).unwrap()
+            }
+        };
+        let ranks = self.matching(&matchers);
+        let covered = Covered {
+            namespace,
+            ranks,
+            range,
+        };
+        (matchers, covered)
     }
 
     pub(crate) fn rank(&self, labels: &Labels) -> Option<usize> {
@@ -80,6 +128,19 @@ pub(crate) fn open_at(
 ) -> Result<Db, tsdb_core::Error> {
     let clock = Arc::new(ManualClock::new(now_ms));
     Db::open_with(Arc::new(vfs.clone()), clock, small_options(rules))
+}
+
+/// Deletes what a test chose to.
+pub(crate) fn delete(
+    namespace: &tsdb_core::Namespace,
+    range: TimeRange,
+    matchers: &[Matcher],
+) -> Result<tsdb_core::DeleteReport, tsdb_core::Error> {
+    if matchers.is_empty() {
+        namespace.delete_all_series(range)
+    } else {
+        namespace.delete(range, matchers)
+    }
 }
 
 /// An error with all its causes, in one line.
