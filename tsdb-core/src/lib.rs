@@ -21,7 +21,8 @@ pub use chunk::Encoding;
 pub use clock::{Clock, SystemClock};
 pub use db::{
     Db, DbOptions, DeleteReport, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace,
-    NamespaceOptions, NamespaceStats, Problem, RecoveryReport, Stats, TornTail, VerifyReport,
+    NamespaceOptions, NamespaceStats, Problem, RecoveryReport, RefusedSnapshot, Stats, TornTail,
+    VerifyReport,
 };
 pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{

@@ -7,6 +7,7 @@
 
 pub mod config;
 mod http;
+pub mod huge_pages;
 pub mod logging;
 mod machine;
 mod runtime;

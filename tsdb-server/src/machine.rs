@@ -53,6 +53,12 @@ pub(crate) fn memory_limit_bytes() -> Option<u64> {
         .min()
 }
 
+/// Who gets huge pages, as the kernel says it. `None` when it does not say.
+#[must_use]
+pub(crate) fn huge_pages() -> Option<String> {
+    read(Path::new("/sys/kernel/mm/transparent_hugepage/enabled"))
+}
+
 /// What this process uses now. `None` where there is no /proc.
 #[must_use]
 pub(crate) fn process_usage() -> Option<ProcessUsage> {

@@ -9,7 +9,13 @@ use tsdb_server::config::Config;
 
 fn main() -> ExitCode {
     let config = Config::parse();
+    let huge_pages = tsdb_server::huge_pages::prefer();
     let outcome = tsdb_server::logging::start(&config.log)
+        .inspect(|()| {
+            if let Err(error) = huge_pages {
+                tracing::warn!(%error, "huge pages cannot be asked for");
+            }
+        })
         .and_then(|()| tsdb_server::run(&config).map_err(|error| error.to_string()));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -56,6 +56,7 @@ fn main() {
         "block_open",
         "index_open",
         "index_snapshot",
+        "series_snapshot",
         "manifest",
         "catalog",
         "open_folder",

@@ -9,7 +9,7 @@ use crate::bits::DecodeError;
 use crate::manifest::{Catalog, DataFormat, Manifest};
 use crate::model::Histogram;
 use crate::series::read_series_file;
-use crate::wal::{DeleteFrame, HistogramFrame, KIND_HISTOGRAMS, LogReader, SampleFrame};
+use crate::wal::{DeleteFrame, HistogramFrame, LogReader, SampleFrame};
 
 /// Something that is wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ fn count_rows(payload: &[u8]) -> Result<u64, DecodeError> {
     if DeleteFrame::is_one(payload) {
         return DeleteFrame::decode(payload).map(|_| 0);
     }
-    if payload.first() == Some(&KIND_HISTOGRAMS) {
+    if HistogramFrame::is_one(payload) {
         let mut rows = HistogramFrame::decode(payload)?.rows();
         while let Some(row) = rows.next_row()? {
             Histogram::from_bytes(row.bytes)?;
@@ -118,6 +118,9 @@ impl Inner {
                 Ok(())
             });
             report.check(crate::series::series_path(&state.folder, file.number), read);
+        }
+        if let Some(read) = self.verify_series_snapshot(state) {
+            report.check(crate::series::snapshot_path(&state.folder), read);
         }
         for run in &state.head.live().runs {
             let verified = run.verify();

@@ -32,6 +32,8 @@ pub struct ProtocolRules {
     pub duplicates_are_logged: bool,
     /// One order-free rule decides between two values at one timestamp.
     pub order_free_winner: bool,
+    /// Replay takes many frames at a time; a few otherwise, so that tests see many batches.
+    pub replay_in_large_batches: bool,
     /// After a failed write or sync of a frame nothing is acked any more.
     pub failure_poisons: bool,
     /// The frame of a delete is the first of a new generation.
@@ -67,6 +69,7 @@ impl Default for ProtocolRules {
             torn_unless_claimed: true,
             duplicates_are_logged: true,
             order_free_winner: true,
+            replay_in_large_batches: true,
             failure_poisons: true,
             delete_begins_generation: true,
             tombstone_listed_before_log_goes: true,

@@ -10,6 +10,7 @@ mod merged;
 mod reader;
 mod registry;
 mod segments;
+mod snapshot;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,11 @@ pub use histogram_buffer::HistogramBuffer;
 pub use merge::{disjoint_parts, merge_parts};
 pub use merged::{HistogramForm, MergedSamples, SampleRef};
 pub use reader::{
-    LABELS_BYTES_MAX, SeriesEnd, SeriesRecord, decode_header, read_record, read_series_file,
-    record_at,
+    LABELS_BYTES_MAX, SeriesEnd, SeriesImage, SeriesRecord, decode_header, read_record,
+    read_series_file, record_at,
 };
 pub use registry::Registry;
+pub use snapshot::{
+    CoveredFile, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SeriesSnapshot, SnapshotHead, encode_snapshot,
+    snapshot_path,
+};

@@ -39,6 +39,29 @@ impl Registry {
         }
     }
 
+    /// The registry of series with these ids, which rise, and the hashes that
+    /// [`Registry::hashes`] told of them.
+    pub(super) fn of(ids: Vec<SeriesId>, hashes: impl ExactSizeIterator<Item = u32>) -> Self {
+        Self {
+            aliases: FingerprintTable::new(),
+            canonical: LabelsTable::of(hashes),
+            alias_counts: vec![0; ids.len()],
+            next_id: ids.last().map_or(1, |last| last.0.saturating_add(1)),
+            ids,
+        }
+    }
+
+    /// Ids by slot.
+    #[must_use]
+    pub fn ids(&self) -> &[SeriesId] {
+        &self.ids
+    }
+
+    /// What is kept of the fingerprints of the canonical labels, by slot.
+    pub(super) fn hashes(&self) -> Vec<u32> {
+        self.canonical.hashes(self.ids.len())
+    }
+
     /// How many series there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,5 +1,7 @@
 //! Series files give back what was defined, registries find it, buffers keep every sample.
 
+mod snapshot;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

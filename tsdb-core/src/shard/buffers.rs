@@ -9,11 +9,11 @@ use crate::model::{Generation, HashMap, TimeRange};
 use crate::series::{Buffer, BufferArena, BufferView, ChunkPart, HistogramBuffer};
 
 /// How many stripes there are.
-const STRIPES: usize = 16;
+pub const STRIPES: usize = 16;
 
 /// As many slots in a row belong to one stripe: series that came together, as those of one target
 /// do, are written together, and mostly under one lock.
-const STRIPE_SLOTS: usize = 1024;
+pub const STRIPE_SLOTS: usize = 1024;
 
 /// Hot lines are taken from the allocator so many at a time: where few of a namespace's series
 /// have samples, most of a page lies idle.

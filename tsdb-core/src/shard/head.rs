@@ -137,6 +137,16 @@ impl Head {
         Ok(())
     }
 
+    /// Calls `read` with the series and what metrics are; none are added meanwhile.
+    pub fn read_names<T>(
+        &self,
+        read: impl FnOnce(&Names, &BTreeMap<String, MetricMetadata>) -> T,
+    ) -> T {
+        let names = self.names.read();
+        let metadata = self.metadata.read();
+        read(&names, &metadata)
+    }
+
     /// What is live just now.
     #[must_use]
     pub fn live(&self) -> Arc<Live> {

@@ -102,6 +102,12 @@ pub struct HistogramFrame<'a> {
 }
 
 impl<'a> HistogramFrame<'a> {
+    /// Whether a payload is of this kind.
+    #[must_use]
+    pub fn is_one(payload: &[u8]) -> bool {
+        payload.first() == Some(&KIND_HISTOGRAMS)
+    }
+
     /// Decodes the payload of a frame.
     ///
     /// # Errors

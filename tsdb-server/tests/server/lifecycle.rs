@@ -189,3 +189,15 @@ async fn help_shows_examples() {
         assert!(text.contains(word), "{word} is not in:\n{text}");
     }
 }
+
+#[test]
+fn huge_pages_are_asked_for_where_the_kernel_gives_them_on_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]);
+    let kernel = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    let on_request = kernel.is_ok_and(|kernel| kernel.contains("[madvise]"));
+    let environment = std::fs::read(format!("/proc/{}/environ", server.process.id()));
+    let environment = environment.expect("the environment of a child");
+    let asked = String::from_utf8_lossy(&environment).contains("glibc.malloc.hugetlb=1");
+    assert_eq!(asked, on_request && cfg!(target_env = "gnu"));
+}

@@ -108,10 +108,12 @@ pub(crate) fn value(random: &mut SplitMix64) -> u64 {
 }
 
 /// Options under which a few dozen samples already fill a log.
-pub(crate) fn small_options(rules: ProtocolRules) -> DbOptions {
+pub(crate) fn small_options(mut rules: ProtocolRules) -> DbOptions {
+    rules.replay_in_large_batches = false;
     let mut options = DbOptions {
         log_cap_bytes: 4096,
         runs_max: 3,
+        open_threads: 4,
         fingerprint_key: Some([7; 16]),
         rules,
         ..DbOptions::default()

@@ -68,6 +68,10 @@ impl Process {
         self.lines.lock().expect("lines").join("\n")
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("its own child").is_none()
     }
