@@ -14,6 +14,7 @@ mod error;
 mod flush;
 mod forget;
 mod head;
+mod histograms;
 mod limits;
 mod look_up;
 mod memory;
