@@ -18,6 +18,7 @@ mod mutate;
 mod page;
 mod remote;
 mod sealed;
+mod snapshot;
 mod targets;
 
 pub use files::payloads;

@@ -1,6 +1,6 @@
 //! The table of targets.
 
-use crate::{chunk, files, histogram, http, index, labels, matcher, page, remote};
+use crate::{chunk, files, histogram, http, index, labels, matcher, page, remote, snapshot};
 
 /// A function that must not panic on any input.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +61,12 @@ pub const TARGETS: &[Target] = &[
         bytes_per_input_byte: 1024,
         ..target("histogram_chunk", histogram::chunk)
     },
+    // Spans and bounds of a layout are written once and read for each histogram, up to a bound.
+    Target {
+        base_bytes: 24 << 20,
+        bytes_per_input_byte: 1024,
+        ..target("histograms_exact", histogram::exact)
+    },
     target("labels", labels::from_bytes),
     target("labels_builder", labels::builder),
     // A short pattern may compile to a large program; its limit is the matcher's own.
@@ -105,6 +111,7 @@ pub const TARGETS: &[Target] = &[
     file("block_open", files::block_open, 4),
     file("index_open", index::open, 2),
     file("index_snapshot", index::snapshot, 2),
+    file("series_snapshot", snapshot::decode, 32),
     file("manifest", files::manifest, 1),
     file("catalog", files::catalog, 1),
     file("data_format", files::data_format, 1),

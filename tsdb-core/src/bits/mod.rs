@@ -1,4 +1,4 @@
-//! Rank 0: bytes, variable-length integers and checksums. Knows no disk and no metrics.
+//! Rank 0: bytes, variable-length integers and checksums; work shared out to threads. Knows no disk and no metrics.
 
 mod bit_reader;
 mod bit_writer;
@@ -9,6 +9,7 @@ mod growth;
 mod prefetch;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod varint;
 
 pub use bit_reader::BitReader;
@@ -18,4 +19,5 @@ pub use checksum::{check_crc, crc32c, crc32c_append};
 pub use error::DecodeError;
 pub use growth::{growth_bytes, push_slowly, reserve_slowly};
 pub use prefetch::prefetch;
+pub use threads::{default_threads, share_out};
 pub use varint::{put_ivarint, put_uvarint, uvarint_len};

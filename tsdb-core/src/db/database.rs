@@ -78,7 +78,7 @@ pub(super) struct Inner {
 
 /// A time-series database over one folder. Cheap to clone; every clone is the same Db.
 ///
-/// It starts no thread: call [`Db::maintain`] from time to time. A Db that is dropped without
+/// It keeps no thread: call [`Db::maintain`] from time to time. A Db that is dropped without
 /// [`Db::close`] loses nothing that was acked; the next one replays its log.
 ///
 /// ```
@@ -236,7 +236,8 @@ impl Db {
         self.inner.trusted_clock.confirm();
     }
 
-    /// Flushes everything and gives the folder free. Every later call on any clone fails with
+    /// Flushes everything, saves the series ready made for the next start, and gives the folder
+    /// free. Every later call on any clone fails with
     /// [`super::ErrorKind::Closed`]. A poisoned Db is closed without flushing.
     ///
     /// # Errors
@@ -245,7 +246,8 @@ impl Db {
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Err(Error::Closed);
         }
-        let flushed = if self.poisoned().is_none() && self.inner.log.is_some() {
+        let flushes = self.poisoned().is_none() && self.inner.log.is_some();
+        let flushed = if flushes {
             self.inner.flush_all()
         } else {
             Ok(())
@@ -253,8 +255,12 @@ impl Db {
         if let Some(log) = &self.inner.log {
             log.poison("the database was closed");
         }
+        let saved = match &flushed {
+            Ok(()) if flushes => self.inner.save_series(),
+            _ => Ok(()),
+        };
         self.inner.lock.lock().take();
-        flushed
+        flushed.and(saved)
     }
 
     pub(super) fn check_open(&self) -> Result<(), Error> {

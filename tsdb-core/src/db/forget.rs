@@ -11,7 +11,7 @@ use super::maintenance::Upkeep;
 use super::namespace::NamespaceState;
 use crate::manifest::SeriesFileEntry;
 use crate::model::SeriesId;
-use crate::series::{SeriesFile, SeriesHeader, series_path};
+use crate::series::{SeriesFile, SeriesHeader, series_path, snapshot_path};
 use crate::shard::Rebuild;
 
 /// Series leave once they are this part of all: less would not be worth the work.
@@ -270,6 +270,8 @@ impl Inner {
         let sealed: Vec<PathBuf> = sealed
             .filter(|file| file.number != rewriting.number)
             .map(|file| series_path(&state.folder, file.number))
+            // A snapshot of them fits nothing any more.
+            .chain([snapshot_path(&state.folder)])
             .collect();
         if !self.options.rules.series_file_listed_before_sealed_go {
             self.remove_series_files(state, &sealed)?;

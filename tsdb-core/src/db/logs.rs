@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::recovery::{RecoveryReport, TornTail};
+use super::replay::{Batch, BatchLimits, Replay, ReplayRules};
 use super::{DbOptions, Error};
 use crate::model::{Generation, NamespaceId};
 use crate::series::Registry;
-use crate::shard::{Delete, GenerationBuffers, PREFETCH_ROWS};
+use crate::shard::{Delete, GenerationBuffers};
 use crate::vfs::Vfs;
 use crate::wal::{
-    DeleteFrame, LOG_HEADER_BYTES, LogFile, LogReader, Row, SampleFrame, Torn, WalError,
-    first_valid_frame, log_path,
+    DeleteFrame, LOG_HEADER_BYTES, LogFile, LogReader, Torn, WalError, first_valid_frame, log_path,
 };
 
 /// A namespace as replay needs it.
@@ -183,40 +183,97 @@ fn read_log(
     if let Some(expected) = expected.filter(|expected| *expected != reader.header().first_lsn) {
         return Err(ends_early(logs, expected, &path));
     }
-    for target in &mut *targets {
+    begin_generation(targets, options, generation);
+    let rules = ReplayRules {
+        threads: options.open_threads,
+        order_free: options.rules.order_free_winner,
+        limits: BatchLimits::of(&options.rules),
+    };
+    let mut replay = Replay::new(rules);
+    let mut read = |batch: &mut Batch| read_batch(&mut reader, batch, rules.limits, &mut log, logs);
+    let (mut batch, mut next) = (Batch::default(), Batch::default());
+    let mut end = read(&mut batch);
+    let corrupt = |offset, what| {
+        let path = path.clone();
+        Error::Corrupt { path, offset, what }
+    };
+    let torn = loop {
+        report.frames += batch.len() as u64;
+        let is_full = matches!(end, Ok(ReadEnd::Full));
+        // The next batch is read while this one is applied.
+        let (applied, next_end) =
+            replay.apply(targets, &mut batch, || is_full.then(|| read(&mut next)));
+        applied.map_err(|bad| corrupt(bad.offset, bad.what))?;
+        end = match (next_end, end?) {
+            (Some(next_end), _) => {
+                std::mem::swap(&mut batch, &mut next);
+                next_end
+            }
+            (None, ReadEnd::Last(torn)) => break torn,
+            (None, ReadEnd::Alone { offset, payload }) => {
+                report.frames += 1;
+                let first = offset == LOG_HEADER_BYTES as u64;
+                let first = first || !options.rules.delete_begins_generation;
+                apply_delete(&payload, generation, first, targets)
+                    .map_err(|what| corrupt(offset, what))?;
+                read(&mut batch)
+            }
+            (None, ReadEnd::Full) => read(&mut batch),
+        };
+    };
+    report.samples += replay.samples();
+    log.end = reader.offset();
+    logs.replayed.push(log);
+    Ok(torn)
+}
+
+/// Gives each namespace buffers for the samples of a log.
+fn begin_generation(targets: &mut [Target<'_>], options: &DbOptions, generation: Generation) {
+    for target in targets {
         if options.rules.replay_keeps_generations || target.generations.is_empty() {
             let buffers = GenerationBuffers::new(generation, target.window_ms);
             target.generations.push(Arc::new(buffers));
         }
     }
-    let torn = loop {
+}
+
+/// Why a batch has no more frames.
+enum ReadEnd {
+    /// It is full.
+    Full,
+    /// A frame comes that is applied by itself: after all before it, before all behind it.
+    Alone { offset: u64, payload: Vec<u8> },
+    /// The log ends, perhaps torn.
+    Last(Option<Torn>),
+}
+
+/// Reads frames until there is a reason to stop.
+fn read_batch(
+    reader: &mut LogReader,
+    batch: &mut Batch,
+    limits: BatchLimits,
+    log: &mut ReplayedLog,
+    logs: &mut Logs,
+) -> Result<ReadEnd, Error> {
+    loop {
         match reader.next_frame()? {
-            Err(torn) => break Some(torn),
-            Ok(None) => break None,
+            Err(torn) => return Ok(ReadEnd::Last(Some(torn))),
+            Ok(None) => return Ok(ReadEnd::Last(None)),
             Ok(Some(frame)) => {
                 logs.synced = logs.synced.max(frame.stamp.synced);
                 logs.last_lsn = frame.stamp.lsn;
                 logs.last_wall_ms = Some(frame.stamp.written_ms);
                 log.note(frame.offset, frame.stamp.lsn);
-                report.frames += 1;
-                let first = frame.offset == LOG_HEADER_BYTES as u64;
-                let applied = if DeleteFrame::is_one(frame.payload) {
-                    let first = first || !options.rules.delete_begins_generation;
-                    apply_delete(frame.payload, generation, first, targets)
-                } else {
-                    apply(frame.payload, targets, options)
-                };
-                report.samples += applied.map_err(|what| Error::Corrupt {
-                    path: path.clone(),
-                    offset: frame.offset,
-                    what,
-                })?;
+                if DeleteFrame::is_one(frame.payload) {
+                    let (offset, payload) = (frame.offset, frame.payload.to_vec());
+                    return Ok(ReadEnd::Alone { offset, payload });
+                }
+                if !batch.push(frame.offset, frame.payload, limits) {
+                    return Ok(ReadEnd::Full);
+                }
             }
         }
-    };
-    log.end = reader.offset();
-    logs.replayed.push(log);
-    Ok(torn)
+    }
 }
 
 /// The log before `newer` lacks frames, although `newer` was begun only when they were synced.
@@ -259,7 +316,7 @@ fn apply_delete(
     generation: Generation,
     first: bool,
     targets: &mut [Target<'_>],
-) -> Result<u64, String> {
+) -> Result<(), String> {
     let frame = DeleteFrame::decode(payload).map_err(|error| error.to_string())?;
     if !first || frame.tombstone.generation != generation {
         return Err("a delete that does not begin its generation".to_owned());
@@ -268,21 +325,21 @@ fn apply_delete(
     let target = targets.find(|target| target.id == frame.namespace);
     let target = target.ok_or_else(|| unlisted(frame.namespace))?;
     if generation <= target.flushed {
-        return Ok(0);
+        return Ok(());
     }
     check_seen(target, frame.delete_seen)?;
     let delete = Delete::new(frame.tombstone).map_err(|error| error.to_string())?;
     target.deletes.push(Arc::new(delete));
     target.last_delete = generation;
-    Ok(0)
+    Ok(())
 }
 
-fn unlisted(namespace: NamespaceId) -> String {
+pub(super) fn unlisted(namespace: NamespaceId) -> String {
     format!("a frame of namespace {namespace}, which the catalog does not list")
 }
 
 /// A writer has seen no delete that is not known: deletes come first in their logs.
-fn check_seen(target: &Target<'_>, seen: Generation) -> Result<(), String> {
+pub(super) fn check_seen(target: &Target<'_>, seen: Generation) -> Result<(), String> {
     if seen <= target.last_delete {
         return Ok(());
     }
@@ -290,56 +347,6 @@ fn check_seen(target: &Target<'_>, seen: Generation) -> Result<(), String> {
         "its writer had seen the delete of generation {seen}, but the last one found is of {}",
         target.last_delete
     ))
-}
-
-fn apply(payload: &[u8], targets: &mut [Target<'_>], options: &DbOptions) -> Result<u64, String> {
-    let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let target = targets.iter().find(|target| target.id == frame.namespace);
-    let target = target.ok_or_else(|| unlisted(frame.namespace))?;
-    if target
-        .generations
-        .last()
-        .is_some_and(|open| open.generation() > target.flushed)
-    {
-        check_seen(target, frame.delete_seen)?;
-    }
-    let Some(buffers) = target.generations.last() else {
-        return Ok(0);
-    };
-    if buffers.generation() <= target.flushed {
-        return Ok(0);
-    }
-    let order_free = options.rules.order_free_winner;
-    let mut decoded = frame.rows();
-    let mut samples = 0;
-    let mut stripes = buffers.lock_all();
-    let mut rows: Vec<(u32, Row)> = Vec::with_capacity(PREFETCH_ROWS);
-    loop {
-        rows.clear();
-        while rows.len() < PREFETCH_ROWS
-            && let Some(row) = decoded.next_row().map_err(|error| error.to_string())?
-        {
-            let slot = target.registry.slot(row.series).ok_or_else(|| {
-                let (series, end) = (row.series.0, &target.definitions);
-                format!("a sample of series {series}, which no series file defines: {end}")
-            })?;
-            stripes.prefetch(slot);
-            rows.push((slot, row));
-        }
-        if rows.is_empty() {
-            return Ok(samples);
-        }
-        for &(slot, row) in &rows {
-            let bits = row.value.or(stripes.logged(slot)).ok_or_else(|| {
-                format!(
-                    "a value as before, but series {} has none before",
-                    row.series.0
-                )
-            })?;
-            stripes.append(slot, row.timestamp, bits, order_free);
-            samples += 1;
-        }
-    }
 }
 
 /// A bad frame is corruption if a valid frame behind it claims that it was synced, or if there is

@@ -13,18 +13,17 @@ use super::logs::{self, Logs, Replayed, Target};
 use super::maintenance::{Closed, Upkeep};
 use super::namespace::NamespaceState;
 use super::paths::{block_path, open_block, open_run, run_path};
-use super::recovery::{RecoveryReport, TornTail};
+use super::read_series::{ReadSeries, SeriesSource, read_series};
+use super::recovery::{RecoveryReport, RefusedSnapshot};
+use super::series_snapshot::LoadedSeries;
 use super::stats::Counters;
 use super::{DbOptions, Error, NamespaceOptions};
 use crate::block::BlockReader;
 use crate::clock::{Clock, TrustedClock};
-use crate::index::MemIndex;
 use crate::manifest::{BlockEntry, Catalog, DataFormat, Manifest, NamespaceEntry, SeriesFileEntry};
 use crate::model::{FingerprintKey, Generation, MetricMetadata, NamespaceId, SeriesId, Tombstone};
 use crate::run::RunReader;
-use crate::series::{
-    Registry, SeriesEnd, SeriesFile, SeriesHeader, SeriesRecord, read_series_file, series_path,
-};
+use crate::series::{Registry, SeriesEnd, SeriesFile, SeriesHeader, series_path, snapshot_path};
 use crate::shard::{Delete, GenerationBuffers, Head, Live, MemoryLedger, Names};
 use crate::vfs::{OpenMode, Vfs};
 use crate::wal::{CommitLog, LogFile};
@@ -72,10 +71,8 @@ pub(super) fn open(
     let catalog = Catalog::read(&*vfs, Path::new(CATALOG_PATH))?;
     prepare_namespaces(&*vfs, &catalog, &options)?;
     let mut report = RecoveryReport::default();
-    let mut found = Vec::new();
-    for entry in &catalog.namespaces {
-        found.push(read_namespace(&*vfs, entry, &key, &mut report)?);
-    }
+    let with = (&key, options.open_threads);
+    let found = read_namespaces(&*vfs, &catalog, with, &mut report)?;
     let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
     let replayed: Vec<_> = targets.into_iter().map(Target::replayed).collect();
@@ -361,58 +358,41 @@ fn sync_file(vfs: &dyn Vfs, path: &Path) -> Result<(), Error> {
     file.sync().map_err(Error::io("syncing", path))
 }
 
+/// Reads all namespaces.
+pub(super) fn read_namespaces(
+    vfs: &dyn Vfs,
+    catalog: &Catalog,
+    with: (&FingerprintKey, usize),
+    report: &mut RecoveryReport,
+) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    for entry in &catalog.namespaces {
+        found.push(read_namespace(vfs, entry, with, report)?);
+    }
+    Ok(found)
+}
+
 /// Reads a namespace: manifest, series files, footers of runs. Changes nothing.
-pub(super) fn read_namespace(
+fn read_namespace(
     vfs: &dyn Vfs,
     entry: &NamespaceEntry,
-    key: &FingerprintKey,
+    (key, threads): (&FingerprintKey, usize),
     report: &mut RecoveryReport,
 ) -> Result<Found, Error> {
     let folder = PathBuf::from(&entry.name);
     let manifest = Manifest::read(vfs, &NamespaceState::manifest_path(&folder))?;
-    let mut names = Names {
-        registry: Registry::new(),
-        index: MemIndex::new(),
+    let source = SeriesSource {
+        vfs,
+        folder: &folder,
+        namespace: entry.id,
+        manifest: &manifest,
+        key,
+        threads,
     };
-    let mut metadata = BTreeMap::new();
-    let mut ends = Vec::new();
-    for file in &manifest.series_files {
-        let namespace = (folder.as_path(), entry.id);
-        let end = read_series_file(vfs, namespace, file.number, &mut |record| {
-            match record {
-                SeriesRecord::Series(id, _, labels) => Head::define(&mut names, key, id, &labels)?,
-                SeriesRecord::Metadata(one) => {
-                    metadata.insert(one.metric.clone(), one);
-                }
-            }
-            Ok(())
-        })?;
-        names.registry.skip_ids_below(end.header.next_id);
-        let path = series_path(&folder, file.number);
-        if end.end < file.synced_len {
-            return Err(Error::Corrupt {
-                path,
-                offset: end.end,
-                what: format!(
-                    "a bad record, although the manifest says that {} bytes were synced",
-                    file.synced_len
-                ),
-            });
-        }
-        if end.torn_bytes > 0 {
-            let (offset, bytes) = (end.end, end.torn_bytes);
-            let what = "a record is cut short or its checksum does not match".to_owned();
-            report.torn.push(TornTail {
-                path,
-                offset,
-                bytes,
-                what,
-            });
-        }
-        ends.push(end);
-    }
-    names.registry.skip_ids_below(manifest.next_series);
-    names = names.without_leaving();
+    let ReadSeries { series, ends, .. } = read_series(source, report)?;
+    let LoadedSeries {
+        names, metadata, ..
+    } = series;
     let deletes = compile_deletes(&folder, &manifest)?;
     let runs = open_runs(vfs, (&folder, &ends), &manifest, &names.registry)?;
     let blocks = open_blocks(vfs, &folder, &manifest)?;
@@ -593,6 +573,7 @@ fn remove_unlisted(
     logs: &Logs,
     report: &mut RecoveryReport,
 ) -> Result<(), Error> {
+    let refused_snapshots = report.refused_snapshots.clone();
     let mut remove = |path: PathBuf| -> Result<(), Error> {
         vfs.remove(&path)
             .map_err(Error::io("removing", path.clone()))?;
@@ -619,7 +600,12 @@ fn remove_unlisted(
         let series = series.map(|file| series_path(&state.folder, file.number));
         let blocks = manifest.blocks.iter();
         let blocks = blocks.map(|block| block_path(&state.folder, block.id));
-        let listed: Vec<PathBuf> = runs.chain(series).chain(blocks).collect();
+        let mut listed: Vec<PathBuf> = runs.chain(series).chain(blocks).collect();
+        let snapshot = snapshot_path(&state.folder);
+        let refused = |one: &RefusedSnapshot| one.path == snapshot;
+        if !refused_snapshots.iter().any(refused) {
+            listed.push(snapshot);
+        }
         for folder in ["runs", "series", "blocks"] {
             let folder = state.folder.join(folder);
             for name in list(&folder)? {
@@ -667,7 +653,7 @@ pub(super) fn namespace(
     let entry = options.entry(id, name);
     make_namespace(&*inner.vfs, &entry)?;
     let mut report = RecoveryReport::default();
-    let found = read_namespace(&*inner.vfs, &entry, &inner.key, &mut report)?;
+    let found = read_namespace(&*inner.vfs, &entry, (&inner.key, 1), &mut report)?;
     // No generation is cut meanwhile: upkeep is locked.
     let generation = inner
         .log

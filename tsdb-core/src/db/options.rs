@@ -42,6 +42,10 @@ pub struct DbOptions {
     /// Key of the fingerprints of a new data folder; random by default. An existing folder keeps
     /// its own.
     pub fingerprint_key: Option<[u8; 16]>,
+    /// How many threads opening may use, the caller's among them; they end before it returns.
+    /// Default: as many as the machine runs at once, at most 8. With 1 none is started. What is
+    /// found does not depend on it.
+    pub open_threads: usize,
     /// Rules of the commit protocol, all of which hold outside of tests.
     #[doc(hidden)]
     pub rules: ProtocolRules,
@@ -85,6 +89,7 @@ impl Default for DbOptions {
             pinned_bytes_max: 4 << 30,
             tombstones_max: 1000,
             fingerprint_key: None,
+            open_threads: crate::bits::default_threads(),
             rules: ProtocolRules::default(),
         }
     }

@@ -57,15 +57,8 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
     let key = crate::model::FingerprintKey::new(format.fingerprint_key);
     let catalog = crate::manifest::Catalog::read(&**vfs, Path::new(CATALOG_PATH))?;
     let mut report = RecoveryReport::default();
-    let mut found = Vec::new();
-    for entry in &catalog.namespaces {
-        found.push(super::open::read_namespace(
-            &**vfs,
-            entry,
-            &key,
-            &mut report,
-        )?);
-    }
+    let with = (&key, options.open_threads);
+    let found = super::open::read_namespaces(&**vfs, &catalog, with, &mut report)?;
     let mut targets: Vec<_> = found.iter().map(super::open::target).collect();
     let logs = super::logs::replay(&**vfs, &options, &mut targets, &mut report)?;
     // A log that was flushed and removed before it was listed would be missed.

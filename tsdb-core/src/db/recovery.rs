@@ -15,6 +15,16 @@ pub struct TornTail {
     pub what: String,
 }
 
+/// A snapshot of series that was left aside: what it would have told was read from the series
+/// files instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedSnapshot {
+    /// The file; opening for writing removes it.
+    pub path: PathBuf,
+    /// Why it was not used.
+    pub what: String,
+}
+
 /// What opening found. Torn tails hold nothing that was acked with [`crate::Ack::Always`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryReport {
@@ -26,6 +36,10 @@ pub struct RecoveryReport {
     pub samples: u64,
     /// Series that were loaded.
     pub series: u64,
+    /// Of these, series that snapshots held ready made.
+    pub series_from_snapshots: u64,
+    /// Snapshots that could not be used.
+    pub refused_snapshots: Vec<RefusedSnapshot>,
     /// Runs that were opened.
     pub runs: u64,
     /// Blocks opened.

@@ -32,6 +32,8 @@ pub struct ProtocolRules {
     pub duplicates_are_logged: bool,
     /// One order-free rule decides between two values at one timestamp.
     pub order_free_winner: bool,
+    /// Replay takes many frames at a time; a few otherwise, so that tests see many batches.
+    pub replay_in_large_batches: bool,
     /// After a failed write or sync of a frame nothing is acked any more.
     pub failure_poisons: bool,
     /// A series stays while a live run names it.
@@ -75,6 +77,7 @@ impl Default for ProtocolRules {
             torn_unless_claimed: true,
             duplicates_are_logged: true,
             order_free_winner: true,
+            replay_in_large_batches: true,
             failure_poisons: true,
             forgetting_spares_runs: true,
             forgetting_spares_buffers: true,

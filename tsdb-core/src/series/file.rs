@@ -272,14 +272,14 @@ impl SeriesFile {
         state.promised -= promised;
         record(&mut state.queue, |out| {
             out.push(KIND_METADATA);
-            put_uvarint(out, metadata.len() as u64);
-            for one in metadata {
-                put_text(out, &one.metric);
-                out.push(one.kind.number());
-                put_text(out, &one.help);
-                put_text(out, &one.unit);
-            }
+            put_metadata(out, metadata.iter());
         });
+    }
+
+    /// How many symbols the file defines, with those that are not written yet.
+    #[must_use]
+    pub fn symbols_len(&self) -> u32 {
+        self.state.lock().next_symbol
     }
 
     /// Whether anything is not durable yet.
@@ -332,6 +332,20 @@ fn slot(symbols: &mut Vec<u32>, symbol: u32) -> &mut u32 {
     }
     #[expect(clippy::indexing_slicing, reason = "resized above")]
     &mut symbols[at]
+}
+
+/// How many metrics, and what each is.
+pub(super) fn put_metadata<'m>(
+    out: &mut Vec<u8>,
+    metadata: impl ExactSizeIterator<Item = &'m MetricMetadata>,
+) {
+    put_uvarint(out, metadata.len() as u64);
+    for one in metadata {
+        put_text(out, &one.metric);
+        out.push(one.kind.number());
+        put_text(out, &one.help);
+        put_text(out, &one.unit);
+    }
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {

@@ -1,10 +1,11 @@
 //! Reads a series file back, up to its end or its first bad record.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::file::{KIND_DEFINITIONS, KIND_METADATA, RECORD_HEAD_BYTES};
 use super::{
-    SERIES_HEADER_BYTES, SERIES_MAGIC, SERIES_VERSION, SeriesError, SeriesHeader, series_path,
+    CoveredFile, SERIES_HEADER_BYTES, SERIES_MAGIC, SERIES_VERSION, SeriesError, SeriesHeader,
+    series_path,
 };
 use crate::bits::{ByteReader, DecodeError, crc32c, crc32c_append, put_uvarint};
 use crate::model::{Labels, MetricKind, MetricMetadata, NamespaceId, SeriesId, ShardId};
@@ -31,8 +32,109 @@ pub struct SeriesEnd {
     pub end: u64,
     /// Bytes behind `end` that are no good record.
     pub torn_bytes: u64,
-    /// Texts of the file's symbols, in the order of their numbers.
+    /// Texts of the file's symbols, in the order of their numbers; empty ones that are not known.
     pub symbols: Vec<Box<str>>,
+}
+
+/// The bytes of a series file, whose header is right.
+#[derive(Debug)]
+pub struct SeriesImage {
+    path: PathBuf,
+    header: SeriesHeader,
+    bytes: Vec<u8>,
+}
+
+impl SeriesImage {
+    /// Reads the file of this number.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its header is not what it should be.
+    pub fn open(
+        vfs: &dyn Vfs,
+        namespace: (&Path, NamespaceId),
+        number: u64,
+    ) -> Result<Self, SeriesError> {
+        let path = series_path(namespace.0, number);
+        let io = |operation| {
+            let path = path.clone();
+            move |source| SeriesError::io(operation, path, source)
+        };
+        let file = vfs.open(&path, OpenMode::Read).map_err(io("opening"))?;
+        let bytes = read_to_end(&*file).map_err(io("reading"))?;
+        let header =
+            decode_header(&bytes).map_err(|error| corrupt(&path, error.offset, error.what))?;
+        if header.namespace != namespace.1 || header.number != number {
+            let what = "header names another namespace or file number";
+            return Err(corrupt(&path, 12, what));
+        }
+        Ok(Self {
+            path,
+            header,
+            bytes,
+        })
+    }
+
+    /// The file's number.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.header.number
+    }
+
+    /// Whether a snapshot was made of the first bytes of this very file.
+    #[must_use]
+    pub fn begins_as(&self, covered: &CoveredFile) -> bool {
+        let len = usize::try_from(covered.bytes).unwrap_or(usize::MAX);
+        let first = self.bytes.get(..len);
+        // Each symbol takes a byte.
+        covered.number == self.header.number
+            && covered.bytes >= SERIES_HEADER_BYTES as u64
+            && u64::from(covered.symbols) <= covered.bytes
+            && first.is_some_and(|first| crc32c(first) == covered.crc)
+    }
+
+    /// Passes all good records to `visit`, those that a snapshot covers left out; a bad one ends
+    /// the file.
+    ///
+    /// # Errors
+    /// When a record whose checksum is right makes no sense.
+    pub fn read(
+        &self,
+        covered: Option<&CoveredFile>,
+        visit: &mut dyn FnMut(SeriesRecord) -> Result<(), &'static str>,
+    ) -> Result<SeriesEnd, SeriesError> {
+        let mut symbols = Vec::new();
+        let mut at = SERIES_HEADER_BYTES;
+        if let Some(covered) = covered {
+            at = usize::try_from(covered.bytes).unwrap_or(usize::MAX);
+            // Nothing behind it names their symbols: who goes on from a snapshot does not know
+            // them, and writes what it needs once more.
+            symbols.resize(covered.symbols as usize, Box::from(""));
+        }
+        while let Some(payload) = record_at(self.bytes.get(at..).unwrap_or_default()) {
+            read_record(payload, &mut symbols, visit).map_err(|error| {
+                corrupt(
+                    &self.path,
+                    at + RECORD_HEAD_BYTES + error.offset,
+                    error.what,
+                )
+            })?;
+            at += RECORD_HEAD_BYTES + payload.len();
+        }
+        Ok(SeriesEnd {
+            header: self.header,
+            end: at as u64,
+            torn_bytes: self.bytes.len().saturating_sub(at) as u64,
+            symbols,
+        })
+    }
+}
+
+fn corrupt(path: &Path, offset: usize, what: &str) -> SeriesError {
+    SeriesError::Corrupt {
+        path: path.to_owned(),
+        offset: offset as u64,
+        what: what.to_owned(),
+    }
 }
 
 /// Reads a whole series file. All good records are passed to `visit`; a bad one ends the file.
@@ -46,36 +148,7 @@ pub fn read_series_file(
     number: u64,
     visit: &mut dyn FnMut(SeriesRecord) -> Result<(), &'static str>,
 ) -> Result<SeriesEnd, SeriesError> {
-    let path = series_path(namespace.0, number);
-    let io = |operation| {
-        let path = path.clone();
-        move |source| SeriesError::io(operation, path, source)
-    };
-    let file = vfs.open(&path, OpenMode::Read).map_err(io("opening"))?;
-    let bytes = read_to_end(&*file).map_err(io("reading"))?;
-    let corrupt = |offset: usize, what: &str| SeriesError::Corrupt {
-        path: path.clone(),
-        offset: offset as u64,
-        what: what.to_owned(),
-    };
-    let header = decode_header(&bytes).map_err(|error| corrupt(error.offset, error.what))?;
-    if header.namespace != namespace.1 || header.number != number {
-        return Err(corrupt(12, "header names another namespace or file number"));
-    }
-    let mut symbols = Vec::new();
-    let mut at = SERIES_HEADER_BYTES;
-    while let Some(payload) = record_at(bytes.get(at..).unwrap_or_default()) {
-        read_record(payload, &mut symbols, visit)
-            .map_err(|error| corrupt(at + RECORD_HEAD_BYTES + error.offset, error.what))?;
-        at += RECORD_HEAD_BYTES + payload.len();
-    }
-    let torn_bytes = (bytes.len() - at) as u64;
-    Ok(SeriesEnd {
-        header,
-        end: at as u64,
-        torn_bytes,
-        symbols,
-    })
+    SeriesImage::open(vfs, namespace, number)?.read(None, visit)
 }
 
 /// Decodes the header of a series file.
@@ -134,21 +207,7 @@ pub fn read_record(
     let mut reader = ByteReader::new(payload);
     match reader.u8()? {
         KIND_DEFINITIONS => read_definitions(&mut reader, symbols, visit)?,
-        KIND_METADATA => {
-            for _ in 0..reader.uvarint()? {
-                let metric = text(&mut reader)?.to_owned();
-                let kind = MetricKind::from_number(u64::from(reader.u8()?))
-                    .ok_or_else(|| reader.error("unknown kind of metric"))?;
-                let (help, unit) = (text(&mut reader)?.to_owned(), text(&mut reader)?.to_owned());
-                let metadata = MetricMetadata {
-                    metric,
-                    kind,
-                    help,
-                    unit,
-                };
-                visit(SeriesRecord::Metadata(metadata)).map_err(|what| reader.error(what))?;
-            }
-        }
+        KIND_METADATA => read_metadata(&mut reader, &mut |one| visit(SeriesRecord::Metadata(one)))?,
         _ => return Err(reader.error("unknown kind of record")),
     }
     if reader.is_empty() {
@@ -156,6 +215,27 @@ pub fn read_record(
     } else {
         Err(reader.error("bytes left behind the record"))
     }
+}
+
+/// Reads how many metrics there are, and what each is.
+pub(super) fn read_metadata(
+    reader: &mut ByteReader<'_>,
+    visit: &mut dyn FnMut(MetricMetadata) -> Result<(), &'static str>,
+) -> Result<(), DecodeError> {
+    for _ in 0..reader.uvarint()? {
+        let metric = text(reader)?.to_owned();
+        let kind = MetricKind::from_number(u64::from(reader.u8()?))
+            .ok_or_else(|| reader.error("unknown kind of metric"))?;
+        let (help, unit) = (text(reader)?.to_owned(), text(reader)?.to_owned());
+        let metadata = MetricMetadata {
+            metric,
+            kind,
+            help,
+            unit,
+        };
+        visit(metadata).map_err(|what| reader.error(what))?;
+    }
+    Ok(())
 }
 
 fn read_definitions(

@@ -48,6 +48,32 @@ impl Registry {
         }
     }
 
+    /// The registry of series with these ids, which rise, and the hashes that
+    /// [`Registry::hashes`] told of them.
+    pub(super) fn of(ids: Vec<SeriesId>, hashes: impl ExactSizeIterator<Item = u32>) -> Self {
+        Self {
+            encodings: HintTable::new(),
+            aliases: FingerprintTable::new(),
+            canonical: HintTable::of(hashes),
+            usual: vec![Fingerprint(0); ids.len()],
+            alias_counts: vec![0; ids.len()],
+            leaving: Vec::new(),
+            next_id: ids.last().map_or(1, |last| last.0.saturating_add(1)),
+            ids,
+        }
+    }
+
+    /// Ids by slot.
+    #[must_use]
+    pub fn ids(&self) -> &[SeriesId] {
+        &self.ids
+    }
+
+    /// What is kept of the fingerprints of the canonical labels, by slot.
+    pub(super) fn hashes(&self) -> Vec<u32> {
+        self.canonical.hashes(self.ids.len())
+    }
+
     /// How many series there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -205,12 +231,6 @@ impl Registry {
     #[doc(hidden)]
     pub fn reuse_ids(&mut self) {
         self.next_id = self.ids.last().map_or(1, |id| id.0 + 1);
-    }
-
-    /// All ids, by slot.
-    #[must_use]
-    pub fn ids(&self) -> &[SeriesId] {
-        &self.ids
     }
 
     /// The id of a slot.

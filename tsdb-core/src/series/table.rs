@@ -77,13 +77,19 @@ impl<E: Entry> Table<E> {
             used.filter_map(|entry| Some(entry.at(moved(entry.occupied() - 1)?)))
         };
         let used = stay().count();
-        let len = (used * 100 / FULL_PERCENT + used / 8).max(SMALLEST_TABLE);
-        let mut table = Self {
-            entries: vec![E::default(); len],
-            used,
-        };
+        let mut table = Self::with_room(used + used / 16);
+        table.used = used;
         stay().for_each(|entry| table.put(entry));
         table
+    }
+
+    /// Room for so many entries, and none yet.
+    fn with_room(entries: usize) -> Self {
+        let len = (entries * 100).div_ceil(FULL_PERCENT).max(SMALLEST_TABLE);
+        Self {
+            entries: vec![E::default(); len],
+            used: 0,
+        }
     }
 
     fn next_len(&self) -> usize {
@@ -251,6 +257,27 @@ impl HintTable {
         Self {
             table: Table::new(),
         }
+    }
+
+    /// The table of slots 0, 1 and so on with these hashes.
+    pub(super) fn of(hashes: impl ExactSizeIterator<Item = u32>) -> Self {
+        let mut table = Table::with_room(hashes.len());
+        for (slot, hash) in (1..).zip(hashes) {
+            table.insert(Hinted { hash, slot });
+        }
+        Self { table }
+    }
+
+    /// The hashes of so many slots.
+    pub(super) fn hashes(&self, slots: usize) -> Vec<u32> {
+        let mut hashes = vec![0; slots];
+        let used = self.table.entries.iter().filter(|entry| entry.slot != 0);
+        for entry in used {
+            if let Some(hash) = hashes.get_mut(entry.slot as usize - 1) {
+                *hash = entry.hash;
+            }
+        }
+        hashes
     }
 
     #[inline]

@@ -180,6 +180,16 @@ impl Head {
         Ok(())
     }
 
+    /// Calls `read` with the series and what metrics are; none are added meanwhile.
+    pub fn read_names<T>(
+        &self,
+        read: impl FnOnce(&Names, &BTreeMap<String, MetricMetadata>) -> T,
+    ) -> T {
+        let names = self.names.read();
+        let metadata = self.metadata.of_metric.read();
+        read(&names, &metadata)
+    }
+
     /// What is live just now.
     #[must_use]
     pub fn live(&self) -> Arc<Live> {

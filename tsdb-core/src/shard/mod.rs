@@ -14,6 +14,7 @@ mod error;
 mod flush;
 mod forget;
 mod head;
+mod histograms;
 mod limits;
 mod look_up;
 mod memory;
@@ -24,7 +25,7 @@ mod series_set;
 mod tests;
 
 pub use append::{AppendEnvironment, Appended};
-pub use buffers::{GenerationBuffers, LockedStripes, PREFETCH_ROWS};
+pub use buffers::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
 pub use compaction::{Compaction, CompactionInput, train};
 pub use deletes::{Delete, Mask};
 pub use error::ShardError;

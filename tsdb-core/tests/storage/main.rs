@@ -13,6 +13,7 @@ mod format_compat;
 mod io_budget;
 mod model;
 mod regressions;
+mod restart;
 mod simulation;
 mod support;
 mod threads;

@@ -1,0 +1,151 @@
+//! Opening a folder: after a crash, after a clean stop, and after a crash in the middle of a load
+//! whose samples come late and out of order. Wall clock and CPU time of the process. Linux only.
+//!
+//! `cargo bench -p tsdb-bench --bench open`, with `-- SERIES SCRAPES` for other sizes; with
+//! `-- --test` each part runs once on little.
+#![expect(clippy::expect_used, reason = "a benchmark may panic")]
+#![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
+
+use std::path::Path;
+
+use tsdb_bench::{is_tiny, mix};
+use tsdb_core::{Clock, Db, DbOptions, Labels, Sample, SystemClock, WriteBatch};
+
+/// Series of a target, which are written together.
+const TARGET: usize = 1000;
+/// Series of a request.
+const REQUEST: usize = 2000;
+const START: i64 = 1_700_000_000_000;
+const STEP_MS: i64 = 15_000;
+/// As far back the samples of the late load lie at most.
+const LATE_MS: u64 = 6 * 3_600_000;
+
+/// Series `number` of a fleet of targets, with ten labels.
+fn labels(number: usize) -> Labels {
+    let (target, kind) = (number / TARGET, number % TARGET);
+    let chance = mix(target as u64);
+    Labels::from_pairs([
+        ("__name__", format!("metric_{}_seconds_bucket", kind / 84)),
+        ("cluster", "prod-eu-west-1a".to_owned()),
+        ("container", format!("app-{}", target % 40)),
+        ("endpoint", "http-metrics".to_owned()),
+        (
+            "instance",
+            format!("10.{}.{}.9:9100", target / 256, target % 256),
+        ),
+        ("job", format!("service-{}", target % 40)),
+        ("le", format!("{}", (kind % 84) as f64 * 0.025)),
+        ("namespace", format!("team-{}-production", target % 25)),
+        ("pod", format!("app-{}-{chance:016x}", target % 40)),
+        ("service", format!("service-{}", target % 40)),
+    ])
+    .expect("labels")
+}
+
+/// A third stays as it is, a third counts, a third moves.
+fn value(number: usize, scrape: usize) -> f64 {
+    let chance = mix((number * 4096 + scrape) as u64);
+    match number % 3 {
+        0 => number as f64,
+        1 => (scrape as u64 * 100 + chance % 100) as f64,
+        _ => (chance % 100_000) as f64 / 1000.0,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Load {
+    Steady,
+    Late,
+}
+
+fn options() -> DbOptions {
+    DbOptions {
+        // All of it stays in the log: the most that a start may have to replay.
+        log_cap_bytes: 1 << 30,
+        memory_budget_bytes: 16 << 30,
+        ..DbOptions::default()
+    }
+}
+
+/// Writes `scrapes` samples of each series.
+fn fill(folder: &Path, series: &[Labels], scrapes: usize, load: Load) -> Db {
+    let db = Db::open(folder, options()).expect("a new database");
+    let namespace = db.default_namespace();
+    let mut batch = WriteBatch::new();
+    for scrape in 0..scrapes {
+        for (request, part) in series.chunks(REQUEST).enumerate() {
+            batch.clear();
+            for (at, labels) in part.iter().enumerate() {
+                let number = request * REQUEST + at;
+                let mut timestamp = START + scrape as i64 * STEP_MS;
+                let chance = mix((number * 8192 + scrape) as u64);
+                if load == Load::Late && chance.is_multiple_of(2) {
+                    timestamp -= ((chance >> 8) % LATE_MS) as i64;
+                }
+                batch.push(labels, Sample::new(timestamp, value(number, scrape)));
+            }
+            drop(namespace.append(&batch).expect("an append"));
+        }
+        db.commit().expect("a commit");
+    }
+    db
+}
+
+/// CPU time of the process in milliseconds, in steps of the kernel's clock tick.
+fn cpu_ms() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/stat").expect("Linux counts it");
+    let behind_name = text.rsplit(')').next().unwrap_or_default();
+    let ticks = behind_name.split_whitespace().skip(11).take(2);
+    ticks
+        .filter_map(|text| text.parse::<u64>().ok())
+        .sum::<u64>()
+        * 10
+}
+
+/// Opens the folder with one thread and with as many as there are, and says how long that took.
+fn measure(what: &str, folder: &Path, series: usize, samples: Option<u64>) {
+    let clock = SystemClock::new();
+    let default = options().open_threads;
+    for run in 0..if is_tiny() { 2 } else { 6 } {
+        let open_threads = if run % 2 == 0 { 1 } else { default };
+        let (began, cpu) = (clock.monotonic_ms(), cpu_ms());
+        let options = DbOptions {
+            open_threads,
+            ..options()
+        };
+        let db = Db::open(folder, options).expect("a folder that opens");
+        let (wall, cpu) = (clock.monotonic_ms() - began, cpu_ms() - cpu);
+        let report = db.recovery().clone();
+        assert_eq!(report.series, series as u64);
+        if let Some(samples) = samples {
+            assert_eq!(report.samples, samples);
+        }
+        println!(
+            "{what:<20} {open_threads} threads: {wall:>6} ms, {cpu:>6} ms CPU, {} samples",
+            report.samples,
+        );
+        drop(db);
+    }
+}
+
+fn main() {
+    let mut sizes = std::env::args().filter_map(|argument| argument.parse::<usize>().ok());
+    let (series, scrapes) = if is_tiny() {
+        (2 * TARGET, 3)
+    } else {
+        (sizes.next().unwrap_or(320_000), sizes.next().unwrap_or(60))
+    };
+    let names: Vec<Labels> = (0..series).map(labels).collect();
+    let samples = (series * scrapes) as u64;
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(fill(folder.path(), &names, scrapes, Load::Steady));
+    measure("steady, killed", folder.path(), series, Some(samples));
+    let db = Db::open(folder.path(), options()).expect("a folder that opens");
+    db.close().expect("a clean stop");
+    measure("steady, clean stop", folder.path(), series, Some(0));
+    let folder = tempfile::tempdir().expect("a folder");
+    let fewer = names.get(..series / 6).unwrap_or_default();
+    drop(fill(folder.path(), fewer, scrapes * 3, Load::Late));
+    let samples = (fewer.len() * scrapes * 3) as u64;
+    measure("late, killed", folder.path(), fewer.len(), Some(samples));
+}

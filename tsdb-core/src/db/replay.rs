@@ -1,0 +1,418 @@
+//! Frames of a log put into buffers: many at a time, series by series that lie beside each other,
+//! on several threads.
+//!
+//! A batch of frames is first decoded, each thread taking some of the frames, and their rows are
+//! put into buckets by the page of series they belong to. Then each stripe is taken by one thread,
+//! which applies its buckets one after the other, the rows of each in the order of the log. So
+//! what comes out does not depend on the number of threads, and a page of hot lines is fetched
+//! once for all of its rows, however shuffled they came.
+
+use parking_lot::Mutex;
+
+use super::logs::{Target, check_seen, unlisted};
+use super::replay_histograms::apply_histograms;
+use crate::bits::share_out;
+use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId};
+use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
+use crate::wal::{HistogramFrame, Row, SampleFrame};
+
+/// Buckets of a namespace: pages of series that are so far apart share one.
+const BUCKETS: usize = 16 * STRIPES;
+
+/// In a row's `frame`: its value is that of the row of its series before.
+const SAME: u32 = 1 << 31;
+
+/// How much is taken into a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BatchLimits {
+    /// Bytes of frames.
+    pub(super) bytes: usize,
+    /// Rows; a frame that has more by itself is applied row by row.
+    pub(super) rows: u64,
+    /// With fewer rows no thread is started: that takes as long as applying some thousand.
+    pub(super) rows_worth_threads: u64,
+}
+
+impl BatchLimits {
+    pub(super) fn of(rules: &ProtocolRules) -> Self {
+        if !rules.replay_in_large_batches {
+            return Self {
+                bytes: 4096,
+                rows: 64,
+                rows_worth_threads: 32,
+            };
+        }
+        Self {
+            bytes: 8 << 20,
+            rows: 1 << 20,
+            rows_worth_threads: 8192,
+        }
+    }
+}
+
+/// How frames are applied.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReplayRules {
+    pub(super) threads: usize,
+    pub(super) order_free: bool,
+    pub(super) limits: BatchLimits,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct BatchFrame {
+    /// Where it stands in the log.
+    offset: u64,
+    from: usize,
+    to: usize,
+    rows: u64,
+}
+
+/// Frames that are applied together.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    bytes: Vec<u8>,
+    frames: Vec<BatchFrame>,
+    rows: u64,
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.frames.clear();
+        self.rows = 0;
+    }
+
+    /// How many frames there are.
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Takes a frame; whether there is room for more.
+    pub(super) fn push(&mut self, offset: u64, payload: &[u8], limits: BatchLimits) -> bool {
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(payload);
+        // What cannot be decoded is reported when its turn comes.
+        let rows = SampleFrame::decode(payload).map_or(0, |frame| frame.rows);
+        self.frames.push(BatchFrame {
+            offset,
+            from,
+            to: self.bytes.len(),
+            rows,
+        });
+        self.rows += rows;
+        self.bytes.len() < limits.bytes
+            && self.rows < limits.rows
+            && self.frames.len() < (SAME - 1) as usize
+    }
+
+    fn payload(&self, frame: &BatchFrame) -> &[u8] {
+        self.bytes.get(frame.from..frame.to).unwrap_or_default()
+    }
+}
+
+/// Why a frame cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct BadFrame {
+    /// Where it stands in the log.
+    pub(super) offset: u64,
+    /// A frame that cannot be decoded is bad as a whole, 0; else the bad row's number and one.
+    row: u64,
+    pub(super) what: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PlacedRow {
+    slot: u32,
+    /// Number in the batch, and [`SAME`].
+    frame: u32,
+    timestamp: i64,
+    bits: u64,
+}
+
+/// What one thread decoded of a batch. Reused: keeps its buckets.
+#[derive(Debug, Default)]
+struct Decoded {
+    /// For each namespace [`BUCKETS`].
+    buckets: Vec<Vec<PlacedRow>>,
+    samples: u64,
+    bad: Option<BadFrame>,
+}
+
+/// Applies batches to the newest generation of each target.
+pub(super) struct Replay {
+    rules: ReplayRules,
+    /// How many threads the batch at hand is worth.
+    threads: usize,
+    parts: Vec<Mutex<Decoded>>,
+    samples: u64,
+}
+
+impl Replay {
+    pub(super) fn new(rules: ReplayRules) -> Self {
+        let parts = (0..rules.threads.max(1))
+            .map(|_| Mutex::default())
+            .collect();
+        Self {
+            threads: rules.threads,
+            rules,
+            parts,
+            samples: 0,
+        }
+    }
+
+    /// Samples that were applied so far.
+    pub(super) fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// Applies a batch and empties it; does `meanwhile` as well.
+    pub(super) fn apply<T>(
+        &mut self,
+        targets: &[Target<'_>],
+        batch: &mut Batch,
+        meanwhile: impl FnOnce() -> T,
+    ) -> (Result<(), BadFrame>, T) {
+        self.threads = if batch.rows < self.rules.limits.rows_worth_threads {
+            1
+        } else {
+            self.rules.threads
+        };
+        let large = batch.frames.last().copied();
+        let large = large.filter(|frame| frame.rows > self.rules.limits.rows);
+        if large.is_some() {
+            batch.frames.pop();
+        }
+        self.decode(targets, batch);
+        let (applied, done) = self.apply_decoded(targets, batch, meanwhile);
+        let applied = applied.and_then(|()| match large {
+            Some(frame) => self.apply_large(targets, batch, &frame),
+            None => Ok(()),
+        });
+        batch.clear();
+        (applied, done)
+    }
+
+    /// Puts the rows of all frames into buckets, each part taking some frames in a row.
+    fn decode(&self, targets: &[Target<'_>], batch: &Batch) {
+        let parts = self.parts.len();
+        let share = batch.frames.len().div_ceil(parts).max(1);
+        let work = |number: usize| {
+            let Some(part) = self.parts.get(number) else {
+                return;
+            };
+            let mut part = part.lock();
+            part.buckets.resize_with(targets.len() * BUCKETS, Vec::new);
+            part.buckets.iter_mut().for_each(Vec::clear);
+            (part.samples, part.bad) = (0, None);
+            let frames = batch.frames.iter().enumerate();
+            for (at, frame) in frames.skip(number * share).take(share) {
+                let place = (u32::try_from(at).unwrap_or(SAME), batch.payload(frame));
+                if let Err(what) = decode_frame(targets, place, &mut part) {
+                    part.bad = Some(BadFrame {
+                        offset: frame.offset,
+                        row: 0,
+                        what,
+                    });
+                    return;
+                }
+            }
+        };
+        share_out(self.threads, parts, &work, || ());
+    }
+
+    fn apply_decoded<T>(
+        &mut self,
+        targets: &[Target<'_>],
+        batch: &Batch,
+        meanwhile: impl FnOnce() -> T,
+    ) -> (Result<(), BadFrame>, T) {
+        let locked: Vec<_> = self.parts.iter().map(Mutex::lock).collect();
+        let first_bad = locked.iter().filter_map(|part| part.bad.clone()).min();
+        self.samples += locked.iter().map(|part| part.samples).sum::<u64>();
+        let bad = Mutex::new(first_bad);
+        let parts: Vec<&[Vec<PlacedRow>]> = locked.iter().map(|part| &*part.buckets).collect();
+        let work = |task: usize| {
+            let (number, stripe) = (task / STRIPES, task % STRIPES);
+            let buffers = targets.get(number);
+            let Some(buffers) = buffers.and_then(|target| target.generations.last()) else {
+                return;
+            };
+            let mut locked = None;
+            let within = (stripe..BUCKETS).step_by(STRIPES);
+            for bucket in within.map(|bucket| number * BUCKETS + bucket) {
+                let rows = parts.iter().filter_map(|buckets| buckets.get(bucket));
+                let applied = rows
+                    .map(|rows| apply_rows(buffers, &mut locked, rows, self.rules.order_free))
+                    .find_map(Result::err);
+                if let Some(row) = applied {
+                    let Some(frame) = batch.frames.get((row.frame & !SAME) as usize) else {
+                        return;
+                    };
+                    let frame = (frame, batch.payload(frame));
+                    let found = has_none_before(targets.get(number), row.slot, frame);
+                    let mut bad = bad.lock();
+                    if bad.as_ref().is_none_or(|bad| found < *bad) {
+                        *bad = Some(found);
+                    }
+                }
+            }
+        };
+        let tasks = targets.len() * STRIPES;
+        let done = share_out(self.threads, tasks, &work, meanwhile);
+        (bad.into_inner().map_or(Ok(()), Err), done)
+    }
+
+    /// Applies a frame that is too large for a batch: row by row, on this thread.
+    fn apply_large(
+        &mut self,
+        targets: &[Target<'_>],
+        batch: &Batch,
+        frame: &BatchFrame,
+    ) -> Result<(), BadFrame> {
+        let applied = apply_payload(targets, batch.payload(frame), self.rules.order_free);
+        self.samples += applied.map_err(|what| BadFrame {
+            offset: frame.offset,
+            row: 0,
+            what,
+        })?;
+        Ok(())
+    }
+}
+
+fn decode_frame(
+    targets: &[Target<'_>],
+    (at, payload): (u32, &[u8]),
+    part: &mut Decoded,
+) -> Result<(), String> {
+    if HistogramFrame::is_one(payload) {
+        part.samples += apply_histograms(targets, payload)?;
+        return Ok(());
+    }
+    let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
+    let (number, target, buffers) = target_of(targets, frame.namespace, frame.delete_seen)?;
+    if buffers.is_none() {
+        return Ok(());
+    }
+    let first = number * BUCKETS;
+    let Some(buckets) = part.buckets.get_mut(first..first + BUCKETS) else {
+        return Ok(());
+    };
+    let mut rows = frame.rows();
+    while let Some(row) = rows.next_row().map_err(|error| error.to_string())? {
+        let slot = slot_of(target, &row)?;
+        if let Some(bucket) = buckets.get_mut(slot as usize / STRIPE_SLOTS % BUCKETS) {
+            bucket.push(PlacedRow {
+                slot,
+                frame: if row.value.is_none() { at | SAME } else { at },
+                timestamp: row.timestamp,
+                bits: row.value.unwrap_or_default(),
+            });
+        }
+    }
+    part.samples += frame.rows;
+    Ok(())
+}
+
+/// The namespace of a frame and the buffers that it goes to, unless it was flushed.
+pub(super) fn target_of<'t, 'a>(
+    targets: &'t [Target<'a>],
+    namespace: NamespaceId,
+    delete_seen: Generation,
+) -> Result<(usize, &'t Target<'a>, Option<&'t GenerationBuffers>), String> {
+    let mut targets = targets.iter().enumerate();
+    let found = targets.find(|(_, target)| target.id == namespace);
+    let (number, target) = found.ok_or_else(|| unlisted(namespace))?;
+    let buffers = target.generations.last().map(|buffers| &**buffers);
+    let buffers = buffers.filter(|buffers| buffers.generation() > target.flushed);
+    if buffers.is_some() {
+        check_seen(target, delete_seen)?;
+    }
+    Ok((number, target, buffers))
+}
+
+/// What is wrong with the first row of a series in a frame that says "as before".
+fn has_none_before(
+    target: Option<&Target<'_>>,
+    slot: u32,
+    (frame, payload): (&BatchFrame, &[u8]),
+) -> BadFrame {
+    let id = target.and_then(|target| target.registry.id(slot));
+    let mut row = 1;
+    if let Ok(frame) = SampleFrame::decode(payload) {
+        let mut rows = frame.rows();
+        while let Ok(Some(found)) = rows.next_row()
+            && Some(found.series) != id
+        {
+            row += 1;
+        }
+    }
+    BadFrame {
+        offset: frame.offset,
+        row,
+        what: none_before(id.map_or(0, |id| id.0)),
+    }
+}
+
+fn apply_payload(targets: &[Target<'_>], payload: &[u8], order_free: bool) -> Result<u64, String> {
+    let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
+    let (_, target, buffers) = target_of(targets, frame.namespace, frame.delete_seen)?;
+    let Some(buffers) = buffers else {
+        return Ok(0);
+    };
+    // As in a batch: what cannot be decoded comes first.
+    let mut rows = frame.rows();
+    while let Some(row) = rows.next_row().map_err(|error| error.to_string())? {
+        slot_of(target, &row)?;
+    }
+    let mut stripes = buffers.lock_all();
+    let mut rows = frame.rows();
+    while let Some(row) = rows.next_row().map_err(|error| error.to_string())? {
+        let slot = slot_of(target, &row)?;
+        let bits = row.value.or_else(|| stripes.logged(slot));
+        let bits = bits.ok_or_else(|| none_before(row.series.0))?;
+        stripes.append(slot, row.timestamp, bits, order_free);
+    }
+    Ok(frame.rows)
+}
+
+fn none_before(series: u64) -> String {
+    format!("a value as before, but series {series} has none before")
+}
+
+fn slot_of(target: &Target<'_>, row: &Row) -> Result<u32, String> {
+    slot_of_series(target, row.series)
+}
+
+pub(super) fn slot_of_series(target: &Target<'_>, series: SeriesId) -> Result<u32, String> {
+    target.registry.slot(series).ok_or_else(|| {
+        let (series, end) = (series.0, &target.definitions);
+        format!("a sample of series {series}, which no series file defines: {end}")
+    })
+}
+
+/// Applies rows of one stripe, which is locked first; the row that has a value as before, although
+/// there is none.
+fn apply_rows<'a>(
+    buffers: &'a GenerationBuffers,
+    locked: &mut Option<LockedStripes<'a>>,
+    rows: &[PlacedRow],
+    order_free: bool,
+) -> Result<(), PlacedRow> {
+    let Some(first) = rows.first() else {
+        return Ok(());
+    };
+    let stripes = locked.get_or_insert_with(|| buffers.lock(std::iter::once(first.slot)));
+    let mut ahead = rows.iter().skip(PREFETCH_ROWS);
+    for &row in rows {
+        if let Some(row) = ahead.next() {
+            stripes.prefetch(row.slot);
+        }
+        let bits = if row.frame & SAME == 0 {
+            row.bits
+        } else {
+            stripes.logged(row.slot).ok_or(row)?
+        };
+        stripes.append(row.slot, row.timestamp, bits, order_free);
+    }
+    Ok(())
+}
