@@ -327,8 +327,11 @@ fn tickets_call_back_once_a_commit_is_led() {
     assert!(!log.wait_for_work(std::time::Duration::ZERO));
 }
 
-fn histogram_frame() -> (Vec<(u64, i64, Vec<u8>)>, Vec<u8>) {
-    let rows: Vec<(u64, i64, Vec<u8>)> = (0..20u8)
+/// Series, time and bytes.
+type WrittenHistograms = Vec<(u64, i64, Vec<u8>)>;
+
+fn histogram_frame() -> (WrittenHistograms, Vec<u8>) {
+    let rows: WrittenHistograms = (0..20u8)
         .map(|at| {
             (
                 u64::from(at % 3),
