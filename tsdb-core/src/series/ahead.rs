@@ -16,6 +16,8 @@ use crate::model::{
 
 /// Bytes of records that are decoded at a time.
 const BATCH_BYTES: usize = 512 << 10;
+/// With fewer no thread is started.
+const BYTES_WORTH_THREADS: usize = 16 << 10;
 /// Labels may take so many times the bytes of their records while they wait: they do, unless one
 /// long symbol is named very often. Such records are read series by series.
 const LABELS_BY_BYTES: usize = 64;
@@ -167,6 +169,9 @@ impl SeriesImage {
                 }
             };
             let insert = || self.visit_batch(ready, symbols, key, visit);
+            let bytes = next.records.iter().map(|record| record.payload.len());
+            let is_small = bytes.sum::<usize>() < BYTES_WORTH_THREADS;
+            let threads = if is_small { 1 } else { threads };
             share_out(threads, next.records.len(), &work, insert)?;
             if next.records.is_empty() {
                 break;
