@@ -9,9 +9,7 @@ use tsdb_core::{
     Db, DbOptions, Labels, Matcher, Namespace, Sample, SeriesSet, TimeRange, WriteBatch,
 };
 use tsdb_remote::client::read::{self, DEFAULT_MAX_FRAME_BYTES, FrameDecoder};
-use tsdb_remote::read::{
-    Chunks, Columns, ReadRequest, ResponseType, SeriesStream, Storage, XorChunk,
-};
+use tsdb_remote::read::{Chunk, Chunks, Columns, ReadRequest, ResponseType, SeriesStream, Storage};
 use tsdb_remote::{BoxError, Limits, ReadError, RemoteReadLayer};
 
 /// A namespace, as remote read wants its storage.
@@ -48,6 +46,7 @@ impl SeriesStream for Selected {
             labels,
             timestamps,
             values,
+            histograms: series.histograms(),
         })
         .map(|()| true)
     }
@@ -56,9 +55,10 @@ impl SeriesStream for Selected {
         let Some(series) = self.0.next_chunks().map_err(internal)? else {
             return Ok(None);
         };
-        let chunks = series.chunks.into_iter().map(|chunk| XorChunk {
+        let chunks = series.chunks.into_iter().map(|chunk| Chunk {
             min: chunk.min,
             max: chunk.max,
+            encoding: chunk.encoding,
             bytes: chunk.bytes.to_vec(),
         });
         Ok(Some(Chunks {

@@ -14,8 +14,11 @@ use tsdb_core::series::{
     SERIES_HEADER_BYTES, SeriesImage, SeriesRecord, decode_header, read_series_file, record_at,
 };
 use tsdb_core::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
-use tsdb_core::wal::{DeleteFrame, FRAME_STAMP_BYTES, LogReader, SampleFrame};
-use tsdb_core::{Db, DbOptions, Labels, Matcher, Sample, TimeRange, WriteBatch};
+use tsdb_core::wal::{DeleteFrame, FRAME_STAMP_BYTES, HistogramFrame, LogReader, SampleFrame};
+use tsdb_core::{
+    BucketSpan, Db, DbOptions, Histogram, HistogramCounts, Labels, Matcher, Sample, TimeRange,
+    WriteBatch,
+};
 
 use crate::Input;
 use crate::sealed::Sealed;
@@ -44,6 +47,28 @@ fn put(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) {
     write_all_at(&*file, bytes, 0).expect("writing to memory");
 }
 
+/// A float, or where the number says so a histogram.
+fn put_sample<'l>(batch: &mut WriteBatch<'l>, labels: &'l Labels, timestamp: i64, number: i64) {
+    if number % 3 != 2 {
+        return batch.push(labels, Sample::new(timestamp, number as f64 / 8.0));
+    }
+    let histogram = Histogram {
+        sum: number as f64,
+        positive_spans: vec![BucketSpan {
+            offset: 1,
+            length: 2,
+        }],
+        counts: HistogramCounts::Integer {
+            count: 6,
+            zero_count: 1,
+            positive: vec![2, 1],
+            negative: Vec::new(),
+        },
+        ..Histogram::default()
+    };
+    batch.push_histogram(labels, timestamp, histogram);
+}
+
 /// The files of a small data folder: some samples in a run, some only in the log; two deletes.
 static FOLDER: LazyLock<BTreeMap<PathBuf, Sealed>> = LazyLock::new(|| {
     let vfs: Arc<dyn Vfs> = Arc::new(MemVfs::new());
@@ -57,7 +82,7 @@ static FOLDER: LazyLock<BTreeMap<PathBuf, Sealed>> = LazyLock::new(|| {
         for (number, labels) in (0..).zip(&labels) {
             for step in 0..4 {
                 let timestamp = NOW_MS - 9_000_000 + (from + step) * 1_000_000 + number;
-                batch.push(labels, Sample::new(timestamp, (step * number) as f64 / 8.0));
+                put_sample(&mut batch, labels, timestamp, step * number);
             }
         }
         db.default_namespace().write(&batch).expect("a write");
@@ -177,6 +202,15 @@ pub(crate) fn log_frame(input: &[u8]) {
 }
 
 fn frame_rows(payload: &[u8]) -> usize {
+    let mut histograms = 0;
+    if let Ok(frame) = HistogramFrame::decode(payload) {
+        let mut rows = frame.rows();
+        while let Ok(Some(row)) = rows.next_row() {
+            histograms += 1;
+            assert!(row.bytes.len() < payload.len() && histograms <= payload.len());
+        }
+        return histograms;
+    }
     if let Ok(delete) = DeleteFrame::decode(payload) {
         let again = delete.encode();
         let decoded = DeleteFrame::decode(again.get(FRAME_STAMP_BYTES..).unwrap_or_default());
@@ -299,7 +333,7 @@ static BLOCK: LazyLock<(PathBuf, Sealed)> = LazyLock::new(|| {
     for (number, labels) in (0..).zip(&labels) {
         for step in 0..20 {
             let timestamp = NOW_MS + step * 15_000 - 300_000;
-            batch.push(labels, Sample::new(timestamp, (step * number) as f64 / 8.0));
+            put_sample(&mut batch, labels, timestamp, step * number);
         }
     }
     db.default_namespace().write(&batch).expect("a write");
@@ -333,6 +367,9 @@ pub(crate) fn block_open(input: &[u8]) {
             assert_eq!(timestamps.len(), values.len());
             assert!(timestamps.is_sorted_by(|a, b| a < b));
             ControlFlow::Continue(())
+        });
+        let _ = block.read_histograms(&rows, range, |_, histograms| {
+            assert!(histograms.is_sorted_by(|a, b| a.0 < b.0));
         });
     }
     let _ = block.matches(&[Matcher::equal("host", "b")]);

@@ -1,6 +1,6 @@
 //! Native histograms: their canonical bytes and their chunks.
 
-use tsdb_core::chunk::{HistogramChunkIter, encode_histograms};
+use tsdb_core::chunk::{HistogramChunkIter, decode_exact, encode_exact, encode_histograms};
 use tsdb_core::model::Histogram;
 
 /// Canonical bytes come back as they were, and can be judged.
@@ -34,4 +34,17 @@ pub(crate) fn chunk(input: &[u8]) {
         histogram.reset_hint = read.reset_hint;
         assert_eq!((time, &histogram), (*read_time, read));
     }
+}
+
+/// What a chunk of ours holds goes into one again, and comes back with all its bits.
+pub(crate) fn exact(input: &[u8]) {
+    let mut read = Vec::new();
+    if decode_exact(input, &mut read).is_err() {
+        return;
+    }
+    read.truncate(64);
+    let (mut written, mut again) = (Vec::new(), Vec::new());
+    encode_exact(read.iter().map(|(time, one)| (*time, one)), &mut written);
+    decode_exact(&written, &mut again).expect("our own chunk");
+    assert_eq!(again, read);
 }

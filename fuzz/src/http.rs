@@ -19,8 +19,8 @@ pub(crate) fn import_line(input: &[u8]) {
         let mut piece = Vec::new();
         let done = writer.write(
             &line.labels,
-            &line.timestamps,
-            &line.values,
+            (&line.timestamps, &line.values),
+            &line.histograms,
             &mut piece,
             limit,
         );
@@ -32,6 +32,7 @@ pub(crate) fn import_line(input: &[u8]) {
     let again = parse_line(written.trim_ascii_end()).expect("our own line");
     assert_eq!(again.labels, line.labels);
     assert_eq!(again.timestamps, line.timestamps);
+    assert_eq!(again.histograms, line.histograms);
     let bits =
         |values: &[f64]| -> Vec<u64> { values.iter().map(|value| value.to_bits()).collect() };
     assert_eq!(bits(&again.values), bits(&line.values));

@@ -61,6 +61,12 @@ pub const TARGETS: &[Target] = &[
         bytes_per_input_byte: 1024,
         ..target("histogram_chunk", histogram::chunk)
     },
+    // Spans and bounds of a layout are written once and read for each histogram, up to a bound.
+    Target {
+        base_bytes: 24 << 20,
+        bytes_per_input_byte: 1024,
+        ..target("histograms_exact", histogram::exact)
+    },
     target("labels", labels::from_bytes),
     target("labels_builder", labels::builder),
     // A short pattern may compile to a large program; its limit is the matcher's own.

@@ -17,6 +17,7 @@ pub mod shard;
 pub mod vfs;
 pub mod wal;
 
+pub use chunk::Encoding;
 pub use clock::{Clock, SystemClock};
 pub use db::{
     Db, DbOptions, DeleteReport, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace,
@@ -25,11 +26,12 @@ pub use db::{
 };
 pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{
-    AppendReport, EncodedLabels, Label, Labels, LabelsBuilder, LabelsError, MatchOp, Matcher,
-    MatcherError, MetricKind, MetricMetadata, RejectReason, Rejected, STALE_NAN_BITS, Sample,
-    SeriesKey, TimeRange, TimeRangeError, WriteBatch,
+    AppendReport, BucketSpan, EncodedLabels, Histogram, HistogramCounts, HistogramError, Label,
+    Labels, LabelsBuilder, LabelsError, MatchOp, Matcher, MatcherError, MetricKind, MetricMetadata,
+    RejectReason, Rejected, ResetHint, STALE_NAN_BITS, Sample, SeriesKey, TimeRange,
+    TimeRangeError, WriteBatch,
 };
-pub use series::ChunkPart;
+pub use series::{ChunkPart, SampleRef};
 pub use shard::{
     Appended, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet,
 };

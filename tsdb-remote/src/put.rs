@@ -1,7 +1,9 @@
 //! Protobuf fields on their way out.
 
 use tsdb_core::bits::{put_uvarint, uvarint_len};
-use tsdb_core::model::{Labels, Sample};
+use tsdb_core::model::{Histogram, Labels, Sample};
+
+use crate::write::put_histogram;
 
 /// Bytes of a sample's value with its key.
 const VALUE_BYTES: usize = 9;
@@ -59,6 +61,16 @@ pub(crate) fn labels_len(labels: &Labels) -> usize {
         .iter()
         .map(|label| one(label.name, label.value))
         .sum()
+}
+
+/// Appends histograms as the repeated field `field` of a series.
+pub(crate) fn put_histograms(out: &mut Vec<u8>, field: u8, histograms: &[(i64, Histogram)]) {
+    let mut one = Vec::new();
+    for (timestamp, histogram) in histograms {
+        one.clear();
+        put_histogram(&mut one, *timestamp, histogram);
+        put_bytes(out, field, &one);
+    }
 }
 
 fn sample_len(sample: &Sample) -> usize {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
 
+use tsdb_core::model::AppendReport;
+
 use crate::body::ResponseBody;
 use crate::error::{DecodeError, ReadError, RequestFault, WriteError};
 use crate::limits::Limits;
@@ -111,7 +113,7 @@ pub(crate) fn write_summary(summary: WriteSummary) -> Response<ResponseBody> {
         text(StatusCode::BAD_REQUEST, &refusals(&summary))
     };
     if summary.protocol == WriteProtocol::V2 {
-        put_written(&mut response, summary.report.appended);
+        put_written(&mut response, &summary.report);
     }
     response.extensions_mut().insert(summary);
     response
@@ -123,18 +125,21 @@ pub(crate) fn nothing_written(
     protocol: WriteProtocol,
 ) -> Response<ResponseBody> {
     if protocol == WriteProtocol::V2 {
-        put_written(&mut response, 0);
+        put_written(&mut response, &AppendReport::default());
     }
     response
 }
 
 /// How much was stored. Senders of remote write 2.0 take an answer without these for a failure,
 /// and senders of 1.0 may take their numbers for losses.
-fn put_written(response: &mut Response<ResponseBody>, samples: u64) {
+fn put_written(response: &mut Response<ResponseBody>, report: &AppendReport) {
     let headers = response.headers_mut();
     for (name, count) in [
-        ("x-prometheus-remote-write-samples-written", samples),
-        ("x-prometheus-remote-write-histograms-written", 0),
+        ("x-prometheus-remote-write-samples-written", report.appended),
+        (
+            "x-prometheus-remote-write-histograms-written",
+            report.appended_histograms,
+        ),
         ("x-prometheus-remote-write-exemplars-written", 0),
     ] {
         headers.insert(name, HeaderValue::from(count));
@@ -184,20 +189,13 @@ fn refusals(summary: &WriteSummary) -> String {
     let report = &summary.report;
     let mut text = format!(
         "stored {} samples, refused {} samples ({} series refused as a whole)",
-        report.appended, report.rejected_samples, report.rejected_series
+        report.appended + report.appended_histograms,
+        report.rejected_samples,
+        report.rejected_series
     );
-    let histograms = &summary.refused_histograms;
-    if histograms.count > 0 {
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "\n{} native histograms refused, first of series {}: this server stores floats only; send classic histograms (scrape_native_histograms: false)",
-            histograms.count,
-            bounded(histograms.first_series.as_deref().unwrap_or("unknown"), 300)
-        );
-    }
     let empty = &summary.empty_series;
     if empty.count > 0 {
+        // Writing to a String cannot fail.
         let _ = write!(
             text,
             "\n{} series without a sample or histogram refused, first {}: send at least one of them",

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use prost::Message as _;
 use tsdb_bench::{Capture, CapturedSeries, Fleet};
-use tsdb_core::chunk::{encode, encode_histograms};
+use tsdb_core::chunk::{encode, encode_exact, encode_histograms};
 use tsdb_core::model::{
     BucketSpan, Histogram, HistogramCounts, MetricKind, MetricMetadata, Sample,
 };
@@ -135,6 +135,9 @@ fn histograms() {
             .iter()
             .zip(0..)
             .map(|(histogram, at)| (at * 15_000, histogram));
+        let mut exact = Vec::new();
+        encode_exact(timed.clone(), &mut exact);
+        write("histograms_exact", name, &exact);
         let chunk = encode_histograms(timed, 480).swap_remove(0);
         let kind = [u8::from(chunk.is_float)];
         write("histogram_chunk", name, &[&kind[..], &chunk.bytes].concat());

@@ -7,11 +7,13 @@ use hashbrown::DefaultHashBuilder;
 use super::cells::cut;
 use super::group::{CODE_AGAIN, CODE_AGAIN_TIMES, CODE_BACK, CODE_NEW, TimestampPage};
 use super::group_index::GroupSummary;
+use super::histograms::HistogramPartBuilder;
 use super::layout::{CHECKED_BYTES, GROUP_DATA_BYTES, GROUP_DIRECTORY_BYTES, GROUP_ROWS_MAX};
 use super::meta::Sealing;
 use crate::bits::{crc32c, put_ivarint, put_u32, put_uvarint};
 use crate::model::{HashTable, RowKey, Window};
 use crate::page::{PageEncoder, PageStatistics, encode_timestamps};
+use crate::series::ChunkPart;
 
 /// Columns that are remembered with their timestamps: as many targets may be scraped in turns.
 const RECENT_COLUMNS: usize = 8;
@@ -56,6 +58,7 @@ pub(super) struct GroupBuilder {
     last_column: i64,
     entries: Vec<u8>,
     codes: Codes,
+    histograms: HistogramPartBuilder,
 }
 
 /// The page codes of one row, repetitions counted before they are written.
@@ -101,6 +104,7 @@ impl GroupBuilder {
             last_column: 0,
             entries: Vec::new(),
             codes: Codes::default(),
+            histograms: HistogramPartBuilder::default(),
         }
     }
 
@@ -108,8 +112,17 @@ impl GroupBuilder {
     pub(super) fn is_full_for(&self, key: RowKey) -> bool {
         self.first.shard != key.shard
             || self.rows as usize >= GROUP_ROWS_MAX
-            || self.value_bytes.len() + self.timestamp_bytes.len() >= GROUP_DATA_BYTES
+            || self.data_len() >= GROUP_DATA_BYTES
             || self.entries.len() >= GROUP_DIRECTORY_BYTES
+    }
+
+    fn data_len(&self) -> usize {
+        self.value_bytes.len() + self.timestamp_bytes.len() + self.histograms.len()
+    }
+
+    /// Adds the histograms of the row added last, whose places stale markers hold.
+    pub(super) fn push_histograms(&mut self, parts: &[ChunkPart]) {
+        self.histograms.push(self.rows.saturating_sub(1), parts);
     }
 
     /// Adds a row: its timestamps rise, lie in `window`, and have one value each.
@@ -304,9 +317,11 @@ impl GroupBuilder {
             values_len: narrow(pages_end - begin - timestamps_len),
             statistics_len: narrow(self.statistics.len()),
             directory_len: narrow(directory.len()),
+            histograms_len: 0,
         };
         out.append(&mut self.statistics);
         out.append(&mut directory);
+        self.histograms.finish(out);
         summary
     }
 

@@ -24,6 +24,8 @@ pub(super) struct GroupSummary {
     pub(super) values_len: u32,
     pub(super) statistics_len: u32,
     pub(super) directory_len: u32,
+    /// Bytes of histograms behind the directory: what is left up to the next group.
+    pub(super) histograms_len: u64,
 }
 
 impl GroupSummary {
@@ -94,10 +96,12 @@ pub(super) fn decode_group_index(
         let offset = reader.position();
         let group = read_group(&mut reader)?;
         check_group(&group, groups.last(), meta).map_err(|what| DecodeError { what, offset })?;
+        end_group(groups.last_mut(), group.offset, meta)
+            .map_err(|what| DecodeError { what, offset })?;
         groups.push(group);
     }
-    let end = groups.last().map(|last| (last.end(), last.end_row()));
-    if end != Some((meta.tables.offset, meta.rows)) {
+    let ended = end_group(groups.last_mut(), meta.tables.offset, meta);
+    if ended.is_err() || groups.last().map(GroupSummary::end_row) != Some(meta.rows) {
         return Err(reader.error("groups that are not all of the block"));
     }
     Ok(groups.into_boxed_slice())
@@ -117,22 +121,38 @@ fn read_group(reader: &mut ByteReader<'_>) -> Result<GroupSummary, DecodeError> 
         values_len: reader.u32()?,
         statistics_len: reader.u32()?,
         directory_len: reader.u32()?,
+        histograms_len: 0,
     })
 }
 
-/// Groups follow each other without gaps, in order of rows and of the file.
+/// What lies between a group and the next one, or its end, are its histograms.
+fn end_group(
+    group: Option<&mut GroupSummary>,
+    end: u64,
+    meta: &BlockMeta,
+) -> Result<(), &'static str> {
+    let Some(group) = group else {
+        return Ok(());
+    };
+    match end.checked_sub(group.end()) {
+        Some(len) if len == 0 || meta.histograms => group.histograms_len = len,
+        _ => return Err("a group that does not begin where the one before ends"),
+    }
+    Ok(())
+}
+
+/// Groups follow each other in order of rows and of the file.
 fn check_group(
     group: &GroupSummary,
     previous: Option<&GroupSummary>,
     meta: &BlockMeta,
 ) -> Result<(), &'static str> {
-    let (begin, row) = previous.map_or((HEADER_BYTES as u64, 0), |previous| {
-        (previous.end(), previous.end_row())
-    });
+    let begins = previous.is_some() || group.offset == HEADER_BYTES as u64;
+    let row = previous.map_or(0, GroupSummary::end_row);
     if group.first > group.last || previous.is_some_and(|previous| previous.last >= group.first) {
         return Err("groups out of order");
     }
-    if group.rows == 0 || group.first_row != row || group.offset != begin {
+    if group.rows == 0 || group.first_row != row || !begins {
         return Err("a group that does not begin where the one before ends");
     }
     if group.rows as usize > GROUP_ROWS_MAX {

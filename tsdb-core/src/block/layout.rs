@@ -35,6 +35,7 @@ pub(super) const GROUP_ROWS_MAX: usize = 1024;
 pub(super) const CHECKED_BYTES: usize = 4096;
 
 const FLAG_DENSE: u32 = 1;
+const FLAG_HISTOGRAMS: u32 = 2;
 
 /// The bytes in front of everything.
 pub(super) fn encode_header(header: &BlockHeader) -> Vec<u8> {
@@ -67,7 +68,9 @@ pub(super) fn decode_header(path: &Path, bytes: &[u8]) -> Result<BlockHeader, Bl
 pub(super) fn encode_footer(meta: &BlockMeta) -> Vec<u8> {
     let mut out = Vec::with_capacity(FOOTER_BYTES);
     put_identity(&mut out, &meta.header);
-    put_u32(&mut out, if meta.dense { FLAG_DENSE } else { 0 });
+    let flags = [(meta.dense, FLAG_DENSE), (meta.histograms, FLAG_HISTOGRAMS)];
+    let flags = flags.iter().filter(|(set, _)| *set);
+    put_u32(&mut out, flags.fold(0, |all, (_, flag)| all | flag));
     put_i64(&mut out, meta.min_time);
     put_i64(&mut out, meta.max_time);
     put_u64(&mut out, meta.first_series.0);
@@ -106,13 +109,14 @@ pub(super) fn decode_footer(
 fn read_footer(reader: &mut ByteReader<'_>, bytes: u64) -> Result<BlockMeta, DecodeError> {
     let header = read_identity(reader)?;
     let flags = reader.u32()?;
-    if flags & !FLAG_DENSE != 0 {
+    if flags & !(FLAG_DENSE | FLAG_HISTOGRAMS) != 0 {
         return Err(reader.error("unknown flags of a block"));
     }
     let mut meta = BlockMeta {
         header,
         bytes,
         dense: flags & FLAG_DENSE != 0,
+        histograms: flags & FLAG_HISTOGRAMS != 0,
         min_time: reader.i64()?,
         max_time: reader.i64()?,
         first_series: SeriesId(reader.u64()?),

@@ -49,6 +49,8 @@ pub struct BlockMeta {
     pub bytes: u64,
     /// Whether its values are encoded as [`Sealing::Dense`].
     pub dense: bool,
+    /// Whether any row has native histograms.
+    pub histograms: bool,
     /// Timestamp of the first sample, in milliseconds.
     pub min_time: i64,
     /// Timestamp of the last sample, in milliseconds.

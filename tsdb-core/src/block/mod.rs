@@ -6,6 +6,7 @@ mod error;
 mod group;
 mod group_builder;
 mod group_index;
+mod histograms;
 mod layout;
 mod meta;
 mod pages;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::BlockError;
 use super::group::{Group, PagePlace};
+use super::histograms::HistogramPart;
 use super::pages::GroupPages;
 use super::reader::BlockReader;
-use crate::model::{RowKey, TimeRange};
+use crate::model::{Histogram, RowKey, TimeRange};
 
 /// The places of about so many pages are gathered before they are read.
 const PLACES_MAX: usize = 1 << 14;
@@ -92,6 +93,7 @@ pub struct BlockScan {
     row: usize,
     pages: GroupPages,
     places: Vec<PagePlace>,
+    histograms: Option<HistogramPart>,
 }
 
 impl BlockScan {
@@ -108,6 +110,7 @@ impl BlockScan {
             row: 0,
             pages: GroupPages::default(),
             places: Vec::new(),
+            histograms: None,
         };
         scan.load_group()?;
         while scan.key().is_some_and(|at| at < key) {
@@ -149,6 +152,18 @@ impl BlockScan {
         self.pages.decode(&self.reader, group, &self.places, values)
     }
 
+    /// The histograms of the row it stands on.
+    ///
+    /// # Errors
+    /// When the disk fails or they are damaged.
+    pub fn histograms(&self) -> Result<Vec<(i64, Histogram)>, BlockError> {
+        let row = u32::try_from(self.row).unwrap_or(u32::MAX);
+        match &self.histograms {
+            Some(part) => part.read(&self.reader, row, TimeRange::ALL),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Steps to the next row.
     ///
     /// # Errors
@@ -175,6 +190,7 @@ impl BlockScan {
         self.pages.start(&group);
         self.pages.want_all();
         self.pages.load(&self.reader, &group)?;
+        self.histograms = Some(HistogramPart::open(&self.reader, &summary)?);
         self.group = Some(group);
         self.next_group += 1;
         Ok(())

@@ -2,11 +2,12 @@
 
 use super::BlockError;
 use super::group::{Group, PagePlace};
+use super::histograms::HistogramPart;
 use super::meta::Span;
 use super::pages::GroupPages;
 use super::reader::BlockReader;
 use crate::bits::{ByteReader, DecodeError, check_crc};
-use crate::model::{SeriesId, TimeRange};
+use crate::model::{SeriesId, TimeRange, is_stale};
 use crate::page::PageStatistics;
 
 use super::layout::CRC_BYTES;
@@ -64,6 +65,7 @@ impl BlockReader {
         pages.start(group);
         pages.want_all();
         pages.load(self, group)?;
+        let histograms = HistogramPart::open(self, summary)?;
         let mut seen: Vec<Option<u32>> = vec![None; group.values_len()];
         let mut places: Vec<PagePlace> = Vec::new();
         let (mut values, mut samples, mut longest) = (Vec::new(), 0, 0);
@@ -79,6 +81,7 @@ impl BlockReader {
                 times.0.min(timestamps.first().copied().unwrap_or(i64::MAX)),
                 times.1.max(timestamps.last().copied().unwrap_or(i64::MIN)),
             );
+            self.verify_histograms(&histograms, row, (timestamps, &values))?;
             for place in &places {
                 let page = group.timestamps(place.times).map(|page| page.samples);
                 if let Some(seen) = seen.get_mut(place.values) {
@@ -92,6 +95,27 @@ impl BlockReader {
         }
         self.verify_statistics(group, &seen)?;
         Ok((group.rows() as u64, samples, longest))
+    }
+
+    /// A stale marker among the floats holds the place of each histogram.
+    fn verify_histograms(
+        &self,
+        part: &HistogramPart,
+        row: usize,
+        (timestamps, values): (&[i64], &[f64]),
+    ) -> Result<(), BlockError> {
+        let row = u32::try_from(row).unwrap_or(u32::MAX);
+        for (time, _) in part.read(self, row, TimeRange::ALL)? {
+            let at = timestamps.binary_search(&time).ok();
+            if !at
+                .and_then(|at| values.get(at))
+                .is_some_and(|value| is_stale(*value))
+            {
+                let offset = self.meta().group_index.offset;
+                return Err(self.corrupt(offset, "a histogram whose place nothing holds"));
+            }
+        }
+        Ok(())
     }
 
     /// Statistics count no more samples than their page has. Values are not compared: summing

@@ -7,8 +7,9 @@ use super::layout::{encode_footer, encode_header, encode_trailer};
 use super::meta::{BlockHeader, BlockMeta, Sealing, Span};
 use crate::bits::{crc32c, put_u32};
 use crate::index::IndexWriter;
-use crate::model::{Labels, RowKey, SeriesId};
+use crate::model::{Labels, RowKey, STALE_NAN_BITS, SeriesId};
 use crate::page::PageEncoder;
+use crate::series::{MergedSamples, SampleRef};
 use crate::vfs::{File, write_all_at};
 
 /// What is gathered before it is written.
@@ -55,6 +56,7 @@ impl BlockWriter {
             header,
             bytes: 0,
             dense: matches!(sealing, Sealing::Dense(_)),
+            histograms: false,
             min_time: i64::MAX,
             max_time: i64::MIN,
             first_series: SeriesId(u64::MAX),
@@ -130,6 +132,35 @@ impl BlockWriter {
         meta.samples += timestamps.len() as u64;
         meta.row_samples_max = meta.row_samples_max.max(timestamps.len() as u64);
         self.last = Some(key);
+        Ok(())
+    }
+
+    /// Adds a row of floats and histograms: rows in order, all samples inside the window.
+    ///
+    /// # Errors
+    /// As [`BlockWriter::row`].
+    pub fn samples(
+        &mut self,
+        key: RowKey,
+        labels: &Labels,
+        samples: &MergedSamples,
+    ) -> Result<(), BlockError> {
+        if samples.histograms.is_empty() {
+            return self.row(key, labels, &samples.timestamps, &samples.values);
+        }
+        let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+        for sample in samples.samples() {
+            timestamps.push(sample.timestamp());
+            values.push(match sample {
+                SampleRef::Float(float) => float.value,
+                SampleRef::Histogram(..) => f64::from_bits(STALE_NAN_BITS),
+            });
+        }
+        self.row(key, labels, &timestamps, &values)?;
+        self.meta.histograms = true;
+        if let Some(group) = &mut self.group {
+            group.push_histograms(&samples.histogram_parts());
+        }
         Ok(())
     }
 

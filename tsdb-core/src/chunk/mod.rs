@@ -11,6 +11,7 @@ mod xor;
 pub use appender::{ChunkAppender, MAX_CHUNK_SAMPLES, encode};
 pub use encoding::Encoding;
 pub use histogram::{
-    HistogramChunk, HistogramChunkAppender, HistogramChunkIter, encode_histograms,
+    HistogramChunk, HistogramChunkAppender, HistogramChunkIter, decode_exact, encode_exact,
+    encode_histograms,
 };
 pub use iter::{ChunkIter, decode_into, sample_count};

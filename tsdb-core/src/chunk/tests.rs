@@ -270,6 +270,7 @@ fn reserved_encodings_are_refused_by_name() {
     );
     for (byte, name) in [
         (0, "unknown"),
+        (4, "xor2"),
         (2, "integer histogram"),
         (3, "float histogram"),
         (255, "unknown"),

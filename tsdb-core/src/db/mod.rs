@@ -14,6 +14,7 @@ mod read_only;
 mod read_series;
 mod recovery;
 mod replay;
+mod replay_histograms;
 mod scrub;
 mod series_snapshot;
 mod stats;

@@ -10,10 +10,11 @@
 use parking_lot::Mutex;
 
 use super::logs::{Target, check_seen, unlisted};
+use super::replay_histograms::apply_histograms;
 use crate::bits::share_out;
-use crate::model::ProtocolRules;
+use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId};
 use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
-use crate::wal::{Row, SampleFrame};
+use crate::wal::{HistogramFrame, Row, SampleFrame};
 
 /// Buckets of a namespace: pages of series that are so far apart share one.
 const BUCKETS: usize = 16 * STRIPES;
@@ -283,8 +284,12 @@ fn decode_frame(
     (at, payload): (u32, &[u8]),
     part: &mut Decoded,
 ) -> Result<(), String> {
+    if HistogramFrame::is_one(payload) {
+        part.samples += apply_histograms(targets, payload)?;
+        return Ok(());
+    }
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (number, target, buffers) = target_of(targets, &frame)?;
+    let (number, target, buffers) = target_of(targets, frame.namespace, frame.delete_seen)?;
     if buffers.is_none() {
         return Ok(());
     }
@@ -309,17 +314,18 @@ fn decode_frame(
 }
 
 /// The namespace of a frame and the buffers that it goes to, unless it was flushed.
-fn target_of<'t, 'a>(
+pub(super) fn target_of<'t, 'a>(
     targets: &'t [Target<'a>],
-    frame: &SampleFrame<'_>,
+    namespace: NamespaceId,
+    delete_seen: Generation,
 ) -> Result<(usize, &'t Target<'a>, Option<&'t GenerationBuffers>), String> {
     let mut targets = targets.iter().enumerate();
-    let found = targets.find(|(_, target)| target.id == frame.namespace);
-    let (number, target) = found.ok_or_else(|| unlisted(frame.namespace))?;
+    let found = targets.find(|(_, target)| target.id == namespace);
+    let (number, target) = found.ok_or_else(|| unlisted(namespace))?;
     let buffers = target.generations.last().map(|buffers| &**buffers);
     let buffers = buffers.filter(|buffers| buffers.generation() > target.flushed);
     if buffers.is_some() {
-        check_seen(target, frame.delete_seen)?;
+        check_seen(target, delete_seen)?;
     }
     Ok((number, target, buffers))
 }
@@ -349,7 +355,7 @@ fn has_none_before(
 
 fn apply_payload(targets: &[Target<'_>], payload: &[u8], order_free: bool) -> Result<u64, String> {
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (_, target, buffers) = target_of(targets, &frame)?;
+    let (_, target, buffers) = target_of(targets, frame.namespace, frame.delete_seen)?;
     let Some(buffers) = buffers else {
         return Ok(0);
     };
@@ -374,8 +380,12 @@ fn none_before(series: u64) -> String {
 }
 
 fn slot_of(target: &Target<'_>, row: &Row) -> Result<u32, String> {
-    target.registry.slot(row.series).ok_or_else(|| {
-        let (series, end) = (row.series.0, &target.definitions);
+    slot_of_series(target, row.series)
+}
+
+pub(super) fn slot_of_series(target: &Target<'_>, series: SeriesId) -> Result<u32, String> {
+    target.registry.slot(series).ok_or_else(|| {
+        let (series, end) = (series.0, &target.definitions);
         format!("a sample of series {series}, which no series file defines: {end}")
     })
 }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use super::database::Inner;
 use super::namespace::NamespaceState;
 use super::{Db, Error};
+use crate::bits::DecodeError;
 use crate::manifest::{Catalog, DataFormat, Manifest};
+use crate::model::Histogram;
 use crate::series::read_series_file;
-use crate::wal::{DeleteFrame, LogReader, SampleFrame};
+use crate::wal::{DeleteFrame, HistogramFrame, LogReader, SampleFrame};
 
 /// Something that is wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,27 @@ impl Db {
         inner.verify_logs(&mut report)?;
         Ok(report)
     }
+}
+
+/// Reads all rows of a frame and counts them.
+fn count_rows(payload: &[u8]) -> Result<u64, DecodeError> {
+    let mut count = 0;
+    if DeleteFrame::is_one(payload) {
+        return DeleteFrame::decode(payload).map(|_| 0);
+    }
+    if HistogramFrame::is_one(payload) {
+        let mut rows = HistogramFrame::decode(payload)?.rows();
+        while let Some(row) = rows.next_row()? {
+            Histogram::from_bytes(row.bytes)?;
+            count += 1;
+        }
+    } else {
+        let mut rows = SampleFrame::decode(payload)?.rows();
+        while rows.next_row()?.is_some() {
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 impl Inner {
@@ -144,14 +167,7 @@ impl Inner {
                 Err(torn) => return Ok(Some(format!("{} at byte {}", torn.what, torn.offset))),
                 Ok(Some(frame)) => {
                     let at = |error| format!("{error} in the frame at byte {}", frame.offset);
-                    if DeleteFrame::is_one(frame.payload) {
-                        DeleteFrame::decode(frame.payload).map_err(at)?;
-                        continue;
-                    }
-                    let mut rows = SampleFrame::decode(frame.payload).map_err(at)?.rows();
-                    while rows.next_row().map_err(at)?.is_some() {
-                        report.log_samples += 1;
-                    }
+                    report.log_samples += count_rows(frame.payload).map_err(at)?;
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Samples on their way in: many series, in columns, in buffers that are used again.
 
-use super::{Labels, LabelsBuilder, LabelsError, Sample, SymbolLabels};
+use super::{Histogram, Labels, LabelsBuilder, LabelsError, Sample, SymbolLabels};
 
 /// Labels in some wire encoding. The bytes are hashed as they are to find the series; only
 /// when that series is new are they parsed.
@@ -74,6 +74,19 @@ pub struct WriteBatch<'a> {
     /// Indices of symbols of all series; what is behind `refs_len` is left over.
     refs: Vec<u32>,
     refs_len: usize,
+    /// Native histograms, which few series have: beside the columns of floats.
+    histograms: Vec<BatchHistogram>,
+}
+
+/// A native histogram of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchHistogram {
+    /// Which of the batch's series it belongs to, in the order they were begun.
+    pub series: usize,
+    /// Milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The histogram.
+    pub histogram: Histogram,
 }
 
 impl<'a> WriteBatch<'a> {
@@ -88,6 +101,7 @@ impl<'a> WriteBatch<'a> {
             symbols: Vec::new(),
             refs: Vec::new(),
             refs_len: 0,
+            histograms: Vec::new(),
         }
     }
 
@@ -106,6 +120,18 @@ impl<'a> WriteBatch<'a> {
 
     /// Adds one sample of one series. Samples of the same `labels` in a row share an entry.
     pub fn push(&mut self, labels: &'a Labels, sample: Sample) {
+        self.begin_same(labels);
+        self.sample(sample.timestamp, sample.value);
+    }
+
+    /// Adds one native histogram of one series, taken at a time in milliseconds.
+    pub fn push_histogram(&mut self, labels: &'a Labels, timestamp: i64, histogram: Histogram) {
+        self.begin_same(labels);
+        self.histogram(timestamp, histogram);
+    }
+
+    /// Begins a series unless it is the one begun last.
+    fn begin_same(&mut self, labels: &'a Labels) {
         let same = self
             .series
             .last()
@@ -113,7 +139,6 @@ impl<'a> WriteBatch<'a> {
         if !same {
             self.begin(SeriesKey::Labels(labels));
         }
-        self.sample(sample.timestamp, sample.value);
     }
 
     /// Starts a series, to which the samples that follow belong. Symbols of a
@@ -232,6 +257,12 @@ impl<'a> WriteBatch<'a> {
         let end = self.series.last().map_or(0, |last| last.end);
         self.timestamps.truncate(end);
         self.values.truncate(end);
+        let series = self.series.len();
+        while self
+            .histograms
+            .pop_if(|last| last.series >= series)
+            .is_some()
+        {}
     }
 
     /// Adds a sample (milliseconds, value) to the series begun last.
@@ -252,13 +283,35 @@ impl<'a> WriteBatch<'a> {
         }
     }
 
+    /// Adds a native histogram (milliseconds, histogram) to the series begun last.
+    ///
+    /// # Panics
+    /// When no series was begun, which is a mistake of the caller's.
+    pub fn histogram(&mut self, timestamp: i64, histogram: Histogram) {
+        let begun = self.series.len().checked_sub(1);
+        let Some(series) = begun else {
+            panic!("a histogram was added to a batch in which no series was begun")
+        };
+        self.histograms.push(BatchHistogram {
+            series,
+            timestamp,
+            histogram,
+        });
+    }
+
+    /// The native histograms, in the order of their series.
+    #[must_use]
+    pub fn histograms(&self) -> &[BatchHistogram] {
+        &self.histograms
+    }
+
     /// How many series were begun.
     #[must_use]
     pub fn series_len(&self) -> usize {
         self.series.len()
     }
 
-    /// How many samples it holds.
+    /// How many floats it holds.
     #[must_use]
     pub fn samples_len(&self) -> usize {
         self.timestamps.len()
@@ -278,6 +331,7 @@ impl<'a> WriteBatch<'a> {
         self.guessed = false;
         self.symbols.clear();
         self.refs_len = 0;
+        self.histograms.clear();
     }
 
     /// Empties the batch and frees it from what it borrowed; the memory goes on to the next use.
@@ -295,6 +349,7 @@ impl<'a> WriteBatch<'a> {
             symbols,
             refs: self.refs,
             refs_len: 0,
+            histograms: self.histograms,
         }
     }
 
@@ -306,6 +361,10 @@ impl<'a> WriteBatch<'a> {
             + self.values.capacity() * size_of::<f64>()
             + self.symbols.capacity() * size_of::<&[u8]>()
             + self.refs.capacity() * size_of::<u32>()
+            + self.histograms.capacity() * size_of::<BatchHistogram>()
+            + (self.histograms.iter())
+                .map(|one| one.histogram.heap_bytes())
+                .sum::<usize>()
     }
 
     /// The series in the order they were begun, each with its columns.

@@ -132,6 +132,9 @@ impl Default for Histogram {
 }
 
 impl Histogram {
+    /// Canonical bytes that a histogram may have to be stored.
+    pub const MAX_BYTES: usize = 256 << 10;
+
     /// Whether its counts are floats.
     #[must_use]
     pub fn is_float(&self) -> bool {
@@ -142,6 +145,21 @@ impl Histogram {
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.sum.to_bits() == STALE_NAN_BITS
+    }
+
+    /// Bytes of memory held by its lists.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let spans = self.positive_spans.capacity() + self.negative_spans.capacity();
+        let buckets = match &self.counts {
+            HistogramCounts::Integer {
+                positive, negative, ..
+            } => positive.capacity() + negative.capacity(),
+            HistogramCounts::Float {
+                positive, negative, ..
+            } => positive.capacity() + negative.capacity(),
+        };
+        (spans + buckets + self.custom_values.capacity()) * size_of::<u64>()
     }
 
     /// Appends the canonical bytes (`docs/format/histogram.md`); equal histograms have equal bytes.

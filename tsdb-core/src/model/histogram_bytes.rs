@@ -1,6 +1,7 @@
 //! The canonical bytes of a histogram: `docs/format/histogram.md`.
 
 use super::histogram::{BucketSpan, Histogram, HistogramCounts, ResetHint};
+use super::sample::STALE_NAN_BITS;
 use crate::bits::{ByteReader, DecodeError, put_ivarint, put_uvarint, uvarint_len};
 
 /// Flag of float counts.
@@ -66,6 +67,18 @@ pub(super) fn put(histogram: &Histogram, out: &mut Vec<u8>) {
             }
         }
     }
+}
+
+/// Whether canonical bytes are those of a stale marker; false for any others.
+pub(super) fn is_stale(bytes: &[u8]) -> bool {
+    let sum = || {
+        let mut reader = ByteReader::new(bytes);
+        reader.u8()?;
+        reader.ivarint()?;
+        reader.u64()?;
+        reader.u64()
+    };
+    sum() == Ok(STALE_NAN_BITS)
 }
 
 fn put_double(out: &mut Vec<u8>, value: f64) {

@@ -25,7 +25,7 @@ mod tombstone;
 mod universal;
 mod window;
 
-pub use batch::{EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
+pub use batch::{BatchHistogram, EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
 pub use exemplar::{Exemplar, ExemplarError};
 pub use fingerprint::{Fingerprint, FingerprintDomain, FingerprintKey};
 pub use hash::{HashMap, HashSet, HashTable};
@@ -39,7 +39,7 @@ pub use metadata::{MetricKind, MetricMetadata};
 pub use quote::{is_legacy_label_name, is_legacy_metric_name, write_quoted};
 pub use report::{AppendReport, RejectReason, Rejected};
 pub use rules::ProtocolRules;
-pub use sample::{STALE_NAN_BITS, Sample, is_stale, winner};
+pub use sample::{STALE_NAN_BITS, Sample, is_stale, winner, winning_histogram};
 pub use symbols::{SymbolHash, SymbolLabels, SymbolLists};
 pub use time::{TimeRange, TimeRangeError};
 pub use tombstone::{MatcherText, TOMBSTONE_BYTES_MAX, TOMBSTONE_MATCHERS_MAX, Tombstone};

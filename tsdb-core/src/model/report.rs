@@ -1,15 +1,17 @@
 //! What became of a batch: how much was stored, and why the rest was not.
 
-use super::LabelsError;
+use super::{HistogramError, LabelsError};
 
 /// What an append stored and what it refused. Refusals never cost their neighbours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppendReport {
-    /// Samples stored, those that were there already included.
+    /// Floats stored, those that were there already included.
     pub appended: u64,
+    /// Native histograms stored, those that were there already included.
+    pub appended_histograms: u64,
     /// The first refusals, at most [`AppendReport::MAX_LISTED`].
     pub rejected: Vec<Rejected>,
-    /// All samples refused, listed or not.
+    /// All samples refused, floats and histograms, listed or not.
     pub rejected_samples: u64,
     /// Series refused as a whole, listed or not.
     pub rejected_series: u64,
@@ -49,6 +51,7 @@ impl AppendReport {
     /// Adds what another part of the same batch reports.
     pub fn merge(&mut self, other: Self) {
         self.appended += other.appended;
+        self.appended_histograms += other.appended_histograms;
         self.rejected_samples += other.rejected_samples;
         self.rejected_series += other.rejected_series;
         let room = Self::MAX_LISTED.saturating_sub(self.rejected.len());
@@ -119,6 +122,19 @@ pub enum RejectReason {
         name: String,
         /// Length of its value in bytes.
         length: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A native histogram that makes no sense.
+    #[error(transparent)]
+    Histogram(#[from] HistogramError),
+    /// A native histogram is longer than can be stored.
+    #[error(
+        "a native histogram takes {bytes} bytes, more than the {limit} that are stored: send fewer buckets or a lower schema"
+    )]
+    HistogramTooLong {
+        /// Its canonical bytes.
+        bytes: usize,
         /// Bytes allowed.
         limit: usize,
     },

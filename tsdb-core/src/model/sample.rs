@@ -19,6 +19,14 @@ pub fn winner(a: f64, b: f64) -> f64 {
     if rank(a) >= rank(b) { a } else { b }
 }
 
+/// Which of two histograms at one timestamp of one series stays, both given by their canonical
+/// bytes: a real one beats a stale marker, else the larger bytes win.
+#[must_use]
+pub fn winning_histogram<'b>(a: &'b [u8], b: &'b [u8]) -> &'b [u8] {
+    let rank = |bytes: &'b [u8]| (!super::histogram_bytes::is_stale(bytes), bytes);
+    if rank(a) >= rank(b) { a } else { b }
+}
+
 /// A value at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {

@@ -5,12 +5,14 @@ use super::meta::{ChunkMeta, RowKey, RunMeta};
 use super::reader::RunReader;
 use super::scan::SectionScan;
 use super::writer::RunWriter;
-use crate::chunk::{ChunkAppender, Encoding, decode_into};
-use crate::model::{Generation, TimeRange, Window, winner};
+use crate::bits::DecodeError;
+use crate::chunk::{ChunkAppender, Encoding, MAX_CHUNK_SAMPLES, decode_into};
+use crate::model::{Generation, Histogram, STALE_NAN_BITS, TimeRange, Window, winner};
+use crate::series::MergedSamples;
 
 /// Writes the samples of all `inputs` to `out` and finishes it; windows that `keep` refuses are
 /// left out. A row that only one input has is copied chunk by chunk; one that several have is
-/// merged sample by sample (the order-free [`winner`] of two values at one time) into full
+/// merged sample by sample (the one order-free rule at one time) into full
 /// chunks, which carry the highest epoch among those read for them. Memory: one directory page
 /// and its chunks of each input.
 ///
@@ -108,7 +110,10 @@ struct RowScan<'a> {
     reader: &'a RunReader,
     scan: SectionScan<'a>,
     timestamps: Vec<i64>,
+    /// Of histograms, stale markers that hold their places.
     values: Vec<f64>,
+    /// None, or one a timestamp.
+    histograms: Vec<(i64, Histogram)>,
     at: usize,
     /// When samples of the present row are left out.
     hidden: Vec<TimeRange>,
@@ -121,6 +126,7 @@ impl<'a> RowScan<'a> {
             scan,
             timestamps: Vec::new(),
             values: Vec::new(),
+            histograms: Vec::new(),
             at: 0,
             hidden: Vec::new(),
         }
@@ -134,6 +140,9 @@ impl<'a> RowScan<'a> {
             if from < to {
                 self.timestamps.drain(from..to);
                 self.values.drain(from..to);
+                if !self.histograms.is_empty() {
+                    self.histograms.drain(from..to);
+                }
             }
         }
     }
@@ -142,14 +151,14 @@ impl<'a> RowScan<'a> {
     /// chunk's.
     fn peek(&mut self, key: RowKey, epoch: &mut u64) -> Result<Option<(i64, f64)>, RunError> {
         while self.at == self.timestamps.len() {
-            let Some((chunk, bytes)) = self.scan.chunk().filter(|(chunk, _)| chunk.key == key)
-            else {
+            let Some((chunk, _)) = self.scan.chunk().filter(|(chunk, _)| chunk.key == key) else {
                 return Ok(None);
             };
             self.timestamps.clear();
             self.values.clear();
+            self.histograms.clear();
             self.at = 0;
-            decode_into(bytes, &mut self.timestamps, &mut self.values)
+            self.fill(chunk.meta.encoding)
                 .map_err(|error| RunError::decode(self.reader.path(), chunk.offset, error))?;
             *epoch = (*epoch).max(chunk.meta.epoch);
             self.scan.advance()?;
@@ -159,12 +168,35 @@ impl<'a> RowScan<'a> {
         Ok(timestamp.zip(self.values.get(self.at).copied()))
     }
 
+    fn fill(&mut self, encoding: Encoding) -> Result<(), DecodeError> {
+        let bytes = self.scan.chunk().map_or(&[][..], |(_, bytes)| bytes);
+        if encoding == Encoding::Xor {
+            return decode_into(bytes, &mut self.timestamps, &mut self.values);
+        }
+        let mut found = MergedSamples::default();
+        found.push_chunk(encoding, bytes)?;
+        self.histograms = found.histograms;
+        self.timestamps
+            .extend(self.histograms.iter().map(|one| one.0));
+        let placeholder = f64::from_bits(STALE_NAN_BITS);
+        self.values.resize(self.timestamps.len(), placeholder);
+        Ok(())
+    }
+
+    /// The histogram at `time`, if that is what it stands on.
+    fn histogram_at(&self, time: i64) -> Option<&(i64, Histogram)> {
+        self.histograms.get(self.at).filter(|one| one.0 == time)
+    }
+
     /// Hands over the decoded samples before `end`.
     fn drain(
         &mut self,
         end: i64,
         mut push: impl FnMut(i64, f64) -> Result<(), RunError>,
     ) -> Result<(), RunError> {
+        if !self.histograms.is_empty() {
+            return Ok(());
+        }
         let timestamps = self.timestamps.get(self.at..).unwrap_or_default();
         let values = self.values.get(self.at..).unwrap_or_default();
         for (time, value) in timestamps.iter().zip(values).take_while(|row| *row.0 < end) {
@@ -206,7 +238,19 @@ fn merge_row(
             }
         }
         let Some((time, value)) = earliest else { break };
-        chunk.push(time, value, key, epoch, out)?;
+        let histograms = scans.iter().filter_map(|scan| scan.histogram_at(time));
+        let histograms: Vec<_> = histograms.cloned().collect();
+        if histograms.is_empty() {
+            chunk.push(time, value, key, epoch, out)?;
+        } else {
+            let mut sample = MergedSamples {
+                timestamps: vec![time],
+                values: vec![value],
+                histograms,
+            };
+            sample.settle();
+            chunk.push_settled(sample, key, epoch, out)?;
+        }
         for scan in scans.iter_mut() {
             if scan.timestamps.get(scan.at) == Some(&time) {
                 scan.at += 1;
@@ -227,6 +271,8 @@ struct RowChunk {
     appender: ChunkAppender,
     bits: Vec<u8>,
     min_time: i64,
+    /// The histograms of a chunk of these; there are no floats then.
+    histograms: MergedSamples,
 }
 
 impl RowChunk {
@@ -240,7 +286,7 @@ impl RowChunk {
         epoch: u64,
         out: &mut RunWriter,
     ) -> Result<(), RunError> {
-        if self.appender.is_full() {
+        if self.appender.is_full() || !self.histograms.is_empty() {
             self.write(key, epoch, out)?;
         }
         if self.appender.count() == 0 {
@@ -250,8 +296,36 @@ impl RowChunk {
         Ok(())
     }
 
+    /// Adds the one sample that is left at a time at which there is a histogram.
+    fn push_settled(
+        &mut self,
+        sample: MergedSamples,
+        key: RowKey,
+        epoch: u64,
+        out: &mut RunWriter,
+    ) -> Result<(), RunError> {
+        if let (Some(&time), Some(&value)) = (sample.timestamps.first(), sample.values.first()) {
+            return self.push(time, value, key, epoch, out);
+        }
+        if self.appender.count() > 0 || self.histograms.len() >= MAX_CHUNK_SAMPLES {
+            self.write(key, epoch, out)?;
+        }
+        self.histograms.histograms.extend(sample.histograms);
+        Ok(())
+    }
+
     /// Writes what it holds, if anything, and empties it.
     fn write(&mut self, key: RowKey, epoch: u64, out: &mut RunWriter) -> Result<(), RunError> {
+        for part in std::mem::take(&mut self.histograms).histogram_parts() {
+            let meta = ChunkMeta {
+                encoding: part.encoding,
+                min_time: part.min,
+                max_time: part.max,
+                count: u16::try_from(part.count).unwrap_or(u16::MAX),
+                epoch,
+            };
+            out.chunk(key, &meta, &part.bytes)?;
+        }
         let Some(max_time) = self.appender.last_timestamp() else {
             return Ok(());
         };

@@ -5,8 +5,8 @@ use super::layout::{HEADER_BYTES, decode_header};
 use super::meta::{ChunkRef, SectionMeta};
 use super::reader::RunReader;
 use crate::bits::DecodeError;
-use crate::chunk::decode_into;
 use crate::model::SeriesId;
+use crate::series::MergedSamples;
 
 /// What a verified run was found to hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,15 +46,14 @@ impl RunReader {
         let mut last = None;
         let mut ids = (SeriesId(u64::MAX), SeriesId(0));
         let mut times = (i64::MAX, i64::MIN);
-        let mut columns = (Vec::new(), Vec::new());
         while scan.advance()? {
             let Some((chunk, bytes)) = scan.chunk() else {
                 break;
             };
-            columns.0.clear();
-            columns.1.clear();
-            decode_into(bytes, &mut columns.0, &mut columns.1)
-                .and_then(|()| check_times(&chunk, &columns.0))
+            let mut found = MergedSamples::default();
+            found
+                .push_chunk(chunk.meta.encoding, bytes)
+                .and_then(|()| check_times(&chunk, &found))
                 .map_err(|error| RunError::decode(self.path(), chunk.offset, error))?;
             totals.series += u64::from(last != Some(chunk.key));
             totals.chunks += 1;
@@ -81,10 +80,12 @@ impl RunReader {
     }
 }
 
-fn check_times(chunk: &ChunkRef, timestamps: &[i64]) -> Result<(), DecodeError> {
-    let bounds = (timestamps.first(), timestamps.last());
-    if timestamps.len() != usize::from(chunk.meta.count)
-        || bounds != (Some(&chunk.meta.min_time), Some(&chunk.meta.max_time))
+fn check_times(chunk: &ChunkRef, found: &MergedSamples) -> Result<(), DecodeError> {
+    let first = found.samples().next().map(|sample| sample.timestamp());
+    let last = found.timestamps.last().copied();
+    let last = last.or(found.histograms.last().map(|one| one.0));
+    if found.len() != usize::from(chunk.meta.count)
+        || (first, last) != (Some(chunk.meta.min_time), Some(chunk.meta.max_time))
     {
         return Err(DecodeError {
             what: "a chunk holds other samples than its entry says",

@@ -1,7 +1,8 @@
 //! The samples of one series in one generation: an open chunk, full chunks, and late samples.
 
+use super::histogram_buffer::HistogramBuffer;
 use super::segments::{SegmentSink, Segments};
-use crate::chunk::{ChunkAppender, encode};
+use crate::chunk::{ChunkAppender, Encoding, encode};
 use crate::model::{Sample, TimeRange, Window, winner};
 
 /// Late samples are compressed once there are this many.
@@ -16,7 +17,9 @@ pub struct ChunkPart {
     pub max: i64,
     /// How many samples.
     pub count: u32,
-    /// The chunk, in [`crate::chunk::Encoding::Xor`].
+    /// How the chunk is encoded.
+    pub encoding: Encoding,
+    /// The chunk.
     pub bytes: Box<[u8]>,
 }
 
@@ -195,6 +198,7 @@ impl Buffer {
             min: self.first,
             max,
             count: u32::from(self.open.count()),
+            encoding: Encoding::Xor,
             bytes: bytes.into_boxed_slice(),
         })
     }
@@ -204,42 +208,10 @@ impl Buffer {
             .last_timestamp()
             .is_some_and(|last| range.overlaps(self.first, last))
     }
-}
 
-/// A buffer with the arena that holds its bits, to be read.
-#[derive(Clone, Copy, Debug)]
-pub struct BufferView<'a> {
-    buffer: &'a Buffer,
-    arena: &'a BufferArena,
-}
-
-impl<'a> BufferView<'a> {
-    /// Joins what belongs together.
-    #[must_use]
-    pub fn new(buffer: &'a Buffer, arena: &'a BufferArena) -> Self {
-        Self { buffer, arena }
-    }
-
-    /// Copies what overlaps `range` to `parts`.
-    pub fn read(&self, range: TimeRange, parts: &mut Vec<ChunkPart>) {
-        if let Some(aside) = &self.buffer.aside {
-            let full = aside
-                .full
-                .iter()
-                .filter(|part| range.overlaps(part.min, part.max));
-            parts.extend(full.cloned());
-            parts.extend(late_parts(&aside.late, |t| range.contains(t)));
-        }
-        if self.buffer.open_overlaps(range) {
-            parts.extend(self.buffer.open_part(self.arena));
-        }
-    }
-
-    /// Whether any sample may lie in `range`; exact but for gaps inside a chunk.
-    #[must_use]
-    pub fn overlaps(&self, range: TimeRange) -> bool {
-        self.buffer.open_overlaps(range)
-            || self.buffer.aside.as_ref().is_some_and(|aside| {
+    fn overlaps(&self, range: TimeRange) -> bool {
+        self.open_overlaps(range)
+            || self.aside.as_ref().is_some_and(|aside| {
                 aside
                     .full
                     .iter()
@@ -247,22 +219,78 @@ impl<'a> BufferView<'a> {
                     || aside.late.iter().any(|late| range.contains(late.0))
             })
     }
+}
+
+/// What a series has in one generation, to be read: floats, with the arena that holds their bits,
+/// and histograms.
+#[derive(Clone, Copy, Debug)]
+pub struct BufferView<'a> {
+    buffer: Option<&'a Buffer>,
+    arena: &'a BufferArena,
+    histograms: Option<&'a HistogramBuffer>,
+}
+
+impl<'a> BufferView<'a> {
+    /// Joins what belongs together; none where a series has neither floats nor histograms.
+    #[inline]
+    #[must_use]
+    pub fn new(
+        buffer: Option<&'a Buffer>,
+        arena: &'a BufferArena,
+        histograms: Option<&'a HistogramBuffer>,
+    ) -> Option<Self> {
+        let buffer = buffer.filter(|buffer| !buffer.is_empty());
+        (buffer.is_some() || histograms.is_some()).then_some(Self {
+            buffer,
+            arena,
+            histograms,
+        })
+    }
+
+    /// Copies what overlaps `range` to `parts`.
+    pub fn read(&self, range: TimeRange, parts: &mut Vec<ChunkPart>) {
+        if let Some(buffer) = self.buffer {
+            if let Some(aside) = &buffer.aside {
+                let full = aside
+                    .full
+                    .iter()
+                    .filter(|part| range.overlaps(part.min, part.max));
+                parts.extend(full.cloned());
+                parts.extend(late_parts(&aside.late, |t| range.contains(t)));
+            }
+            if buffer.open_overlaps(range) {
+                parts.extend(buffer.open_part(self.arena));
+            }
+        }
+        if let Some(histograms) = self.histograms {
+            histograms.read(range, parts);
+        }
+    }
+
+    /// Whether any sample may lie in `range`; exact but for gaps inside a chunk.
+    #[must_use]
+    pub fn overlaps(&self, range: TimeRange) -> bool {
+        self.buffer.is_some_and(|buffer| buffer.overlaps(range))
+            || self.histograms.is_some_and(|all| all.overlaps(range))
+    }
 
     /// Calls `visit` with each window that holds a sample; perhaps more than once.
     pub fn windows(&self, window_ms: i64, visit: &mut dyn FnMut(Window)) {
-        if self.buffer.is_empty() {
-            return;
+        if let Some(buffer) = self.buffer {
+            visit(Window::of(buffer.first, window_ms));
+            if let Some(aside) = &buffer.aside {
+                aside
+                    .full
+                    .iter()
+                    .for_each(|part| visit(Window::of(part.min, window_ms)));
+                aside
+                    .late
+                    .iter()
+                    .for_each(|late| visit(Window::of(late.0, window_ms)));
+            }
         }
-        visit(Window::of(self.buffer.first, window_ms));
-        if let Some(aside) = &self.buffer.aside {
-            aside
-                .full
-                .iter()
-                .for_each(|part| visit(Window::of(part.min, window_ms)));
-            aside
-                .late
-                .iter()
-                .for_each(|late| visit(Window::of(late.0, window_ms)));
+        if let Some(histograms) = self.histograms {
+            histograms.windows(window_ms, visit);
         }
     }
 }
@@ -289,6 +317,7 @@ fn late_parts(late: &[(i64, u64)], keep: impl Fn(i64) -> bool) -> Option<ChunkPa
         min,
         max,
         count,
+        encoding: Encoding::Xor,
         bytes: bytes.into_boxed_slice(),
     })
 }

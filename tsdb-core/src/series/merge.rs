@@ -1,18 +1,9 @@
 //! Brings the chunks of one series from several places together: sorted, one sample a timestamp.
 
-use super::ChunkPart;
+use super::{ChunkPart, HistogramForm, MergedSamples};
 use crate::bits::DecodeError;
-use crate::chunk::{MAX_CHUNK_SAMPLES, decode_into, encode};
-use crate::model::{Sample, TimeRange, winner};
-
-/// Columns of samples, sorted by time, one a timestamp.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct MergedSamples {
-    /// Milliseconds since the epoch.
-    pub timestamps: Vec<i64>,
-    /// The values, of the same length.
-    pub values: Vec<f64>,
-}
+use crate::chunk::Encoding;
+use crate::model::{TimeRange, winner};
 
 /// Whether the parts, sorted by their first timestamp, do not overlap.
 #[must_use]
@@ -30,18 +21,20 @@ pub fn merge_parts(
 ) -> Result<MergedSamples, DecodeError> {
     parts.sort_unstable_by_key(|part| (part.min, part.max));
     let mut merged = MergedSamples::default();
-    let total = parts.iter().map(|part| part.count as usize).sum::<usize>();
+    let floats = || parts.iter().filter(|part| part.encoding == Encoding::Xor);
+    let total = floats().map(|part| part.count as usize).sum::<usize>();
     // A chunk of n samples takes at least n / 4 bytes, so the claimed count is earned.
-    let earned = parts.iter().map(|part| part.bytes.len() * 4).sum::<usize>();
+    let earned = floats().map(|part| part.bytes.len() * 4).sum::<usize>();
     merged.timestamps.reserve(total.min(earned));
     merged.values.reserve(total.min(earned));
     for part in &*parts {
-        decode_into(&part.bytes, &mut merged.timestamps, &mut merged.values)?;
+        merged.push_chunk(part.encoding, &part.bytes)?;
     }
     if !disjoint(parts) {
         sort_and_choose(&mut merged);
+        merged.settle();
     }
-    trim(&mut merged, range);
+    merged.trim(range);
     Ok(merged)
 }
 
@@ -62,15 +55,6 @@ fn sort_and_choose(merged: &mut MergedSamples) {
     }
 }
 
-fn trim(merged: &mut MergedSamples, range: TimeRange) {
-    let from = merged.timestamps.partition_point(|&t| t < range.min());
-    let to = merged.timestamps.partition_point(|&t| t <= range.max());
-    merged.timestamps.truncate(to);
-    merged.values.truncate(to);
-    merged.timestamps.drain(..from.min(to));
-    merged.values.drain(..from.min(to));
-}
-
 /// Parts that do not overlap and hold each sample once: the given ones where they already are
 /// so, otherwise merged and encoded anew.
 ///
@@ -82,23 +66,5 @@ pub fn disjoint_parts(mut parts: Vec<ChunkPart>) -> Result<Vec<ChunkPart>, Decod
         return Ok(parts);
     }
     let merged = merge_parts(&mut parts, TimeRange::ALL)?;
-    let times = merged.timestamps.chunks(MAX_CHUNK_SAMPLES);
-    let encoded = times
-        .zip(merged.values.chunks(MAX_CHUNK_SAMPLES))
-        .filter_map(|(times, values)| {
-            let (min, max) = (*times.first()?, *times.last()?);
-            let samples = times
-                .iter()
-                .zip(values)
-                .map(|(&t, &value)| Sample::new(t, value));
-            let bytes = encode(samples).into_boxed_slice();
-            let count = u32::try_from(times.len()).unwrap_or(u32::MAX);
-            Some(ChunkPart {
-                min,
-                max,
-                count,
-                bytes,
-            })
-        });
-    Ok(encoded.collect())
+    Ok(merged.encode(HistogramForm::Exact))
 }

@@ -5,7 +5,9 @@ mod ahead;
 mod buffer;
 mod error;
 mod file;
+mod histogram_buffer;
 mod merge;
+mod merged;
 mod reader;
 mod registry;
 mod segments;
@@ -21,7 +23,9 @@ pub use file::{
     Definition, SERIES_HEADER_BYTES, SERIES_MAGIC, SERIES_VERSION, SeriesFile, SeriesHeader,
     series_path,
 };
-pub use merge::{MergedSamples, disjoint_parts, merge_parts};
+pub use histogram_buffer::HistogramBuffer;
+pub use merge::{disjoint_parts, merge_parts};
+pub use merged::{HistogramForm, MergedSamples, SampleRef};
 pub use reader::{
     LABELS_BYTES_MAX, SeriesEnd, SeriesImage, SeriesRecord, decode_header, read_record,
     read_series_file, record_at,

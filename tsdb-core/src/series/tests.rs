@@ -229,7 +229,11 @@ proptest! {
             let kept = model.entry(timestamp).or_insert(value);
             *kept = winner(*kept, value);
         }
-        let buffer = BufferView::new(&buffer, &arena);
+        let buffer = BufferView::new(Some(&buffer), &arena, None);
+        let Some(buffer) = buffer else {
+            prop_assert!(model.is_empty());
+            return Ok(());
+        };
         let mut parts = Vec::new();
         buffer.read(TimeRange::ALL, &mut parts);
         let merged = merge_parts(&mut parts.clone(), TimeRange::ALL).unwrap();

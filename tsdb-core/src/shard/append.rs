@@ -5,7 +5,8 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::buffers::{PAGE_BYTES, ROW_BYTES};
-use super::{Head, MemoryLedger, PREFETCH_ROWS, ShardError};
+use super::histograms::CheckedHistograms;
+use super::{Head, LockedStripes, MemoryLedger, PREFETCH_ROWS, Pressure, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     SymbolHash, WriteBatch,
@@ -43,6 +44,7 @@ pub(super) struct Scratch {
     ids: Vec<u64>,
     encoder: SampleFrameEncoder,
     frame: Vec<u8>,
+    pub(super) histograms: CheckedHistograms,
 }
 
 /// What an append needs from the Db around it.
@@ -79,6 +81,44 @@ const fn most_bytes(rows: usize) -> u64 {
     (rows * (PAGE_BYTES + ROW_BYTES)) as u64
 }
 
+/// Whether buffers may grow by so many rows, and by `beside` bytes.
+fn has_room(
+    memory: &MemoryLedger,
+    stripes: &LockedStripes<'_>,
+    rows: &[(u32, i64, u64)],
+    beside: u64,
+) -> Result<(), Pressure> {
+    // Usually there is room for a page each; only if there is none pages are counted.
+    if memory.check(most_bytes(rows.len()) + beside).is_ok() {
+        return Ok(());
+    }
+    let pages = stripes.missing_pages(rows.iter().map(|row| row.0));
+    let needed = pages * PAGE_BYTES + rows.len() * ROW_BYTES;
+    memory.check(needed as u64 + beside)
+}
+
+/// Appends rows of floats to their buffers and to their frame, which knows series by `ids`.
+#[inline]
+fn apply_rows(
+    stripes: &mut LockedStripes<'_>,
+    (rows, ids): (&[(u32, i64, u64)], &[u64]),
+    encoder: &mut SampleFrameEncoder,
+    order_free: bool,
+) {
+    let mut ahead = rows.iter().skip(PREFETCH_ROWS);
+    for (&(slot, timestamp, bits), &id) in rows.iter().zip(ids) {
+        if let Some(row) = ahead.next() {
+            stripes.prefetch(row.0);
+        }
+        let same = stripes.append(slot, timestamp, bits, order_free);
+        encoder.push(Row {
+            series: SeriesId(id),
+            timestamp,
+            value: (!same).then_some(bits),
+        });
+    }
+}
+
 impl Scratch {
     /// Bytes held between appends.
     pub(super) fn heap_bytes(&self) -> usize {
@@ -87,6 +127,7 @@ impl Scratch {
             + self.symbols.capacity() * size_of::<SymbolHash>()
             + self.missing.capacity() * size_of::<Missing>()
             + self.rows.capacity() * size_of::<(u32, i64, u64)>()
+            + self.histograms.heap_bytes()
             + self.ids.capacity() * size_of::<u64>()
             + self.frame.capacity()
             + self.encoder.heap_bytes()
@@ -127,7 +168,8 @@ impl Head {
             // The broken short cut, for tests: what is known may not be durable yet.
             scratch.rows.clear();
         }
-        if scratch.rows.is_empty() {
+        self.check_histograms(batch, environment, scratch, &mut report);
+        if scratch.rows.is_empty() && scratch.histograms.is_empty() {
             return Ok(Appended {
                 report,
                 ticket: environment.log.nothing_to_wait_for(),
@@ -135,6 +177,7 @@ impl Head {
         }
         let ticket = self.log_and_apply(environment, scratch)?;
         report.appended = scratch.rows.len() as u64;
+        report.appended_histograms = scratch.histograms.len() as u64;
         Ok(Appended { report, ticket })
     }
 
@@ -145,10 +188,7 @@ impl Head {
         scratch: &mut Scratch,
         report: &mut AppendReport,
     ) {
-        let limit = self.limits.max_future;
-        let limit_ms = limit.map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
-        let newest = limit_ms.map_or(i64::MAX, |limit| environment.now_ms.saturating_add(limit));
-        let oldest = environment.oldest_ms.unwrap_or(i64::MIN);
+        let (oldest, newest) = self.times_taken(environment);
         scratch.rows.clear();
         for ((_, timestamps, values), &slot) in batch.series().zip(&scratch.slots) {
             if slot == NO_SLOT {
@@ -156,27 +196,60 @@ impl Head {
             }
             for (&timestamp, value) in timestamps.iter().zip(values) {
                 if timestamp > newest || timestamp < oldest {
-                    let (now, limit_ms) = (environment.now_ms, limit_ms.unwrap_or(i64::MAX));
-                    let reason = if timestamp > newest {
-                        RejectReason::TooFarInFuture {
-                            timestamp,
-                            now,
-                            limit_ms,
-                        }
-                    } else {
-                        RejectReason::OutsideRetention { timestamp, oldest }
-                    };
-                    report.reject(1, false, || Rejected {
-                        series: self.describe(slot),
-                        timestamp: Some(timestamp),
-                        samples: 1,
-                        reason,
-                    });
+                    let reason = self.refusal(timestamp, environment);
+                    self.reject(slot, timestamp, reason, report);
                 } else {
                     scratch.rows.push((slot, timestamp, value.to_bits()));
                 }
             }
         }
+    }
+
+    /// The oldest and the newest timestamp that are taken.
+    pub(super) fn times_taken(&self, environment: &AppendEnvironment<'_>) -> (i64, i64) {
+        let newest = self
+            .max_future_ms()
+            .map_or(i64::MAX, |limit| environment.now_ms.saturating_add(limit));
+        (environment.oldest_ms.unwrap_or(i64::MIN), newest)
+    }
+
+    fn max_future_ms(&self) -> Option<i64> {
+        let limit = self.limits.max_future;
+        limit.map(|limit| i64::try_from(limit.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Why a timestamp is not taken.
+    pub(super) fn refusal(
+        &self,
+        timestamp: i64,
+        environment: &AppendEnvironment<'_>,
+    ) -> RejectReason {
+        let (oldest, newest) = self.times_taken(environment);
+        if timestamp > newest {
+            RejectReason::TooFarInFuture {
+                timestamp,
+                now: environment.now_ms,
+                limit_ms: self.max_future_ms().unwrap_or(i64::MAX),
+            }
+        } else {
+            RejectReason::OutsideRetention { timestamp, oldest }
+        }
+    }
+
+    /// Reports one sample as refused.
+    pub(super) fn reject(
+        &self,
+        slot: u32,
+        timestamp: i64,
+        reason: RejectReason,
+        report: &mut AppendReport,
+    ) {
+        report.reject(1, false, || Rejected {
+            series: self.describe(slot),
+            timestamp: Some(timestamp),
+            samples: 1,
+            reason,
+        });
     }
 
     fn describe(&self, slot: u32) -> String {
@@ -201,52 +274,56 @@ impl Head {
             ids,
             encoder,
             frame,
+            histograms,
             ..
         } = scratch;
-        let Some(&(_, base, _)) = rows.first() else {
-            return Ok(environment.log.nothing_to_wait_for());
-        };
+        let base = rows.first().map_or(0, |row| row.1);
         ids.clear();
         let names = self.names.read();
         ids.extend(
             rows.iter()
                 .map(|row| names.registry.id(row.0).map_or(0, |id| id.0)),
         );
+        histograms.find_ids(&names);
         drop(names);
-        let promised = SampleFrameEncoder::bytes_at_most(rows.len());
+        let promised = match rows.len() {
+            0 => 0,
+            rows => SampleFrameEncoder::bytes_at_most(rows),
+        };
+        let promised_histograms = histograms.frame_bytes_at_most();
         let _open = environment.gate.read();
-        environment.log.reserve(promised)?;
+        environment.log.reserve(promised + promised_histograms)?;
         let live = self.live();
         #[expect(clippy::expect_used, reason = "a Head always has an open generation")]
         let buffers = live.generations.last().expect("an open generation");
         let order_free = self.rules.order_free_winner;
-        let mut stripes = buffers.lock(rows.iter().map(|row| row.0));
+        let slots = rows.iter().map(|row| row.0);
+        let mut stripes = buffers.lock(slots.chain(histograms.slots()));
         let before = stripes.heap_bytes();
-        // Usually there is room for a page each; only if there is none pages are counted.
-        if environment.memory.check(most_bytes(rows.len())).is_err() {
-            let pages = stripes.missing_pages(rows.iter().map(|row| row.0));
-            let needed = pages * PAGE_BYTES + rows.len() * ROW_BYTES;
-            if let Err(pressure) = environment.memory.check(needed as u64) {
-                environment.log.release(promised);
-                return Err(ShardError::Pressure(pressure));
-            }
+        let beside = histograms.buffer_bytes_at_most();
+        if let Err(pressure) = has_room(environment.memory, &stripes, rows, beside) {
+            environment.log.release(promised + promised_histograms);
+            return Err(ShardError::Pressure(pressure));
         }
-        encoder.start(base);
-        encoder.saw_delete(live.last_delete);
-        let mut ahead = rows.iter().skip(PREFETCH_ROWS);
-        for (&(slot, timestamp, bits), &id) in rows.iter().zip(&*ids) {
-            if let Some(row) = ahead.next() {
-                stripes.prefetch(row.0);
-            }
-            let same = stripes.append(slot, timestamp, bits, order_free);
-            encoder.push(Row {
-                series: SeriesId(id),
-                timestamp,
-                value: (!same).then_some(bits),
-            });
+        let mut ticket = environment.log.nothing_to_wait_for();
+        if !histograms.is_empty() {
+            frame.clear();
+            frame.resize(FRAME_STAMP_BYTES, 0);
+            let seen = live.last_delete;
+            histograms.apply((self.namespace, seen), &mut stripes, frame);
+            let log = environment.log;
+            ticket = log.enqueue(frame, promised_histograms, environment.ack);
+        }
+        if !rows.is_empty() {
+            encoder.start(base);
+            encoder.saw_delete(live.last_delete);
+            apply_rows(&mut stripes, (rows, ids), encoder, order_free);
         }
         let grown = stripes.heap_bytes().saturating_sub(before);
         environment.memory.add(grown as u64);
+        if rows.is_empty() {
+            return Ok(ticket);
+        }
         frame.clear();
         frame.resize(FRAME_STAMP_BYTES, 0);
         encoder.finish(self.namespace, ShardId(0), frame);

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::bits::prefetch;
-use crate::model::{Generation, TimeRange};
-use crate::series::{Buffer, BufferArena, BufferView, ChunkPart};
+use crate::model::{Generation, HashMap, TimeRange};
+use crate::series::{Buffer, BufferArena, BufferView, ChunkPart, HistogramBuffer};
 
 /// How many stripes there are.
 pub const STRIPES: usize = 16;
@@ -60,7 +60,12 @@ struct Stripe {
     /// How many there are.
     pages_made: usize,
     arena: BufferArena,
+    /// By slot, of the few series that have any.
+    histograms: HashMap<u32, HistogramBuffer>,
+    /// Bytes of those.
+    histogram_bytes: usize,
     samples: u64,
+    window_ms: i64,
 }
 
 impl Stripe {
@@ -69,7 +74,10 @@ impl Stripe {
             pages: Vec::new(),
             pages_made: 0,
             arena: BufferArena::new(window_ms),
+            histograms: HashMap::new(),
+            histogram_bytes: 0,
             samples: 0,
+            window_ms,
         }
     }
 
@@ -79,6 +87,11 @@ impl Stripe {
         let (page, at) = place_of(slot);
         let buffer = self.pages.get(page)?.as_ref()?.get(at)?;
         Some(buffer).filter(|buffer| !buffer.is_empty())
+    }
+
+    /// What a slot of this stripe has, if anything was appended to it.
+    fn view(&self, slot: u32) -> Option<BufferView<'_>> {
+        BufferView::new(self.get(slot), &self.arena, self.histograms.get(&slot))
     }
 
     /// Makes the page of a slot.
@@ -108,6 +121,8 @@ impl Stripe {
         self.pages_made * PAGE_BYTES
             + self.pages.capacity() * size_of::<Option<Box<[Buffer]>>>()
             + self.arena.heap_bytes()
+            + self.histograms.capacity() * size_of::<(u32, HistogramBuffer)>()
+            + self.histogram_bytes
     }
 }
 
@@ -144,6 +159,23 @@ impl LockedStripes<'_> {
         let same = buffer.logged() == Some(bits);
         buffer.append(arena, timestamp, bits, order_free);
         same
+    }
+
+    /// Adds a histogram given by its canonical bytes. The slot's stripe must be locked.
+    pub fn append_histogram(&mut self, slot: u32, timestamp: i64, bytes: &[u8]) {
+        let stripe = self.stripes.get_mut(stripe_of(slot));
+        let Some(stripe) = stripe.and_then(Option::as_mut) else {
+            debug_assert!(false, "the stripe of slot {slot} is not locked");
+            return;
+        };
+        stripe.samples += 1;
+        let window_ms = stripe.window_ms;
+        let buffer = stripe.histograms.entry(slot).or_default();
+        let before = buffer.heap_bytes();
+        buffer.append(timestamp, bytes, window_ms);
+        let after = buffer.heap_bytes();
+        // Compressing may take less than what it replaces.
+        stripe.histogram_bytes = (stripe.histogram_bytes + after).saturating_sub(before);
     }
 
     /// Bytes that the locked stripes hold.
@@ -250,8 +282,8 @@ impl GenerationBuffers {
                 continue;
             };
             let stripe = stripe.lock();
-            if let Some(buffer) = stripe.get(slot) {
-                visit(at, BufferView::new(buffer, &stripe.arena));
+            if let Some(view) = stripe.view(slot) {
+                visit(at, view);
             }
         }
     }
@@ -270,9 +302,19 @@ impl GenerationBuffers {
                 for (at, buffer) in buffers.iter().flat_map(|page| page.iter().enumerate()) {
                     if !buffer.is_empty() {
                         let slot = u32::try_from(first + at).unwrap_or(u32::MAX);
-                        visit(slot, BufferView::new(buffer, &stripe.arena));
+                        stripe
+                            .view(slot)
+                            .into_iter()
+                            .for_each(|view| visit(slot, view));
                     }
                 }
+            }
+            let only = stripe.histograms.keys();
+            for slot in only.filter(|slot| stripe.get(**slot).is_none()) {
+                stripe
+                    .view(*slot)
+                    .into_iter()
+                    .for_each(|view| visit(*slot, view));
             }
         }
     }

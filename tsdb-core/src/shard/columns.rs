@@ -1,11 +1,24 @@
 //! Columns of samples from several places, made one by the one winner rule.
 
-use crate::chunk::{MAX_CHUNK_SAMPLES, encode};
-use crate::model::{Sample, TimeRange, winner};
-use crate::series::{ChunkPart, MergedSamples};
+use crate::model::{TimeRange, winner};
+use crate::series::MergedSamples;
 
 /// Makes one of columns in any order, each sorted with one sample a timestamp.
 pub(super) fn merge_columns(mut columns: Vec<MergedSamples>) -> MergedSamples {
+    let histograms: Vec<_> = match columns.as_slice() {
+        [_] => return columns.pop().unwrap_or_default(),
+        _ => columns
+            .iter_mut()
+            .flat_map(|column| std::mem::take(&mut column.histograms))
+            .collect(),
+    };
+    let mut merged = merge_floats(columns);
+    merged.histograms = histograms;
+    merged.settle();
+    merged
+}
+
+fn merge_floats(mut columns: Vec<MergedSamples>) -> MergedSamples {
     columns.retain(|column| !column.timestamps.is_empty());
     if columns.len() < 2 {
         return columns.pop().unwrap_or_default();
@@ -64,20 +77,6 @@ pub(super) fn in_range(timestamps: &[i64], values: &[f64], range: TimeRange) -> 
     MergedSamples {
         timestamps: timestamps.get(from..to).unwrap_or_default().to_vec(),
         values: values.get(from..to).unwrap_or_default().to_vec(),
+        histograms: Vec::new(),
     }
-}
-
-/// A column as full chunks in order of time.
-pub(super) fn encode_chunks(column: &MergedSamples) -> impl Iterator<Item = ChunkPart> + '_ {
-    let times = column.timestamps.chunks(MAX_CHUNK_SAMPLES);
-    let chunks = times.zip(column.values.chunks(MAX_CHUNK_SAMPLES));
-    chunks.filter_map(|(times, values)| {
-        let samples = times.iter().zip(values);
-        Some(ChunkPart {
-            min: *times.first()?,
-            max: *times.last()?,
-            count: u32::try_from(times.len()).unwrap_or(u32::MAX),
-            bytes: encode(samples.map(|(&t, &value)| Sample::new(t, value))).into_boxed_slice(),
-        })
-    })
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::columns::{in_range, merge_columns};
-use super::deletes::{Delete, Mask, hide_samples};
+use super::columns::merge_columns;
+use super::deletes::{Delete, Mask};
 use super::{Head, ShardError};
 use crate::block::{BlockMeta, BlockReader, BlockScan, BlockWriter};
-use crate::chunk::decode_into;
 use crate::model::{
     Generation, Labels, ProtocolRules, RowKey, SeriesId, ShardId, TimeRange, Window,
 };
@@ -115,7 +114,8 @@ impl RowScan<'_> {
             Self::Run(run, scan) => {
                 while let Some((chunk, bytes)) = scan.chunk().filter(|(chunk, _)| chunk.key == key)
                 {
-                    decode_into(bytes, &mut column.timestamps, &mut column.values)
+                    column
+                        .push_chunk(chunk.meta.encoding, bytes)
                         .map_err(|error| run.damaged(&chunk, error))?;
                     scan.advance()?;
                 }
@@ -123,6 +123,8 @@ impl RowScan<'_> {
             Self::Block(_, scan) => {
                 let timestamps = scan.read(&mut column.values)?;
                 column.timestamps.extend_from_slice(timestamps);
+                column.histograms = scan.histograms()?;
+                column.settle();
                 scan.advance()?;
             }
         }
@@ -208,9 +210,9 @@ impl Compaction {
             for scan in scans.iter_mut().filter(|scan| scan.key() == Some(key)) {
                 let source = scan.generation();
                 let mut column = scan.take(key)?;
-                done += column.timestamps.len() as u64;
+                done += column.len() as u64;
                 if !mask.is_empty() && self.rules.tombstone_applied_before_merging {
-                    hide_samples(&mut column, &mask.hidden_by(source, &self.rules));
+                    column.hide(&mask.hidden_by(source, &self.rules));
                 }
                 columns.push(column);
             }
@@ -219,15 +221,14 @@ impl Compaction {
                 // The broken order, for tests: as if all inputs were as old as the oldest.
                 let all = self.inputs.iter().map(CompactionInput::generation);
                 let oldest = all.min().unwrap_or_default();
-                hide_samples(&mut row, &mask.hidden(oldest));
+                row.hide(&mask.hidden(oldest));
             }
-            let row = in_range(&row.timestamps, &row.values, self.keep);
-            if row.timestamps.is_empty() {
+            row.trim(self.keep);
+            if row.is_empty() {
                 continue;
             }
             let labels = labels.ok_or(ShardError::Unnamed { series: key.series })?;
-            self.writer
-                .row(key, &labels, &row.timestamps, &row.values)?;
+            self.writer.samples(key, &labels, &row)?;
         }
         Ok(true)
     }

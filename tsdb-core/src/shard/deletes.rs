@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use super::columns::encode_chunks;
 use super::{Live, ShardError};
 use crate::model::{
     Generation, Labels, Matcher, MatcherError, ProtocolRules, TimeRange, Tombstone,
 };
-use crate::series::{ChunkPart, MergedSamples, merge_parts};
+use crate::series::{ChunkPart, HistogramForm, merge_parts};
 
 /// A delete, ready to be applied.
 #[derive(Debug)]
@@ -169,18 +168,6 @@ fn without(range: TimeRange, hidden: &[TimeRange]) -> Vec<TimeRange> {
     left
 }
 
-/// Takes the samples at `hidden` times, sorted and not overlapping, out of a column.
-pub(super) fn hide_samples(column: &mut MergedSamples, hidden: &[TimeRange]) {
-    for range in hidden {
-        let from = column.timestamps.partition_point(|&t| t < range.min());
-        let to = column.timestamps.partition_point(|&t| t <= range.max());
-        if from < to {
-            column.timestamps.drain(from..to);
-            column.values.drain(from..to);
-        }
-    }
-}
-
 /// Takes the samples at `hidden` times out of the chunks behind the first `from`, and of these
 /// what does not overlap `range`.
 pub(super) fn hide_chunks(
@@ -210,8 +197,9 @@ pub(super) fn hide_chunks(
             continue;
         }
         let mut column = merge_parts(&mut [part], TimeRange::ALL)?;
-        hide_samples(&mut column, hidden);
-        parts.extend(encode_chunks(&column).filter(|part| range.overlaps(part.min, part.max)));
+        column.hide(hidden);
+        let kept = column.encode(HistogramForm::Exact).into_iter();
+        parts.extend(kept.filter(|part| range.overlaps(part.min, part.max)));
     }
     Ok(())
 }

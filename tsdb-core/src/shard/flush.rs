@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{GenerationBuffers, ShardError};
-use crate::chunk::Encoding;
 use crate::model::Window;
 use crate::run::{ChunkMeta, RowKey, RunMeta, RunWriter};
 use crate::series::{ChunkPart, disjoint_parts};
@@ -37,7 +36,7 @@ pub fn write_generation(
             buffers.parts(slot, window.range(), &mut parts);
             for part in disjoint_parts(std::mem::take(&mut parts))? {
                 let meta = ChunkMeta {
-                    encoding: Encoding::Xor,
+                    encoding: part.encoding,
                     min_time: part.min,
                     max_time: part.max,
                     count: u16::try_from(part.count).unwrap_or(u16::MAX),

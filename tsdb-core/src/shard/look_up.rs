@@ -63,6 +63,15 @@ impl Head {
                     timestamp: timestamps.first().copied(),
                 }),
             );
+            for missing in &mut *missing {
+                let mut all = batch.histograms().iter();
+                let from = batch
+                    .histograms()
+                    .partition_point(|one| one.series < missing.at);
+                let of_one = all.by_ref().skip(from);
+                let of_one = of_one.take_while(|one| one.series == missing.at);
+                missing.samples += of_one.count() as u64;
+            }
         }
         if scratch.missing.is_empty() {
             return Ok(());

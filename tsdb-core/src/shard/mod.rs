@@ -13,6 +13,7 @@ mod deletes;
 mod error;
 mod flush;
 mod head;
+mod histograms;
 mod limits;
 mod look_up;
 mod memory;

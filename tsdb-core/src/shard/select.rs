@@ -135,6 +135,7 @@ impl Head {
                         min,
                         max,
                         count,
+                        encoding: meta.encoding,
                         bytes: bytes.into(),
                     });
                 }

@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use super::columns::{encode_chunks, in_range, merge_columns};
-use super::deletes::{Delete, Mask, hide_samples};
+use super::columns::{in_range, merge_columns};
+use super::deletes::{Delete, Mask};
 use super::{Head, Live, SelectLimits, ShardError};
-use crate::model::{Labels, Sample, TimeRange};
-use crate::series::{ChunkPart, MergedSamples, disjoint_parts, merge_parts};
+use crate::chunk::Encoding;
+use crate::model::{Histogram, Labels, Sample, TimeRange};
+use crate::series::{
+    ChunkPart, HistogramForm, MergedSamples, SampleRef, disjoint_parts, merge_parts,
+};
 
 /// How many series are read at a time at most.
 const BATCH_SERIES: u64 = 128;
@@ -35,7 +38,7 @@ impl Series {
         self.labels
     }
 
-    /// Timestamps in milliseconds since the epoch, rising.
+    /// Timestamps of the floats, in milliseconds since the epoch, rising.
     #[must_use]
     pub fn timestamps(&self) -> &[i64] {
         &self.samples.timestamps
@@ -47,7 +50,18 @@ impl Series {
         &self.samples.values
     }
 
-    /// The samples in order of time.
+    /// The native histograms, each with its timestamp, rising; no float has the same timestamp.
+    #[must_use]
+    pub fn histograms(&self) -> &[(i64, Histogram)] {
+        &self.samples.histograms
+    }
+
+    /// Floats and histograms in order of time.
+    pub fn all_samples(&self) -> impl Iterator<Item = SampleRef<'_>> + '_ {
+        self.samples.samples()
+    }
+
+    /// The floats in order of time.
     pub fn samples(&self) -> impl ExactSizeIterator<Item = Sample> + '_ {
         let columns = self.samples.timestamps.iter().zip(&self.samples.values);
         columns.map(|(&timestamp, &value)| Sample::new(timestamp, value))
@@ -60,7 +74,7 @@ impl Series {
 pub struct SeriesChunks {
     /// The labels.
     pub labels: Labels,
-    /// Chunks in Prometheus' XOR encoding.
+    /// Chunks as Prometheus encodes them: XOR, histogram or float histogram.
     pub chunks: Vec<ChunkPart>,
 }
 
@@ -247,20 +261,31 @@ impl SeriesSet {
         let source = block.meta().header.last_generation;
         let numbers: Vec<u32> = rows.iter().map(|row| row.0.1).collect();
         let mut rows = rows.iter();
+        let mut read: Vec<(u32, MergedSamples)> = Vec::new();
         block.read_rows(&numbers, self.range, |row, timestamps, values| {
-            let place = rows.find(|(place, _)| place.1 == row);
-            let number = place.map_or(usize::MAX, |place| place.1);
-            if let Some(parts) = found.get_mut(number) {
-                let mut column = in_range(timestamps, values, self.range);
-                if let Some(mask) = masks.get(number).filter(|mask| !mask.is_empty()) {
-                    hide_samples(&mut column, &mask.hidden(source));
-                }
-                if !column.timestamps.is_empty() {
-                    parts.columns.push(column);
-                }
-            }
+            read.push((row, in_range(timestamps, values, self.range)));
             ControlFlow::Continue(())
         })?;
+        block.read_histograms(&numbers, self.range, |row, histograms| {
+            let at = read.binary_search_by_key(&row, |(row, _)| *row).ok();
+            if let Some((_, column)) = at.and_then(|at| read.get_mut(at)) {
+                column.histograms = histograms;
+                column.settle();
+                column.trim(self.range);
+            }
+        })?;
+        for (row, mut column) in read {
+            let place = rows.find(|(place, _)| place.1 == row);
+            let number = place.map_or(usize::MAX, |place| place.1);
+            if let Some(mask) = masks.get(number).filter(|mask| !mask.is_empty()) {
+                column.hide(&mask.hidden(source));
+            }
+            if let Some(parts) = found.get_mut(number)
+                && !column.is_empty()
+            {
+                parts.columns.push(column);
+            }
+        }
         Ok(())
     }
 
@@ -309,8 +334,8 @@ impl SeriesSet {
                 parts.columns.push(samples);
             }
             let samples = merge_columns(parts.columns);
-            if !samples.timestamps.is_empty() {
-                self.count(samples.timestamps.len() as u64)?;
+            if !samples.is_empty() {
+                self.count(samples.len() as u64)?;
                 return Ok(Some(Series { labels, samples }));
             }
         }
@@ -327,8 +352,16 @@ impl Iterator for SeriesSet {
 }
 
 /// Chunks of all parts that do not overlap: those there are are kept where no block's samples lie
-/// among them.
-fn chunks_of(parts: Parts) -> Result<Vec<ChunkPart>, ShardError> {
+/// among them, and no histograms are near.
+fn chunks_of(mut parts: Parts) -> Result<Vec<ChunkPart>, ShardError> {
+    let floats = (parts.chunks.iter()).all(|chunk| chunk.encoding == Encoding::Xor)
+        && (parts.columns.iter()).all(|column| column.histograms.is_empty());
+    if !floats {
+        parts
+            .columns
+            .push(merge_parts(&mut parts.chunks, TimeRange::ALL)?);
+        return Ok(merge_columns(parts.columns).encode(HistogramForm::Prometheus));
+    }
     let mut chunks = disjoint_parts(parts.chunks)?;
     let columns = merge_columns(parts.columns);
     let ends = columns.timestamps.first().zip(columns.timestamps.last());
@@ -341,10 +374,10 @@ fn chunks_of(parts: Parts) -> Result<Vec<ChunkPart>, ShardError> {
     {
         let others = merge_parts(&mut chunks, TimeRange::ALL)?;
         let merged = merge_columns(vec![columns, others]);
-        return Ok(encode_chunks(&merged).collect());
+        return Ok(merged.encode(HistogramForm::Prometheus));
     }
     let at = chunks.partition_point(|chunk| chunk.max < min);
-    chunks.splice(at..at, encode_chunks(&columns));
+    chunks.splice(at..at, columns.encode(HistogramForm::Prometheus));
     Ok(chunks)
 }
 

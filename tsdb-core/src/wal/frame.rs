@@ -8,6 +8,8 @@ pub const FRAME_STAMP_BYTES: usize = 4 + 4 + 8 + 8 + 8;
 
 /// A frame of samples.
 pub const KIND_SAMPLES: u8 = 1;
+/// A frame of native histograms.
+pub const KIND_HISTOGRAMS: u8 = 3;
 
 /// What the leader of a commit writes in front of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,15 +100,15 @@ pub struct Row {
 
 /// Numbers coded as runs of an equal step: `(zigzag step, repeats)`.
 #[derive(Debug, Default)]
-struct StepRuns {
-    bytes: Vec<u8>,
+pub(super) struct StepRuns {
+    pub(super) bytes: Vec<u8>,
     last: u64,
     step: u64,
     repeats: u64,
 }
 
 impl StepRuns {
-    fn start(&mut self, base: u64) {
+    pub(super) fn start(&mut self, base: u64) {
         self.bytes.clear();
         self.last = base;
         self.step = 0;
@@ -114,7 +116,7 @@ impl StepRuns {
     }
 
     #[inline]
-    fn push(&mut self, value: u64) {
+    pub(super) fn push(&mut self, value: u64) {
         let step = value.wrapping_sub(self.last);
         self.last = value;
         if step != self.step || self.repeats == 0 {
@@ -124,7 +126,7 @@ impl StepRuns {
         self.repeats += 1;
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if self.repeats > 0 {
             put_ivarint(&mut self.bytes, self.step.cast_signed());
             put_uvarint(&mut self.bytes, self.repeats);
@@ -299,17 +301,17 @@ impl<'a> SampleFrame<'a> {
     }
 }
 
-fn narrow(value: u64, reader: &ByteReader<'_>) -> Result<u32, DecodeError> {
+pub(super) fn narrow(value: u64, reader: &ByteReader<'_>) -> Result<u32, DecodeError> {
     u32::try_from(value).map_err(|_| reader.error("number wider than 32 bits"))
 }
 
-fn column<'a>(reader: &mut ByteReader<'a>) -> Result<&'a [u8], DecodeError> {
+pub(super) fn column<'a>(reader: &mut ByteReader<'a>) -> Result<&'a [u8], DecodeError> {
     let len = usize::try_from(reader.uvarint()?).map_err(|_| reader.error("column length"))?;
     reader.take(len)
 }
 
 #[derive(Clone, Debug)]
-struct StepReader<'a> {
+pub(super) struct StepReader<'a> {
     reader: ByteReader<'a>,
     last: u64,
     step: u64,
@@ -317,7 +319,7 @@ struct StepReader<'a> {
 }
 
 impl<'a> StepReader<'a> {
-    fn new(bytes: &'a [u8], base: u64) -> Self {
+    pub(super) fn new(bytes: &'a [u8], base: u64) -> Self {
         Self {
             reader: ByteReader::new(bytes),
             last: base,
@@ -327,7 +329,7 @@ impl<'a> StepReader<'a> {
     }
 
     #[inline]
-    fn next(&mut self) -> Result<u64, DecodeError> {
+    pub(super) fn next(&mut self) -> Result<u64, DecodeError> {
         if self.repeats == 0 {
             self.step = self.reader.ivarint()?.cast_unsigned();
             self.repeats = self.reader.uvarint()?;
@@ -340,7 +342,7 @@ impl<'a> StepReader<'a> {
         Ok(self.last)
     }
 
-    fn at_end(&self) -> bool {
+    pub(super) fn at_end(&self) -> bool {
         self.repeats == 0 && self.reader.is_empty()
     }
 }

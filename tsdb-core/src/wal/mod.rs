@@ -6,6 +6,7 @@ mod delete_frame;
 mod error;
 mod file;
 mod frame;
+mod histogram_frame;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ pub use delete_frame::{DeleteFrame, KIND_DELETE};
 pub use error::WalError;
 pub use file::{LOG_HEADER_BYTES, LOG_MAGIC, LOG_VERSION, LogFile, LogHeader, log_path};
 pub use frame::{
-    FRAME_STAMP_BYTES, FrameStamp, KIND_SAMPLES, Row, SampleFrame, SampleFrameEncoder, SampleRows,
+    FRAME_STAMP_BYTES, FrameStamp, KIND_HISTOGRAMS, KIND_SAMPLES, Row, SampleFrame,
+    SampleFrameEncoder, SampleRows,
 };
+pub use histogram_frame::{HistogramFrame, HistogramFrameEncoder, HistogramRow, HistogramRows};
 pub use reader::{Frame, LogReader, Torn, first_valid_frame};

@@ -7,11 +7,11 @@ use tsdb_core::clock::ManualClock;
 use tsdb_core::model::{ProtocolRules, winner};
 use tsdb_core::vfs::{FaultVfs, SplitMix64};
 use tsdb_core::{
-    Clock, Db, DbOptions, ErrorKind, Labels, MaintenanceStep, NamespaceOptions, Sample, Series,
-    TimeRange, Vfs, WriteBatch,
+    Clock, Db, DbOptions, ErrorKind, Labels, MaintenanceStep, NamespaceOptions, Series, TimeRange,
+    Vfs, WriteBatch,
 };
 
-use crate::support::{START, Universe, read_all, small_options, value};
+use crate::support::{START, Universe, push, read_all, small_options, value};
 
 const HOUR_MS: i64 = 3_600_000;
 const NAMES: [&str; 1] = ["default"];
@@ -43,7 +43,7 @@ impl Disk {
 fn append(db: &Db, series: &Labels, samples: impl IntoIterator<Item = (i64, u64)>) {
     let mut batch = WriteBatch::new();
     for (time, bits) in samples {
-        batch.push(series, Sample::new(time, f64::from_bits(bits)));
+        push(&mut batch, series, time, bits);
     }
     let report = db.default_namespace().write(&batch).unwrap();
     assert!(report.rejected.is_empty(), "{report:?}");

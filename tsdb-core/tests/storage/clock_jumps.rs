@@ -8,9 +8,9 @@ use std::time::Duration;
 use tsdb_core::clock::ManualClock;
 use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::{MemVfs, SplitMix64};
-use tsdb_core::{Db, NamespaceOptions, Sample, WriteBatch};
+use tsdb_core::{Db, NamespaceOptions, WriteBatch};
 
-use crate::support::{Place, START, Universe, read_all, small_options, value};
+use crate::support::{Place, START, Universe, push, read_all, small_options, value};
 
 const YEAR_MS: i64 = 365 * 86_400_000;
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
@@ -106,7 +106,7 @@ impl Host {
                 continue;
             }
             let bits = value(&mut self.random);
-            batch.push(labels, Sample::new(timestamp, f64::from_bits(bits)));
+            push(&mut batch, labels, timestamp, bits);
             self.sent.insert(place, bits);
         }
         let report = self.db.default_namespace().write(&batch).unwrap();

@@ -10,11 +10,9 @@ use std::time::Duration;
 use tsdb_core::clock::ManualClock;
 use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::{FaultVfs, Outage};
-use tsdb_core::{
-    Db, Error, ErrorKind, MetricKind, MetricMetadata, NamespaceOptions, Sample, WriteBatch,
-};
+use tsdb_core::{Db, Error, ErrorKind, MetricKind, MetricMetadata, NamespaceOptions, WriteBatch};
 
-use crate::support::{Contents, START, Universe, chain, read_all, small_options, value};
+use crate::support::{Contents, START, Universe, chain, push, read_all, small_options, value};
 
 const NAMES: [&str; 2] = ["default", "second"];
 
@@ -35,8 +33,8 @@ fn append(db: &Db, universe: &Universe, round: u64) {
         let mut batch = WriteBatch::new();
         for rank in 0..3 {
             let time = START + round.cast_signed() * 1000;
-            let sample = Sample::new(time, f64::from_bits(value(&mut random)));
-            batch.push(&universe.series[rank + round as usize % 3], sample);
+            let labels = &universe.series[rank + round as usize % 3];
+            push(&mut batch, labels, time, value(&mut random));
         }
         db.find(name).unwrap().write(&batch).unwrap();
     }

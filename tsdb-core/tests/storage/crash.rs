@@ -12,10 +12,10 @@ use parking_lot::Mutex;
 use tsdb_core::clock::ManualClock;
 use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::{FaultVfs, Outage, SimulatedCrash, SplitMix64, Verdict};
-use tsdb_core::{Ack, Clock, Db, MetricKind, MetricMetadata, NamespaceOptions, Sample, WriteBatch};
+use tsdb_core::{Ack, Clock, Db, MetricKind, MetricMetadata, NamespaceOptions, WriteBatch};
 
 use crate::support::{
-    Contents, History, Loss, Place, START, Universe, chain, delete, must, open_at, read_all,
+    Contents, History, Loss, Place, START, Universe, chain, delete, must, open_at, push, read_all,
     small_options, value,
 };
 
@@ -162,7 +162,7 @@ impl Workload {
         let mut batch = WriteBatch::new();
         for &((_, rank, timestamp), bits) in &samples {
             let labels = &self.examiner.universe.series[rank];
-            batch.push(labels, Sample::new(timestamp, f64::from_bits(bits)));
+            push(&mut batch, labels, timestamp, bits);
         }
         let retention = namespace.options().retention;
         if let Some(retention) = retention {
@@ -174,7 +174,8 @@ impl Workload {
         // Another reader may see a sample from here on.
         let moment = self.examiner.history.lock().append(&samples);
         let appended = namespace.append(&batch).map_err(|error| chain(&error))?;
-        if appended.report.appended != samples.len() as u64 {
+        let report = &appended.report;
+        if report.appended + report.appended_histograms != samples.len() as u64 {
             return Err(format!("{:?} of {}", appended.report, samples.len()));
         }
         let examiner = Arc::clone(&self.examiner);

@@ -11,7 +11,7 @@ use tsdb_core::vfs::{Fault, FaultVfs, Operation, OperationKind, Outage, SplitMix
 use tsdb_core::{Clock, Db, Error, ErrorKind, NamespaceOptions, Sample, WriteBatch};
 
 use crate::support::{
-    History, Loss, Place, START, Universe, chain, read_all, small_options, value,
+    History, Loss, Place, START, Universe, chain, push, read_all, small_options, value,
 };
 
 const STEPS: u64 = 70;
@@ -149,7 +149,7 @@ impl Story {
         let mut batch = WriteBatch::new();
         for &((_, rank, timestamp), bits) in &samples {
             let labels = &self.universe.series[rank];
-            batch.push(labels, Sample::new(timestamp, f64::from_bits(bits)));
+            push(&mut batch, labels, timestamp, bits);
         }
         let appended = namespace.append(&batch);
         let Some(appended) = self.tolerate("appending", appended)? else {

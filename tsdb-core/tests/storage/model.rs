@@ -4,17 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tsdb_core::chunk::ChunkIter;
 use tsdb_core::clock::ManualClock;
 use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::{MemVfs, SplitMix64};
 use tsdb_core::{
-    Ack, Clock, Db, DbOptions, Matcher, NamespaceOptions, RejectReason, Sample, TimeRange,
-    WriteBatch,
+    Ack, Clock, Db, DbOptions, Matcher, NamespaceOptions, RejectReason, TimeRange, WriteBatch,
 };
 
 use crate::support::{
-    History, Loss, Place, START, Universe, chain, delete, must, read_all, small_options, value,
+    History, Loss, Place, START, Universe, chain, coded, coded_chunks, delete, must, push,
+    read_all, small_options, value,
 };
 
 /// Four tests, so that they run side by side.
@@ -110,14 +109,12 @@ impl Player {
         }
         let mut batch = WriteBatch::new();
         for &((_, rank, timestamp), bits) in &samples {
-            batch.push(
-                &self.universe.series[rank],
-                Sample::new(timestamp, f64::from_bits(bits)),
-            );
+            push(&mut batch, &self.universe.series[rank], timestamp, bits);
         }
         let appended = namespace.append(&batch).map_err(|error| chain(&error))?;
         let report = appended.report;
-        if report.appended + report.rejected_samples != samples.len() as u64 {
+        let stored = report.appended + report.appended_histograms;
+        if stored + report.rejected_samples != samples.len() as u64 {
             return Err(format!("{report:?} of {} samples", samples.len()));
         }
         let oldest = namespace.options().retention.map(|retention| {
@@ -135,7 +132,7 @@ impl Player {
         if report.rejected_samples > 0 {
             samples.retain(|(place, _)| oldest.is_none_or(|oldest| place.2 >= oldest));
         }
-        if report.appended != samples.len() as u64 {
+        if stored != samples.len() as u64 {
             return Err(format!("{report:?}, {} are in retention", samples.len()));
         }
         let moment = self.history.append(&samples);
@@ -301,27 +298,20 @@ impl Player {
         if self.random.coin() {
             for series in set {
                 let series = series.map_err(|error| chain(&error))?;
-                let samples = series.samples().map(|s| (s.timestamp, s.bits())).collect();
+                let samples: Result<Vec<_>, String> = series.all_samples().map(coded).collect();
+                let samples = samples?;
                 found.push((series.into_labels(), samples));
             }
         } else {
+            let exact = namespace.select(TimeRange::ALL, &matchers);
+            let mut exact = exact.map_err(|error| chain(&error))?;
             while let Some(series) = set.next_chunks().map_err(|error| chain(&error))? {
-                let mut samples: Vec<(i64, u64)> = Vec::new();
-                for chunk in &series.chunks {
-                    let from = samples.len();
-                    for sample in ChunkIter::new(&chunk.bytes).map_err(|error| chain(&error))? {
-                        let sample = sample.map_err(|error| chain(&error))?;
-                        samples.push((sample.timestamp, sample.bits()));
-                    }
-                    let ends = (samples[from].0, samples[samples.len() - 1].0);
-                    let count = (samples.len() - from) as u64;
-                    if (chunk.min, chunk.max, u64::from(chunk.count)) != (ends.0, ends.1, count) {
-                        return Err(format!("chunk {chunk:?} does not hold what it says"));
-                    }
-                }
-                if samples.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
-                    return Err("chunks overlap".to_owned());
-                }
+                let same =
+                    exact.find(|one| one.as_ref().is_ok_and(|one| *one.labels() == series.labels));
+                let same = same.ok_or("a series that is not there")?;
+                let same = same.map_err(|error| chain(&error))?;
+                let same: Result<Vec<_>, String> = same.all_samples().map(coded).collect();
+                let mut samples = coded_chunks(&series, &same?)?;
                 samples.retain(|(t, _)| range.contains(*t));
                 found.push((series.labels, samples));
             }

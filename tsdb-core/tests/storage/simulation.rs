@@ -12,10 +12,11 @@ use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::{
     Fault, FaultVfs, Operation, OperationKind, Outage, SimulatedCrash, SplitMix64, Verdict,
 };
-use tsdb_core::{Clock, Db, DbOptions, Error, ErrorKind, NamespaceOptions, Sample, WriteBatch};
+use tsdb_core::{Clock, Db, DbOptions, Error, ErrorKind, NamespaceOptions, WriteBatch};
 
 use crate::support::{
-    History, Loss, Place, START, Universe, chain, delete, must, read_all, small_options, value,
+    History, Loss, Place, START, Universe, chain, delete, must, push, read_all, small_options,
+    value,
 };
 
 const NAMES: [&str; 2] = ["default", "second"];
@@ -171,7 +172,7 @@ impl World {
         let mut batch = WriteBatch::new();
         for &((_, rank, timestamp), bits) in &samples {
             let labels = &self.universe.series[rank];
-            batch.push(labels, Sample::new(timestamp, f64::from_bits(bits)));
+            push(&mut batch, labels, timestamp, bits);
         }
         let moment = self.history.lock().append(&samples);
         match namespace.append(&batch) {

@@ -3,6 +3,7 @@
 
 mod compress;
 mod error;
+pub(crate) mod histogram;
 pub mod read;
 pub mod write;
 pub mod write_v2;

@@ -5,17 +5,17 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, Request, Uri};
 use http_body_util::Full;
 use prost::Message as _;
-use tsdb_core::chunk::ChunkIter;
-use tsdb_core::model::{Labels, MatchOp, Matcher, Sample, TimeRange};
-use tsdb_proto::prometheus::chunk::Encoding;
+use tsdb_core::chunk::{ChunkIter, Encoding, HistogramChunkIter};
+use tsdb_core::model::{Histogram, Labels, MatchOp, Matcher, Sample, TimeRange};
 use tsdb_proto::prometheus::label_matcher::Type;
 use tsdb_proto::prometheus::{
     ChunkedReadResponse, Label, LabelMatcher, Query, ReadRequest, ReadResponse,
 };
 
+use super::histogram::histogram;
 use super::{ClientError, compress};
 use crate::negotiate::{PROTOBUF, STREAMED};
-use crate::read::{ResponseType, XorChunk};
+use crate::read::{Chunk, ResponseType};
 use crate::snappy;
 
 /// Longest frame that Prometheus' own client takes, in bytes.
@@ -113,8 +113,8 @@ pub struct SeriesSamples {
     pub labels: Labels,
     /// Its samples in the order they came.
     pub samples: Vec<Sample>,
-    /// Native histograms that came with it; they are left out.
-    pub histograms: usize,
+    /// Its native histograms in the order they came, each with its time in milliseconds.
+    pub histograms: Vec<(i64, Histogram)>,
 }
 
 /// The results of an answer of type SAMPLES, one a query.
@@ -143,14 +143,15 @@ pub fn decode_samples(
 fn series_samples(
     series: tsdb_proto::prometheus::TimeSeries,
 ) -> Result<SeriesSamples, ClientError> {
+    let histograms = series.histograms.into_iter().map(histogram);
     Ok(SeriesSamples {
+        histograms: histograms.collect(),
         labels: labels(series.labels)?,
         samples: series
             .samples
             .iter()
             .map(|s| Sample::new(s.timestamp, s.value))
             .collect(),
-        histograms: series.histograms.len(),
     })
 }
 
@@ -168,17 +169,38 @@ pub struct SeriesFrame {
     /// Identity of the series.
     pub labels: Labels,
     /// Its chunks; they may reach beyond the range asked for.
-    pub chunks: Vec<XorChunk>,
+    pub chunks: Vec<Chunk>,
 }
 
 impl SeriesFrame {
-    /// Decodes all chunks.
+    /// Decodes all chunks of histograms. What Prometheus' chunks do not carry is not known: start
+    /// timestamps, and reset hints within a chunk.
+    ///
+    /// # Errors
+    /// When a chunk is malformed.
+    pub fn histograms(&self) -> Result<Vec<(i64, Histogram)>, ClientError> {
+        let mut histograms = Vec::new();
+        for chunk in &self.chunks {
+            let is_float = match chunk.encoding {
+                Encoding::Histogram => false,
+                Encoding::FloatHistogram => true,
+                _ => continue,
+            };
+            for histogram in HistogramChunkIter::new(&chunk.bytes, is_float)? {
+                histograms.push(histogram?);
+            }
+        }
+        Ok(histograms)
+    }
+
+    /// Decodes all chunks of floats.
     ///
     /// # Errors
     /// When a chunk is malformed.
     pub fn samples(&self) -> Result<Vec<Sample>, ClientError> {
         let mut samples = Vec::new();
-        for chunk in &self.chunks {
+        let floats = self.chunks.iter();
+        for chunk in floats.filter(|chunk| chunk.encoding == Encoding::Xor) {
             for sample in ChunkIter::new(&chunk.bytes)? {
                 samples.push(sample?);
             }
@@ -272,12 +294,16 @@ fn series_frame(payload: Bytes) -> Result<SeriesFrame, ClientError> {
     };
     let mut chunks = Vec::with_capacity(series.chunks.len());
     for chunk in series.chunks {
-        if chunk.r#type != i32::from(Encoding::Xor) {
+        let known = [Encoding::Xor, Encoding::Histogram, Encoding::FloatHistogram];
+        let known = known.into_iter();
+        let mut known = known.filter(|known| i32::from(known.byte()) == chunk.r#type);
+        let Some(encoding) = known.next() else {
             return Err(ClientError::ChunkEncoding(chunk.r#type));
-        }
-        chunks.push(XorChunk {
+        };
+        chunks.push(Chunk {
             min: chunk.min_time_ms,
             max: chunk.max_time_ms,
+            encoding,
             bytes: chunk.data.to_vec(),
         });
     }

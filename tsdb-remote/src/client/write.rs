@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::Full;
-use tsdb_core::model::{Labels, MetricMetadata, Sample};
+use tsdb_core::model::{Histogram, Labels, MetricMetadata, Sample};
 
 use super::{ClientError, compress};
 use crate::negotiate::PROTOBUF;
 use crate::put::{
-    field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels, put_samples,
-    samples_len,
+    field_len, int_len, labels_len, put_bytes, put_head, put_histograms, put_int, put_labels,
+    put_samples, samples_len,
 };
 
 /// Builds the body of a write request; used again for the next one.
@@ -38,6 +38,16 @@ impl WriteEncoder {
         self.samples += samples.len();
     }
 
+    /// Adds native histograms of a series, each with its time in milliseconds; they should be
+    /// sorted by it. Remote write 1.0 knows no start timestamps: they are skipped by the receiver.
+    pub fn histograms(&mut self, labels: &Labels, histograms: &[(i64, Histogram)]) {
+        let mut content = Vec::new();
+        put_labels(&mut content, labels);
+        put_histograms(&mut content, 4, histograms);
+        put_bytes(&mut self.message, 1, &content);
+        self.samples += histograms.len();
+    }
+
     /// Adds what is known of a metric.
     pub fn metadata(&mut self, metadata: &MetricMetadata) {
         let kind = i64::from(metadata.kind.number());
@@ -54,7 +64,7 @@ impl WriteEncoder {
         }
     }
 
-    /// How many samples were added.
+    /// How many samples were added, floats and histograms.
     #[must_use]
     pub fn samples_len(&self) -> usize {
         self.samples

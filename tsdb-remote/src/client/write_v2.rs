@@ -7,11 +7,13 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, Request, Uri};
 use http_body_util::Full;
 use tsdb_core::bits::{put_uvarint, uvarint_len};
-use tsdb_core::model::{HashTable, Labels, MetricMetadata, Sample};
+use tsdb_core::model::{HashTable, Histogram, Labels, MetricMetadata, Sample};
 
 use super::{ClientError, compress};
 use crate::negotiate::WriteProtocol;
-use crate::put::{field_len, int_len, put_bytes, put_head, put_int, put_samples, samples_len};
+use crate::put::{
+    field_len, int_len, put_bytes, put_head, put_histograms, put_int, put_samples, samples_len,
+};
 
 /// Builds the body of a write request; used again for the next one.
 #[derive(Clone, Debug, Default)]
@@ -45,24 +47,43 @@ impl WriteEncoder {
         self.put_series(labels, samples, Some(metadata));
     }
 
+    /// Adds native histograms of a series, each with its time in milliseconds; they should be
+    /// sorted by it, and there must be one.
+    pub fn histograms(&mut self, labels: &Labels, histograms: &[(i64, Histogram)]) {
+        let refs_len = self.find_refs(labels);
+        let mut content = Vec::new();
+        put_head(&mut content, 1, refs_len);
+        let refs = self.refs.iter();
+        refs.for_each(|&at| put_uvarint(&mut content, u64::from(at)));
+        put_histograms(&mut content, 3, histograms);
+        put_bytes(&mut self.series, 5, &content);
+        self.samples += histograms.len();
+    }
+
+    /// Fills `refs` with the indices of some labels; answers how many bytes they take.
+    fn find_refs(&mut self, labels: &Labels) -> usize {
+        let Self { symbols, refs, .. } = self;
+        refs.clear();
+        for label in labels.iter() {
+            refs.push(symbols.index(label.name));
+            refs.push(symbols.index(label.value));
+        }
+        refs.iter().map(|&at| uvarint_len(u64::from(at))).sum()
+    }
+
     fn put_series(
         &mut self,
         labels: &Labels,
         samples: &[Sample],
         metadata: Option<&MetricMetadata>,
     ) {
+        let refs_len = self.find_refs(labels);
         let Self {
             symbols,
             refs,
             series,
             ..
         } = self;
-        refs.clear();
-        for label in labels.iter() {
-            refs.push(symbols.index(label.name));
-            refs.push(symbols.index(label.value));
-        }
-        let refs_len = refs.iter().map(|&at| uvarint_len(u64::from(at))).sum();
         let metadata = metadata.map(|metadata| {
             [
                 (1, i64::from(metadata.kind.number())),
@@ -89,7 +110,7 @@ impl WriteEncoder {
         self.samples += samples.len();
     }
 
-    /// How many samples were added.
+    /// How many samples were added, floats and histograms.
     #[must_use]
     pub fn samples_len(&self) -> usize {
         self.samples

@@ -5,14 +5,11 @@ use tsdb_core::bits::put_uvarint;
 use tsdb_core::model::Labels;
 
 use super::frames::FrameSender;
-use super::storage::XorChunk;
+use super::storage::Chunk;
 use super::{Query, SeriesStream as _, Storage};
 use crate::error::ReadError;
 use crate::limits::Limits;
 use crate::put::{field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels};
-
-/// Number of Prometheus' XOR encoding.
-const XOR: i64 = 1;
 
 /// Selects every query and sends its series.
 pub(crate) fn send<S: Storage>(
@@ -41,7 +38,7 @@ pub(crate) fn send<S: Storage>(
 }
 
 /// How many chunks go into one frame, at least one.
-fn fitting(chunks: &[XorChunk], labels_bytes: usize, max_bytes: usize) -> usize {
+fn fitting(chunks: &[Chunk], labels_bytes: usize, max_bytes: usize) -> usize {
     let mut bytes = labels_bytes;
     let fit = chunks.iter().take_while(|chunk| {
         bytes += field_len(chunk_len(chunk));
@@ -50,12 +47,15 @@ fn fitting(chunks: &[XorChunk], labels_bytes: usize, max_bytes: usize) -> usize 
     fit.count().max(1)
 }
 
-fn chunk_len(chunk: &XorChunk) -> usize {
-    int_len(chunk.min) + int_len(chunk.max) + int_len(XOR) + field_len(chunk.bytes.len())
+fn chunk_len(chunk: &Chunk) -> usize {
+    int_len(chunk.min)
+        + int_len(chunk.max)
+        + int_len(i64::from(chunk.encoding.byte()))
+        + field_len(chunk.bytes.len())
 }
 
 /// Length, checksum and a `ChunkedReadResponse` of one series.
-fn frame(labels: &Labels, labels_bytes: usize, chunks: &[XorChunk], query: i64) -> Bytes {
+fn frame(labels: &Labels, labels_bytes: usize, chunks: &[Chunk], query: i64) -> Bytes {
     let series = labels_bytes
         + chunks
             .iter()
@@ -68,7 +68,7 @@ fn frame(labels: &Labels, labels_bytes: usize, chunks: &[XorChunk], query: i64) 
         put_head(&mut payload, 2, chunk_len(chunk));
         put_int(&mut payload, 1, chunk.min);
         put_int(&mut payload, 2, chunk.max);
-        put_int(&mut payload, 3, XOR);
+        put_int(&mut payload, 3, i64::from(chunk.encoding.byte()));
         put_bytes(&mut payload, 4, &chunk.bytes);
     }
     if query != 0 {

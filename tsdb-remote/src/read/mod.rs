@@ -18,4 +18,4 @@ pub use layer::RemoteReadLayer;
 pub use request::decode_queries;
 pub use request::{Query, ReadRequest, ResponseType};
 pub use service::{ReadFuture, RemoteRead};
-pub use storage::{Chunks, Columns, SeriesStream, Storage, XorChunk};
+pub use storage::{Chunk, Chunks, Columns, SeriesStream, Storage};

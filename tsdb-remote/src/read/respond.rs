@@ -3,7 +3,7 @@
 use tsdb_core::model::{Matcher, TimeRange};
 use tsdb_core::{Error, Namespace, SeriesSet};
 
-use super::storage::{Chunks, Columns, SeriesStream, Storage, XorChunk};
+use super::storage::{Chunk, Chunks, Columns, SeriesStream, Storage};
 use crate::error::ReadError;
 
 impl Storage for Namespace {
@@ -26,6 +26,7 @@ impl SeriesStream for SeriesSet {
             labels: series.labels(),
             timestamps: series.timestamps(),
             values: series.values(),
+            histograms: series.histograms(),
         })?;
         Ok(true)
     }
@@ -37,9 +38,10 @@ impl SeriesStream for SeriesSet {
             chunks: series
                 .chunks
                 .into_iter()
-                .map(|chunk| XorChunk {
+                .map(|chunk| Chunk {
                     min: chunk.min,
                     max: chunk.max,
+                    encoding: chunk.encoding,
                     bytes: chunk.bytes.into_vec(),
                 })
                 .collect(),

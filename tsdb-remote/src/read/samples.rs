@@ -6,7 +6,8 @@ use tsdb_core::bits::put_uvarint;
 use super::{Columns, Query, SeriesStream as _, Storage};
 use crate::error::ReadError;
 use crate::limits::{BytePermit, Limits};
-use crate::put::{field_len, int_len, labels_len, put_head, put_int, put_labels};
+use crate::put::{field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels};
+use crate::write::put_histogram;
 
 /// Room for the length of a result, which is known only at its end.
 const LENGTH_ROOM: usize = 5;
@@ -30,7 +31,7 @@ pub(crate) fn encode<S: Storage>(
         if let Some(range) = query.range {
             let mut series = storage.select(range, &query.matchers)?;
             while series.next_samples(&mut |columns| {
-                samples += columns.timestamps.len() as u64;
+                samples += (columns.timestamps.len() + columns.histograms.len()) as u64;
                 if samples > limits.read_max_samples {
                     return Err(ReadError::SampleLimit {
                         limit: limits.read_max_samples,
@@ -78,14 +79,25 @@ fn put_series(
     max_bytes: usize,
     permit: &BytePermit,
 ) -> Result<(), ReadError> {
-    if columns.timestamps.is_empty() {
+    if columns.timestamps.is_empty() && columns.histograms.is_empty() {
         return Ok(());
+    }
+    let mut histograms = Vec::new();
+    let mut one = Vec::new();
+    for (timestamp, histogram) in columns.histograms {
+        one.clear();
+        put_histogram(&mut one, *timestamp, histogram);
+        if message.len() + histograms.len() + one.len() > max_bytes {
+            return Err(ReadError::ResponseLimit { limit: max_bytes });
+        }
+        reserve(&mut histograms, field_len(one.len()), permit)?;
+        put_bytes(&mut histograms, 4, &one);
     }
     let samples = columns
         .timestamps
         .iter()
         .map(|t| field_len(VALUE_BYTES + int_len(*t)));
-    let len = labels_len(columns.labels) + samples.sum::<usize>();
+    let len = labels_len(columns.labels) + samples.sum::<usize>() + histograms.len();
     if message.len() + len > max_bytes {
         return Err(ReadError::ResponseLimit { limit: max_bytes });
     }
@@ -98,5 +110,6 @@ fn put_series(
         message.extend_from_slice(&value.to_bits().to_le_bytes());
         put_int(message, 2, *timestamp);
     }
+    message.extend_from_slice(&histograms);
     Ok(())
 }

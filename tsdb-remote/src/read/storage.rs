@@ -1,6 +1,7 @@
 //! What the service needs of whatever holds the samples: a database, several, or a test.
 
-use tsdb_core::model::{Labels, Matcher, TimeRange};
+use tsdb_core::chunk::Encoding;
+use tsdb_core::model::{Histogram, Labels, Matcher, TimeRange};
 
 use crate::error::ReadError;
 
@@ -37,7 +38,8 @@ pub trait SeriesStream {
     fn next_chunks(&mut self) -> Result<Option<Chunks>, ReadError>;
 }
 
-/// A series and its samples inside of the selected range, sorted by time.
+/// A series and its samples inside of the selected range: floats and histograms, both sorted by
+/// time.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns<'c> {
     /// Identity of the series.
@@ -46,6 +48,8 @@ pub struct Columns<'c> {
     pub timestamps: &'c [i64],
     /// Values, as many as timestamps.
     pub values: &'c [f64],
+    /// Native histograms with their times in milliseconds, sorted by these.
+    pub histograms: &'c [(i64, Histogram)],
 }
 
 /// A series and its chunks in order of time, which may reach beyond the selected range.
@@ -53,17 +57,19 @@ pub struct Columns<'c> {
 pub struct Chunks {
     /// Identity of the series.
     pub labels: Labels,
-    /// Chunks of Prometheus' XOR encoding.
-    pub chunks: Vec<XorChunk>,
+    /// Chunks as Prometheus encodes them.
+    pub chunks: Vec<Chunk>,
 }
 
-/// Samples in Prometheus' XOR encoding.
+/// Samples as Prometheus encodes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct XorChunk {
+pub struct Chunk {
     /// Time of the first sample in milliseconds.
     pub min: i64,
     /// Time of the last sample in milliseconds, included.
     pub max: i64,
+    /// Which encoding it is: one of those that Prometheus has a number for.
+    pub encoding: Encoding,
     /// The encoded samples.
     pub bytes: Vec<u8>,
 }

@@ -292,18 +292,14 @@ fn a_partial_write_is_400_with_counts_and_reasons() {
         },
     };
     let report = AppendReport {
-        appended: 3,
+        appended: 2,
+        appended_histograms: 1,
         rejected: vec![rejected],
         rejected_samples: 1,
         rejected_series: 0,
     };
-    let histograms = Refused {
-        count: 2,
-        first_series: Some("h".into()),
-    };
     let summary = WriteSummary {
         report,
-        refused_histograms: histograms,
         ..WriteSummary::default()
     };
     let response = write_summary(summary);
@@ -316,27 +312,10 @@ fn a_partial_write_is_400_with_counts_and_reasons() {
         "stored 3 samples, refused 1 samples (0 series refused as a whole)"
     );
     assert!(
-        lines[1].starts_with("2 native histograms refused, first of series h: "),
+        lines[1].starts_with("series up{job=\"a\"} at 7: timestamp 7 is before 9"),
         "{text}"
     );
-    assert!(
-        lines[2].starts_with("series up{job=\"a\"} at 7: timestamp 7 is before 9"),
-        "{text}"
-    );
-    assert_eq!(lines.len(), 3);
-}
-
-#[test]
-fn refused_histograms_alone_make_a_400() {
-    let histograms = Refused {
-        count: 1,
-        first_series: None,
-    };
-    let summary = WriteSummary {
-        refused_histograms: histograms,
-        ..WriteSummary::default()
-    };
-    assert_eq!(write_summary(summary).status(), StatusCode::BAD_REQUEST);
+    assert_eq!(lines.len(), 2);
 }
 
 #[test]
@@ -413,9 +392,10 @@ fn reasons_fit_what_prometheus_reads() {
             rejected_samples: u64::MAX,
             rejected_series: u64::MAX,
             appended: u64::MAX,
+            appended_histograms: 0,
         };
         let first_series = Some("\u{e9}".repeat(series_len));
-        let histograms = Refused {
+        let empty_series = Refused {
             count: u64::MAX,
             first_series,
         };
@@ -423,8 +403,7 @@ fn reasons_fit_what_prometheus_reads() {
             protocol: WriteProtocol::V2,
             report,
             exemplars: u64::MAX,
-            empty_series: histograms.clone(),
-            refused_histograms: histograms,
+            empty_series,
         };
         let text = body(write_summary(summary));
         assert!(text.len() <= MAX_TEXT_BYTES, "{}", text.len());

@@ -11,8 +11,6 @@ pub(super) struct Charge<'d> {
     permit: Option<&'d BytePermit>,
     /// Bytes taken already and not used yet.
     free: u64,
-    /// The most that was taken at once and given back.
-    passing: u64,
 }
 
 impl<'d> Charge<'d> {
@@ -21,15 +19,7 @@ impl<'d> Charge<'d> {
         Self {
             permit,
             free: (body.len() as u64).max(CHARGE_STEP),
-            passing: 0,
         }
-    }
-
-    /// Takes `bytes` that are given back before this is called again: only the most counts.
-    pub(super) fn take_passing(&mut self, bytes: u64) -> Result<(), DecodeError> {
-        let more = bytes.saturating_sub(self.passing);
-        self.passing += more;
-        self.take(more)
     }
 
     /// Takes `bytes` before they are used.

@@ -1,7 +1,7 @@
 //! One pass over a remote write 1.0 request, borrowing the labels as they lie in the body.
 
 use tsdb_core::bits;
-use tsdb_core::model::{Labels, LabelsBuilder, MetricKind, MetricMetadata, WriteBatch};
+use tsdb_core::model::{MetricKind, MetricMetadata, WriteBatch};
 
 use super::charge::Charge;
 use super::extras::{Extras, METADATA_BYTES};
@@ -169,10 +169,7 @@ impl<'s> Decoder<'_, 's> {
                     self.extras.exemplars += 1;
                 }
                 4 => {
-                    let message = wire.message()?;
-                    self.charge
-                        .take_passing(histogram::bytes_at_most(message))?;
-                    histogram::take(message, false)?;
+                    wire.bytes()?;
                     series.histograms += 1;
                 }
                 _ => wire.skip(field, wire_type)?,
@@ -188,11 +185,7 @@ impl<'s> Decoder<'_, 's> {
 
     /// Adds a series with all its labels in one slice.
     fn store(&mut self, labels: &'s [u8], series: Series<'s>) -> Result<(), DecodeError> {
-        if series.histograms > 0 {
-            let refused = &mut self.extras.refused_histograms;
-            refused.add(series.histograms, || display(labels))?;
-        }
-        if series.samples == 0 {
+        if series.samples == 0 && series.histograms == 0 {
             return Ok(split(labels, |_, _| {})?);
         }
         self.charge
@@ -201,11 +194,18 @@ impl<'s> Decoder<'_, 's> {
         let mut wire = series.message;
         while !wire.is_empty() {
             let (field, wire_type) = wire.key()?;
-            if field == 2 {
-                let (timestamp, value) = sample(wire.message()?)?;
-                self.batch.sample(timestamp, value);
-            } else {
-                wire.skip(field, wire_type)?;
+            match field {
+                2 => {
+                    let (timestamp, value) = sample(wire.message()?)?;
+                    self.batch.sample(timestamp, value);
+                }
+                4 => {
+                    let message = wire.message()?;
+                    self.charge.take(histogram::bytes_at_most(message))?;
+                    let (timestamp, histogram) = histogram::take(message, false)?;
+                    self.batch.histogram(timestamp, histogram);
+                }
+                _ => wire.skip(field, wire_type)?,
             }
         }
         Ok(())
@@ -308,14 +308,4 @@ fn sample(mut wire: Wire<'_>) -> Result<(i64, f64), bits::DecodeError> {
         }
     }
     Ok((timestamp, value))
-}
-
-/// A series as people read it, as far as its labels are valid.
-fn display(labels: &[u8]) -> Result<String, DecodeError> {
-    let mut builder = LabelsBuilder::new();
-    split(labels, |name, value| builder.push_bytes(name, value))?;
-    Ok(builder
-        .finish()
-        .as_ref()
-        .map_or_else(ToString::to_string, Labels::to_string))
 }

@@ -192,9 +192,9 @@ impl<'s> Decoder<'_, 's> {
             2 => self.sample(wire.message()?)?,
             3 => {
                 let message = wire.message()?;
-                self.charge
-                    .take_passing(histogram::bytes_at_most(message))?;
-                histogram::take(message, true)?;
+                self.charge.take(histogram::bytes_at_most(message))?;
+                let (timestamp, histogram) = histogram::take(message, true)?;
+                self.batch.histogram(timestamp, histogram);
                 rest.histograms += 1;
             }
             4 => {
@@ -238,13 +238,8 @@ impl<'s> Decoder<'_, 's> {
                 metadata.push(found);
             }
         }
-        if rest.histograms > 0 {
-            let refused = &mut extras.refused_histograms;
-            refused.add(rest.histograms, || Ok(display(labels)))?;
-        } else if samples == 0 {
+        if rest.histograms == 0 && samples == 0 {
             extras.empty_series.add(1, || Ok(display(labels)))?;
-        }
-        if samples == 0 {
             batch.cancel();
         }
         Ok(())

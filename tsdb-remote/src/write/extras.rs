@@ -1,4 +1,4 @@
-//! What a write request holds besides floats.
+//! What a write request holds besides samples.
 
 use tsdb_core::model::MetricMetadata;
 
@@ -7,7 +7,7 @@ use crate::error::DecodeError;
 /// Memory of a metadata entry in bytes.
 pub(super) const METADATA_BYTES: u64 = size_of::<MetricMetadata>() as u64;
 
-/// What a request holds besides floats.
+/// What a request holds besides samples.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extras {
     /// Metadata of metrics.
@@ -16,8 +16,6 @@ pub struct Extras {
     pub refused_metadata: u64,
     /// Exemplars found; they are not stored.
     pub exemplars: u64,
-    /// Native histograms, which are not stored.
-    pub refused_histograms: Refused,
     /// Series of remote write 2.0 with neither sample nor histogram, which it forbids.
     pub empty_series: Refused,
 }

@@ -29,10 +29,10 @@ struct Parts {
     counts: [Vec<f64>; 2],
 }
 
-/// Bytes of memory that [`take`] needs at most: a number of one byte becomes eight in a list, whose
+/// Bytes of memory that a histogram takes at most: its own, and that of its lists, in which a number of one byte becomes eight in a list, whose
 /// space doubles as it grows.
 pub(super) fn bytes_at_most(message: Wire<'_>) -> u64 {
-    24 * message.rest().len() as u64
+    size_of::<tsdb_core::model::BatchHistogram>() as u64 + 24 * message.rest().len() as u64
 }
 
 /// Reads a histogram and its timestamp; `started` if it may say when counting began. The kind of

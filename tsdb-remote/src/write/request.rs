@@ -169,7 +169,7 @@ impl DecodeScratch {
 /// What a request holds. Dropping it gives the batch's memory back to the scratch.
 #[derive(Debug)]
 pub struct Decoded<'s> {
-    /// The floats by series.
+    /// The samples by series.
     pub batch: WriteBatch<'s>,
     /// Everything else.
     pub extras: Extras,
@@ -185,7 +185,6 @@ impl Decoded<'_> {
             protocol: self.protocol,
             report,
             exemplars: self.extras.exemplars,
-            refused_histograms: self.extras.refused_histograms.clone(),
             empty_series: self.extras.empty_series.clone(),
         }
     }
@@ -205,12 +204,10 @@ impl Drop for Decoded<'_> {
 pub struct WriteSummary {
     /// What the sender speaks, which decides what it is told.
     pub protocol: WriteProtocol,
-    /// What the store made of the floats.
+    /// What the store made of the samples.
     pub report: AppendReport,
     /// Exemplars found, which are not stored.
     pub exemplars: u64,
-    /// Native histograms found, which are refused.
-    pub refused_histograms: Refused,
     /// Series with neither sample nor histogram, which are refused.
     pub empty_series: Refused,
 }
@@ -224,7 +221,6 @@ impl WriteSummary {
             WriteProtocol::V1 => 0,
             WriteProtocol::V2 => self.exemplars,
         };
-        let refused = [self.refused_histograms.count, self.empty_series.count];
-        self.report.is_complete() && refused == [0; 2] && exemplars == 0
+        self.report.is_complete() && self.empty_series.count == 0 && exemplars == 0
     }
 }

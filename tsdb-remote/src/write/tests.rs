@@ -4,7 +4,7 @@ mod v2;
 use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;
-use tsdb_core::model::{LabelsBuilder, MetricKind, SeriesKey, WriteBatch};
+use tsdb_core::model::{Histogram, LabelsBuilder, MetricKind, SeriesKey, WriteBatch};
 
 use super::decode_v1::{decode_v1, guess_v1};
 use super::extras::Extras;
@@ -68,7 +68,29 @@ mod oracle {
 }
 
 type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
-type Content = (Vec<(Pairs, Vec<(i64, u64)>)>, Extras);
+/// Times and canonical bytes.
+type Histograms = Vec<(i64, Vec<u8>)>;
+type Content = (Vec<(Pairs, Vec<(i64, u64)>, Histograms)>, Extras);
+
+/// The histograms of one series of a batch.
+fn histograms_of(batch: &WriteBatch<'_>, series: usize) -> Histograms {
+    let all = batch.histograms().iter();
+    let all = all.filter(|one| one.series == series);
+    all.map(|one| (one.timestamp, canonical(&one.histogram)))
+        .collect()
+}
+
+fn canonical(histogram: &Histogram) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    histogram.put_bytes(&mut bytes);
+    bytes
+}
+
+/// What a generated histogram message means.
+fn meant(message: &tsdb_proto::prometheus::Histogram) -> (i64, Vec<u8>) {
+    let (timestamp, histogram) = crate::client::histogram::histogram(message.clone());
+    (timestamp, canonical(&histogram))
+}
 
 /// What our decoder makes of a body; `None` if it refuses any of it.
 fn ours(body: &[u8]) -> Option<Content> {
@@ -88,7 +110,7 @@ fn ours(body: &[u8]) -> Option<Content> {
 
 fn content(batch: &WriteBatch<'_>, extras: Extras) -> Option<Content> {
     let mut content = Vec::new();
-    for (key, timestamps, values) in batch.series() {
+    for (at, (key, timestamps, values)) in batch.series().enumerate() {
         let SeriesKey::Encoded(labels) = key else {
             panic!("only encoded keys are made")
         };
@@ -103,7 +125,8 @@ fn content(batch: &WriteBatch<'_>, extras: Extras) -> Option<Content> {
             .iter()
             .zip(values)
             .map(|(t, v)| (*t, v.to_bits()));
-        content.push((pairs, samples.collect::<Vec<_>>()));
+        let histograms = histograms_of(batch, at);
+        content.push((pairs, samples.collect::<Vec<_>>(), histograms));
     }
     content.sort();
     Some((content, extras))
@@ -116,7 +139,6 @@ fn prosts(body: &[u8]) -> Option<Content> {
     let mut content = Vec::new();
     for series in request.timeseries {
         extras.exemplars += series.exemplars.len() as u64;
-        extras.refused_histograms.count += series.histograms.len() as u64;
         let labels = series
             .labels
             .into_iter()
@@ -125,8 +147,9 @@ fn prosts(body: &[u8]) -> Option<Content> {
             .samples
             .iter()
             .map(|s| (s.timestamp, s.value.to_bits()));
-        if !series.samples.is_empty() {
-            content.push((labels.collect(), samples.collect::<Vec<_>>()));
+        let histograms: Vec<_> = series.histograms.iter().map(meant).collect();
+        if !series.samples.is_empty() || !histograms.is_empty() {
+            content.push((labels.collect(), samples.collect::<Vec<_>>(), histograms));
         }
     }
     content.sort();
@@ -160,9 +183,7 @@ fn compare(body: &[u8]) -> bool {
     let (ours, prosts) = (ours(body), prosts(body));
     let accepted = ours.is_some();
     match (ours, prosts) {
-        (Some((series, mut extras)), Some((expected_series, expected_extras))) => {
-            let refused = &mut extras.refused_histograms;
-            assert_eq!(refused.first_series.take().is_some(), refused.count > 0);
+        (Some((series, extras)), Some((expected_series, expected_extras))) => {
             assert_eq!(series, expected_series, "{body:02x?}");
             assert_eq!(extras, expected_extras, "{body:02x?}");
         }
@@ -526,7 +547,7 @@ fn labels_in_one_piece_are_borrowed_and_others_copied() {
             _ => panic!("only encoded keys are made"),
         })
         .collect();
-    assert_eq!(borrowed, [true, false]);
+    assert_eq!(borrowed, [true, true, false]);
 }
 
 fn compressed(message: &[u8]) -> Bytes {
@@ -542,12 +563,10 @@ fn scratch_keeps_its_memory_and_forgets_its_content() {
     let mut scratch = DecodeScratch::new();
     for _ in 0..3 {
         let decoded = request.decode(&mut scratch).unwrap();
-        assert_eq!(decoded.batch.series_len(), 2);
+        assert_eq!(decoded.batch.series_len(), 3);
         assert_eq!(decoded.batch.samples_len(), 4);
         assert_eq!(decoded.extras.exemplars, 1);
-        assert_eq!(decoded.extras.refused_histograms.count, 1);
-        let first = decoded.extras.refused_histograms.first_series.as_deref();
-        assert_eq!(first, Some("up"));
+        assert_eq!(decoded.batch.histograms().len(), 1);
         assert_eq!(decoded.extras.metadata[0].kind, MetricKind::Counter);
         drop(decoded);
         assert!(scratch.heap_bytes() > specimen().len());

@@ -13,7 +13,7 @@ use tsdb_core::model::{
     AppendReport, Labels, LabelsBuilder, Matcher, RejectReason, Rejected, Sample, TimeRange,
     WriteBatch,
 };
-use tsdb_remote::read::{Chunks, Columns, ReadRequest, SeriesStream, Storage, XorChunk};
+use tsdb_remote::read::{Chunk, Chunks, Columns, ReadRequest, SeriesStream, Storage};
 use tsdb_remote::write::{DecodeScratch, WriteRequest, WriteSummary};
 use tsdb_remote::{ReadError, ResponseBody, WriteError};
 
@@ -195,6 +195,7 @@ impl SeriesStream for MemoryStream {
             labels: &labels,
             timestamps: &timestamps,
             values: &values,
+            histograms: &[],
         })?;
         Ok(true)
     }
@@ -203,9 +204,10 @@ impl SeriesStream for MemoryStream {
         let Some((labels, samples)) = self.next()? else {
             return Ok(None);
         };
-        let chunks = samples.chunks(self.samples_per_chunk).map(|part| XorChunk {
+        let chunks = samples.chunks(self.samples_per_chunk).map(|part| Chunk {
             min: part[0].timestamp,
             max: part[part.len() - 1].timestamp,
+            encoding: tsdb_core::chunk::Encoding::Xor,
             bytes: tsdb_core::chunk::encode(part.iter().copied()),
         });
         Ok(Some(Chunks {

@@ -121,17 +121,15 @@ impl Export {
                     None => break,
                 },
             };
-            if series.timestamps().is_empty() {
-                continue;
-            }
             if writer.write(
                 series.labels(),
-                series.timestamps(),
-                series.values(),
+                (series.timestamps(), series.values()),
+                series.histograms(),
                 &mut out,
                 PIECE_BYTES,
             ) {
-                self.telemetry.exported(series.timestamps().len() as u64);
+                let samples = series.timestamps().len() + series.histograms().len();
+                self.telemetry.exported(samples as u64);
             } else {
                 self.current = Some((series, writer));
             }

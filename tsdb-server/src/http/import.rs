@@ -162,6 +162,9 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
                 .iter()
                 .zip(&line.values)
                 .for_each(|(ms, value)| batch.sample(*ms, *value));
+            for (ms, histogram) in &line.histograms {
+                batch.histogram(*ms, histogram.clone());
+            }
         }
         if batch.is_empty() {
             return reply.send(Ok(progress));
@@ -169,7 +172,7 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
         match opened.namespace.append(&batch) {
             Ok(append) => {
                 telemetry.stored(WriteSource::Import, &append.report);
-                progress.stored += append.report.appended;
+                progress.stored += append.report.appended + append.report.appended_histograms;
                 progress.rejected += append.report.rejected_samples;
                 append
                     .report

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tower::Service;
 use tsdb_core::model::{AppendReport, Matcher, TimeRange};
 use tsdb_core::{CommitTicket, Namespace, SeriesSet};
-use tsdb_remote::read::{Chunks, Columns, ReadRequest, SeriesStream, Storage, XorChunk};
+use tsdb_remote::read::{Chunk, Chunks, Columns, ReadRequest, SeriesStream, Storage};
 use tsdb_remote::write::{DecodeScratch, Decoded, WriteRequest, WriteSummary};
 use tsdb_remote::{ReadError, WriteError};
 
@@ -88,7 +88,6 @@ fn store(
     telemetry.stored(WriteSource::RemoteWrite, &report);
     telemetry.extras(
         extras.exemplars,
-        extras.refused_histograms.count,
         extras.metadata.len() as u64,
         extras.refused_metadata,
     );
@@ -168,6 +167,7 @@ impl SeriesStream for SelectedSeries {
             labels: series.labels(),
             timestamps: series.timestamps(),
             values: series.values(),
+            histograms: series.histograms(),
         })?;
         Ok(true)
     }
@@ -177,9 +177,10 @@ impl SeriesStream for SelectedSeries {
             return Ok(None);
         };
         let chunks = series.chunks.into_iter();
-        let chunks = chunks.map(|chunk| XorChunk {
+        let chunks = chunks.map(|chunk| Chunk {
             min: chunk.min,
             max: chunk.max,
+            encoding: chunk.encoding,
             bytes: chunk.bytes.into(),
         });
         Ok(Some(Chunks {

@@ -6,7 +6,11 @@
 //! ordinary NaN of Prometheus (bits `7ff8000000000001`), `"stale"` for its stale marker and
 //! `"NaN:0x7ff8000000000123"` for every other NaN. On the way in, `null` is a stale marker too,
 //! and `"Inf"`, `"Infinity"` and `"-Infinity"` are understood.
+//!
+//! A series with native histograms has them behind its floats, with the fields of remote write:
+//! `"histograms":[[1700000000000,{"count_int":2,"sum":3,"positive_spans":[[0,1]],"positive_deltas":[2]}]]`.
 
+mod histogram;
 mod reader;
 mod value;
 mod writer;

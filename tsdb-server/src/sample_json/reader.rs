@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use tsdb_core::model::Labels;
+use tsdb_core::model::{Histogram, Labels};
 
+use super::histogram::RawHistogram;
 use super::value::SampleValue;
 
-/// One series with its samples; both columns are equally long.
+/// One series with its samples; both columns of floats are equally long.
 #[derive(Clone, Debug)]
 pub struct SeriesLine {
     /// The series.
@@ -17,6 +18,8 @@ pub struct SeriesLine {
     pub timestamps: Vec<i64>,
     /// A value for each timestamp.
     pub values: Vec<f64>,
+    /// Native histograms, each with its milliseconds since the epoch.
+    pub histograms: Vec<(i64, Histogram)>,
 }
 
 /// What is wrong with a line, and where in it.
@@ -56,7 +59,15 @@ pub fn parse_line(line: &[u8]) -> Result<SeriesLine, LineError> {
         column: 0,
         reason: format!("metric is no set of labels: {error}"),
     })?;
+    let histogram = |(timestamp, raw): (i64, RawHistogram)| Ok((timestamp, raw.histogram()?));
+    let histograms: Result<Vec<_>, &'static str> =
+        raw.histograms.into_iter().map(histogram).collect();
+    let histograms = histograms.map_err(|reason| LineError {
+        column: 0,
+        reason: reason.to_owned(),
+    })?;
     Ok(SeriesLine {
+        histograms,
         labels,
         timestamps: raw.timestamps,
         values: raw.values.into_iter().map(|value| value.0).collect(),
@@ -77,6 +88,8 @@ struct RawLine {
     metric: Pairs,
     values: Vec<SampleValue>,
     timestamps: Vec<i64>,
+    #[serde(default)]
+    histograms: Vec<(i64, RawHistogram)>,
 }
 
 /// Labels as they stand in the line, so that a name given twice is seen and not overwritten.

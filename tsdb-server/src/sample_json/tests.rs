@@ -13,7 +13,7 @@ fn line(labels: &Labels, timestamps: &[i64], values: &[f64], piece: usize) -> Ve
     let mut writer = LineWriter::new();
     loop {
         let mut out = Vec::new();
-        let done = writer.write(labels, timestamps, values, &mut out, piece);
+        let done = writer.write(labels, (timestamps, values), &[], &mut out, piece);
         assert!(
             done || out.len() >= piece,
             "a piece of {} bytes is not full",

@@ -1,9 +1,11 @@
 //! One value, bit for bit.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use serde::ser::{Serialize, Serializer};
 use tsdb_core::model::STALE_NAN_BITS;
 
 /// The NaN that Prometheus writes for "not a number", as Go's `math.NaN()`.
@@ -12,20 +14,13 @@ const ORDINARY_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
 /// Appends `value` to `out`.
 pub(super) fn write_value(out: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
-    let text = if value.is_nan() {
-        match value.to_bits() {
-            STALE_NAN_BITS => "\"stale\"".to_owned(),
-            ORDINARY_NAN_BITS => "\"NaN\"".to_owned(),
-            bits => format!("\"NaN:{bits:#018x}\""),
-        }
-    } else if value.is_infinite() {
-        if value > 0.0 { "\"+Inf\"" } else { "\"-Inf\"" }.to_owned()
+    if let Some(text) = text_of(value) {
+        append(out, format_args!("\"{text}\""));
     } else if magnitude == 0.0 || (1e-5..1e17).contains(&magnitude) {
-        return append(out, format_args!("{value}"));
+        append(out, format_args!("{value}"));
     } else {
-        return append(out, format_args!("{value:e}"));
-    };
-    out.extend_from_slice(text.as_bytes());
+        append(out, format_args!("{value:e}"));
+    }
 }
 
 /// Appends formatted text; writing to a `Vec` cannot fail.
@@ -35,8 +30,37 @@ pub(super) fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
 }
 
 /// A value on its way in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SampleValue(pub(super) f64);
+
+/// By the bits.
+impl PartialEq for SampleValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Serialize for SampleValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match text_of(self.0) {
+            Some(text) => serializer.serialize_str(&text),
+            None => serializer.serialize_f64(self.0),
+        }
+    }
+}
+
+/// The text of a value that JSON has no number for.
+fn text_of(value: f64) -> Option<Cow<'static, str>> {
+    if value.is_nan() {
+        return Some(match value.to_bits() {
+            STALE_NAN_BITS => "stale".into(),
+            ORDINARY_NAN_BITS => "NaN".into(),
+            bits => format!("NaN:{bits:#018x}").into(),
+        });
+    }
+    let infinite = if value > 0.0 { "+Inf" } else { "-Inf" };
+    value.is_infinite().then(|| infinite.into())
+}
 
 impl<'de> Deserialize<'de> for SampleValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,8 +1,9 @@
 //! One line on its way out, in pieces, so that a long series needs no long buffer.
 
 use serde::Serialize;
-use tsdb_core::model::Labels;
+use tsdb_core::model::{Histogram, Labels};
 
+use super::histogram::write_histogram;
 use super::value::{append, write_value};
 
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +11,7 @@ enum Part {
     Labels,
     Values(usize),
     Timestamps(usize),
+    Histograms(usize),
     Done,
 }
 
@@ -37,8 +39,8 @@ impl LineWriter {
     pub fn write(
         &mut self,
         labels: &Labels,
-        timestamps: &[i64],
-        values: &[f64],
+        (timestamps, values): (&[i64], &[f64]),
+        histograms: &[(i64, Histogram)],
         out: &mut Vec<u8>,
         limit: usize,
     ) -> bool {
@@ -55,7 +57,7 @@ impl LineWriter {
                         limit,
                         values.get(from..).unwrap_or(&[]),
                         from,
-                        write_value,
+                        |out, value| write_value(out, *value),
                     );
                     if written < values.len() {
                         self.part = Part::Values(written);
@@ -73,6 +75,22 @@ impl LineWriter {
                         self.part = Part::Timestamps(written);
                         return false;
                     }
+                    out.push(b']');
+                    if histograms.is_empty() {
+                        out.extend_from_slice(b"}\n");
+                        Part::Done
+                    } else {
+                        out.extend_from_slice(b",\"histograms\":[");
+                        Part::Histograms(0)
+                    }
+                }
+                Part::Histograms(from) => {
+                    let rest = histograms.get(from..).unwrap_or(&[]);
+                    let written = write_list(out, limit, rest, from, write_histogram);
+                    if written < histograms.len() {
+                        self.part = Part::Histograms(written);
+                        return false;
+                    }
                     out.extend_from_slice(b"]}\n");
                     Part::Done
                 }
@@ -83,12 +101,12 @@ impl LineWriter {
 }
 
 /// Appends items with commas between until `out` is full; gives back how many are written in all.
-fn write_list<T: Copy>(
+fn write_list<T>(
     out: &mut Vec<u8>,
     limit: usize,
     items: &[T],
     before: usize,
-    mut write: impl FnMut(&mut Vec<u8>, T),
+    mut write: impl FnMut(&mut Vec<u8>, &T),
 ) -> usize {
     let mut written = before;
     for item in items {
@@ -98,7 +116,7 @@ fn write_list<T: Copy>(
         if written > 0 {
             out.push(b',');
         }
-        write(out, *item);
+        write(out, item);
         written += 1;
     }
     written

@@ -52,7 +52,7 @@ pub(super) struct Tables {
 pub(crate) struct Telemetry {
     tables: Mutex<Tables>,
     pub(super) exemplars_not_stored: AtomicU64,
-    pub(super) histograms_refused: AtomicU64,
+    pub(super) histograms_stored: AtomicU64,
     pub(super) metadata_stored: AtomicU64,
     pub(super) metadata_refused: AtomicU64,
     pub(super) rejected_series: AtomicU64,
@@ -110,18 +110,12 @@ impl Telemetry {
         }
         drop(tables);
         add(&self.rejected_series, report.rejected_series);
+        add(&self.histograms_stored, report.appended_histograms);
     }
 
     /// What came with samples and was stored or refused.
-    pub(crate) fn extras(
-        &self,
-        exemplars: u64,
-        histograms: u64,
-        metadata: u64,
-        refused_metadata: u64,
-    ) {
+    pub(crate) fn extras(&self, exemplars: u64, metadata: u64, refused_metadata: u64) {
         add(&self.exemplars_not_stored, exemplars);
-        add(&self.histograms_refused, histograms);
         add(&self.metadata_stored, metadata);
         add(&self.metadata_refused, refused_metadata);
     }
@@ -165,6 +159,8 @@ fn reason_name(reason: &RejectReason) -> &'static str {
         RejectReason::TooManyLabels { .. } => "too_many_labels",
         RejectReason::LabelNameTooLong { .. } => "label_name_too_long",
         RejectReason::LabelValueTooLong { .. } => "label_value_too_long",
+        RejectReason::Histogram(_) => "invalid_histogram",
+        RejectReason::HistogramTooLong { .. } => "histogram_too_long",
         RejectReason::TooFarInFuture { .. } => "too_far_in_future",
         RejectReason::OutsideRetention { .. } => "outside_retention",
         RejectReason::SeriesLimit { .. } => "series_limit",

@@ -161,9 +161,9 @@ fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
             &telemetry.exemplars_not_stored,
         ),
         (
-            "tsdb_native_histograms_rejected_total",
-            "Native histograms that were sent; this version refuses them.",
-            &telemetry.histograms_refused,
+            "tsdb_native_histograms_stored_total",
+            "Native histograms stored, those that were there already included.",
+            &telemetry.histograms_stored,
         ),
         (
             "tsdb_metadata_stored_total",

@@ -1,6 +1,7 @@
 //! Chunks of native histograms, bit for bit as Prometheus writes them.
 
 mod appender;
+mod exact;
 mod iter;
 mod layout;
 #[cfg(test)]
@@ -8,4 +9,5 @@ mod tests;
 mod varbit;
 
 pub use appender::{HistogramChunk, HistogramChunkAppender, encode_histograms};
+pub use exact::{decode_exact, encode_exact};
 pub use iter::HistogramChunkIter;

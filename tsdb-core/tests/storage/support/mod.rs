@@ -1,8 +1,10 @@
 //! What the suites share: series to write, values of every sort, an oracle, whole reads.
 
+mod histograms;
 mod history;
 mod read;
 
+pub(crate) use histograms::{coded, coded_chunks, histogram_code, push};
 pub(crate) use history::{Covered, History, Loss, Place};
 pub(crate) use read::{Contents, read_all};
 
@@ -90,7 +92,8 @@ impl Universe {
     }
 }
 
-/// A value of any sort; most are unlike all others, so that a wrong one is noticed.
+/// A value of any sort, also a histogram; most are unlike all others, so that a wrong one is
+/// noticed.
 pub(crate) fn value(random: &mut SplitMix64) -> u64 {
     match random.below(16) {
         0 => STALE_NAN_BITS,
@@ -98,7 +101,8 @@ pub(crate) fn value(random: &mut SplitMix64) -> u64 {
         2 => (-0.0f64).to_bits(),
         3 => f64::INFINITY.to_bits(),
         4..=6 => (random.below(4) as f64).to_bits(),
-        7 => random.next_u64(),
+        7 => random.next_u64() >> 1,
+        8 | 9 => histogram_code(random),
         _ => (random.below(1 << 40) as f64 / 8.0).to_bits(),
     }
 }

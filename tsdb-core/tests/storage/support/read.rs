@@ -24,11 +24,10 @@ pub(crate) fn read_all(
             let rank = universe
                 .rank(series.labels())
                 .ok_or_else(|| format!("series {} was never written", series.labels()))?;
-            contents.extend(
-                series
-                    .samples()
-                    .map(|sample| ((number, rank, sample.timestamp), sample.bits())),
-            );
+            for sample in series.all_samples() {
+                let (time, code) = super::coded(sample)?;
+                contents.push(((number, rank, time), code));
+            }
         }
     }
     if contents.windows(2).any(|pair| pair[0].0 >= pair[1].0) {

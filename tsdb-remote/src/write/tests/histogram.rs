@@ -56,6 +56,12 @@ fn meant(message: &write_v2::Histogram) -> (i64, Histogram) {
     (message.timestamp, histogram)
 }
 
+/// Its time and canonical bytes.
+pub(super) fn meant_bytes(message: &write_v2::Histogram) -> (i64, Vec<u8>) {
+    let (timestamp, histogram) = meant(message);
+    (timestamp, canonical(&histogram))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

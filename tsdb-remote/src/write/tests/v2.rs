@@ -19,15 +19,15 @@ mod oracle {
     }
 }
 
-/// Labels or why there are none, with timestamps and bits of values.
-type Series = (Result<Pairs, ()>, Vec<(i64, u64)>);
+/// Labels or why there are none, with timestamps and bits of values, and histograms.
+type Series = (Result<Pairs, ()>, Vec<(i64, u64)>, Histograms);
 type Found = (Vec<Series>, Extras);
 
 fn ours(body: &[u8]) -> Option<Found> {
     let (mut batch, mut metadata) = (WriteBatch::new(), Vec::new());
     let extras = decode_v2(body, &mut batch, &mut metadata, None).ok()?;
     let mut content = Vec::new();
-    for (key, timestamps, values) in batch.series() {
+    for (at, (key, timestamps, values)) in batch.series().enumerate() {
         let SeriesKey::Symbols(labels) = key else {
             panic!("only symbols are made")
         };
@@ -38,7 +38,8 @@ fn ours(body: &[u8]) -> Option<Found> {
             pairs.map(|pair| (text(pair[0]), text(pair[1]))).collect()
         });
         let samples = timestamps.iter().zip(values);
-        content.push((pairs, samples.map(|(t, v)| (*t, v.to_bits())).collect()));
+        let samples = samples.map(|(t, v)| (*t, v.to_bits())).collect();
+        content.push((pairs, samples, histograms_of(&batch, at)));
     }
     Some((content, extras))
 }
@@ -67,12 +68,16 @@ fn prosts(body: &[u8]) -> Option<Found> {
             .map(|s| (s.timestamp, s.value.to_bits()))
             .collect();
         extras.exemplars += series.exemplars.len() as u64;
-        extras.refused_histograms.count += series.histograms.len() as u64;
+        let histograms: Vec<_> = series
+            .histograms
+            .iter()
+            .map(histogram::meant_bytes)
+            .collect();
         if samples.is_empty() && series.histograms.is_empty() {
             extras.empty_series.count += 1;
         }
-        if !samples.is_empty() {
-            content.push((pairs, samples));
+        if !samples.is_empty() || !histograms.is_empty() {
+            content.push((pairs, samples, histograms));
         }
         let Some(metadata) = series
             .metadata
@@ -125,9 +130,8 @@ fn compare(body: &[u8]) -> bool {
     let accepted = ours.is_some();
     match (ours, prosts) {
         (Some((series, mut extras)), Some((expected_series, mut expected))) => {
-            for refused in [&mut extras.refused_histograms, &mut extras.empty_series] {
-                assert_eq!(refused.first_series.take().is_some(), refused.count > 0);
-            }
+            let refused = &mut extras.empty_series;
+            assert_eq!(refused.first_series.take().is_some(), refused.count > 0);
             assert_eq!(series, expected_series, "{body:02x?}");
             assert_eq!(known(&mut extras), known(&mut expected), "{body:02x?}");
             // One entry may stand for many series.
@@ -387,19 +391,16 @@ fn every_flipped_bit_and_every_truncation_is_judged_as_prost_does() {
 #[test]
 fn a_specimen_says_what_it_holds() {
     let (series, extras) = ours(&specimen()).unwrap();
-    assert_eq!(series.len(), 3);
+    assert_eq!(series.len(), 4);
     assert_eq!(
         series
             .iter()
-            .map(|(_, samples)| samples.len())
+            .map(|(_, samples, _)| samples.len())
             .sum::<usize>(),
         4
     );
-    assert_eq!((extras.exemplars, extras.refused_histograms.count), (1, 1));
-    assert_eq!(
-        extras.refused_histograms.first_series.as_deref(),
-        Some("up_sum")
-    );
+    let histograms = series.iter().map(|(_, _, histograms)| histograms.len());
+    assert_eq!((extras.exemplars, histograms.sum::<usize>()), (1, 1));
     assert_eq!(extras.empty_series.count, 1);
     assert_eq!(
         extras.empty_series.first_series.as_deref(),
@@ -435,7 +436,7 @@ fn symbols_may_come_after_the_series_that_use_them() {
     assert!(compare(&body));
     let (series, extras) = ours(&body).unwrap();
     assert_eq!(series.len(), 2);
-    assert!(series.iter().all(|(labels, _)| labels.is_ok()));
+    assert!(series.iter().all(|(labels, ..)| labels.is_ok()));
     assert_eq!(extras.metadata.len(), 1);
 }
 
