@@ -13,5 +13,6 @@ mod model;
 mod regressions;
 mod restart;
 mod simulation;
+mod snapshots;
 mod support;
 mod threads;
