@@ -52,13 +52,7 @@ impl Head {
         }
         let due = fingerprints.iter().skip(slots.len());
         slots.extend(due.map(|due| names.registry.find(*due).unwrap_or(NO_SLOT)));
-        if names.registry.any_leaving() {
-            let leaving = |slot: &&mut u32| names.registry.is_leaving(**slot);
-            slots
-                .iter_mut()
-                .filter(leaving)
-                .for_each(|slot| *slot = NO_SLOT);
-        }
+        names.skip_leaving(slots);
         drop(names);
         missing.clear();
         if slots.contains(&NO_SLOT) {
@@ -261,6 +255,18 @@ impl Head {
             series_file,
             promised,
         );
+    }
+}
+
+impl Names {
+    /// Lets those of the slots that are leaving count as not found.
+    fn skip_leaving(&self, slots: &mut [u32]) {
+        if self.registry.any_leaving() {
+            let leaving = slots
+                .iter_mut()
+                .filter(|slot| self.registry.is_leaving(**slot));
+            leaving.for_each(|slot| *slot = NO_SLOT);
+        }
     }
 }
 
