@@ -115,7 +115,7 @@ impl Job {
 impl Job {
     /// Whether all it reads is still live.
     fn is_live(&self) -> bool {
-        let live = self.state.head.live();
+        let live = self.state.head().live();
         let mut runs = self.plan.runs.iter();
         let mut blocks = self.plan.blocks.iter();
         runs.all(|run| live.runs.iter().any(|one| Arc::ptr_eq(one, run)))
@@ -229,7 +229,7 @@ impl Inner {
     /// One bounded step; whether there are more.
     fn step_job(&self, job: &mut Job) -> Result<bool, Error> {
         if let Some((id, mut compaction)) = job.current.take() {
-            if !compaction.step(&job.state.head, STEP_SAMPLES)? {
+            if !compaction.step(&job.state.head(), STEP_SAMPLES)? {
                 job.current = Some((id, compaction));
                 return Ok(true);
             }
@@ -347,8 +347,8 @@ impl Inner {
         self.write_manifest(state, &mut manifest, next)?;
         let gone_run = |run: &&Arc<RunReader>| runs.contains(&run.meta().header.id);
         let gone_block = |block: &&Arc<BlockReader>| blocks.contains(&block.meta().header.id);
-        let before = state.head.live();
-        state.head.change_live(|live| Live {
+        let before = state.head().live();
+        state.head().change_live(|live| Live {
             runs: live
                 .runs
                 .iter()
@@ -368,8 +368,11 @@ impl Inner {
         });
         drop(manifest);
         let runs: Vec<_> = before.runs.iter().filter(gone_run).cloned().collect();
+        if !runs.is_empty() {
+            state.runs_gone.fetch_add(1, Ordering::Relaxed);
+        }
         let blocks: Vec<_> = before.blocks.iter().filter(gone_block).cloned().collect();
-        state.head.pins().note(&runs, &blocks);
+        state.head().pins().note(&runs, &blocks);
         Ok(())
     }
 
@@ -444,7 +447,7 @@ impl Inner {
                 None
             };
             let planner = Planner {
-                live: state.head.live(),
+                live: state.head().live(),
                 base_ms: state.options.read().window_ms().max(1),
                 max_ms: state
                     .options

@@ -66,7 +66,7 @@ impl Namespace {
             matchers: matchers.iter().map(MatcherText::of).collect(),
         };
         check_size(&tombstone)?;
-        let series = self.state.head.count(range, matchers)?;
+        let series = self.state.head().count(range, matchers)?;
         if series == 0 {
             // Perhaps since an earlier delete hides it, which must not be lost then.
             log.barrier().wait()?;
@@ -94,7 +94,7 @@ impl Namespace {
 
     fn check_number(&self) -> Result<(), Error> {
         let limit = self.inner.options.tombstones_max as u64;
-        let value = self.state.head.live().deletes.len() as u64;
+        let value = self.state.head().live().deletes.len() as u64;
         if value < limit {
             return Ok(());
         }
@@ -122,7 +122,7 @@ impl Inner {
     /// The deletes that files made of `state`'s files may and must leave out.
     pub(super) fn listed_deletes(&self, state: &NamespaceState) -> Vec<Arc<Delete>> {
         let manifest = state.manifest.lock();
-        let live = state.head.live();
+        let live = state.head().live();
         if !self.options.rules.tombstone_listed_before_applied {
             return live.deletes.clone();
         }
@@ -172,13 +172,13 @@ fn log_delete(
     let frame = DeleteFrame {
         namespace: state.id,
         epoch: 0,
-        delete_seen: state.head.live().last_delete,
+        delete_seen: state.head().live().last_delete,
         tombstone,
     };
     let frame = frame.encode();
     let promised = frame.len() as u64;
     log.reserve(promised)?;
-    state.head.add_delete(Arc::new(delete));
+    state.head().add_delete(Arc::new(delete));
     Ok(log.enqueue(&frame, promised, Ack::Always))
 }
 

@@ -161,7 +161,7 @@ impl Error {
                 ShardError::Block(error) => block_kind(error),
                 ShardError::Chunk(_) | ShardError::Unnamed { .. } => ErrorKind::Corrupt,
                 ShardError::QueryLimit { .. } => ErrorKind::Limit,
-                ShardError::Pressure(_) => ErrorKind::Backpressure,
+                ShardError::Pressure(_) | ShardError::Retired => ErrorKind::Backpressure,
                 ShardError::Misread => ErrorKind::InvalidInput,
             },
             Self::Io { .. } => ErrorKind::Io,

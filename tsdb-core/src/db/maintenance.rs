@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::compaction::{Eagerness, Job};
 use super::database::Inner;
+use super::forget::Forgetting;
 use super::namespace::NamespaceState;
 use super::{Db, Error, NamespaceStats, Stats};
 use crate::clock::Clock as _;
@@ -42,6 +43,9 @@ pub enum MaintenanceStep {
     Compact,
     /// Some runs were merged into one.
     Merge,
+    /// Series that only blocks name were taken out of memory, or definitions that nothing names
+    /// out of the series files: a part of it.
+    Forget,
 }
 
 /// The answer of [`Db::maintain`].
@@ -72,6 +76,10 @@ pub(super) struct Upkeep {
     pub(super) abandoned: Vec<PathBuf>,
     /// Numbers of files that a compaction found damaged, by namespace.
     pub(super) damaged: HashMap<NamespaceId, HashSet<u64>>,
+    /// Series that are leaving memory.
+    pub(super) forgetting: Option<Box<Forgetting>>,
+    /// How often runs of each namespace had gone when its series were last looked at.
+    pub(super) scanned: HashMap<NamespaceId, u64>,
     /// Namespace and number of a block, and a delete that hides nothing of it.
     pub(super) spared: HashSet<(NamespaceId, u64, Generation)>,
     /// By the monotonic clock, until when no compaction goes on: it takes half of the time.
@@ -120,6 +128,9 @@ impl Db {
         if inner.compact_in_time(&mut upkeep)? {
             return done(MaintenanceStep::Compact);
         }
+        if inner.forget_some(&mut upkeep)? {
+            return done(MaintenanceStep::Forget);
+        }
         for state in inner.states() {
             if inner.merge(&upkeep, &state, trusted)? {
                 return done(MaintenanceStep::Merge);
@@ -161,7 +172,7 @@ impl Inner {
         let series: usize = self
             .states()
             .iter()
-            .map(|state| state.head.series_len())
+            .map(|state| state.head().series_len())
             .sum();
         let grown = (series as u64).saturating_mul(LOG_BYTES_PER_SERIES);
         self.options.log_cap_bytes.max(grown).min(LOG_CAP_MAX)
@@ -217,6 +228,17 @@ impl Inner {
         upkeep: &mut Upkeep,
         begin: impl FnOnce(Generation),
     ) -> Result<(), Error> {
+        self.cut_opening(upkeep, |_, _| false, begin)
+    }
+
+    /// The same; `open` may open the next generation of a namespace by itself, and tells whether
+    /// it did. Appends are kept out while it runs.
+    pub(super) fn cut_opening(
+        &self,
+        upkeep: &mut Upkeep,
+        mut open: impl FnMut(&NamespaceState, Generation) -> bool,
+        begin: impl FnOnce(Generation),
+    ) -> Result<(), Error> {
         let log = self.log.as_ref().ok_or(Error::ReadOnly)?;
         let (generation, log_bytes) = log.position();
         let next = Generation(generation.0 + 1);
@@ -225,9 +247,10 @@ impl Inner {
             let _no_append = self.gate.write();
             switch();
             for state in self.states() {
-                state
-                    .head
-                    .open_generation(next, state.options.read().window_ms());
+                if !open(&state, next) {
+                    let window_ms = state.options.read().window_ms();
+                    state.head().open_generation(next, window_ms);
+                }
             }
             switched = true;
             begin(next);
@@ -277,7 +300,7 @@ impl Inner {
     }
 
     fn flush_namespace(&self, state: &NamespaceState, generation: Generation) -> Result<(), Error> {
-        let live = state.head.live();
+        let live = state.head().live();
         let mut closed = live.generations.iter();
         let buffers = closed.find(|buffers| buffers.generation() == generation);
         let run = match buffers.filter(|buffers| !buffers.is_empty()) {
@@ -307,7 +330,7 @@ impl Inner {
         self.write_manifest(state, &mut manifest, next)?;
         let flushed = |buffers: &&Arc<GenerationBuffers>| buffers.generation() == generation;
         let gone = |buffers: &&Arc<GenerationBuffers>| !flushed(buffers);
-        state.head.change_live(|live| Live {
+        state.head().change_live(|live| Live {
             runs: live.runs.iter().cloned().chain(run).collect(),
             generations: live.generations.iter().filter(gone).cloned().collect(),
             deletes: still_needed(live, &manifest),
@@ -324,7 +347,8 @@ impl Inner {
     ) -> Result<Arc<RunReader>, Error> {
         let generation = buffers.generation();
         let run = state.new_file();
-        let key = |slot: u32| state.head.row_key(slot);
+        let head = state.head();
+        let key = |slot: u32| head.row_key(buffers, slot);
         let writer = self.create_run(state, run, (generation, generation))?;
         write_generation(buffers, key, writer)?;
         self.publish_run(state, run)
@@ -373,10 +397,10 @@ impl Inner {
         mut next: Manifest,
     ) -> Result<(), Error> {
         next.sequence += 1;
-        next.next_series = state.head.next_id();
+        next.next_series = state.head().next_id();
         // A clock that jumped is not noted: the next Db shall see the jump too.
         next.last_wall_clock_ms = self.trusted_clock.now_ms();
-        if let Some(active) = &state.series_file {
+        if let Some(active) = state.head().series_file() {
             let mut files = next.series_files.iter_mut();
             if let Some(file) = files.find(|file| file.number == active.number()) {
                 file.synced_len = active.synced_end();
@@ -397,7 +421,7 @@ impl Inner {
         let Some(before) = self.expired_before(state) else {
             return Ok(false);
         };
-        let live = state.head.live();
+        let live = state.head().live();
         let runs = live.runs.iter().filter(|run| is_before(run, before));
         let runs: Vec<RunId> = runs.map(|run| run.meta().header.id).collect();
         let blocks = live.blocks.iter().map(|block| block.meta());
@@ -411,7 +435,7 @@ impl Inner {
         let Some(limit) = state.options.read().retention_bytes else {
             return Ok(false);
         };
-        let live = state.head.live();
+        let live = state.head().live();
         let runs = live.runs.iter().map(|run| run.meta().bytes);
         let blocks = live.blocks.iter().map(|block| block.meta().bytes);
         let mut bytes: u64 = runs.chain(blocks).sum();
@@ -461,7 +485,7 @@ impl Inner {
 
     /// Merges the runs of the smallest sizes once there are too many of them.
     fn merge(&self, upkeep: &Upkeep, state: &NamespaceState, trusted: bool) -> Result<bool, Error> {
-        let live = state.head.live();
+        let live = state.head().live();
         let reads = |run: &RunReader| {
             let job = upkeep.job.as_ref();
             job.is_some_and(|job| job.reads(state.id, run.meta().header.id))
@@ -493,7 +517,7 @@ impl Inner {
             if deletes.is_empty() {
                 return Vec::new();
             }
-            let labels = state.head.labels_of(key.series).unwrap_or_default();
+            let labels = state.head().labels_of(key.series).unwrap_or_default();
             Mask::of(&deletes, &labels).hidden_by(source, &self.options.rules)
         };
         let keep = |window: Window| window.last >= before;
@@ -518,7 +542,10 @@ impl Inner {
         let (used, queue) = self.account();
         let log = self.log.as_ref();
         let states = self.states();
-        let pinned: Vec<_> = states.iter().map(|one| one.head.pins().pinned()).collect();
+        let pinned: Vec<_> = states
+            .iter()
+            .map(|one| one.head().pins().pinned())
+            .collect();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             log: log.map(|log| log.stats()).unwrap_or_default(),
@@ -540,6 +567,8 @@ impl Inner {
             runs_expired: count(&self.counters.runs_expired),
             compactions: count(&self.counters.compactions),
             blocks_expired: count(&self.counters.blocks_expired),
+            series_forgotten: count(&self.counters.series_forgotten),
+            series_files_rewritten: count(&self.counters.series_files_rewritten),
             pinned_files: pinned.iter().map(|one| one.files).sum(),
             pinned_bytes: pinned.iter().map(|one| one.bytes).sum(),
             expiry_suspended: !self.trusted_clock.is_trusted(),
@@ -559,7 +588,7 @@ fn is_before(run: &RunReader, before: i64) -> bool {
 
 /// Whether the open generation has anything that must be flushed: samples, or a delete.
 fn has_open_samples(state: &Arc<NamespaceState>) -> bool {
-    let live = state.head.live();
+    let live = state.head().live();
     live.generations.last().is_some_and(|open| {
         let began = |delete: &Arc<Delete>| delete.generation() == open.generation();
         !open.is_empty() || live.deletes.last().is_some_and(began)
@@ -567,15 +596,16 @@ fn has_open_samples(state: &Arc<NamespaceState>) -> bool {
 }
 
 fn closed_generations(state: &Arc<NamespaceState>) -> usize {
-    state.head.live().generations.len() - 1
+    state.head().live().generations.len() - 1
 }
 
 fn namespace_stats(state: &NamespaceState) -> NamespaceStats {
-    let live = state.head.live();
+    let live = state.head().live();
     NamespaceStats {
         name: state.name.clone(),
         memory: state.memory(),
-        series: state.head.series_len(),
+        series: state.head().series_len(),
+        series_file_bytes: series_file_bytes(state),
         buffered_samples: live.generations.iter().map(|open| open.usage().1).sum(),
         runs: live.runs.len(),
         run_bytes: live.runs.iter().map(|run| run.meta().bytes).sum(),
@@ -606,4 +636,16 @@ fn choose_runs(runs: &[Arc<RunReader>], runs_max: usize) -> Option<Vec<Arc<RunRe
         chosen.push(Arc::clone(run));
     }
     Some(chosen)
+}
+
+/// Bytes of the series files: of those that are sealed as listed, of the one being written as synced.
+fn series_file_bytes(state: &NamespaceState) -> u64 {
+    let head = state.head();
+    let active = head.series_file();
+    let files = state.manifest.lock().series_files.clone();
+    let bytes = files.iter().map(|file| match active {
+        Some(active) if active.number() == file.number => active.synced_end(),
+        _ => file.synced_len,
+    });
+    bytes.sum()
 }

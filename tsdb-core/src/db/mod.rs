@@ -4,6 +4,7 @@ mod compaction;
 mod database;
 mod delete;
 mod error;
+mod forget;
 mod logs;
 mod maintenance;
 mod namespace;

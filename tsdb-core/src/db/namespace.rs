@@ -1,8 +1,8 @@
 //! A namespace: what is written to and read from.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -13,14 +13,20 @@ use crate::manifest::Manifest;
 use crate::model::{
     AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, RunId, TimeRange, WriteBatch,
 };
-use crate::series::SeriesFile;
 use crate::shard::{
-    AppendEnvironment, Appended, Head, Limited, MemoryUse, SelectLimits, SeriesSet,
+    AppendEnvironment, Appended, Head, Limited, MemoryUse, SelectLimits, SeriesSet, ShardError,
 };
-use crate::wal::{CommitLog, CommitTicket};
+use crate::wal::CommitTicket;
 
 /// Memory is accounted anew once in so many appends.
 const ACCOUNT_EVERY: u64 = 64;
+
+/// The live [`Head`] of a namespace, and older ones as long as readers hold them.
+#[derive(Debug)]
+struct Heads {
+    live: Arc<Head>,
+    retired: Vec<Weak<Head>>,
+}
 
 /// What the Db knows of a namespace.
 #[derive(Debug)]
@@ -29,19 +35,63 @@ pub(super) struct NamespaceState {
     pub(super) name: String,
     pub(super) folder: PathBuf,
     pub(super) options: RwLock<NamespaceOptions>,
-    pub(super) head: Arc<Head>,
-    /// `None` where the Db was opened for reading only.
-    pub(super) series_file: Option<Arc<SeriesFile>>,
+    /// Another one each time series have left memory.
+    heads: RwLock<Heads>,
     pub(super) manifest: Mutex<Manifest>,
+    /// Bytes of what is made to let series leave.
+    pub(super) rebuild_bytes: AtomicUsize,
+    /// How often runs have gone.
+    pub(super) runs_gone: AtomicU64,
 }
 
 impl NamespaceState {
     /// Bytes held in memory, by use.
     pub(super) fn memory(&self) -> MemoryUse {
-        let file = self.series_file.as_ref();
-        MemoryUse {
-            series_file: file.map_or(0, |file| file.heap_bytes()),
-            ..self.head.memory()
+        let mut used = self.head().memory();
+        used.rebuild = self.rebuild_bytes.load(Ordering::Relaxed);
+        let retired = self.retired_heads();
+        let readers = retired.iter().map(|head| head.memory());
+        used.readers = readers.map(|used| used.registry + used.index).sum();
+        used
+    }
+
+    /// What is alive of it.
+    pub(super) fn head(&self) -> Arc<Head> {
+        Arc::clone(&self.heads.read().live)
+    }
+
+    /// Those that others have taken over from and that readers still hold.
+    pub(super) fn retired_heads(&self) -> Vec<Arc<Head>> {
+        let heads = self.heads.read();
+        heads.retired.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Lets another take over.
+    pub(super) fn set_head(&self, head: Head) {
+        let mut heads = self.heads.write();
+        let old = std::mem::replace(&mut heads.live, Arc::new(head));
+        heads.retired.retain(|head| head.strong_count() > 0);
+        heads.retired.push(Arc::downgrade(&old));
+    }
+
+    pub(super) fn new(
+        (id, name, folder): (NamespaceId, String, PathBuf),
+        options: NamespaceOptions,
+        head: Head,
+        manifest: Manifest,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            folder,
+            options: RwLock::new(options),
+            heads: RwLock::new(Heads {
+                live: Arc::new(head),
+                retired: Vec::new(),
+            }),
+            manifest: Mutex::new(manifest),
+            rebuild_bytes: AtomicUsize::new(0),
+            runs_gone: AtomicU64::new(0),
         }
     }
 
@@ -99,7 +149,7 @@ impl Namespace {
     }
 
     fn append_once(&self, batch: &WriteBatch<'_>) -> Result<Appended, Error> {
-        let (log, series_file) = self.writer()?;
+        let log = self.inner.log.as_ref().ok_or(Error::ReadOnly)?;
         let options = self.options();
         let now_ms = self.inner.clock.now_ms();
         // Where the clock jumped, nothing is refused for its age; not even by the first writer
@@ -109,14 +159,19 @@ impl Namespace {
             .filter(|_| self.inner.trusted_clock.is_trusted());
         let environment = AppendEnvironment {
             log,
-            series_file,
             gate: &self.inner.gate,
             ack: options.ack,
             now_ms,
             memory: &self.inner.memory,
             oldest_ms: oldest_ms.map(|retention| now_ms.saturating_sub(retention)),
         };
-        Ok(self.state.head.append(batch, &environment)?)
+        loop {
+            match self.state.head().append(batch, &environment) {
+                // Another has taken over, or series of the batch are leaving: look up again.
+                Err(ShardError::Retired) => {}
+                appended => return Ok(appended?),
+            }
+        }
     }
 
     /// [`Namespace::append`], and waits for its ticket.
@@ -128,13 +183,6 @@ impl Namespace {
         let Appended { report, ticket } = self.append(batch)?;
         ticket.wait()?;
         Ok(report)
-    }
-
-    fn writer(&self) -> Result<(&Arc<CommitLog>, &SeriesFile), Error> {
-        match (&self.inner.log, &self.state.series_file) {
-            (Some(log), Some(series_file)) => Ok((log, series_file)),
-            _ => Err(Error::ReadOnly),
-        }
     }
 
     fn check_pressure(&self) -> Result<(), Error> {
@@ -180,19 +228,27 @@ impl Namespace {
     /// When the disk has no space for it.
     pub fn set_metadata(&self, metadata: &[MetricMetadata]) -> Result<CommitTicket, Error> {
         self.inner.check_open()?;
-        let (log, series_file) = self.writer()?;
-        self.state.head.set_metadata(metadata, series_file)?;
-        Ok(if series_file.has_unsynced() {
-            log.enqueue_definitions()
-        } else {
-            log.nothing_to_wait_for()
-        })
+        let log = self.inner.log.as_ref().ok_or(Error::ReadOnly)?;
+        let head = loop {
+            let head = self.state.head();
+            match head.set_metadata(metadata) {
+                Err(ShardError::Retired) => {}
+                set => break set.map(|()| head)?,
+            }
+        };
+        Ok(
+            if head.series_file().is_some_and(|file| file.has_unsynced()) {
+                log.enqueue_definitions()
+            } else {
+                log.nothing_to_wait_for()
+            },
+        )
     }
 
     /// What a metric is, or all metrics, at most `limit`, by name.
     #[must_use]
     pub fn metadata(&self, metric: Option<&str>, limit: usize) -> Vec<MetricMetadata> {
-        self.state.head.metadata(metric, limit)
+        self.state.head().metadata(metric, limit)
     }
 
     /// The series that match all `matchers` and have samples in `range`, sorted by labels. No
@@ -215,7 +271,7 @@ impl Namespace {
         limits: SelectLimits,
     ) -> Result<SeriesSet, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head.select(range, matchers, limits)?)
+        Ok(self.state.head().select(range, matchers, limits)?)
     }
 
     /// Labels of the series that match and have samples in `range`, sorted, at most `limit`.
@@ -230,7 +286,7 @@ impl Namespace {
         limit: usize,
     ) -> Result<Limited<Vec<Labels>>, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head.series(range, matchers, limit)?)
+        Ok(self.state.head().series(range, matchers, limit)?)
     }
 
     /// Names of their labels, sorted, at most `limit`.
@@ -244,7 +300,7 @@ impl Namespace {
         limit: usize,
     ) -> Result<Limited<Vec<String>>, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head.label_names(range, matchers, limit)?)
+        Ok(self.state.head().label_names(range, matchers, limit)?)
     }
 
     /// Values of one of their labels, sorted, at most `limit`.
@@ -259,7 +315,10 @@ impl Namespace {
         limit: usize,
     ) -> Result<Limited<Vec<String>>, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head.label_values(name, range, matchers, limit)?)
+        Ok(self
+            .state
+            .head()
+            .label_values(name, range, matchers, limit)?)
     }
 
     /// What the series in memory are made of: how many there are, and the `top` metrics, pairs
@@ -271,6 +330,6 @@ impl Namespace {
     /// When the Db is closed.
     pub fn cardinality(&self, top: usize, label: Option<&str>) -> Result<Cardinality, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head.cardinality(top, label))
+        Ok(self.state.head().cardinality(top, label))
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn open(
     remove_unlisted(&*vfs, &namespaces, &logs, &mut report)?;
     let files = namespaces
         .iter()
-        .filter_map(|state| state.series_file.clone())
+        .filter_map(|state| state.head().series_file().cloned())
         .collect();
     let series_files = Arc::new(SeriesFiles(RwLock::new(files)));
     let log_file = LogFile::prepare(&*vfs, next)?;
@@ -559,17 +559,11 @@ impl Found {
             last_delete: replayed.last_delete,
         };
         let settings = (key.clone(), options.limits, options.rules);
+        let live = (live, series_file);
         let head = Head::new(self.entry.id, settings, self.names, self.metadata, live);
         head.pins().set_bytes_max(options.pinned_bytes_max);
-        NamespaceState {
-            id: self.entry.id,
-            name: self.entry.name.clone(),
-            folder: self.folder,
-            options: RwLock::new(namespace_options),
-            head: Arc::new(head),
-            series_file,
-            manifest: Mutex::new(self.manifest),
-        }
+        let place = (self.entry.id, self.entry.name, self.folder);
+        NamespaceState::new(place, namespace_options, head, self.manifest)
     }
 }
 
@@ -685,7 +679,7 @@ pub(super) fn namespace(
         .series_files
         .0
         .write()
-        .extend(state.series_file.clone());
+        .extend(state.head().series_file().cloned());
     inner.namespaces.write().push(Arc::new(state));
     drop(upkeep);
     Ok(())

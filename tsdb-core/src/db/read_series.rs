@@ -101,8 +101,10 @@ fn read_files(
         torn.extend(torn_end(source.folder, file, &end)?);
         ends.push(end);
     }
-    let names = &mut series.names;
+    let LoadedSeries { mut names, .. } = series;
     names.registry.skip_ids_below(source.manifest.next_series);
+    // Series that had left and came back are defined twice.
+    series.names = names.without_leaving();
     Ok(ReadSeries { series, ends, torn })
 }
 

@@ -30,7 +30,7 @@ impl Inner {
             if deletes.is_empty() {
                 continue;
             }
-            for block in &state.head.live().blocks {
+            for block in &state.head().live().blocks {
                 if deletes_concern(upkeep, &state, &deletes, block)? {
                     return Ok(Some(Scrub {
                         block: Arc::clone(block),
@@ -50,7 +50,7 @@ impl Inner {
         state: &NamespaceState,
         deletes: &[Arc<Delete>],
     ) -> Result<(), Error> {
-        let live = state.head.live();
+        let live = state.head().live();
         let is_done = |delete: &&Arc<Delete>| {
             let tombstone = delete.tombstone();
             let mut runs = live.runs.iter().map(|run| run.meta());
@@ -82,7 +82,7 @@ impl Inner {
         next.tombstones
             .retain(|one| !done.contains(&one.generation));
         self.write_manifest(state, &mut manifest, next)?;
-        state.head.change_live(|live| Live {
+        state.head().change_live(|live| Live {
             deletes: still_needed(live, &manifest),
             ..live.clone()
         });

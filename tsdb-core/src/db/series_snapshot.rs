@@ -126,13 +126,16 @@ impl Inner {
 
     /// The bytes of a snapshot; none where there is nothing to save, or it stands on disk.
     fn series_snapshot(&self, state: &NamespaceState) -> Result<Option<Vec<u8>>, Error> {
-        let Some(file) = &state.series_file else {
+        let head = state.head();
+        let Some(file) = head.series_file() else {
             return Ok(None);
         };
         let listed = state.manifest.lock().series_files.clone();
-        state.head.read_names(|names, metadata| {
+        head.read_names(|names, metadata| {
             // What is not durable may not be covered. With the names locked none can be added.
-            if file.has_unsynced() || names.registry.is_empty() {
+            // Where series are just leaving, one that came back would be there twice.
+            let leaving = names.registry.any_leaving();
+            if file.has_unsynced() || names.registry.is_empty() || leaving {
                 return Ok(None);
             }
             let mut files = Vec::new();

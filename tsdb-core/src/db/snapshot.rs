@@ -120,8 +120,9 @@ impl Inner {
         // Series files grow: they are copied as far as they are known durable, which holds what
         // every flushed sample needs.
         let mut series_files = Vec::new();
+        let head = state.head();
         for file in &manifest.series_files {
-            let active = state.series_file.as_ref();
+            let active = head.series_file();
             let active = active.filter(|active| active.number() == file.number);
             let synced_len = active.map_or(file.synced_len, |active| active.synced_end());
             let (from, to) = (&state.folder, &folder);
@@ -153,7 +154,7 @@ impl Inner {
         }
         let manifest = Manifest {
             series_files,
-            next_series: state.head.next_id(),
+            next_series: head.next_id(),
             ..manifest
         };
         manifest.write(vfs, &NamespaceState::manifest_path(&folder))?;

@@ -14,6 +14,8 @@ pub(super) struct Counters {
     pub(super) runs_expired: AtomicU64,
     pub(super) compactions: AtomicU64,
     pub(super) blocks_expired: AtomicU64,
+    pub(super) series_forgotten: AtomicU64,
+    pub(super) series_files_rewritten: AtomicU64,
     /// Bytes of logs whose generation is closed.
     pub(super) closed_log_bytes: AtomicU64,
 }
@@ -49,6 +51,10 @@ pub struct Stats {
     pub compactions: u64,
     /// Blocks dropped by retention, of time or of bytes, since opening.
     pub blocks_expired: u64,
+    /// Series that left memory since opening.
+    pub series_forgotten: u64,
+    /// Rewrites of series files since opening.
+    pub series_files_rewritten: u64,
     /// Removed files that readers hold.
     pub pinned_files: usize,
     /// Bytes of those, which come free when they are let go.
@@ -68,8 +74,10 @@ pub struct NamespaceStats {
     pub name: String,
     /// Bytes it holds in memory, by use.
     pub memory: MemoryUse,
-    /// Series known.
+    /// Series in memory: all but those whose samples lie in blocks alone and that left.
     pub series: usize,
+    /// Bytes of series files, as far as they are durable.
+    pub series_file_bytes: u64,
     /// Samples in memory, duplicates included.
     pub buffered_samples: u64,
     /// Live runs.

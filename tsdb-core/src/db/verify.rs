@@ -122,14 +122,14 @@ impl Inner {
         if let Some(read) = self.verify_series_snapshot(state) {
             report.check(crate::series::snapshot_path(&state.folder), read);
         }
-        for run in &state.head.live().runs {
+        for run in &state.head().live().runs {
             let verified = run.verify();
             if let Ok(samples) = &verified {
                 report.run_samples += samples.samples;
             }
             report.check(run.path(), verified);
         }
-        for block in &state.head.live().blocks {
+        for block in &state.head().live().blocks {
             let verified = block.verify();
             if let Ok(totals) = &verified {
                 report.block_samples += totals.samples;

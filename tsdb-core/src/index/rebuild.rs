@@ -102,6 +102,13 @@ impl IndexRebuild {
         next_slot
     }
 
+    /// Bytes of memory held for what is made.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let pairs = (self.pairs.capacity() + self.row.capacity()) * size_of::<u32>();
+        self.next.heap_bytes() + self.moves.heap_bytes() + pairs
+    }
+
     /// The new index, and where the slots went.
     #[must_use]
     pub fn finish(self) -> (MemIndex, SlotMoves) {

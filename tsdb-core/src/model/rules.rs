@@ -36,6 +36,14 @@ pub struct ProtocolRules {
     pub replay_in_large_batches: bool,
     /// After a failed write or sync of a frame nothing is acked any more.
     pub failure_poisons: bool,
+    /// A series stays while a live run names it.
+    pub forgetting_spares_runs: bool,
+    /// A series stays while a buffer, and therefore a log, names it.
+    pub forgetting_spares_buffers: bool,
+    /// Ids of series that left are not given again.
+    pub ids_are_never_reused: bool,
+    /// Sealed series files go only after the one that replaces them is listed.
+    pub series_file_listed_before_sealed_go: bool,
     /// The frame of a delete is the first of a new generation.
     pub delete_begins_generation: bool,
     /// A tombstone is listed before the log with its frame goes.
@@ -71,6 +79,10 @@ impl Default for ProtocolRules {
             order_free_winner: true,
             replay_in_large_batches: true,
             failure_poisons: true,
+            forgetting_spares_runs: true,
+            forgetting_spares_buffers: true,
+            ids_are_never_reused: true,
+            series_file_listed_before_sealed_go: true,
             delete_begins_generation: true,
             tombstone_listed_before_log_goes: true,
             tombstone_listed_before_applied: true,

@@ -30,7 +30,7 @@ pub use reader::{
     LABELS_BYTES_MAX, SeriesEnd, SeriesImage, SeriesRecord, decode_header, read_record,
     read_series_file, record_at,
 };
-pub use registry::Registry;
+pub use registry::{Registry, slot_of};
 pub use snapshot::{
     CoveredFile, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SeriesSnapshot, SnapshotHead, encode_snapshot,
     snapshot_path,

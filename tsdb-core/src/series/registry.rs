@@ -17,6 +17,8 @@ pub struct Registry {
     canonical: LabelsTable,
     ids: Vec<SeriesId>,
     alias_counts: Vec<u8>,
+    /// A bit for each slot whose series is leaving; empty while none is.
+    leaving: Vec<u64>,
     next_id: u64,
 }
 
@@ -35,6 +37,7 @@ impl Registry {
             canonical: LabelsTable::new(),
             ids: Vec::new(),
             alias_counts: Vec::new(),
+            leaving: Vec::new(),
             next_id: 1,
         }
     }
@@ -46,6 +49,7 @@ impl Registry {
             aliases: FingerprintTable::new(),
             canonical: LabelsTable::of(hashes),
             alias_counts: vec![0; ids.len()],
+            leaving: Vec::new(),
             next_id: ids.last().map_or(1, |last| last.0.saturating_add(1)),
             ids,
         }
@@ -124,6 +128,9 @@ impl Registry {
 
     /// Remembers an encoding of the labels of a series, if it has room for one.
     pub fn alias(&mut self, fingerprint: Fingerprint, slot: u32) {
+        if self.aliases.replace(fingerprint, slot) {
+            return;
+        }
         let Some(count) = self.alias_counts.get_mut(slot as usize) else {
             return;
         };
@@ -131,6 +138,56 @@ impl Registry {
             *count += 1;
             self.aliases.insert(fingerprint, slot);
         }
+    }
+
+    /// Notes that a series is leaving: it is there for those who have its slot, and for nobody
+    /// else; one with the same labels is a new series.
+    pub fn leave(&mut self, slot: u32) {
+        self.leaving.resize(self.ids.len().div_ceil(64), 0);
+        if let Some(word) = self.leaving.get_mut(slot as usize / 64) {
+            *word |= 1 << (slot % 64);
+        }
+    }
+
+    /// Whether any series is leaving.
+    #[inline]
+    #[must_use]
+    pub fn any_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// Whether the series of a slot is leaving.
+    #[inline]
+    #[must_use]
+    pub fn is_leaving(&self, slot: u32) -> bool {
+        let word = self.leaving.get(slot as usize / 64);
+        word.is_some_and(|word| word >> (slot % 64) & 1 == 1)
+    }
+
+    /// The series for which `moved` tells a new slot, which rise with the old ones. No id is given
+    /// twice for that.
+    #[must_use]
+    pub fn retain(&self, moved: impl Fn(u32) -> Option<u32>) -> Self {
+        let stays = |slot: &usize| moved(u32::try_from(*slot).unwrap_or(u32::MAX)).is_some();
+        let slots = || (0..self.ids.len()).filter(stays);
+        let len = slots().count();
+        let (mut ids, mut alias_counts) = (Vec::with_capacity(len), Vec::with_capacity(len));
+        ids.extend(slots().filter_map(|slot| self.ids.get(slot)));
+        alias_counts.extend(slots().filter_map(|slot| self.alias_counts.get(slot)));
+        Self {
+            aliases: self.aliases.retain(&moved),
+            canonical: self.canonical.retain(&moved),
+            ids,
+            alias_counts,
+            leaving: Vec::new(),
+            next_id: self.next_id,
+        }
+    }
+
+    /// The broken rule, for tests: ids of series that left are given again.
+    #[doc(hidden)]
+    pub fn reuse_ids(&mut self) {
+        self.next_id = self.ids.last().map_or(1, |id| id.0 + 1);
     }
 
     /// The id of a slot.
@@ -144,13 +201,7 @@ impl Registry {
     #[inline]
     #[must_use]
     pub fn slot(&self, id: SeriesId) -> Option<u32> {
-        // Ids rise with slots, and mostly by one.
-        let first = self.ids.first()?.0;
-        let guess = usize::try_from(id.0.checked_sub(first)?).ok()?;
-        if self.ids.get(guess) == Some(&id) {
-            return u32::try_from(guess).ok();
-        }
-        u32::try_from(self.ids.binary_search(&id).ok()?).ok()
+        slot_of(&self.ids, id)
     }
 
     /// Bytes that have to be taken at once to add `more` series, each with an alias.
@@ -169,5 +220,19 @@ impl Registry {
             + self.canonical.heap_bytes()
             + self.ids.capacity() * size_of::<SeriesId>()
             + self.alias_counts.capacity()
+            + self.leaving.capacity() * size_of::<u64>()
     }
+}
+
+/// The slot of an id among all ids by slot.
+#[inline]
+#[must_use]
+pub fn slot_of(ids: &[SeriesId], id: SeriesId) -> Option<u32> {
+    // Ids rise with slots, and mostly by one.
+    let first = ids.first()?.0;
+    let guess = usize::try_from(id.0.checked_sub(first)?).ok()?;
+    if ids.get(guess) == Some(&id) {
+        return u32::try_from(guess).ok();
+    }
+    u32::try_from(ids.binary_search(&id).ok()?).ok()
 }

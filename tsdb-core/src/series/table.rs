@@ -16,6 +16,8 @@ trait Entry: Copy + Default {
     fn occupied(&self) -> u32;
     /// 32 bits of hash.
     fn hash(&self) -> u32;
+    /// The same entry for another slot.
+    fn at(self, slot: u32) -> Self;
 }
 
 #[derive(Debug)]
@@ -66,6 +68,19 @@ impl<E: Entry> Table<E> {
             old.for_each(|old| self.put(old));
         }
         self.put(entry);
+    }
+
+    /// The entries whose slots have moved somewhere.
+    fn retain(&self, moved: impl Fn(u32) -> Option<u32>) -> Self {
+        let stay = || {
+            let used = self.entries.iter().filter(|entry| entry.occupied() != 0);
+            used.filter_map(|entry| Some(entry.at(moved(entry.occupied() - 1)?)))
+        };
+        let used = stay().count();
+        let mut table = Self::with_room(used + used / 16);
+        table.used = used;
+        stay().for_each(|entry| table.put(entry));
+        table
     }
 
     /// Room for so many entries, and none yet.
@@ -131,6 +146,13 @@ impl Entry for Verified {
     fn hash(&self) -> u32 {
         self.hash
     }
+
+    fn at(self, slot: u32) -> Self {
+        Self {
+            slot: slot + 1,
+            ..self
+        }
+    }
 }
 
 /// From fingerprints to slots; the fingerprint is the only proof.
@@ -160,6 +182,26 @@ impl FingerprintTable {
         prefetch(&self.table.entries, place);
     }
 
+    /// Lets what is there mean another slot; whether it is there.
+    pub(super) fn replace(&mut self, fingerprint: Fingerprint, slot: u32) -> bool {
+        let (hash, verify) = (upper_half(fingerprint.lookup()), fingerprint.verify());
+        let mut place = self.table.place(hash);
+        while let Some(entry) = self.table.entries.get_mut(place) {
+            if entry.slot == 0 {
+                return false;
+            }
+            if entry.verify == verify && entry.hash == hash {
+                entry.slot = slot + 1;
+                return true;
+            }
+            place += 1;
+            if place == self.table.entries.len() {
+                place = 0;
+            }
+        }
+        false
+    }
+
     /// Adds what is not there yet.
     pub(super) fn insert(&mut self, fingerprint: Fingerprint, slot: u32) {
         self.table.insert(Verified {
@@ -175,6 +217,13 @@ impl FingerprintTable {
 
     pub(super) fn growth_bytes(&self, more: usize) -> usize {
         self.table.growth_bytes(more)
+    }
+
+    /// The entries whose slots have moved somewhere.
+    pub(super) fn retain(&self, moved: impl Fn(u32) -> Option<u32>) -> Self {
+        Self {
+            table: self.table.retain(moved),
+        }
     }
 }
 
@@ -193,6 +242,13 @@ impl Entry for Hinted {
     #[inline]
     fn hash(&self) -> u32 {
         self.hash
+    }
+
+    fn at(self, slot: u32) -> Self {
+        Self {
+            slot: slot + 1,
+            ..self
+        }
     }
 }
 
@@ -255,6 +311,13 @@ impl LabelsTable {
 
     pub(super) fn growth_bytes(&self, more: usize) -> usize {
         self.table.growth_bytes(more)
+    }
+
+    /// The entries whose slots have moved somewhere.
+    pub(super) fn retain(&self, moved: impl Fn(u32) -> Option<u32>) -> Self {
+        Self {
+            table: self.table.retain(moved),
+        }
     }
 }
 

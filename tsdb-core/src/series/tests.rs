@@ -292,3 +292,47 @@ fn a_registry_finds_series_by_any_encoding_and_bounds_aliases() {
     let bytes = registry.heap_bytes() / 5_000;
     assert!(bytes < 60, "{bytes} B a series");
 }
+
+#[test]
+fn series_leave_and_come_back_under_other_ids() {
+    let key = FingerprintKey::new([7; 16]);
+    let canonical = |text: &str| key.of(FingerprintDomain::Canonical, text.as_bytes());
+    let encoded = |text: &str| key.of(FingerprintDomain::Encoded, text.as_bytes());
+    let mut registry = Registry::new();
+    let text = |at: u64| format!("series {at}");
+    for at in 0..1_000 {
+        let slot = registry.insert(canonical(&text(at)), SeriesId(at + 1));
+        registry.alias(encoded(&text(at)), slot.unwrap());
+    }
+    let leaves = |slot: u32| slot.is_multiple_of(3);
+    assert!(!registry.any_leaving());
+    (0..1_000)
+        .filter(|slot| leaves(*slot))
+        .for_each(|slot| registry.leave(slot));
+    assert!((0..1_000).all(|slot| registry.is_leaving(slot) == leaves(slot)));
+    // One returns before the others are gone: what led to its old slot leads to the new one.
+    let next = registry.next_id();
+    let back = registry.insert(canonical(&text(3)), next).unwrap();
+    registry.alias(encoded(&text(3)), back);
+    assert_eq!(registry.find(encoded(&text(3))), Some(back));
+    let stay: Vec<u32> = (0..=back)
+        .filter(|slot| !registry.is_leaving(*slot))
+        .collect();
+    let moved = |slot: u32| stay.binary_search(&slot).ok().map(|to| to as u32);
+    let (before, after) = (registry.heap_bytes(), registry.retain(moved));
+    assert!(after.heap_bytes() < before);
+    assert_eq!(
+        (after.len(), after.next_id()),
+        (stay.len(), SeriesId(1_002))
+    );
+    for at in (0..1_000).filter(|at| *at != 3) {
+        let expected = moved(at as u32);
+        assert_eq!(after.find(encoded(&text(at))), expected);
+        let found = after.find_labels(canonical(&text(at)), |slot| Some(slot) == expected);
+        assert_eq!(found, expected);
+        assert_eq!(after.slot(SeriesId(at + 1)), expected);
+    }
+    assert_eq!(after.find(encoded(&text(3))), moved(back));
+    assert_eq!(after.slot(next), moved(back));
+    assert_eq!(after.slot(SeriesId(4)), None);
+}

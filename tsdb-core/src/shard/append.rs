@@ -1,6 +1,7 @@
 //! Appending a batch: look up, check, log and apply.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::RwLock;
 
@@ -11,7 +12,6 @@ use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     SymbolHash, WriteBatch,
 };
-use crate::series::SeriesFile;
 use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFrameEncoder};
 
 /// What one append leaves for the next; after a larger batch all is given back.
@@ -52,8 +52,6 @@ pub(super) struct Scratch {
 pub struct AppendEnvironment<'a> {
     /// The commit log.
     pub log: &'a Arc<CommitLog>,
-    /// The file that definitions go to.
-    pub series_file: &'a SeriesFile,
     /// Read-locked between reservation and enqueueing: a generation is cut under its write lock.
     pub gate: &'a RwLock<()>,
     /// When the ticket shall be done.
@@ -278,20 +276,13 @@ impl Head {
             ..
         } = scratch;
         let base = rows.first().map_or(0, |row| row.1);
-        ids.clear();
-        let names = self.names.read();
-        ids.extend(
-            rows.iter()
-                .map(|row| names.registry.id(row.0).map_or(0, |id| id.0)),
-        );
-        histograms.find_ids(&names);
-        drop(names);
         let promised = match rows.len() {
             0 => 0,
             rows => SampleFrameEncoder::bytes_at_most(rows),
         };
         let promised_histograms = histograms.frame_bytes_at_most();
         let _open = environment.gate.read();
+        self.ids_of(rows, ids, histograms)?;
         environment.log.reserve(promised + promised_histograms)?;
         let live = self.live();
         #[expect(clippy::expect_used, reason = "a Head always has an open generation")]
@@ -330,15 +321,42 @@ impl Head {
         Ok(environment.log.enqueue(frame, promised, environment.ack))
     }
 
+    /// The ids of rows' slots, which stay theirs as long as the gate is held.
+    fn ids_of(
+        &self,
+        rows: &[(u32, i64, u64)],
+        ids: &mut Vec<u64>,
+        histograms: &mut CheckedHistograms,
+    ) -> Result<(), ShardError> {
+        ids.clear();
+        let names = self.names.read();
+        let registry = &names.registry;
+        let leaving = || {
+            let mut slots = rows.iter().map(|row| row.0).chain(histograms.slots());
+            slots.any(|slot| registry.is_leaving(slot))
+        };
+        if self.retired.load(Ordering::Acquire) || (registry.any_leaving() && leaving()) {
+            return Err(ShardError::Retired);
+        }
+        ids.extend(
+            rows.iter()
+                .map(|row| registry.id(row.0).map_or(0, |id| id.0)),
+        );
+        histograms.find_ids(&names);
+        Ok(())
+    }
+
     /// The broken short cut's question, for tests: is every row in memory already?
     fn all_known(&self, rows: &[(u32, i64, u64)]) -> bool {
         let live = self.live();
         rows.iter().all(|&(slot, timestamp, bits)| {
             let mut parts = Vec::new();
             let range = crate::model::TimeRange::at(timestamp);
-            live.generations
-                .iter()
-                .for_each(|open| open.parts(slot, range, &mut parts));
+            for open in &live.generations {
+                if let [slot] = *self.slots_in(open, &[slot]) {
+                    open.parts(slot, range, &mut parts);
+                }
+            }
             crate::series::merge_parts(&mut parts, range)
                 .is_ok_and(|found| found.values.first().map(|v| v.to_bits()) == Some(bits))
         })

@@ -1,11 +1,12 @@
 //! The buffers of one generation of a namespace, in stripes of one lock each.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::bits::prefetch;
-use crate::model::{Generation, HashMap, TimeRange};
+use crate::model::{Generation, HashMap, SeriesId, TimeRange};
 use crate::series::{Buffer, BufferArena, BufferView, ChunkPart, HistogramBuffer};
 
 /// How many stripes there are.
@@ -211,6 +212,10 @@ impl LockedStripes<'_> {
 #[derive(Debug)]
 pub struct GenerationBuffers {
     generation: Generation,
+    /// Which [`super::Head`] of the namespace its slots are of.
+    era: u64,
+    /// Ids by slot, once series have left and the slots of a later era are others.
+    ids: OnceLock<Arc<[SeriesId]>>,
     window_ms: i64,
     stripes: [Mutex<Stripe>; STRIPES],
     used: AtomicBool,
@@ -222,10 +227,46 @@ impl GenerationBuffers {
     pub fn new(generation: Generation, window_ms: i64) -> Self {
         Self {
             generation,
+            era: 0,
+            ids: OnceLock::new(),
             window_ms,
             stripes: std::array::from_fn(|_| Mutex::new(Stripe::new(window_ms))),
             used: AtomicBool::new(false),
         }
+    }
+
+    /// The same, for the slots of an era.
+    #[must_use]
+    pub(super) fn in_era(self, era: u64) -> Self {
+        Self { era, ..self }
+    }
+
+    /// Which era its slots are of.
+    pub(super) fn era(&self) -> u64 {
+        self.era
+    }
+
+    /// Keeps the ids of its slots, which are about to mean other series elsewhere.
+    pub(super) fn keep_ids(&self, ids: &Arc<[SeriesId]>) {
+        // Once kept they stay: slots of one era never change.
+        self.ids.get_or_init(|| Arc::clone(ids));
+    }
+
+    /// The ids of its slots, if they are not those of the present era.
+    pub(super) fn kept_ids(&self) -> Option<&[SeriesId]> {
+        self.ids.get().map(|ids| &**ids)
+    }
+
+    /// Keeps only those slots to which nothing was ever appended.
+    pub(super) fn retain_unused(&self, slots: &mut Vec<u32>) {
+        if self.is_empty() {
+            return;
+        }
+        let stripes: Vec<_> = self.stripes.iter().map(|stripe| stripe.lock()).collect();
+        slots.retain(|&slot| {
+            let stripe = stripes.get(stripe_of(slot));
+            stripe.is_none_or(|stripe| stripe.view(slot).is_none())
+        });
     }
 
     /// The generation.

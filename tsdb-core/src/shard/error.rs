@@ -39,6 +39,10 @@ pub enum ShardError {
     /// Memory is short until buffers are flushed. Nothing was stored.
     #[error("{} bytes would be held in memory, more than memory_budget_bytes of {}: try again after a flush", .0.needed, .0.budget)]
     Pressure(Pressure),
+    /// Series of the batch are leaving memory, or all slots have changed: they have to be looked up
+    /// again. Nothing was stored.
+    #[error("series left memory while they were appended to: look them up again")]
+    Retired,
     /// A query needs more than it may have.
     #[error(
         "query needs more than {limit} {what} (limit {name}): narrow its matchers or time range, or raise the limit"

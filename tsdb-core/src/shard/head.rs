@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
 use super::append::Scratch;
 use super::pins::Pins;
-use super::{Delete, GenerationBuffers, MemoryUse, SeriesLimits};
+use super::{Delete, GenerationBuffers, MemoryUse, SeriesLimits, ShardError};
 use crate::block::BlockReader;
 use crate::index::MemIndex;
 use crate::model::{
-    Fingerprint, FingerprintKey, Generation, Labels, MetricMetadata, NamespaceId, ProtocolRules,
-    SeriesId, ShardId,
+    Fingerprint, FingerprintKey, Generation, Labels, Matcher, MetricMetadata, NamespaceId,
+    ProtocolRules, SeriesId, ShardId,
 };
+use crate::postings::Postings;
 use crate::run::{RowKey, RunReader};
 use crate::series::{Registry, SeriesFile};
 
@@ -42,12 +43,35 @@ impl Names {
 
     /// The slot of the series with these labels, whose canonical fingerprint is given.
     pub(super) fn find_labels(&self, canonical: Fingerprint, labels: &Labels) -> Option<u32> {
+        self.find_labels_where(canonical, labels, |slot| !self.registry.is_leaving(slot))
+    }
+
+    /// The same, of the slots for which `wanted` holds.
+    pub(super) fn find_labels_where(
+        &self,
+        canonical: Fingerprint,
+        labels: &Labels,
+        wanted: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
         let text = |symbol| self.index.symbol_text(symbol);
         self.registry.find_labels(canonical, |slot| {
             let pairs = self.index.pairs_of(slot);
             let pairs = pairs.map(|(name, value)| (text(name), text(value)));
-            pairs.eq(labels.iter().map(|label| (label.name, label.value)))
+            wanted(slot) && pairs.eq(labels.iter().map(|label| (label.name, label.value)))
         })
+    }
+
+    /// The slots that match all `matchers`, but for those of series that are leaving.
+    pub(super) fn matches(&self, matchers: &[Matcher]) -> Postings {
+        let mut matching = self.index.matches(matchers);
+        if self.registry.any_leaving() {
+            let leaving = matching
+                .iter()
+                .filter(|slot| self.registry.is_leaving(*slot));
+            let leaving: Postings = leaving.collect();
+            matching -= leaving;
+        }
+        matching
     }
 }
 
@@ -70,15 +94,28 @@ pub struct Live {
 #[derive(Debug)]
 pub struct Head {
     pub(super) namespace: NamespaceId,
+    /// Counts up each time series leave: all slots are others then, and so is the `Head`. Readers
+    /// keep theirs, with what was live.
+    pub(super) era: u64,
+    /// Set with appends kept out and the names locked: another has taken over.
+    pub(super) retired: AtomicBool,
+    /// Where definitions go; `None` where the Db was opened for reading only.
+    pub(super) series_file: Option<Arc<SeriesFile>>,
     pub(super) key: FingerprintKey,
     pub(super) limits: SeriesLimits,
     pub(super) rules: ProtocolRules,
     pub(super) names: RwLock<Names>,
     pub(super) live: RwLock<Arc<Live>>,
-    pub(super) metadata: RwLock<BTreeMap<String, MetricMetadata>>,
-    metadata_bytes: AtomicUsize,
+    pub(super) metadata: Arc<Metadata>,
     pub(super) scratch: Mutex<Vec<Scratch>>,
-    pub(super) pins: Pins,
+    pub(super) pins: Arc<Pins>,
+}
+
+/// What metrics are.
+#[derive(Debug, Default)]
+pub(super) struct Metadata {
+    pub(super) of_metric: RwLock<BTreeMap<String, MetricMetadata>>,
+    bytes: AtomicUsize,
 }
 
 impl Head {
@@ -89,20 +126,25 @@ impl Head {
         (key, limits, rules): (FingerprintKey, SeriesLimits, ProtocolRules),
         names: Names,
         metadata: BTreeMap<String, MetricMetadata>,
-        live: Live,
+        (live, series_file): (Live, Option<Arc<SeriesFile>>),
     ) -> Self {
-        let metadata_bytes = metadata.values().map(metadata_bytes).sum();
+        let bytes = metadata.values().map(metadata_bytes).sum();
         Self {
             namespace,
+            era: 0,
+            retired: AtomicBool::new(false),
+            series_file,
             key,
             limits,
             rules,
             names: RwLock::new(names),
             live: RwLock::new(Arc::new(live)),
-            metadata: RwLock::new(metadata),
-            metadata_bytes: AtomicUsize::new(metadata_bytes),
+            metadata: Arc::new(Metadata {
+                of_metric: RwLock::new(metadata),
+                bytes: AtomicUsize::new(bytes),
+            }),
             scratch: Mutex::default(),
-            pins: Pins::default(),
+            pins: Arc::default(),
         }
     }
 
@@ -126,8 +168,9 @@ impl Head {
         if id < names.registry.next_id() {
             return Err("series ids that do not rise");
         }
-        if names.find_labels(fingerprint, labels).is_some() {
-            return Err("one set of labels with two ids");
+        if let Some(old) = names.find_labels(fingerprint, labels) {
+            // The series had left, and came back under another id.
+            names.registry.leave(old);
         }
         let slot = names
             .registry
@@ -143,7 +186,7 @@ impl Head {
         read: impl FnOnce(&Names, &BTreeMap<String, MetricMetadata>) -> T,
     ) -> T {
         let names = self.names.read();
-        let metadata = self.metadata.read();
+        let metadata = self.metadata.of_metric.read();
         read(&names, &metadata)
     }
 
@@ -165,7 +208,8 @@ impl Head {
         self.change_live(|live| {
             // A generation nothing was appended to need not be flushed.
             let used = live.generations.iter().filter(|open| !open.is_empty());
-            let next = Arc::new(GenerationBuffers::new(generation, window_ms));
+            let next = GenerationBuffers::new(generation, window_ms).in_era(self.era);
+            let next = Arc::new(next);
             let generations = used.cloned().chain([next]).collect();
             Live {
                 generations,
@@ -200,12 +244,21 @@ impl Head {
         self.names.read().registry.next_id()
     }
 
-    /// Placement shard and id of a slot.
+    /// Placement shard and id of a slot of a generation.
     #[must_use]
-    pub fn row_key(&self, slot: u32) -> RowKey {
+    pub fn row_key(&self, generation: &GenerationBuffers, slot: u32) -> RowKey {
         // Without a cluster there is one placement shard.
-        let id = self.names.read().registry.id(slot);
+        let id = match generation.kept_ids() {
+            Some(ids) if generation.era() != self.era => ids.get(slot as usize).copied(),
+            _ => self.names.read().registry.id(slot),
+        };
         RowKey::new(ShardId(0), id.unwrap_or(SeriesId(0)))
+    }
+
+    /// Where definitions go, unless the Db was opened for reading only.
+    #[must_use]
+    pub fn series_file(&self) -> Option<&Arc<SeriesFile>> {
+        self.series_file.as_ref()
     }
 
     /// Bytes held in memory, the series file's apart.
@@ -225,8 +278,13 @@ impl Head {
         MemoryUse {
             registry,
             index,
-            series_file: 0,
-            metadata: self.metadata_bytes.load(Ordering::Relaxed),
+            series_file: self
+                .series_file
+                .as_ref()
+                .map_or(0, |file| file.heap_bytes()),
+            metadata: self.metadata.bytes.load(Ordering::Relaxed),
+            rebuild: 0,
+            readers: 0,
             open_buffers: open,
             closed_buffers: closed,
             appends: self.scratch.lock().iter().map(Scratch::heap_bytes).sum(),
@@ -237,7 +295,7 @@ impl Head {
     /// Metadata of one metric, or of all, at most `limit`, by name.
     #[must_use]
     pub fn metadata(&self, metric: Option<&str>, limit: usize) -> Vec<MetricMetadata> {
-        let metadata = self.metadata.read();
+        let metadata = self.metadata.of_metric.read();
         match metric {
             Some(metric) => metadata
                 .get(metric)
@@ -252,13 +310,15 @@ impl Head {
     /// Queues metadata that is new for the series file.
     ///
     /// # Errors
-    /// When the disk has no space for it.
-    pub fn set_metadata(
-        &self,
-        metadata: &[MetricMetadata],
-        series_file: &SeriesFile,
-    ) -> Result<(), crate::series::SeriesError> {
-        let mut known = self.metadata.write();
+    /// When the disk has no space for it, or this `Head` is retired.
+    pub fn set_metadata(&self, metadata: &[MetricMetadata]) -> Result<(), ShardError> {
+        let Some(series_file) = &self.series_file else {
+            return Ok(());
+        };
+        let mut known = self.metadata.of_metric.write();
+        if self.retired.load(Ordering::Acquire) {
+            return Err(ShardError::Retired);
+        }
         let news = metadata
             .iter()
             .filter(|one| known.get(&one.metric) != Some(one));
@@ -270,10 +330,12 @@ impl Head {
         series_file.reserve(promised)?;
         series_file.describe(promised, &news);
         for one in news {
-            self.metadata_bytes
+            self.metadata
+                .bytes
                 .fetch_add(metadata_bytes(&one), Ordering::Relaxed);
             if let Some(old) = known.insert(one.metric.clone(), one) {
-                self.metadata_bytes
+                self.metadata
+                    .bytes
                     .fetch_sub(metadata_bytes(&old), Ordering::Relaxed);
             }
         }

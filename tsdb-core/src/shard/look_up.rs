@@ -1,13 +1,16 @@
 //! From the labels of a batch to series, known ones first, new ones defined.
 
+use std::sync::atomic::Ordering;
+
 use super::append::{Missing, NO_SLOT, Scratch};
+use super::forget::define;
 use super::head::{Head, Names};
 use super::{AppendEnvironment, MemoryLedger, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, LabelsError, RejectReason,
-    Rejected, SeriesKey, ShardId, SymbolLists, WriteBatch,
+    Rejected, SeriesKey, SymbolLists, WriteBatch,
 };
-use crate::series::{Definition, SeriesFile};
+use crate::series::SeriesFile;
 
 /// So many series before it is used, an entry of the registry is asked for.
 const PREFETCH_SERIES: usize = 16;
@@ -49,6 +52,7 @@ impl Head {
         }
         let due = fingerprints.iter().skip(slots.len());
         slots.extend(due.map(|due| names.registry.find(*due).unwrap_or(NO_SLOT)));
+        names.skip_leaving(slots);
         drop(names);
         missing.clear();
         if slots.contains(&NO_SLOT) {
@@ -162,10 +166,17 @@ impl Head {
         let count = labels().map(Labels::len).sum();
         let series = labels().count();
         let promised = SeriesFile::definitions_bytes_at_most(text, series, count);
-        let (series_file, memory) = (environment.series_file, environment.memory);
+        let memory = environment.memory;
+        let Some(series_file) = &self.series_file else {
+            return Ok(());
+        };
         memory.check_series(self.growth_bytes(series, count, text))?;
         series_file.reserve(promised)?;
         let names = &mut *self.names.write();
+        if self.retired.load(Ordering::Acquire) {
+            series_file.release(promised);
+            return Err(ShardError::Retired);
+        }
         let mut ledger = Ledger {
             memory,
             held: names.heap_bytes(),
@@ -186,7 +197,8 @@ impl Head {
                     continue;
                 }
             };
-            if names.registry.find(missing.fingerprint).is_none() {
+            let known = names.registry.find(missing.fingerprint);
+            if known.is_none_or(|known| names.registry.is_leaving(known)) {
                 names.registry.alias(missing.fingerprint, slot);
             }
             if let Some(place) = scratch.slots.get_mut(missing.at) {
@@ -237,21 +249,24 @@ impl Head {
             .iter()
             .map(|&slot| names.index.pairs_of(slot).collect())
             .collect();
-        let definitions: Vec<Definition<'_>> = new
-            .iter()
-            .zip(&pairs)
-            .filter_map(|(&slot, labels)| {
-                let id = names.registry.id(slot)?;
-                Some(Definition {
-                    id,
-                    shard: ShardId(0),
-                    labels,
-                })
-            })
-            .collect();
-        series_file.define(promised, &definitions, |symbol| {
-            names.index.symbol_text(symbol)
-        });
+        define(
+            names,
+            new.iter().copied().zip(&pairs),
+            series_file,
+            promised,
+        );
+    }
+}
+
+impl Names {
+    /// Lets those of the slots that are leaving count as not found.
+    fn skip_leaving(&self, slots: &mut [u32]) {
+        if self.registry.any_leaving() {
+            let leaving = slots
+                .iter_mut()
+                .filter(|slot| self.registry.is_leaving(**slot));
+            leaving.for_each(|slot| *slot = NO_SLOT);
+        }
     }
 }
 

@@ -15,6 +15,10 @@ pub struct MemoryUse {
     pub series_file: usize,
     /// What metrics are.
     pub metadata: usize,
+    /// Registry and index without the series that are leaving, while they are made.
+    pub rebuild: usize,
+    /// Registries and indexes from before series left, which readers still hold.
+    pub readers: usize,
     /// Samples of the open generation.
     pub open_buffers: usize,
     /// Samples of generations that are closed and not flushed.
@@ -29,7 +33,7 @@ impl MemoryUse {
     /// What stays as long as the series do.
     #[must_use]
     pub fn series(&self) -> usize {
-        self.registry + self.index + self.series_file + self.metadata
+        self.registry + self.index + self.series_file + self.metadata + self.rebuild + self.readers
     }
 
     /// What goes when samples are flushed.
@@ -46,6 +50,8 @@ impl MemoryUse {
             index: self.index + other.index,
             series_file: self.series_file + other.series_file,
             metadata: self.metadata + other.metadata,
+            rebuild: self.rebuild + other.rebuild,
+            readers: self.readers + other.readers,
             open_buffers: self.open_buffers + other.open_buffers,
             closed_buffers: self.closed_buffers + other.closed_buffers,
             appends: self.appends + other.appends,

@@ -36,7 +36,7 @@ impl Head {
         limits: SelectLimits,
     ) -> Result<SeriesSet, ShardError> {
         let live = self.live();
-        let matching = self.names.read().index.matches(matchers);
+        let matching = self.names.read().matches(matchers);
         let rows = self.block_rows(&live, range, matchers, &matching)?;
         let series = matching.len() + rows.foreign.len() as u64;
         if series > limits.series as u64 {
@@ -91,8 +91,8 @@ impl Head {
             let names = self.names.read();
             for (row, labels) in labelled {
                 let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
-                let slot = names.find_labels(fingerprint, &labels);
-                match slot.filter(|slot| matching.contains(*slot)) {
+                let among = |slot| matching.contains(slot);
+                match names.find_labels_where(fingerprint, &labels, among) {
                     Some(slot) => rows.known.push((slot, (number, row))),
                     None => rows.foreign.entry(labels).or_default().push((number, row)),
                 }
@@ -113,7 +113,7 @@ impl Head {
         let mut parts = vec![Vec::new(); slots.len()];
         let mut hiding = Hiding::new(masks, range);
         for generation in &live.generations {
-            generation.read(slots, |at, buffer| {
+            generation.read(&self.slots_in(generation, slots), |at, buffer| {
                 if let Some(parts) = parts.get_mut(at) {
                     buffer.read(range, parts);
                 }
@@ -205,7 +205,7 @@ impl Head {
     ) -> Result<(), ShardError> {
         for generation in &live.generations {
             let visible = mask.visible(generation.generation(), range);
-            generation.read(slots, |at, buffer| {
+            generation.read(&self.slots_in(generation, slots), |at, buffer| {
                 if visible.iter().any(|part| buffer.overlaps(*part)) {
                     present.extend(slots.get(at).copied());
                 }
@@ -294,7 +294,7 @@ impl Head {
         limit: usize,
     ) -> Result<Limited<Vec<Labels>>, ShardError> {
         let live = self.live();
-        let matching = self.names.read().index.matches(matchers);
+        let matching = self.names.read().matches(matchers);
         let mut present = self.present(&live, range, &matching)?;
         let mut rows = self.block_rows(&live, range, matchers, &matching)?;
         self.retain_visible(&live, range, &mut rows)?;
@@ -381,7 +381,7 @@ impl Head {
         if matchers.is_empty() && range == TimeRange::ALL && live.hiding().is_empty() {
             return Ok(None);
         }
-        let matching = self.names.read().index.matches(matchers);
+        let matching = self.names.read().matches(matchers);
         self.present(live, range, &matching).map(Some)
     }
 }

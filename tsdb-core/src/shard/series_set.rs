@@ -183,9 +183,10 @@ impl SeriesSet {
         let now = self.head.live();
         let runs = &self.live.runs;
         let blocks = &self.live.blocks;
-        let holds = runs
-            .iter()
-            .any(|run| !now.runs.iter().any(|live| Arc::ptr_eq(live, run)))
+        let holds = self.head.is_retired()
+            || runs
+                .iter()
+                .any(|run| !now.runs.iter().any(|live| Arc::ptr_eq(live, run)))
             || blocks
                 .iter()
                 .any(|block| !now.blocks.iter().any(|live| Arc::ptr_eq(live, block)));

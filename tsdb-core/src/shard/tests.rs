@@ -76,7 +76,13 @@ fn head() -> Arc<Head> {
         ..Live::default()
     };
     let settings = (key, SeriesLimits::default(), ProtocolRules::default());
-    let head = Head::new(NamespaceId(0), settings, names, BTreeMap::new(), live);
+    let head = Head::new(
+        NamespaceId(0),
+        settings,
+        names,
+        BTreeMap::new(),
+        (live, None),
+    );
     Arc::new(head)
 }
 

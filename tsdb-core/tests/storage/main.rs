@@ -2,11 +2,13 @@
 #![cfg(test)]
 
 mod blocks;
+mod churn;
 mod clock_jumps;
 mod corruption;
 mod crash;
 mod deletes;
 mod faults;
+mod forget_crash;
 mod format_compat;
 mod io_budget;
 mod model;

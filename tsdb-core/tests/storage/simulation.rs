@@ -463,5 +463,6 @@ mod without {
         tombstone_listed_before_log_goes tombstone_listed_before_applied
         tombstone_spares_newer_inputs tombstone_applied_before_merging
         output_has_highest_generation tombstone_kept_for_older_files
+        forgetting_spares_runs forgetting_spares_buffers
     }
 }

@@ -217,7 +217,7 @@ fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
 }
 
 fn database(page: &mut Exposition, stats: &Stats) {
-    let counters: [(&'static str, &str, u64); 7] = [
+    let counters: [(&'static str, &str, u64); 9] = [
         (
             "tsdb_log_commits_total",
             "Group commits of the log since it was opened.",
@@ -247,6 +247,16 @@ fn database(page: &mut Exposition, stats: &Stats) {
             "tsdb_merges_total",
             "Merges of runs since opening.",
             stats.merges,
+        ),
+        (
+            "tsdb_series_forgotten_total",
+            "Series that left memory since opening: only blocks name them.",
+            stats.series_forgotten,
+        ),
+        (
+            "tsdb_series_files_rewritten_total",
+            "Rewrites of series files since opening.",
+            stats.series_files_rewritten,
         ),
         (
             "tsdb_runs_expired_total",
@@ -299,12 +309,17 @@ fn database_state(page: &mut Exposition, stats: &Stats) {
 }
 
 fn namespaces(page: &mut Exposition, namespaces: &[NamespaceStats]) {
-    let families: [Family<NamespaceStats>; 5] = [
-        ("tsdb_series", "Series known.", |n| size(n.series)),
+    let families: [Family<NamespaceStats>; 6] = [
+        ("tsdb_series", "Series in memory.", |n| size(n.series)),
         (
             "tsdb_buffered_samples",
             "Samples in memory that are not in runs, duplicates included.",
             |n| count_as_value(n.buffered_samples),
+        ),
+        (
+            "tsdb_series_file_bytes",
+            "Bytes of series files, as far as they are durable.",
+            |n| count_as_value(n.series_file_bytes),
         ),
         ("tsdb_runs", "Live runs on disk.", |n| size(n.runs)),
         ("tsdb_run_bytes", "Bytes of live runs.", |n| {
@@ -332,6 +347,8 @@ fn namespace_memory(page: &mut Exposition, namespaces: &[NamespaceStats]) {
         let used = &namespace.memory;
         let uses = [
             ("registry", used.registry),
+            ("rebuild", used.rebuild),
+            ("readers", used.readers),
             ("index", used.index),
             ("series_file", used.series_file),
             ("metadata", used.metadata),
