@@ -8,10 +8,10 @@ use std::sync::{Arc, LazyLock};
 use tsdb_core::block::{BlockReader, BlockScan};
 use tsdb_core::clock::ManualClock;
 use tsdb_core::manifest::{Catalog, DataFormat, Manifest};
-use tsdb_core::model::{Generation, RowKey, SeriesId, ShardId};
+use tsdb_core::model::{FingerprintKey, Generation, RowKey, SeriesId, ShardId};
 use tsdb_core::run::RunReader;
 use tsdb_core::series::{
-    SERIES_HEADER_BYTES, SeriesRecord, decode_header, read_series_file, record_at,
+    SERIES_HEADER_BYTES, SeriesImage, SeriesRecord, decode_header, read_series_file, record_at,
 };
 use tsdb_core::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
 use tsdb_core::wal::{DeleteFrame, FRAME_STAMP_BYTES, HistogramFrame, LogReader, SampleFrame};
@@ -252,6 +252,16 @@ pub(crate) fn series_file(input: &[u8]) {
         records += 1;
         Ok(())
     });
+    let mut ahead = 0;
+    let image = SeriesImage::open(&vfs, namespace, header.number);
+    let key = FingerprintKey::new([7; 16]);
+    let again = image.and_then(|image| {
+        image.read_ahead(None, (&key, 2), &mut |_| {
+            ahead += 1;
+            Ok(())
+        })
+    });
+    assert_eq!((again.is_ok(), ahead), (end.is_ok(), records));
     if let Some(end) = series.accept(end) {
         assert_eq!(end.end + end.torn_bytes, series.bytes.len() as u64);
         assert!(!series.sound || records == 3);

@@ -28,7 +28,7 @@ fn stopped() -> Arc<dyn Vfs> {
     let series: Vec<Labels> = (0..SERIES)
         .map(|number| {
             let pairs = [("__name__", "up"), ("host", &hosts[number]), ("zone", "b")];
-            Labels::from_pairs(&pairs[..3 - number % 2]).expect("labels")
+            Labels::from_pairs(pairs.into_iter().take(3 - number % 2)).expect("labels")
         })
         .collect();
     for labels in &series {

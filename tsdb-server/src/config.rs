@@ -8,7 +8,7 @@ use clap::Parser;
 
 use crate::units::{duration_of, size_of};
 
-const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   tsdb-server
       Data in ./data, API on 127.0.0.1:7201, metrics of the server on 127.0.0.1:7203.
@@ -16,6 +16,8 @@ Examples:
       Reachable from other machines. There is no authentication: put it behind a proxy that has.
   tsdb-server --log debug,hyper=warn
       More of the server's own log.
+  tsdb-server verify --help
+      Commands read, repair or change a data folder, or ask a running server.
   TSDB_DATA_DIR=/srv/tsdb TSDB_MEMORY_BUDGET=4GiB tsdb-server
       The same settings by environment.
 
@@ -35,7 +37,8 @@ pub struct Config {
         long,
         env = "TSDB_DATA_DIR",
         value_name = "FOLDER",
-        default_value = "./data"
+        default_value = "./data",
+        global = true
     )]
     pub data_dir: PathBuf,
 
@@ -88,6 +91,10 @@ pub struct Config {
     /// Most queries answered at a time; further ones wait
     #[arg(long, env = "TSDB_MAX_CONCURRENT_QUERIES", value_name = "COUNT", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_concurrent_queries: u16,
+
+    /// Take deletes, snapshots and compaction over HTTP, below /api/v1/admin
+    #[arg(long, env = "TSDB_ENABLE_ADMIN_API")]
+    pub enable_admin_api: bool,
 }
 
 /// How long samples are kept.

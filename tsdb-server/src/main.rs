@@ -5,10 +5,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tsdb_server::config::Config;
+use tsdb_server::commands::CommandLine;
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let CommandLine { command, config } = CommandLine::parse();
+    if let Some(command) = command {
+        return command
+            .run(&config)
+            .unwrap_or_else(|error| fail(&error.to_string()));
+    }
     let huge_pages = tsdb_server::huge_pages::prefer();
     let outcome = tsdb_server::logging::start(&config.log)
         .inspect(|()| {
@@ -19,10 +24,12 @@ fn main() -> ExitCode {
         .and_then(|()| tsdb_server::run(&config).map_err(|error| error.to_string()));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nothing is left to do for an error about telling an error.
-            let _unread = writeln!(std::io::stderr(), "tsdb-server: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
+}
+
+fn fail(error: &str) -> ExitCode {
+    // Nothing is left to do for an error about telling an error.
+    let _unread = writeln!(std::io::stderr(), "tsdb-server: {error}");
+    ExitCode::FAILURE
 }

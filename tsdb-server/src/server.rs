@@ -199,6 +199,7 @@ async fn open(config: &Config) -> Result<App, ServerError> {
         limits,
         inflight,
         started: Instant::now(),
+        admin: config.enable_admin_api,
     })
 }
 

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use super::maintenance::Upkeep;
 use super::namespace::NamespaceState;
 use super::open::{self, CATALOG_PATH};
+use super::snapshot::SNAPSHOTS_PATH;
 use super::stats::Counters;
 use super::{DbOptions, Error, Namespace, NamespaceOptions, RecoveryReport, Stats};
 use crate::clock::{Clock, SystemClock, TrustedClock};
@@ -169,6 +170,13 @@ impl Db {
         })?;
         if self.inner.log.is_none() {
             return Err(Error::ReadOnly);
+        }
+        if name == SNAPSHOTS_PATH && self.find(name).is_none() {
+            return Err(Error::Invalid {
+                name: "namespace",
+                value: format!("{name:?}"),
+                why: "the folder of that name holds snapshots",
+            });
         }
         open::namespace(&self.inner, name, options)?;
         self.find(name).ok_or(Error::Closed)

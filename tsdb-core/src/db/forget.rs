@@ -202,6 +202,17 @@ impl Inner {
         if cut.is_ok() && succeeded.is_some() {
             // Nothing is queued for the old file any more, and the cut has synced it.
             let sealed = head.series_file();
+            let mut manifest = state.manifest.lock();
+            for (file, sealed) in manifest
+                .series_files
+                .iter_mut()
+                .zip(std::iter::repeat(sealed))
+            {
+                if let Some(sealed) = sealed.filter(|sealed| sealed.number() == file.number) {
+                    file.synced_len = sealed.synced_end();
+                }
+            }
+            drop(manifest);
             let mut files = self.series_files.0.write();
             files.retain(|file| !sealed.is_some_and(|sealed| Arc::ptr_eq(sealed, file)));
         }

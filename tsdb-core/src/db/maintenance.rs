@@ -155,12 +155,15 @@ impl Inner {
     }
 
     pub(super) fn flush_all(&self) -> Result<(), Error> {
-        let mut upkeep = self.upkeep.lock();
+        self.flush_with(&mut self.upkeep.lock())
+    }
+
+    pub(super) fn flush_with(&self, upkeep: &mut Upkeep) -> Result<(), Error> {
         if self.states().iter().any(has_open_samples) {
-            self.cut(&mut upkeep)?;
+            self.cut(upkeep)?;
         }
         while !upkeep.closed.is_empty() {
-            self.flush_oldest(&mut upkeep)?;
+            self.flush_oldest(upkeep)?;
         }
         Ok(())
     }

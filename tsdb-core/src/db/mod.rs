@@ -18,6 +18,7 @@ mod replay;
 mod replay_histograms;
 mod scrub;
 mod series_snapshot;
+mod snapshot;
 mod stats;
 mod verify;
 
@@ -28,5 +29,6 @@ pub use maintenance::{Maintenance, MaintenanceStep};
 pub use namespace::Namespace;
 pub use options::{DbOptions, NamespaceOptions};
 pub use recovery::{RecoveryReport, RefusedSnapshot, TornTail};
+pub use snapshot::SnapshotReport;
 pub use stats::{NamespaceStats, Stats};
 pub use verify::{Problem, VerifyReport};

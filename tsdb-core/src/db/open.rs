@@ -16,6 +16,7 @@ use super::paths::{block_path, open_block, open_run, run_path};
 use super::read_series::{ReadSeries, SeriesSource, read_series};
 use super::recovery::{RecoveryReport, RefusedSnapshot};
 use super::series_snapshot::LoadedSeries;
+use super::snapshot::remove_unfinished;
 use super::stats::Counters;
 use super::{DbOptions, Error, NamespaceOptions};
 use crate::block::BlockReader;
@@ -30,7 +31,7 @@ use crate::wal::{CommitLog, LogFile};
 
 /// Path of the catalog.
 pub(super) const CATALOG_PATH: &str = "CATALOG";
-const FORMAT_PATH: &str = "FORMAT";
+pub(super) const FORMAT_PATH: &str = "FORMAT";
 const LOCK_PATH: &str = "LOCK";
 
 /// What was read of a namespace, before anything is changed.
@@ -622,6 +623,7 @@ fn remove_unlisted(
             remove(folder.join(name))?;
         }
     }
+    report.removed.extend(remove_unfinished(vfs)?);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use super::recovery::{RecoveryReport, RefusedSnapshot, TornTail};
 use super::series_snapshot::{LoadedSeries, load};
 use crate::manifest::{Manifest, SeriesFileEntry};
 use crate::model::{FingerprintKey, NamespaceId};
-use crate::series::{SeriesEnd, SeriesImage, SeriesRecord, series_path, snapshot_path};
+use crate::series::{HashedRecord, SeriesEnd, SeriesImage, series_path, snapshot_path};
 use crate::shard::Head;
 use crate::vfs::Vfs;
 
@@ -85,12 +85,13 @@ fn read_files(
             covered,
         } = &mut series;
         let covered = covered.iter().find(|covered| covered.number == file.number);
-        let end = image.read(covered, &mut |record| {
+        let with = (source.key, source.threads);
+        let end = image.read_ahead(covered, with, &mut |record| {
             match record {
-                SeriesRecord::Series(id, _, labels) => {
-                    Head::define(names, source.key, id, &labels)?;
+                HashedRecord::Series(id, fingerprint, labels) => {
+                    Head::define(names, fingerprint, id, &labels)?;
                 }
-                SeriesRecord::Metadata(one) => {
+                HashedRecord::Metadata(one) => {
                     metadata.insert(one.metric.clone(), one);
                 }
             }

@@ -24,6 +24,9 @@ use crate::vfs::{OpenMode, Vfs, create_anew, read_exact_at, read_to_end, write_a
 /// Bytes of a series file that are summed at once.
 const READ_BYTES: usize = 1 << 20;
 
+/// For a smaller snapshot no thread is started.
+const BYTES_WORTH_THREADS: usize = 64 << 10;
+
 /// What a namespace's series are, as far as read.
 #[derive(Debug)]
 pub(super) struct LoadedSeries {
@@ -86,6 +89,8 @@ pub(super) fn load(
             }
         }
     };
+    let is_small = bytes.len() < BYTES_WORTH_THREADS;
+    let threads = if is_small { 1 } else { threads };
     share_out(threads, 2 + head.files.len(), &work, || ());
     if other.into_inner() {
         return Err("the series files do not begin as those it was made of".to_owned());

@@ -1,6 +1,7 @@
 //! Rank 4: which series there are (registry), what is durable of them (series file), and the open
 //! chunks of one series (buffer). Bytes of the file: `docs/format/series.md`.
 
+mod ahead;
 mod buffer;
 mod error;
 mod file;
@@ -15,6 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::HashedRecord;
 pub use buffer::{Buffer, BufferArena, BufferView, ChunkPart};
 pub use error::SeriesError;
 pub use file::{

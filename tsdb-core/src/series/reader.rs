@@ -39,9 +39,9 @@ pub struct SeriesEnd {
 /// The bytes of a series file, whose header is right.
 #[derive(Debug)]
 pub struct SeriesImage {
-    path: PathBuf,
-    header: SeriesHeader,
-    bytes: Vec<u8>,
+    pub(super) path: PathBuf,
+    pub(super) header: SeriesHeader,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl SeriesImage {
@@ -129,7 +129,7 @@ impl SeriesImage {
     }
 }
 
-fn corrupt(path: &Path, offset: usize, what: &str) -> SeriesError {
+pub(super) fn corrupt(path: &Path, offset: usize, what: &str) -> SeriesError {
     SeriesError::Corrupt {
         path: path.to_owned(),
         offset: offset as u64,
@@ -243,9 +243,29 @@ fn read_definitions(
     symbols: &mut Vec<Box<str>>,
     visit: &mut dyn FnMut(SeriesRecord) -> Result<(), &'static str>,
 ) -> Result<(), DecodeError> {
+    read_symbols(reader, &mut |symbol| symbols.push(Box::from(symbol)))?;
+    read_series(reader, symbols, &mut |id, shard, labels| {
+        visit(SeriesRecord::Series(id, shard, labels))
+    })
+}
+
+/// Reads the symbols that a record defines.
+pub(super) fn read_symbols<'a>(
+    reader: &mut ByteReader<'a>,
+    each: &mut dyn FnMut(&'a str),
+) -> Result<(), DecodeError> {
     for _ in 0..reader.uvarint()? {
-        symbols.push(Box::from(text(reader)?));
+        each(text(reader)?);
     }
+    Ok(())
+}
+
+/// Reads the series that a record defines, all symbols up to its own being known.
+pub(super) fn read_series(
+    reader: &mut ByteReader<'_>,
+    symbols: &[impl AsRef<str>],
+    visit: &mut dyn FnMut(SeriesId, ShardId, Labels) -> Result<(), &'static str>,
+) -> Result<(), DecodeError> {
     let mut id = 0u64;
     let mut canonical = Vec::new();
     for _ in 0..reader.uvarint()? {
@@ -258,7 +278,7 @@ fn read_definitions(
         for _ in 0..reader.uvarint()? {
             for _ in 0..2 {
                 let symbol = usize::try_from(reader.uvarint()?).ok();
-                let symbol = symbol.and_then(|at| symbols.get(at));
+                let symbol = symbol.and_then(|at| symbols.get(at)).map(AsRef::as_ref);
                 let symbol = symbol.ok_or_else(|| reader.error("a symbol that is not defined"))?;
                 put_uvarint(&mut canonical, symbol.len() as u64);
                 canonical.extend_from_slice(symbol.as_bytes());
@@ -270,8 +290,7 @@ fn read_definitions(
         }
         let labels = Labels::from_bytes(canonical.as_slice().into())
             .map_err(|_| reader.error("labels that are not sorted, or empty"))?;
-        visit(SeriesRecord::Series(SeriesId(id), ShardId(shard), labels))
-            .map_err(|what| reader.error(what))?;
+        visit(SeriesId(id), ShardId(shard), labels).map_err(|what| reader.error(what))?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Series files give back what was defined, registries find it, buffers keep every sample.
 
+mod ahead;
 mod snapshot;
 
 use std::collections::BTreeMap;

@@ -12,8 +12,8 @@ use super::{Delete, GenerationBuffers, MemoryUse, SeriesLimits, ShardError};
 use crate::block::BlockReader;
 use crate::index::MemIndex;
 use crate::model::{
-    Fingerprint, FingerprintDomain, FingerprintKey, Generation, Labels, Matcher, MetricMetadata,
-    NamespaceId, ProtocolRules, SeriesId, ShardId,
+    Fingerprint, FingerprintKey, Generation, Labels, Matcher, MetricMetadata, NamespaceId,
+    ProtocolRules, SeriesId, ShardId,
 };
 use crate::postings::Postings;
 use crate::run::{RowKey, RunReader};
@@ -154,20 +154,20 @@ impl Head {
         &self.pins
     }
 
-    /// Adds a series that a series file defines. Ids must rise.
+    /// Adds a series that a series file defines, with the fingerprint of its canonical labels. Ids
+    /// must rise.
     ///
     /// # Errors
     /// When they do not, or there are too many series.
     pub fn define(
         names: &mut Names,
-        key: &FingerprintKey,
+        fingerprint: Fingerprint,
         id: SeriesId,
         labels: &Labels,
     ) -> Result<(), &'static str> {
         if id < names.registry.next_id() {
             return Err("series ids that do not rise");
         }
-        let fingerprint = key.of(FingerprintDomain::Canonical, labels.as_bytes());
         if let Some(old) = names.find_labels(fingerprint, labels) {
             // The series had left, and came back under another id.
             names.registry.leave(old);

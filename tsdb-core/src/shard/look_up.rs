@@ -119,11 +119,7 @@ impl Head {
                 *slot = find(*fingerprint);
             }
         }
-        if !in_order {
-            let leaving = |slot: &&mut u32| registry.is_leaving(**slot);
-            let leaving = slots.iter_mut().filter(leaving);
-            leaving.for_each(|slot| *slot = NO_SLOT);
-        }
+        names.skip_leaving(slots);
     }
 
     #[inline]
@@ -297,6 +293,18 @@ impl Head {
             series_file,
             promised,
         );
+    }
+}
+
+impl Names {
+    /// Lets those of the slots that are leaving count as not found.
+    fn skip_leaving(&self, slots: &mut [u32]) {
+        if self.registry.any_leaving() {
+            let leaving = slots
+                .iter_mut()
+                .filter(|slot| self.registry.is_leaving(**slot));
+            leaving.for_each(|slot| *slot = NO_SLOT);
+        }
     }
 }
 

@@ -53,7 +53,12 @@ fn head() -> Arc<Head> {
         index: MemIndex::new(),
     };
     for (id, host) in [(2, "b"), (30, "c"), (31, "d")] {
-        Head::define(&mut names, &key, SeriesId(id), &labels(host)).unwrap();
+        let labels = labels(host);
+        let fingerprint = key.of(
+            crate::model::FingerprintDomain::Canonical,
+            labels.as_bytes(),
+        );
+        Head::define(&mut names, fingerprint, SeriesId(id), &labels).unwrap();
     }
     let open = GenerationBuffers::new(Generation(5), WINDOW_MS);
     let mut stripes = open.lock_all();

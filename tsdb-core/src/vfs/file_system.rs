@@ -17,7 +17,7 @@ pub enum OpenMode {
 /// `InvalidInput`. The empty path is the root itself. Errors carry no path: the caller knows it.
 ///
 /// Nothing is durable before its sync: a file's bytes and length before [`File::sync`], an entry
-/// of a folder (after `create`, `rename`, `remove`, `link`, `create_dir`) before
+/// of a folder (after `create`, `rename`, `remove`, `link`, `create_dir`, `remove_dir`) before
 /// [`sync_dir`](Vfs::sync_dir) of that folder. A rename between folders needs both.
 pub trait Vfs: Send + Sync + Debug {
     /// Creates a file, open for reading and writing. Fails with `AlreadyExists` if there is one.
@@ -39,6 +39,9 @@ pub trait Vfs: Send + Sync + Debug {
     ///
     /// For the root (the empty path) missing parents are created too, and made durable.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a folder, which must be empty (`DirectoryNotEmpty` otherwise).
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
 
     /// The names in a folder, of files and of folders, in byte order.
     ///

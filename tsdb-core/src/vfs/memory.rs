@@ -121,6 +121,21 @@ impl Vfs for MemVfs {
         }
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut nodes = self.nodes.lock();
+        let key = key_in_folder(&nodes, path)?;
+        match nodes.get(&key) {
+            Some(Node::Folder) => {}
+            Some(Node::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
+            None => return Err(io::ErrorKind::NotFound.into()),
+        }
+        if !keys_below(&nodes, &format!("{key}/")).is_empty() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        nodes.remove(&key);
+        Ok(())
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let nodes = self.nodes.lock();
         let mut inside = folder_key(&nodes, &path::names(dir)?)?;

@@ -87,6 +87,10 @@ impl Vfs for OsVfs {
         make_folder(&full)
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(self.resolve_entry(path)?)
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.resolve(dir)?)? {

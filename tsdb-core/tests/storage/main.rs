@@ -15,5 +15,6 @@ mod model;
 mod regressions;
 mod restart;
 mod simulation;
+mod snapshots;
 mod support;
 mod threads;

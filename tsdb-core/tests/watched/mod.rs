@@ -67,6 +67,10 @@ impl Vfs for Watched {
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.disk.link(from, to)
     }
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove_dir(path)
+    }
+
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         self.disk.create_dir(path)
     }

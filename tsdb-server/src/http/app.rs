@@ -18,4 +18,6 @@ pub(crate) struct App {
     /// Bytes that their requests hold at this moment.
     pub(crate) inflight: InflightBytes,
     pub(crate) started: Instant,
+    /// Whether the routes below `/api/v1/admin` do anything.
+    pub(crate) admin: bool,
 }

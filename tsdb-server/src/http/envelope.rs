@@ -76,6 +76,15 @@ impl ApiError {
         }
     }
 
+    /// Refused as long as the server runs as it does: no reason to come back.
+    pub(super) fn unavailable(message: impl Into<String>) -> Self {
+        Self {
+            kind: ErrorType::Unavailable,
+            message: message.into(),
+            retry_after_seconds: None,
+        }
+    }
+
     pub(super) fn invalid_parameter(name: &str, error: impl std::fmt::Display) -> Self {
         Self::bad_data(format!("invalid parameter {name:?}: {error}"))
     }

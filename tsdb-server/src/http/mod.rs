@@ -1,5 +1,6 @@
 //! What the server answers, route by route.
 
+mod admin;
 mod app;
 mod body_watch;
 mod envelope;

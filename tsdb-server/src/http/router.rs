@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use tsdb_remote::{RemoteReadLayer, RemoteWriteLayer};
 use super::app::App;
 use super::body_watch::watch_body;
 use super::remote::{StoreReader, StoreWriter};
-use super::{export, health, home, import, labels, metadata, series};
+use super::{admin, export, health, home, import, labels, metadata, series};
 use crate::machine::process_usage;
 use crate::telemetry::render;
 
@@ -45,7 +45,8 @@ pub(crate) fn api(app: &App) -> Router {
         .route("/api/v1/label/{name}/values", get(labels::values))
         .route("/api/v1/metadata", get(metadata::metadata))
         .route("/api/v1/export", get(export::export).post(export::export))
-        .route("/api/v1/import", axum::routing::post(import::import))
+        .route("/api/v1/import", post(import::import))
+        .merge(admin_routes())
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/-/healthy", get(health::healthy))
@@ -54,6 +55,20 @@ pub(crate) fn api(app: &App) -> Router {
         .fallback(home::nothing)
         .layer(from_fn_with_state(app.clone(), observe))
         .with_state(app.clone())
+}
+
+/// The routes that change or guard the data, those of Prometheus by POST and PUT as there.
+fn admin_routes() -> Router<App> {
+    let compact = || post(admin::compact).put(admin::compact);
+    let confirm = post(admin::confirm_clock).put(admin::confirm_clock);
+    let delete = post(admin::delete_series).put(admin::delete_series);
+    let snapshot = post(admin::snapshot).put(admin::snapshot);
+    Router::new()
+        .route("/api/v1/admin/tsdb/delete_series", delete)
+        .route("/api/v1/admin/tsdb/snapshot", snapshot)
+        .route("/api/v1/admin/tsdb/clean_tombstones", compact())
+        .route("/api/v1/admin/compact", compact())
+        .route("/api/v1/admin/confirm-clock", confirm)
 }
 
 /// The routes of the metrics' address.

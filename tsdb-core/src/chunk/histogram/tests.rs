@@ -401,3 +401,96 @@ proptest! {
         }
     }
 }
+
+/// Histograms whose kind, layout, hint, start and sum change now and then, also to what
+/// Prometheus' chunks cannot carry.
+fn mixed(len: i64) -> Vec<(i64, Histogram)> {
+    let one = |i: i64| {
+        let mut histogram = if i % 11 < 6 { exponential(i) } else { float(i) };
+        histogram.reset_hint = ResetHint::from_number((i / 3 % 4).cast_unsigned()).unwrap();
+        histogram.start_timestamp = if i % 5 == 0 { time(-i) } else { 0 };
+        match i % 13 {
+            3 => histogram.sum = f64::from_bits(STALE_NAN_BITS),
+            4 => histogram.sum = f64::from_bits(0xfff8_0000_0000_0123),
+            5 => histogram.zero_threshold = -0.0,
+            _ => {}
+        }
+        (time(i), histogram)
+    };
+    (0..len).map(one).collect()
+}
+
+fn exact(histograms: &[(i64, Histogram)]) -> Vec<u8> {
+    let mut chunk = Vec::new();
+    encode_exact(histograms.iter().map(|(t, one)| (*t, one)), &mut chunk);
+    chunk
+}
+
+#[test]
+fn an_exact_chunk_keeps_every_bit() {
+    for len in [0, 1, 2, 40, 200] {
+        let histograms = mixed(len);
+        let mut read = Vec::new();
+        decode_exact(&exact(&histograms), &mut read).unwrap();
+        assert_eq!(read, histograms);
+    }
+}
+
+#[test]
+fn an_exact_chunk_of_like_histograms_is_short() {
+    let histograms: Vec<_> = (0..120).map(|i| (time(i), exponential(i))).collect();
+    let mut canonical = Vec::new();
+    histograms
+        .iter()
+        .for_each(|one| one.1.put_bytes(&mut canonical));
+    let chunk = exact(&histograms);
+    assert!(
+        chunk.len() * 2 < canonical.len(),
+        "{} of {} bytes",
+        chunk.len(),
+        canonical.len()
+    );
+}
+
+#[test]
+fn every_flipped_bit_and_every_cut_of_an_exact_chunk_is_survived() {
+    let chunk = exact(&mixed(30));
+    let mut read = Vec::new();
+    for bit in 0..chunk.len() * 8 {
+        let mut damaged = chunk.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        read.clear();
+        if decode_exact(&damaged, &mut read).is_ok() {
+            assert!(read.is_sorted_by(|a, b| a.0 < b.0));
+        }
+    }
+    for len in 0..chunk.len() {
+        read.clear();
+        let cut = decode_exact(&chunk[..len], &mut read);
+        assert!(
+            cut.is_err() || read.len() < 30,
+            "{len} bytes hold everything"
+        );
+    }
+}
+
+#[test]
+fn a_layout_is_not_read_more_often_than_the_format_allows() {
+    // Spans without buckets take next to nothing in a chunk, and much in memory.
+    let histogram = Histogram {
+        positive_spans: spans(&[(1, 0); 4000]),
+        ..Histogram::default()
+    };
+    let histograms: Vec<_> = (0..200).map(|i| (time(i), histogram.clone())).collect();
+    let chunk = HistogramChunkAppender::new(time(0), &histogram, ResetHint::Unknown);
+    let chunk = histograms.iter().skip(1).fold(chunk, |mut chunk, one| {
+        chunk.push(one.0, &one.1);
+        chunk
+    });
+    let bytes = chunk.finish().bytes;
+    let mut piece = vec![1];
+    crate::bits::put_uvarint(&mut piece, bytes.len() as u64);
+    piece.extend(bytes);
+    let error = decode_exact(&piece, &mut Vec::new()).unwrap_err();
+    assert!(error.what.contains("too many spans"), "{error}");
+}

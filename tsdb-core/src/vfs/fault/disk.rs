@@ -183,6 +183,26 @@ impl Disk {
         }
     }
 
+    pub(super) fn remove_dir(&mut self, (folder, name): (&[&str], &str)) -> io::Result<()> {
+        let folder = self.find_folder(folder)?;
+        let id = match self.find(folder, name)? {
+            Some(Entry::Folder(id)) => id,
+            Some(Entry::File(_)) => return Err(io::ErrorKind::NotADirectory.into()),
+            None => return Err(io::ErrorKind::NotFound.into()),
+        };
+        if !self.folder_mut(id)?.current.is_empty() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        let folder = self.folder_mut(folder)?;
+        let name: Arc<str> = name.into();
+        Arc::make_mut(&mut folder.current).remove(&name);
+        folder.pending.push(EntryChange::Remove {
+            name,
+            entry: Entry::Folder(id),
+        });
+        Ok(())
+    }
+
     pub(super) fn link(
         &mut self,
         from: (&[&str], &str),

@@ -369,6 +369,13 @@ impl Vfs for FaultVfs {
         })
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let (folder, name) = path::split(path)?;
+        self.on_path(OperationKind::RemoveDir, path, None, |state| {
+            state.disk.remove_dir((&folder, name))
+        })
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let names = path::names(dir)?;
         self.on_path(OperationKind::List, dir, None, |state| {

@@ -20,6 +20,8 @@ pub enum OperationKind {
     Link,
     /// `Vfs::create_dir`.
     CreateDir,
+    /// `Vfs::remove_dir`.
+    RemoveDir,
     /// `Vfs::list`.
     List,
     /// `Vfs::sync_dir`.

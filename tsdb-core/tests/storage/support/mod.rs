@@ -113,7 +113,7 @@ pub(crate) fn small_options(mut rules: ProtocolRules) -> DbOptions {
     let mut options = DbOptions {
         log_cap_bytes: 4096,
         runs_max: 3,
-        open_threads: 4,
+        open_threads: 2,
         fingerprint_key: Some([7; 16]),
         rules,
         ..DbOptions::default()

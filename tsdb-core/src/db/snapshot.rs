@@ -1,0 +1,266 @@
+//! Snapshots: the whole data folder at one moment, beside the live one, mostly as second names of
+//! its files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::database::Inner;
+use super::namespace::NamespaceState;
+use super::open::{CATALOG_PATH, FORMAT_PATH};
+use super::paths::{block_path, run_path};
+use super::{Db, Error};
+use crate::manifest::{Manifest, SeriesFileEntry};
+use crate::series::series_path;
+use crate::vfs::{OpenMode, Vfs, create_anew, read_exact_at, write_all_at};
+
+/// Where snapshots are.
+pub(super) const SNAPSHOTS_PATH: &str = "snapshots";
+/// Ends the name of a snapshot that is being made, or that a crash left half made.
+const UNFINISHED: &str = ".tmp";
+/// Longest name of a snapshot, in bytes.
+const NAME_BYTES_MAX: usize = 200;
+/// Files are copied in pieces of this size.
+const COPY_BYTES: usize = 1 << 20;
+
+/// What a snapshot is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotReport {
+    /// Its folder, relative to the data folder.
+    pub path: PathBuf,
+    /// Runs and blocks in it.
+    pub files: u64,
+    /// Bytes of files that it shares with the live folder.
+    pub linked_bytes: u64,
+    /// Bytes of files that it has for itself.
+    pub copied_bytes: u64,
+}
+
+impl Db {
+    /// Makes `snapshots/NAME` in the data folder: a data folder of its own with exactly the
+    /// samples that were acked before, and perhaps some that were being written. Runs and blocks
+    /// are hard links where the disk has such, and so take no space until they are compacted here.
+    /// A crash leaves all of it or nothing of that name. Appends and reads go on; upkeep waits.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::InvalidInput`] for a name that cannot be a folder's or is taken; and
+    /// when the disk refuses.
+    pub fn snapshot(&self, name: &str) -> Result<SnapshotReport, Error> {
+        self.check_open()?;
+        if self.inner.log.is_none() {
+            return Err(Error::ReadOnly);
+        }
+        let invalid = |why| Error::Invalid {
+            name: "the name of a snapshot",
+            value: format!("{name:?}"),
+            why,
+        };
+        check_name(name).map_err(invalid)?;
+        if self.find(SNAPSHOTS_PATH).is_some() {
+            return Err(invalid("a namespace has the folder named snapshots"));
+        }
+        // Nothing is flushed, merged or removed meanwhile, and no manifest is written.
+        let mut upkeep = self.inner.upkeep.lock();
+        self.inner.flush_with(&mut upkeep)?;
+        let vfs = &*self.inner.vfs;
+        make_folder(vfs, Path::new(SNAPSHOTS_PATH))?;
+        let lasting = Path::new(SNAPSHOTS_PATH).join(name);
+        if list(vfs, Path::new(SNAPSHOTS_PATH))?.contains(&name.to_owned()) {
+            return Err(invalid("there is one of that name"));
+        }
+        let unfinished = Path::new(SNAPSHOTS_PATH).join(format!("{name}{UNFINISHED}"));
+        remove_folder(vfs, &unfinished)?;
+        let mut report = self.inner.write_snapshot(&unfinished)?;
+        vfs.rename(&unfinished, &lasting)
+            .map_err(Error::io("renaming", &unfinished))?;
+        sync(vfs, Path::new(SNAPSHOTS_PATH))?;
+        sync(vfs, Path::new(""))?;
+        report.path = lasting;
+        Ok(report)
+    }
+}
+
+impl Inner {
+    fn write_snapshot(&self, root: &Path) -> Result<SnapshotReport, Error> {
+        let vfs = &*self.vfs;
+        let mut report = SnapshotReport::default();
+        make_folder(vfs, root)?;
+        make_folder(vfs, &root.join("wal"))?;
+        let whole = |path: &Path| -> Result<u64, Error> {
+            let file = vfs.open(path, OpenMode::Read);
+            let len = file.and_then(|file| file.len());
+            len.map_err(Error::io("reading the length", path))
+        };
+        let format = Path::new(FORMAT_PATH);
+        copy(vfs, format, &root.join(format), whole(format)?)?;
+        for state in self.states() {
+            self.snapshot_namespace(&state, root, &mut report)?;
+        }
+        // No namespace is made meanwhile: that takes the lock of upkeep, too.
+        let catalog = self.catalog.lock().clone();
+        catalog.write(vfs, &root.join(CATALOG_PATH))?;
+        sync(vfs, &root.join("wal"))?;
+        sync(vfs, root)?;
+        Ok(report)
+    }
+
+    fn snapshot_namespace(
+        &self,
+        state: &NamespaceState,
+        root: &Path,
+        report: &mut SnapshotReport,
+    ) -> Result<(), Error> {
+        let vfs = &*self.vfs;
+        let folder = root.join(&state.folder);
+        let parts = ["series", "runs", "blocks"].map(|part| folder.join(part));
+        make_folder(vfs, &folder)?;
+        for part in &parts {
+            make_folder(vfs, part)?;
+        }
+        let manifest = state.manifest.lock().clone();
+        // Series files grow: they are copied as far as they are known durable, which holds what
+        // every flushed sample needs.
+        let mut series_files = Vec::new();
+        let head = state.head();
+        for file in &manifest.series_files {
+            let active = head.series_file();
+            let active = active.filter(|active| active.number() == file.number);
+            let synced_len = active.map_or(file.synced_len, |active| active.synced_end());
+            let (from, to) = (&state.folder, &folder);
+            let number = file.number;
+            copy(
+                vfs,
+                &series_path(from, number),
+                &series_path(to, number),
+                synced_len,
+            )?;
+            report.copied_bytes += synced_len;
+            series_files.push(SeriesFileEntry { number, synced_len });
+        }
+        let runs = manifest.runs.iter();
+        let runs = runs.map(|run| (run_path(&state.folder, run.id), run.bytes));
+        let blocks = manifest.blocks.iter();
+        let blocks = blocks.map(|block| (block_path(&state.folder, block.id), block.bytes));
+        for (path, bytes) in runs.chain(blocks) {
+            let counted = if link_or_copy(vfs, &path, &root.join(&path), bytes)? {
+                &mut report.linked_bytes
+            } else {
+                &mut report.copied_bytes
+            };
+            *counted += bytes;
+            report.files += 1;
+        }
+        for part in &parts {
+            sync(vfs, part)?;
+        }
+        let manifest = Manifest {
+            series_files,
+            next_series: head.next_id(),
+            ..manifest
+        };
+        manifest.write(vfs, &NamespaceState::manifest_path(&folder))?;
+        sync(vfs, &folder)
+    }
+}
+
+/// Removes what crashes left of snapshots that were being made.
+pub(super) fn remove_unfinished(vfs: &dyn Vfs) -> Result<Vec<PathBuf>, Error> {
+    let mut removed = Vec::new();
+    let root = Path::new(SNAPSHOTS_PATH);
+    if !list(vfs, Path::new(""))?
+        .iter()
+        .any(|name| name == SNAPSHOTS_PATH)
+    {
+        return Ok(removed);
+    }
+    for name in list(vfs, root)? {
+        if name.ends_with(UNFINISHED) {
+            let path = root.join(name);
+            remove_folder(vfs, &path)?;
+            removed.push(path);
+        }
+    }
+    Ok(removed)
+}
+
+/// Removes a folder with all that is in it, if it is there.
+fn remove_folder(vfs: &dyn Vfs, folder: &Path) -> Result<(), Error> {
+    let names = match vfs.list(folder) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("listing", folder)(error)),
+    };
+    for name in names {
+        let path = folder.join(name);
+        if vfs.list(&path).is_ok() {
+            remove_folder(vfs, &path)?;
+        } else {
+            vfs.remove(&path).map_err(Error::io("removing", &path))?;
+        }
+    }
+    vfs.remove_dir(folder)
+        .map_err(Error::io("removing the folder", folder))
+}
+
+/// Gives a file that never changes a second name, or copies it where that cannot be; whether it is
+/// shared.
+fn link_or_copy(vfs: &dyn Vfs, from: &Path, to: &Path, bytes: u64) -> Result<bool, Error> {
+    match vfs.link(from, to) {
+        Ok(()) => Ok(true),
+        Err(error) if cannot_link(&error) => copy(vfs, from, to, bytes).map(|()| false),
+        Err(error) => Err(Error::io("linking", from)(error)),
+    }
+}
+
+/// Whether the file system has no hard links, none to another disk, or no more of this file.
+fn cannot_link(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(
+        error.kind(),
+        CrossesDevices | PermissionDenied | TooManyLinks | Unsupported
+    )
+}
+
+/// Copies the first `len` bytes of a file, durably but for its name.
+fn copy(vfs: &dyn Vfs, from: &Path, to: &Path, len: u64) -> Result<(), Error> {
+    let source = vfs
+        .open(from, OpenMode::Read)
+        .map_err(Error::io("opening", from))?;
+    let target = create_anew(vfs, to).map_err(Error::io("creating", to))?;
+    let mut piece = Vec::new();
+    let mut at = 0;
+    while at < len {
+        let bytes = usize::try_from(len - at).unwrap_or(usize::MAX);
+        piece.resize(bytes.min(COPY_BYTES), 0);
+        read_exact_at(&*source, &mut piece, at).map_err(Error::io("reading", from))?;
+        write_all_at(&*target, &piece, at).map_err(Error::io("writing", to))?;
+        at += piece.len() as u64;
+    }
+    target.sync().map_err(Error::io("syncing", to))
+}
+
+fn check_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err("it must have 1 to 200 bytes");
+    }
+    if name.starts_with('.') || name.contains(['/', '\\']) || name.contains(char::is_control) {
+        return Err("it must have no dot in front, no slash and no control character");
+    }
+    if name.ends_with(UNFINISHED) {
+        return Err("names that end with .tmp are those of unfinished snapshots");
+    }
+    Ok(())
+}
+
+fn make_folder(vfs: &dyn Vfs, path: &Path) -> Result<(), Error> {
+    vfs.create_dir(path)
+        .map_err(Error::io("making the folder", path))
+}
+
+fn list(vfs: &dyn Vfs, path: &Path) -> Result<Vec<String>, Error> {
+    vfs.list(path).map_err(Error::io("listing", path))
+}
+
+fn sync(vfs: &dyn Vfs, path: &Path) -> Result<(), Error> {
+    vfs.sync_dir(path)
+        .map_err(Error::io("syncing the folder", path))
+}

@@ -1,0 +1,56 @@
+//! Why a command was not done.
+
+use std::path::PathBuf;
+
+/// Exit code of a command that found damage.
+pub(super) const DAMAGED: u8 = 3;
+
+/// Why a command was not done; exit code 1.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The data folder is none, or does not open, or an operation on it failed.
+    #[error("{folder}: {source}", folder = folder.display())]
+    Database {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: tsdb_core::Error,
+    },
+    /// Nothing of a database is there: opening it would make one.
+    #[error("{folder} holds no database (no file FORMAT): name another folder with --data-dir", folder = folder.display())]
+    NoDatabase {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// An argument that cannot be.
+    #[error("{argument} {value:?}: {why}")]
+    Argument {
+        /// Which one.
+        argument: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A running server cannot be asked.
+    #[error("{url}: {why}")]
+    Unreachable {
+        /// The URL.
+        url: String,
+        /// Why not.
+        why: String,
+    },
+    /// A running server refused.
+    #[error("{url} answered {status}: {text}")]
+    Refused {
+        /// The URL.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        text: String,
+    },
+    /// The output is closed.
+    #[error("nobody reads the output: {0}")]
+    Output(#[from] std::io::Error),
+}

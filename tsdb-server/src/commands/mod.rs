@@ -1,0 +1,15 @@
+//! What `tsdb-server` does beside serving: one file a command.
+
+mod command_line;
+mod compact;
+mod delete;
+mod error;
+mod progress;
+mod remote;
+mod verify;
+
+pub use command_line::{Command, CommandLine};
+pub use compact::Compact;
+pub use delete::Delete;
+pub use error::CommandError;
+pub use verify::Verify;

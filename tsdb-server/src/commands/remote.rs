@@ -1,0 +1,66 @@
+//! Asking a running server.
+
+use bytes::Bytes;
+use http::{Request, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+use super::CommandError;
+
+/// So much of an answer is read at most.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// Sends a form to a route of the server at `url`; its answer, if it was done.
+pub(super) fn post(url: &str, route: &str, form: &str) -> Result<String, CommandError> {
+    let url = format!("{}{route}", url.trim_end_matches('/'));
+    let unreachable = |why: String| CommandError::Unreachable {
+        url: url.clone(),
+        why,
+    };
+    let uri: Uri = url
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| unreachable(error.to_string()))?;
+    if uri.scheme_str() != Some("http") {
+        return Err(unreachable("write it as http://HOST:PORT".to_owned()));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| unreachable(error.to_string()))?;
+    let (status, text) = runtime
+        .block_on(send(uri, form.to_owned()))
+        .map_err(unreachable)?;
+    if (200..300).contains(&status) {
+        Ok(text)
+    } else {
+        Err(CommandError::Refused { url, status, text })
+    }
+}
+
+async fn send(uri: Uri, form: String) -> Result<(u16, String), String> {
+    let text = |error: &(dyn std::error::Error + 'static)| {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    };
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::post(uri)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Full::new(Bytes::from(form)))
+        .map_err(|error| text(&error))?;
+    let response = client
+        .request(request)
+        .await
+        .map_err(|error| text(&error))?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+        .collect()
+        .await;
+    let body = body.map_err(|error| error.to_string())?.to_bytes();
+    Ok((status, String::from_utf8_lossy(&body).trim().to_owned()))
+}
