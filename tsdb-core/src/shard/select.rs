@@ -269,7 +269,7 @@ impl Head {
     /// When a run or block cannot be read.
     pub fn count(&self, range: TimeRange, matchers: &[Matcher]) -> Result<u64, ShardError> {
         let live = self.live();
-        let matching = self.names.read().index.matches(matchers);
+        let matching = self.names.read().matches(matchers);
         let mut present = Postings::new();
         let (whole, touched) = split(&self.names.read(), &live.hiding(), &matching);
         let whole: Vec<u32> = whole.iter().collect();
