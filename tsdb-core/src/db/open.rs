@@ -495,7 +495,7 @@ fn revive(
     let Found {
         entry,
         folder,
-        manifest,
+        mut manifest,
         names,
         metadata,
         runs,
@@ -504,7 +504,7 @@ fn revive(
         ends,
     } = found;
     let mut active = None;
-    for (file, end) in manifest.series_files.iter().zip(ends) {
+    for (file, end) in manifest.series_files.iter_mut().zip(ends) {
         let known = if options.rules.recovery_rewrites_unsynced {
             file.synced_len
         } else {
@@ -517,6 +517,8 @@ fn revive(
                 open.know_symbol(symbol, in_file);
             }
         }
+        // All of it was made durable: a sealed file is never asked again.
+        file.synced_len = open.synced_end();
         active = Some(Arc::new(open));
     }
     let series_file = active.ok_or_else(|| Error::Corrupt {
