@@ -111,7 +111,11 @@ pub const TARGETS: &[Target] = &[
     file("block_open", files::block_open, 4),
     file("index_open", index::open, 2),
     file("index_snapshot", index::snapshot, 2),
-    file("series_snapshot", snapshot::decode, 32),
+    // A folder is made, filled, closed and opened again.
+    Target {
+        base_bytes: 16 << 20,
+        ..file("series_snapshot", snapshot::decode, 32)
+    },
     file("manifest", files::manifest, 1),
     file("catalog", files::catalog, 1),
     file("data_format", files::data_format, 1),
