@@ -120,6 +120,7 @@ impl Server {
                 put(format!("--metrics-listen={}", free_address()?));
                 put("--log=warn".to_owned());
                 put("--disk-high-water=100".to_owned());
+                put("--enable-admin-api".to_owned());
             }
             ServerName::VictoriaMetrics => {
                 put(format!("-storageDataPath={}", data.display()));
@@ -165,14 +166,19 @@ impl Server {
     /// Brings a running server to rest: everything stored in its final form as far as it can be
     /// asked to, then a clean stop.
     ///
-    /// Ours flushes when it stops and compacts when it runs: it is stopped and started until its
-    /// files stay as they are. VictoriaMetrics is told to flush and to merge all parts.
+    /// Ours is told to compact everything, and VictoriaMetrics to flush and to merge all parts.
     /// Prometheus compacts its newest hours only as they age, so it is told to make a snapshot,
     /// for which it writes them as a block; only the snapshot's files count, not the log beside.
     pub(crate) fn settle(&self, mut running: Running, watch: &Watch) -> Result<Rest, Error> {
         let before_ns = running.process.accounting.cpu_ns()?;
         match self.name {
-            ServerName::Ours | ServerName::OursV2 => self.settle_ours(running, before_ns, watch),
+            ServerName::Ours | ServerName::OursV2 => {
+                running.post("/api/v1/admin/compact")?;
+                running.until_idle(watch)?;
+                let cpu_ns = running.process.stop(watch)?.saturating_sub(before_ns);
+                let disk = self.disk()?;
+                Ok(Rest { disk, cpu_ns })
+            }
             ServerName::VictoriaMetrics => {
                 running.get("/internal/force_flush")?;
                 running.get("/internal/force_merge")?;
@@ -191,30 +197,6 @@ impl Server {
                 Ok(Rest { disk, cpu_ns })
             }
         }
-    }
-
-    fn settle_ours(
-        &self,
-        mut running: Running,
-        mut before_ns: u64,
-        watch: &Watch,
-    ) -> Result<Rest, Error> {
-        let mut cpu_ns = 0;
-        let mut disk = DiskBytes::default();
-        // Each turn either changes the files, or is the last one.
-        for _ in 0..8 {
-            running.until_idle(watch)?;
-            cpu_ns += running.process.stop(watch)?.saturating_sub(before_ns);
-            let now = self.disk()?;
-            if now == disk {
-                break;
-            }
-            disk = now;
-            running = self.start(watch)?;
-            running.until_ready(watch)?;
-            before_ns = running.process.accounting.cpu_ns()?;
-        }
-        Ok(Rest { disk, cpu_ns })
     }
 }
 

@@ -12,7 +12,10 @@ use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::{
     Fault, FaultVfs, Operation, OperationKind, Outage, SimulatedCrash, SplitMix64, Verdict,
 };
-use tsdb_core::{Clock, Db, DbOptions, Error, ErrorKind, NamespaceOptions, WriteBatch};
+use tsdb_core::{
+    Clock, Db, DbOptions, Error, ErrorKind, Maintenance, MaintenanceStep, NamespaceOptions,
+    WriteBatch,
+};
 
 use crate::support::{
     History, Loss, Place, START, Universe, chain, delete, must, push, read_all, small_options,
@@ -40,6 +43,8 @@ struct World {
     deleting: Mutex<(bool, bool)>,
     /// Whether this life has seen a failed sync.
     failed: Mutex<bool>,
+    /// Whether series began to leave in this life: a step of that may be a cut.
+    forgetting: Mutex<bool>,
     /// In how many operations the process is gone; counts down.
     crash_in: Mutex<u64>,
     /// One out of so many syncs fails; 0 for none.
@@ -108,15 +113,21 @@ impl World {
     /// Upkeep goes on while the frame of a delete is written; but for a cut, which waits for that.
     fn upkeep_meanwhile(&self, db: &Db) -> Outcome {
         for _ in 0..self.below(12) {
-            if db.stats().log_open_bytes > 1024 {
+            if db.stats().log_open_bytes > 1024 || *self.forgetting.lock() {
                 break;
             }
-            match db.maintain() {
+            match self.maintain(db) {
                 Ok(done) if done.more => {}
                 done => return self.tolerate(done),
             }
         }
         Ok(())
+    }
+
+    fn maintain(&self, db: &Db) -> Result<Maintenance, Error> {
+        let done = db.maintain()?;
+        *self.forgetting.lock() |= done.step == MaintenanceStep::Forget;
+        Ok(done)
     }
 
     fn slip_in(self: &Arc<Self>, db: &Db) -> Outcome {
@@ -238,7 +249,7 @@ impl World {
         match self.below(40) {
             0..=15 => self.append(db),
             16..=25 => self.tolerate(db.commit()),
-            26..=33 => self.tolerate(db.maintain()),
+            26..=33 => self.tolerate(self.maintain(db)),
             34 if self.below(3) == 0 => self.tolerate(db.compact()),
             34 => self.tolerate(db.flush()),
             35 => self.make_namespace(db),
@@ -288,6 +299,7 @@ impl Simulation {
             open_to_others: Mutex::new(false),
             deleting: Mutex::new((false, false)),
             failed: Mutex::new(false),
+            forgetting: Mutex::new(false),
             crash_in: Mutex::new(u64::MAX),
             failing,
             violation: Mutex::new(None),
@@ -309,6 +321,7 @@ impl Simulation {
         };
         *self.world.crash_in.lock() = in_operations;
         *self.world.failed.lock() = false;
+        *self.world.forgetting.lock() = false;
         let world = Arc::clone(&self.world);
         self.vfs
             .on_operation(move |_, operation| world.on_operation(operation));
