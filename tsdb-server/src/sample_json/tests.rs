@@ -128,7 +128,7 @@ const REFUSED: &[(&str, usize, &str)] = &[
     (
         r#"{"metric":{},"values":[],"timestamps":[],"x":1}"#,
         44,
-        "unknown field `x`, expected one of `metric`, `values`, `timestamps`",
+        "unknown field `x`, expected one of `metric`, `values`, `timestamps`, `histograms`",
     ),
     (
         r#"{"metric":{},"values":[],"timestamps":[]} x"#,

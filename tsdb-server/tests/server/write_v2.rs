@@ -145,7 +145,7 @@ async fn what_is_refused_is_named_and_what_is_stored_is_counted() {
                 ..floats(&[1, 2, 3, 4], &[])
             },
             1,
-            "1 native histograms refused, first of series up{job=\"a\"}",
+            "1 observations found in buckets, but the Count field is 0",
         ),
         (
             TimeSeries {
