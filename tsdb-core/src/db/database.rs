@@ -18,7 +18,7 @@ use crate::manifest::{Catalog, check_namespace_name};
 use crate::model::FingerprintKey;
 use crate::series::SeriesFile;
 use crate::shard::{MemoryLedger, MemoryUse};
-use crate::vfs::{FileLock, MemVfs, OsVfs, Vfs};
+use crate::vfs::{FileLock, LazyFiles, MemVfs, OsVfs, Vfs};
 use crate::wal::{BeforeFrames, CommitLog, WalError};
 
 /// The name of the namespace that exists from the first start.
@@ -55,6 +55,8 @@ impl BeforeFrames for SeriesFiles {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) vfs: Arc<dyn Vfs>,
+    /// The same disk, as runs and blocks see it that are opened when they are first read.
+    pub(super) files: Arc<LazyFiles>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: DbOptions,
     pub(super) key: FingerprintKey,

@@ -5,6 +5,7 @@ mod database;
 mod delete;
 mod error;
 mod forget;
+mod listed_files;
 mod logs;
 mod maintenance;
 mod namespace;

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod data_format;
+mod entries;
 mod error;
 mod file;
 #[expect(
@@ -14,6 +15,7 @@ mod tests;
 
 pub use catalog::{AckMode, Catalog, NamespaceEntry, check_namespace_name};
 pub use data_format::DataFormat;
+pub use entries::{BlockDetails, BlockEntry, RunDetails, RunEntry, SeriesFileEntry};
 pub use error::ManifestError;
 pub use file::FORMAT_VERSION;
-pub use manifest::{BlockEntry, Manifest, RunEntry, SeriesFileEntry};
+pub use manifest::Manifest;

@@ -3,8 +3,8 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{
-    AckMode, BlockEntry, Catalog, DataFormat, Manifest, ManifestError, NamespaceEntry, RunEntry,
-    SeriesFileEntry, check_namespace_name,
+    AckMode, BlockDetails, BlockEntry, Catalog, DataFormat, Manifest, ManifestError,
+    NamespaceEntry, RunDetails, RunEntry, SeriesFileEntry, check_namespace_name,
 };
 use crate::bits::{crc32c, put_i64, put_u32, put_u64};
 use crate::model::{
@@ -21,6 +21,7 @@ const FORMAT: &[u8] = include_bytes!("../../tests/testdata/v1/small.format");
 
 const MANIFEST_2: &[u8] = include_bytes!("../../tests/testdata/v1/blocks.manifest");
 const MANIFEST_3: &[u8] = include_bytes!("../../tests/testdata/v1/deletes.manifest");
+const MANIFEST_4: &[u8] = include_bytes!("../../tests/testdata/v1/details.manifest");
 const CATALOG_2: &[u8] = include_bytes!("../../tests/testdata/v1/sizes.catalog");
 
 fn path() -> &'static Path {
@@ -35,6 +36,7 @@ fn run(id: u64, generation: u64) -> RunEntry {
         windows_max: 7_199_999,
         bytes: 1008,
         samples: 33,
+        details: None,
     }
 }
 
@@ -75,6 +77,7 @@ fn block(id: u64, generation: u64) -> BlockEntry {
         max_time: 5,
         bytes: 4242,
         samples: 99,
+        details: None,
     }
 }
 
@@ -116,6 +119,31 @@ fn with_tombstones() -> Manifest {
         last_delete: Generation(6),
         ..with_blocks()
     }
+}
+
+/// A manifest of the fourth version.
+fn with_details() -> Manifest {
+    let mut manifest = with_tombstones();
+    for run in &mut manifest.runs {
+        run.details = Some(RunDetails {
+            first_generation: Generation(run.generation.0 - 1),
+            min_time: -7_100_000,
+            max_time: 7_000_000,
+            last_series: SeriesId(77),
+        });
+    }
+    for block in &mut manifest.blocks {
+        block.details = Some(BlockDetails {
+            first_generation: Generation(1),
+            first_series: SeriesId(2),
+            last_series: SeriesId(1 << 33),
+            rows: 7,
+            row_samples_max: 31,
+            dense: block.id == BlockId(14),
+            histograms: block.id == BlockId(18),
+        });
+    }
+    manifest
 }
 
 /// A catalog of the second version.
@@ -195,6 +223,11 @@ fn the_formats_have_not_changed() {
     assert_eq!(
         Manifest::decode(path(), MANIFEST_3).unwrap(),
         with_tombstones()
+    );
+    assert_eq!(with_details().encode(), MANIFEST_4);
+    assert_eq!(
+        Manifest::decode(path(), MANIFEST_4).unwrap(),
+        with_details()
     );
     assert_eq!(with_sizes().encode(), CATALOG_2);
     assert_eq!(Catalog::decode(path(), CATALOG_2).unwrap(), with_sizes());
@@ -300,6 +333,65 @@ fn what_needs_a_third_version_is_written_in_it() {
         ..manifest()
     };
     assert_eq!(Manifest::decode(path(), &bare.encode()).unwrap(), bare);
+}
+
+#[test]
+fn what_needs_a_fourth_version_is_written_in_it() {
+    let mut bytes = b"tsdb-man\x04\0\0\0".to_vec();
+    let third = with_tombstones().encode();
+    bytes.extend(&third[12..third.len() - 4]);
+    for first in [2, 5] {
+        put_u64(&mut bytes, first); // first generation
+        put_i64(&mut bytes, -7_100_000); // first sample
+        put_i64(&mut bytes, 7_000_000); // last sample
+        put_u64(&mut bytes, 77); // last series
+    }
+    for flags in [1, 2] {
+        put_u64(&mut bytes, 1); // first generation
+        put_u64(&mut bytes, 2); // first series
+        put_u64(&mut bytes, 1 << 33); // last series
+        put_u32(&mut bytes, 7); // rows
+        put_u64(&mut bytes, 31); // longest row
+        put_u32(&mut bytes, flags);
+    }
+    assert_eq!(sealed(bytes.clone()), with_details().encode());
+    let at = bytes.len() - 4;
+    bytes[at] = 4;
+    Manifest::decode(path(), &sealed(bytes)).unwrap_err();
+    // Without deletes, and without blocks too.
+    let bare = Manifest {
+        blocks: Vec::new(),
+        tombstones: Vec::new(),
+        last_delete: Generation(0),
+        ..with_details()
+    };
+    assert_eq!(bare.encode()[8], 4);
+    assert_eq!(Manifest::decode(path(), &bare.encode()).unwrap(), bare);
+    // As long as one file is known from an older manifest alone, nothing is told of the others.
+    let mut partly = with_details();
+    partly.runs[0].details = None;
+    assert_eq!(partly.encode(), with_tombstones().encode());
+}
+
+#[test]
+fn details_that_contradict_are_refused() {
+    let refused = |change: fn(&mut RunDetails), other: fn(&mut BlockDetails)| {
+        let mut manifest = with_details();
+        manifest.runs[1].details.as_mut().map(change);
+        manifest.blocks[1].details.as_mut().map(other);
+        let error = Manifest::decode(path(), &manifest.encode()).unwrap_err();
+        assert!(error.to_string().contains("contradicts its entry"), "{error}");
+    };
+    refused(|run| run.first_generation = Generation(7), |_| ());
+    refused(|run| run.min_time = -7_200_001, |_| ());
+    refused(|run| run.max_time = 7_200_000, |_| ());
+    refused(|run| run.min_time = 7_000_001, |_| ());
+    refused(|_| (), |block| block.first_generation = Generation(7));
+    refused(|_| (), |block| block.first_series = SeriesId(u64::MAX));
+    refused(|_| (), |block| block.rows = 0);
+    refused(|_| (), |block| block.rows = 100);
+    refused(|_| (), |block| block.row_samples_max = 0);
+    refused(|_| (), |block| block.row_samples_max = 100);
 }
 
 #[test]
@@ -644,11 +736,30 @@ proptest! {
         clock in any::<i64>(),
         times in any::<(i64, i64)>(),
         deletes in prop::collection::btree_set(0..9u64, 0..5),
+        detailed in any::<bool>(),
     ) {
         let entry = |id| RunEntry {
             windows_min: times.0.min(times.1),
             windows_max: times.0.max(times.1),
+            details: detailed.then_some(RunDetails {
+                first_generation: Generation(numbers[0] / 2),
+                min_time: times.0.min(times.1),
+                max_time: times.0.max(times.1),
+                last_series: SeriesId(numbers[3]),
+            }),
             ..run(id, numbers[0])
+        };
+        let block = |id| BlockEntry {
+            details: detailed.then_some(BlockDetails {
+                first_generation: Generation(numbers[0] / 2),
+                first_series: SeriesId(numbers[1].min(numbers[3])),
+                last_series: SeriesId(numbers[1].max(numbers[3])),
+                rows: 9,
+                row_samples_max: 99,
+                dense: id % 2 == 0,
+                histograms: id % 3 == 0,
+            }),
+            ..block(id, numbers[0])
         };
         let file = |number| SeriesFileEntry { number, synced_len: numbers[1] };
         let manifest = Manifest {
@@ -660,7 +771,7 @@ proptest! {
             last_wall_clock_ms: clock,
             runs: ids.into_iter().map(entry).collect(),
             series_files: files.into_iter().map(file).collect(),
-            blocks: blocks.into_iter().map(|id| block(id, numbers[0])).collect(),
+            blocks: blocks.into_iter().map(block).collect(),
             tombstones: deletes
                 .into_iter()
                 .rev()
@@ -694,6 +805,7 @@ fn write_golden_files() {
     let files = [
         ("blocks.manifest", with_blocks().encode()),
         ("deletes.manifest", with_tombstones().encode()),
+        ("details.manifest", with_details().encode()),
         ("sizes.catalog", with_sizes().encode()),
         ("small.manifest", manifest().encode()),
         ("small.catalog", catalog().encode()),
