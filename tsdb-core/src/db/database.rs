@@ -12,7 +12,9 @@ use super::namespace::NamespaceState;
 use super::open::{self, CATALOG_PATH};
 use super::snapshot::SNAPSHOTS_PATH;
 use super::stats::Counters;
-use super::{DbOptions, Error, Namespace, NamespaceOptions, RecoveryReport, Stats};
+use super::{
+    DbOptions, Error, Namespace, NamespaceOptions, OpeningPhase, RecoveryReport, Stats,
+};
 use crate::clock::{Clock, SystemClock, TrustedClock};
 use crate::manifest::{Catalog, check_namespace_name};
 use crate::model::FingerprintKey;
@@ -133,7 +135,18 @@ impl Db {
         options: DbOptions,
     ) -> Result<Self, Error> {
         options.check()?;
-        open::open(vfs, clock, options).map(|inner| Self {
+        let progress = options.progress.clone();
+        if let Some(progress) = &progress {
+            progress.begin();
+        }
+        let opened = open::open(vfs, clock, options);
+        if let Some(progress) = &progress {
+            progress.enter(match opened {
+                Ok(_) => OpeningPhase::Open,
+                Err(_) => OpeningPhase::Failed,
+            });
+        }
+        opened.map(|inner| Self {
             inner: Arc::new(inner),
         })
     }

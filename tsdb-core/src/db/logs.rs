@@ -9,7 +9,7 @@ use super::{DbOptions, Error};
 use crate::model::{Generation, NamespaceId};
 use crate::series::Registry;
 use crate::shard::{Delete, GenerationBuffers};
-use crate::vfs::Vfs;
+use crate::vfs::{OpenMode, Vfs};
 use crate::wal::{
     DeleteFrame, LOG_HEADER_BYTES, LogFile, LogReader, Torn, WalError, first_valid_frame, log_path,
 };
@@ -109,6 +109,8 @@ pub(super) fn replay(
     for target in &*targets {
         logs.last_generation = logs.last_generation.max(target.flushed);
     }
+    let live = generations.iter().filter(|one| **one > flushed_by_all);
+    count_logs(vfs, options, live.copied())?;
     let mut expected = None;
     for (at, &generation) in generations.iter().enumerate() {
         logs.last_generation = logs.last_generation.max(generation);
@@ -134,6 +136,36 @@ pub(super) fn replay(
     }
     finish(targets, &mut logs);
     Ok(logs)
+}
+
+/// Tells whoever looks how much there is to replay.
+fn count_logs(
+    vfs: &dyn Vfs,
+    options: &DbOptions,
+    generations: impl Iterator<Item = Generation>,
+) -> Result<(), Error> {
+    let Some(progress) = &options.progress else {
+        return Ok(());
+    };
+    let (mut logs, mut bytes) = (0, 0);
+    for path in generations.map(log_path) {
+        let file = vfs.open(&path, OpenMode::Read);
+        let len = file.and_then(|file| file.len());
+        bytes += len.map_err(Error::io("reading the length of", path))?;
+        logs += 1;
+    }
+    progress.set_logs(logs, bytes);
+    Ok(())
+}
+
+impl Logs {
+    /// Tells whoever looks how much was replayed, `offset` bytes of the log at hand among it.
+    fn tell(&self, options: &DbOptions, offset: u64) {
+        if let Some(progress) = &options.progress {
+            let before: u64 = self.replayed.iter().map(|log| log.len).sum();
+            progress.replayed(self.replayed.len() as u64, before + offset);
+        }
+    }
 }
 
 fn finish(targets: &mut [Target<'_>], logs: &mut Logs) {
@@ -190,7 +222,11 @@ fn read_log(
         limits: BatchLimits::of(&options.rules),
     };
     let mut replay = Replay::new(rules);
-    let mut read = |batch: &mut Batch| read_batch(&mut reader, batch, rules.limits, &mut log, logs);
+    let mut read = |batch: &mut Batch| {
+        // What stands before it was applied, or is being.
+        logs.tell(options, reader.offset());
+        read_batch(&mut reader, batch, rules.limits, &mut log, logs)
+    };
     let (mut batch, mut next) = (Batch::default(), Batch::default());
     let mut end = read(&mut batch);
     let corrupt = |offset, what| {
@@ -224,6 +260,7 @@ fn read_log(
     report.samples += replay.samples();
     log.end = reader.offset();
     logs.replayed.push(log);
+    logs.tell(options, 0);
     Ok(torn)
 }
 

@@ -19,7 +19,7 @@ use super::recovery::{RecoveryReport, RefusedSnapshot};
 use super::series_snapshot::LoadedSeries;
 use super::snapshot::remove_unfinished;
 use super::stats::Counters;
-use super::{DbOptions, Error, NamespaceOptions};
+use super::{DbOptions, Error, NamespaceOptions, OpeningPhase};
 use crate::clock::{Clock, TrustedClock};
 use crate::manifest::{Catalog, DataFormat, Manifest, NamespaceEntry, SeriesFileEntry};
 use crate::model::{
@@ -66,6 +66,11 @@ pub(super) fn open(
             _ => Error::io("locking", LOCK_PATH)(error),
         })?;
     let key = prepare(&*vfs, &options)?;
+    let enter = |phase| {
+        if let Some(progress) = &options.progress {
+            progress.enter(phase);
+        }
+    };
     if options.rules.recovery_syncs {
         sync_listed(&*vfs)?;
     }
@@ -81,8 +86,10 @@ pub(super) fn open(
     };
     let found = read_namespaces(source, &catalog, &mut report)?;
     let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
+    enter(OpeningPhase::Replay);
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
     let replayed: Vec<_> = targets.into_iter().map(Target::replayed).collect();
+    enter(OpeningPhase::Finish);
     // Everything was found right: from here on the folder is changed.
     logs.make_durable(&*vfs, &options)?;
     let next = Generation(logs.last_generation.0 + 1);

@@ -1,8 +1,9 @@
 //! Options: plain structs, checked once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Error;
+use super::{Error, OpeningProgress};
 use crate::manifest::{AckMode, NamespaceEntry};
 use crate::model::{NamespaceId, ProtocolRules};
 use crate::series::LABELS_BYTES_MAX;
@@ -46,6 +47,8 @@ pub struct DbOptions {
     /// Default: as many as the machine runs at once, at most 8. With 1 none is started. What is
     /// found does not depend on it.
     pub open_threads: usize,
+    /// Is told how far opening is, for others to look at meanwhile. Default: nobody looks.
+    pub progress: Option<Arc<OpeningProgress>>,
     /// Rules of the commit protocol, all of which hold outside of tests.
     #[doc(hidden)]
     pub rules: ProtocolRules,
@@ -90,6 +93,7 @@ impl Default for DbOptions {
             tombstones_max: 1000,
             fingerprint_key: None,
             open_threads: crate::bits::default_threads(),
+            progress: None,
             rules: ProtocolRules::default(),
         }
     }

@@ -11,6 +11,7 @@ mod faults;
 mod forget_crash;
 mod format_compat;
 mod io_budget;
+mod lazy_files;
 mod model;
 mod regressions;
 mod restart;

@@ -13,19 +13,33 @@ use crate::telemetry::Telemetry;
 
 /// A store over `disk`, and what it counts.
 fn open(disk: &FaultVfs) -> (Store, Arc<Telemetry>) {
+    let (store, telemetry) = start(disk);
+    store.open().expect("a database");
+    (store, telemetry)
+}
+
+/// A store over `disk` that is not open yet.
+fn start(disk: &FaultVfs) -> (Store, Arc<Telemetry>) {
     let telemetry = Arc::new(Telemetry::default());
+    let progress = Arc::new(OpeningProgress::default());
+    let for_open = Arc::clone(&progress);
     let disk: Arc<dyn Vfs> = Arc::new(disk.clone());
     let options = StoreOptions {
         open: Arc::new(move || {
             let clock = Arc::new(SystemClock::new());
-            Db::open_with(Arc::clone(&disk), clock, DbOptions::default())
+            let options = DbOptions {
+                progress: Some(Arc::clone(&for_open)),
+                ..DbOptions::default()
+            };
+            Db::open_with(Arc::clone(&disk), clock, options)
         }),
+        progress,
         retention: None,
         max_concurrent_queries: 2,
         disk: None,
         writers: 2,
     };
-    let store = Store::open(options, &telemetry).expect("a database");
+    let store = Store::start(options, &telemetry).expect("threads");
     (store, telemetry)
 }
 
