@@ -1,8 +1,8 @@
 //! Opening a folder: after a crash, after a clean stop, and after a crash in the middle of a load
 //! whose samples come late and out of order. Wall clock and CPU time of the process. Linux only.
 //!
-//! `cargo bench -p tsdb-bench --bench open`, with `-- SERIES SCRAPES` for other sizes; with
-//! `-- --test` each part runs once on little.
+//! `cargo bench -p tsdb-bench --bench open`, with `-- SERIES SCRAPES [RUNS]` for other sizes, with
+//! `steady`, `late` or `files` for one part alone; with `-- --test` each part runs once on little.
 #![expect(clippy::expect_used, reason = "a benchmark may panic")]
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
 
@@ -106,7 +106,7 @@ fn cpu_ms() -> u64 {
 fn measure(what: &str, folder: &Path, series: usize, samples: Option<u64>) {
     let clock = SystemClock::new();
     let default = options().open_threads;
-    for run in 0..if is_tiny() { 2 } else { 6 } {
+    for run in 0..numbers().nth(2).unwrap_or(if is_tiny() { 2 } else { 6 }) {
         let open_threads = if run % 2 == 0 { 1 } else { default };
         let (began, cpu) = (clock.monotonic_ms(), cpu_ms());
         let options = DbOptions {
@@ -128,23 +128,47 @@ fn measure(what: &str, folder: &Path, series: usize, samples: Option<u64>) {
     }
 }
 
+/// Numbers among the arguments.
+fn numbers() -> impl Iterator<Item = usize> {
+    std::env::args().filter_map(|argument| argument.parse::<usize>().ok())
+}
+
+/// Whether a part is to be run: named, or none is.
+fn is_wanted(part: &str) -> bool {
+    let named = |part: &str| std::env::args().any(|argument| argument == part);
+    named(part) || !["steady", "late", "files"].into_iter().any(named)
+}
+
 fn main() {
-    let mut sizes = std::env::args().filter_map(|argument| argument.parse::<usize>().ok());
+    let mut sizes = numbers();
     let (series, scrapes) = if is_tiny() {
         (2 * TARGET, 3)
     } else {
         (sizes.next().unwrap_or(320_000), sizes.next().unwrap_or(60))
     };
     let names: Vec<Labels> = (0..series).map(labels).collect();
+    if is_wanted("steady") {
+        steady(&names, scrapes);
+    }
+    if is_wanted("late") {
+        late(&names, scrapes);
+    }
+}
+
+fn steady(names: &[Labels], scrapes: usize) {
+    let series = names.len();
     let samples = (series * scrapes) as u64;
     let folder = tempfile::tempdir().expect("a folder");
-    drop(fill(folder.path(), &names, scrapes, Load::Steady));
+    drop(fill(folder.path(), names, scrapes, Load::Steady));
     measure("steady, killed", folder.path(), series, Some(samples));
     let db = Db::open(folder.path(), options()).expect("a folder that opens");
     db.close().expect("a clean stop");
     measure("steady, clean stop", folder.path(), series, Some(0));
+}
+
+fn late(names: &[Labels], scrapes: usize) {
     let folder = tempfile::tempdir().expect("a folder");
-    let fewer = names.get(..series / 6).unwrap_or_default();
+    let fewer = names.get(..names.len() / 6).unwrap_or_default();
     drop(fill(folder.path(), fewer, scrapes * 3, Load::Late));
     let samples = (fewer.len() * scrapes * 3) as u64;
     measure("late, killed", folder.path(), fewer.len(), Some(samples));

@@ -259,7 +259,7 @@ fn upkeep_goes_on_beside_a_damaged_run() {
     assert!(read(&db, at(2)).is_err());
     assert_eq!(read(&db, at(4)).unwrap(), [4.0]);
     let options = NamespaceOptions {
-        retention: Some(Duration::from_secs(3600)),
+        retention: Some(Duration::from_secs(2 * 3600)),
         ..db.default_namespace().options()
     };
     db.namespace("default", options).unwrap();
@@ -279,7 +279,7 @@ fn what_a_reader_may_still_come_to_is_opened_before_its_name_goes() {
     disk.clock.advance(480 * HOUR_MS.unsigned_abs());
     db.confirm_clock();
     let options = NamespaceOptions {
-        retention: Some(Duration::from_secs(3600)),
+        retention: Some(Duration::from_secs(2 * 3600)),
         ..namespace.options()
     };
     db.namespace("default", options).unwrap();

@@ -14,6 +14,7 @@ mod export_import;
 mod interop;
 mod kill;
 mod lifecycle;
+mod opening;
 mod support;
 mod write_v2;
 mod wrong_input;
