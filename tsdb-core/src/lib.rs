@@ -21,8 +21,8 @@ pub use chunk::Encoding;
 pub use clock::{Clock, SystemClock};
 pub use db::{
     Db, DbOptions, DeleteReport, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace,
-    NamespaceOptions, NamespaceStats, OpeningPhase, OpeningProgress, OpeningState, Problem, RecoveryReport, RefusedSnapshot, SnapshotReport,
-    Stats, TornTail, VerifyReport,
+    NamespaceOptions, NamespaceStats, OpeningPhase, OpeningProgress, OpeningState, Problem,
+    RecoveryReport, RefusedSnapshot, SnapshotReport, Stats, TornTail, VerifyReport,
 };
 pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{

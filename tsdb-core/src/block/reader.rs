@@ -284,7 +284,10 @@ impl BlockReader {
             }
         }
         let Some(&summary) = self.groups()?.get(at) else {
-            return Err(BlockError::refused(self.path(), "a group past the last one"));
+            return Err(BlockError::refused(
+                self.path(),
+                "a group past the last one",
+            ));
         };
         let group = Arc::new(self.read_group(summary)?);
         let mut kept = self.kept.lock();

@@ -54,7 +54,10 @@ impl BlockReader {
             || times != (meta.min_time, meta.max_time)
             || ids != (meta.first_series, meta.last_series)
         {
-            return Err(self.corrupt(self.footer()?.labels.end(), "the footer tells of another block"));
+            return Err(self.corrupt(
+                self.footer()?.labels.end(),
+                "the footer tells of another block",
+            ));
         }
         Ok(totals)
     }

@@ -12,9 +12,7 @@ use super::namespace::NamespaceState;
 use super::open::{self, CATALOG_PATH};
 use super::snapshot::SNAPSHOTS_PATH;
 use super::stats::Counters;
-use super::{
-    DbOptions, Error, Namespace, NamespaceOptions, OpeningPhase, RecoveryReport, Stats,
-};
+use super::{DbOptions, Error, Namespace, NamespaceOptions, OpeningPhase, RecoveryReport, Stats};
 use crate::clock::{Clock, SystemClock, TrustedClock};
 use crate::manifest::{Catalog, check_namespace_name};
 use crate::model::FingerprintKey;

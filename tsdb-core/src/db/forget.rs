@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Error, ErrorKind};
 use super::database::Inner;
 use super::maintenance::Upkeep;
 use super::namespace::NamespaceState;
+use super::{Error, ErrorKind};
 use crate::manifest::SeriesFileEntry;
 use crate::model::SeriesId;
 use crate::series::{SeriesFile, SeriesHeader, series_path, snapshot_path};

@@ -380,7 +380,10 @@ fn details_that_contradict_are_refused() {
         manifest.runs[1].details.as_mut().map(change);
         manifest.blocks[1].details.as_mut().map(other);
         let error = Manifest::decode(path(), &manifest.encode()).unwrap_err();
-        assert!(error.to_string().contains("contradicts its entry"), "{error}");
+        assert!(
+            error.to_string().contains("contradicts its entry"),
+            "{error}"
+        );
     };
     refused(|run| run.first_generation = Generation(7), |_| ());
     refused(|run| run.min_time = -7_200_001, |_| ());

@@ -219,7 +219,11 @@ fn damage_is_told_by_the_read_that_meets_it() {
             }
             assert_eq!(read(&db, at(2 * step)).unwrap(), [2.0 * step as f64]);
             let problems = db.verify().unwrap().problems;
-            assert!(problems.iter().any(|problem| problem.path == Path::new(&files[1])));
+            assert!(
+                problems
+                    .iter()
+                    .any(|problem| problem.path == Path::new(&files[1]))
+            );
             drop(db);
             if matches!(wrong, Wrong::Gone) {
                 assert!(disk.try_open().is_err());

@@ -99,7 +99,9 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
         not_ready_reads: not_ready(),
         ready_writes: ready(),
         not_ready_writes: not_ready(),
-        opening: reason.as_ref().and_then(|_| Opening::of(app.store.opening())),
+        opening: reason
+            .as_ref()
+            .and_then(|_| Opening::of(app.store.opening())),
         reason,
     };
     let mut response = (status, Json(readiness)).into_response();

@@ -76,13 +76,22 @@ async fn what_comes_while_the_database_is_opened_is_told_to_come_back() {
     });
     let opening = store.clone();
     let opened = tokio::task::spawn_blocking(move || opening.open());
-    tokio::task::spawn_blocking(move || at_log.recv()).await.expect("a thread").expect("a read");
+    tokio::task::spawn_blocking(move || at_log.recv())
+        .await
+        .expect("a thread")
+        .expect("a read");
     let state = store.opening();
     assert_eq!(state.phase, OpeningPhase::Replay);
     assert_eq!((state.logs, state.logs_replayed), (1, 0));
-    assert!(state.log_bytes > 0 && state.log_bytes_replayed < state.log_bytes, "{state:?}");
+    assert!(
+        state.log_bytes > 0 && state.log_bytes_replayed < state.log_bytes,
+        "{state:?}"
+    );
     let reason = store.not_ready().expect("it is not open");
-    assert!(reason.contains("replaying logs, ") && reason.contains("0 of 1 files"), "{reason}");
+    assert!(
+        reason.contains("replaying logs, ") && reason.contains("0 of 1 files"),
+        "{reason}"
+    );
     let error = write(&store, 1000).await.expect_err("nobody could take it");
     assert!(error.is_passing(), "{error}");
     assert!(store.current().is_err_and(|error| error.is_passing()));

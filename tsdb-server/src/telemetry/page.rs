@@ -108,9 +108,21 @@ fn opening(page: &mut Exposition, state: OpeningState) {
         page.sample(&[("phase", phase.name())], truth(phase == state.phase));
     }
     let logs = [
-        ("tsdb_opening_logs", "Logs that opening has to replay.", state.logs),
-        ("tsdb_opening_logs_replayed", "Logs that it replayed.", state.logs_replayed),
-        ("tsdb_opening_log_bytes", "Bytes of logs that opening has to replay.", state.log_bytes),
+        (
+            "tsdb_opening_logs",
+            "Logs that opening has to replay.",
+            state.logs,
+        ),
+        (
+            "tsdb_opening_logs_replayed",
+            "Logs that it replayed.",
+            state.logs_replayed,
+        ),
+        (
+            "tsdb_opening_log_bytes",
+            "Bytes of logs that opening has to replay.",
+            state.log_bytes,
+        ),
         (
             "tsdb_opening_log_bytes_replayed",
             "Bytes of logs that it replayed.",

@@ -58,7 +58,10 @@ fn start_listening(folder: &Path) -> Server {
         .line_with("listening, not ready yet", Duration::from_secs(30))
         .unwrap_or_else(|| panic!("it ended:\n{}", process.log()));
     let url = |name: &str| {
-        let address = line.split(name).nth(1).and_then(|rest| rest.split(' ').next());
+        let address = line
+            .split(name)
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
         format!("http://{}", address.expect("an address"))
     };
     Server {
@@ -112,18 +115,27 @@ async fn a_server_that_replays_says_so_and_how_far_it_is() {
         }
     }
     // A replay of four million samples takes many times as long as a request.
-    assert!(refused > 0 && phases.contains("replay"), "{refused} {phases:?}");
+    assert!(
+        refused > 0 && phases.contains("replay"),
+        "{refused} {phases:?}"
+    );
     assert!(replayed.is_sorted(), "{replayed:?}");
     let steps: BTreeSet<u64> = replayed.into_iter().collect();
     assert!(steps.len() > 2, "progress is seen: {steps:?}");
     let replay = json(&format!("{}/api/v1/status/walreplay", server.api)).await;
-    assert_eq!(replay["data"], serde_json::json!({"min": 0, "max": 1, "current": 1}));
+    assert_eq!(
+        replay["data"],
+        serde_json::json!({"min": 0, "max": 1, "current": 1})
+    );
     // Nothing that was acked before is lost, and of what came meanwhile all that was acked is
     // there, and nothing else.
     let all = (SERIES * SAMPLES) as f64;
     assert_eq!(server.metric("tsdb_recovery_samples").await, all);
     let found = exported(&server, "new").await;
-    let times = found.iter().flat_map(|(_, samples)| samples).map(|one| one.0);
+    let times = found
+        .iter()
+        .flat_map(|(_, samples)| samples)
+        .map(|one| one.0);
     assert_eq!(times.collect::<BTreeSet<_>>(), acked);
     let one = exported(&server, "old{number=\"19999\"}").await;
     let expected = (0..SAMPLES).map(|at| {
@@ -132,7 +144,10 @@ async fn a_server_that_replays_says_so_and_how_far_it_is() {
     });
     assert_eq!(one[0].1, expected.collect::<Vec<_>>());
     let metrics = get(&format!("{}/metrics", server.metrics)).await.text();
-    assert!(metrics.contains("tsdb_opening_phase{phase=\"open\"} 1"), "{metrics}");
+    assert!(
+        metrics.contains("tsdb_opening_phase{phase=\"open\"} 1"),
+        "{metrics}"
+    );
 }
 
 /// A server told to stop while it replays does so at once, and the next one finds everything.
