@@ -1,5 +1,6 @@
 //! Opening a folder: after a crash, after a clean stop, and after a crash in the middle of a load
-//! whose samples come late and out of order. Wall clock and CPU time of the process. Linux only.
+//! whose samples come late and out of order, and of a folder with very many files. Wall clock and
+//! CPU time of the process, and what the disk is asked for. Linux only.
 //!
 //! `cargo bench -p tsdb-bench --bench open`, with `-- SERIES SCRAPES [RUNS]` for other sizes, with
 //! `steady`, `late` or `files` for one part alone; with `-- --test` each part runs once on little.
@@ -7,9 +8,11 @@
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
 
 use std::path::Path;
+use std::sync::Arc;
 
-use tsdb_bench::{is_tiny, mix};
-use tsdb_core::{Clock, Db, DbOptions, Labels, Sample, SystemClock, WriteBatch};
+use tsdb_bench::{CountingVfs, is_tiny, mix};
+use tsdb_core::vfs::{MemVfs, OpenMode, OsVfs, read_to_end, write_all_at};
+use tsdb_core::{Clock, Db, DbOptions, Labels, Sample, SystemClock, Vfs, WriteBatch};
 
 /// Series of a target, which are written together.
 const TARGET: usize = 1000;
@@ -17,6 +20,7 @@ const TARGET: usize = 1000;
 const REQUEST: usize = 2000;
 const START: i64 = 1_700_000_000_000;
 const STEP_MS: i64 = 15_000;
+const MONTH_MS: i64 = 32 * 24 * 3_600_000;
 /// As far back the samples of the late load lie at most.
 const LATE_MS: u64 = 6 * 3_600_000;
 
@@ -152,6 +156,73 @@ fn main() {
     }
     if is_wanted("late") {
         late(&names, scrapes);
+    }
+    if is_wanted("files") {
+        files(if is_tiny() { 5 } else { 1000 });
+        files(if is_tiny() { 10 } else { 10_000 });
+    }
+}
+
+/// A folder with so many runs and as many blocks, all of them small.
+fn files(count: usize) {
+    let memory = Arc::new(MemVfs::new());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let options = DbOptions {
+        runs_max: usize::MAX,
+        ..options()
+    };
+    let open = || Db::open_with(memory.clone(), Arc::clone(&clock), options.clone());
+    let db = open().expect("a new database");
+    let label = Labels::from_pairs([("__name__", "up")]).expect("labels");
+    let mut batch = WriteBatch::new();
+    // Too far apart to be merged: a block each.
+    for number in 0..count as i64 {
+        batch.push(&label, Sample::new(START - number * MONTH_MS, 1.0));
+    }
+    drop(db.default_namespace().append(&batch).expect("an append"));
+    db.flush().expect("a flush");
+    while db.maintain().expect("a step").more {}
+    for number in 0..count as i64 {
+        batch.clear();
+        batch.push(&label, Sample::new(START + number, 1.0));
+        drop(db.default_namespace().append(&batch).expect("an append"));
+        db.flush().expect("a flush");
+    }
+    drop(db);
+    let folder = tempfile::tempdir().expect("a folder");
+    copy(&*memory, &OsVfs::new(folder.path()), Path::new(""));
+    for _ in 0..3 {
+        let disk = CountingVfs::new(folder.path());
+        let asked = disk.asked();
+        let (began, cpu) = (clock.monotonic_ms(), cpu_ms());
+        let db = Db::open_with(Arc::new(disk), Arc::clone(&clock), options.clone());
+        let db = db.expect("a folder that opens");
+        let (wall, cpu) = (clock.monotonic_ms() - began, cpu_ms() - cpu);
+        let report = db.recovery();
+        assert_eq!((report.runs, report.blocks), (count as u64, count as u64));
+        println!(
+            "{count} runs and {count} blocks: {wall:>6} ms, {cpu:>6} ms CPU, {} operations, {} \
+             opens, {} bytes read",
+            asked.operations(),
+            asked.opens(),
+            asked.bytes_read()
+        );
+    }
+}
+
+/// Copies a folder with all that is in it, but for the lock.
+fn copy(from: &dyn Vfs, to: &dyn Vfs, folder: &Path) {
+    to.create_dir(folder).expect("a folder");
+    for name in from.list(folder).expect("a folder") {
+        let path = folder.join(name);
+        if from.list(&path).is_ok() {
+            copy(from, to, &path);
+        } else if path != Path::new("LOCK") {
+            let file = from.open(&path, OpenMode::Read).expect("a file");
+            let bytes = read_to_end(&*file).expect("its bytes");
+            let copied = to.create(&path).expect("a file");
+            write_all_at(&*copied, &bytes, 0).expect("room");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::logs::{Target, check_seen, unlisted};
 use super::replay_histograms::apply_histograms;
-use crate::bits::share_out;
+use crate::bits::{DecodeError, share_out};
 use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId};
 use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
 use crate::wal::{HistogramFrame, Row, SampleFrame};
@@ -46,6 +46,27 @@ impl BatchLimits {
             bytes: 8 << 20,
             rows: 1 << 20,
             rows_worth_threads: 8192,
+        }
+    }
+}
+
+/// Why a row cannot be placed.
+enum BadRow {
+    Undecodable(DecodeError),
+    Undefined(String),
+}
+
+impl From<DecodeError> for BadRow {
+    fn from(error: DecodeError) -> Self {
+        Self::Undecodable(error)
+    }
+}
+
+impl From<BadRow> for String {
+    fn from(bad: BadRow) -> Self {
+        match bad {
+            BadRow::Undecodable(error) => error.to_string(),
+            BadRow::Undefined(what) => what,
         }
     }
 }
@@ -297,9 +318,8 @@ fn decode_frame(
     let Some(buckets) = part.buckets.get_mut(first..first + BUCKETS) else {
         return Ok(());
     };
-    let mut rows = frame.rows();
-    while let Some(row) = rows.next_row().map_err(|error| error.to_string())? {
-        let slot = slot_of(target, &row)?;
+    frame.rows().for_each(|row| {
+        let slot = slot_of(target, &row).map_err(BadRow::Undefined)?;
         if let Some(bucket) = buckets.get_mut(slot as usize / STRIPE_SLOTS % BUCKETS) {
             bucket.push(PlacedRow {
                 slot,
@@ -308,7 +328,8 @@ fn decode_frame(
                 bits: row.value.unwrap_or_default(),
             });
         }
-    }
+        Ok::<(), BadRow>(())
+    })?;
     part.samples += frame.rows;
     Ok(())
 }
@@ -403,16 +424,20 @@ fn apply_rows<'a>(
     };
     let stripes = locked.get_or_insert_with(|| buffers.lock(std::iter::once(first.slot)));
     let mut ahead = rows.iter().skip(PREFETCH_ROWS);
-    for &row in rows {
-        if let Some(row) = ahead.next() {
-            stripes.prefetch(row.slot);
-        }
-        let bits = if row.frame & SAME == 0 {
-            row.bits
-        } else {
-            stripes.logged(row.slot).ok_or(row)?
+    let mut rows = rows.iter().copied().peekable();
+    while let Some(&first) = rows.peek() {
+        let Some(mut page) = stripes.page(first.slot) else {
+            return Err(first);
         };
-        stripes.append(row.slot, row.timestamp, bits, order_free);
+        while let Some(row) = rows.next_if(|row| page.has(row.slot)) {
+            if let Some(row) = ahead.next() {
+                page.prefetch(row.slot);
+            }
+            let bits = (row.frame & SAME == 0).then_some(row.bits);
+            if !page.append(row.slot, row.timestamp, bits, order_free) {
+                return Err(row);
+            }
+        }
     }
     Ok(())
 }

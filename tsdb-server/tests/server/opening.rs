@@ -66,7 +66,7 @@ fn start_listening(folder: &Path) -> Server {
     };
     Server {
         api: url("api="),
-        metrics: url("metrics="),
+        metrics: format!("{}/metrics", url("metrics=")),
         process,
     }
 }
@@ -143,7 +143,7 @@ async fn a_server_that_replays_says_so_and_how_far_it_is() {
         (START + at as i64 * 15_000, value.to_bits())
     });
     assert_eq!(one[0].1, expected.collect::<Vec<_>>());
-    let metrics = get(&format!("{}/metrics", server.metrics)).await.text();
+    let metrics = get(&server.metrics).await.text();
     assert!(
         metrics.contains("tsdb_opening_phase{phase=\"open\"} 1"),
         "{metrics}"
