@@ -216,11 +216,7 @@ fn read_log(
         return Err(ends_early(logs, expected, &path));
     }
     begin_generation(targets, options, generation);
-    let rules = ReplayRules {
-        threads: options.open_threads,
-        order_free: options.rules.order_free_winner,
-        limits: BatchLimits::of(&options.rules),
-    };
+    let rules = ReplayRules::of(options);
     let mut replay = Replay::new(rules);
     let mut read = |batch: &mut Batch| {
         // What stands before it was applied, or is being.

@@ -27,7 +27,7 @@ use crate::model::{
 };
 use crate::series::{SeriesEnd, SeriesFile, SeriesHeader, series_path, snapshot_path};
 use crate::shard::{Delete, GenerationBuffers, Head, Live, MemoryLedger, Names};
-use crate::vfs::{LazyFiles, OpenMode, Vfs};
+use crate::vfs::{FileLock, LazyFiles, OpenMode, Vfs};
 use crate::wal::{CommitLog, LogFile};
 
 /// Path of the catalog.
@@ -57,20 +57,8 @@ pub(super) fn open(
     options: DbOptions,
 ) -> Result<Inner, Error> {
     let began_ms = clock.monotonic_ms();
-    let lock = vfs
-        .lock(Path::new(LOCK_PATH))
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => Error::Locked {
-                path: PathBuf::from(LOCK_PATH),
-            },
-            _ => Error::io("locking", LOCK_PATH)(error),
-        })?;
+    let lock = take_lock(&*vfs)?;
     let key = prepare(&*vfs, &options)?;
-    let enter = |phase| {
-        if let Some(progress) = &options.progress {
-            progress.enter(phase);
-        }
-    };
     if options.rules.recovery_syncs {
         sync_listed(&*vfs)?;
     }
@@ -85,11 +73,11 @@ pub(super) fn open(
         threads: options.open_threads,
     };
     let found = read_namespaces(source, &catalog, &mut report)?;
+    options.enter(OpeningPhase::Replay);
     let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
-    enter(OpeningPhase::Replay);
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
     let replayed: Vec<_> = targets.into_iter().map(Target::replayed).collect();
-    enter(OpeningPhase::Finish);
+    options.enter(OpeningPhase::Finish);
     // Everything was found right: from here on the folder is changed.
     logs.make_durable(&*vfs, &options)?;
     let next = Generation(logs.last_generation.0 + 1);
@@ -100,11 +88,7 @@ pub(super) fn open(
         )?));
     }
     remove_unlisted(&*vfs, &namespaces, &logs, &mut report)?;
-    let series_files = namespaces
-        .iter()
-        .filter_map(|state| state.head().series_file().cloned())
-        .collect();
-    let series_files = Arc::new(SeriesFiles(RwLock::new(series_files)));
+    let series_files = series_files_of(&namespaces);
     let log_file = LogFile::prepare(&*vfs, next)?;
     log_file.begin(&*vfs, logs.last_lsn + 1, &options.rules)?;
     let trusted_clock = trust(&clock, &namespaces, &logs);
@@ -133,6 +117,23 @@ pub(super) fn open(
         series_files,
         &logs,
     ))
+}
+
+/// Takes the folder for this process alone.
+fn take_lock(vfs: &dyn Vfs) -> Result<Box<dyn FileLock>, Error> {
+    let path = Path::new(LOCK_PATH);
+    vfs.lock(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked {
+            path: path.to_path_buf(),
+        },
+        _ => Error::io("locking", path)(error),
+    })
+}
+
+fn series_files_of(namespaces: &[Arc<NamespaceState>]) -> Arc<SeriesFiles> {
+    let files = namespaces.iter();
+    let files = files.filter_map(|state| state.head().series_file().cloned());
+    Arc::new(SeriesFiles(RwLock::new(files.collect())))
 }
 
 /// The clock, as far as what was noted last before this start lets it be trusted.

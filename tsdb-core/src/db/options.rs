@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Error, OpeningProgress};
+use super::{Error, OpeningPhase, OpeningProgress};
 use crate::manifest::{AckMode, NamespaceEntry};
 use crate::model::{NamespaceId, ProtocolRules};
 use crate::series::LABELS_BYTES_MAX;
@@ -55,6 +55,13 @@ pub struct DbOptions {
 }
 
 impl DbOptions {
+    /// Tells whoever looks what opening does now.
+    pub(super) fn enter(&self, phase: OpeningPhase) {
+        if let Some(progress) = &self.progress {
+            progress.enter(phase);
+        }
+    }
+
     /// Checks the options.
     ///
     /// # Errors

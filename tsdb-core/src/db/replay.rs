@@ -9,6 +9,7 @@
 
 use parking_lot::Mutex;
 
+use super::DbOptions;
 use super::logs::{Target, check_seen, unlisted};
 use super::replay_histograms::apply_histograms;
 use crate::bits::{DecodeError, share_out};
@@ -77,6 +78,16 @@ pub(super) struct ReplayRules {
     pub(super) threads: usize,
     pub(super) order_free: bool,
     pub(super) limits: BatchLimits,
+}
+
+impl ReplayRules {
+    pub(super) fn of(options: &DbOptions) -> Self {
+        Self {
+            threads: options.open_threads,
+            order_free: options.rules.order_free_winner,
+            limits: BatchLimits::of(&options.rules),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -71,16 +71,23 @@ fn start_listening(folder: &Path) -> Server {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_replays_says_so_and_how_far_it_is() {
-    let folder = tempfile::tempdir().expect("a folder");
-    leave_log(folder.path());
-    let server = start_listening(folder.path());
-    let ready = format!("{}/ready", server.api);
-    let (mut phases, mut replayed) = (BTreeSet::new(), Vec::new());
-    let (mut acked, mut refused) = (BTreeSet::new(), 0);
+/// What was seen until the server was ready.
+#[derive(Default)]
+struct Seen {
+    phases: BTreeSet<String>,
+    /// Bytes of logs.
+    replayed: Vec<u64>,
+    /// Timestamps of samples that were sent and acked meanwhile.
+    acked: BTreeSet<i64>,
+    /// How many were refused.
+    refused: u64,
+}
+
+/// Asks whether it is ready, and writes a sample, by turns.
+async fn watch_opening(server: &Server) -> Seen {
+    let mut seen = Seen::default();
     for attempt in 0.. {
-        let answer = get(&ready).await;
+        let answer = get(&format!("{}/ready", server.api)).await;
         if answer.status == 200 {
             break;
         }
@@ -89,23 +96,22 @@ async fn a_server_that_replays_says_so_and_how_far_it_is() {
         let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
         assert!(body["reason"].is_string(), "{body}");
         let opening = &body["opening"];
-        if let Some(phase) = opening["phase"].as_str() {
-            phases.insert(phase.to_owned());
-        }
+        let phase = opening["phase"].as_str();
+        seen.phases.extend(phase.map(str::to_owned));
         let (done, all) = (&opening["logBytesReplayed"], &opening["logBytes"]);
         if let (Some(done), Some(all)) = (done.as_u64(), all.as_u64()) {
             assert!(done <= all, "{body}");
-            replayed.push(done);
+            seen.replayed.push(done);
         }
         let write = write_body(vec![series(&[("__name__", "new")], &[(attempt, 0)])]);
         let answer = write_request(&server.api, write).await.expect("an answer");
         match answer.status {
             204 => {
-                acked.insert(attempt);
+                seen.acked.insert(attempt);
             }
             503 => {
                 assert!(answer.headers.contains_key("retry-after"));
-                refused += 1;
+                seen.refused += 1;
             }
             other => panic!("{other}: {}", answer.text()),
         }
@@ -114,6 +120,21 @@ async fn a_server_that_replays_says_so_and_how_far_it_is() {
             assert_eq!(get(&format!("{}/-/healthy", server.api)).await.status, 200);
         }
     }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_replays_says_so_and_how_far_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    leave_log(folder.path());
+    let server = start_listening(folder.path());
+    let seen = watch_opening(&server).await;
+    let Seen {
+        phases,
+        replayed,
+        acked,
+        refused,
+    } = seen;
     // A replay of four million samples takes many times as long as a request.
     assert!(
         refused > 0 && phases.contains("replay"),
