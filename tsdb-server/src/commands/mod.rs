@@ -6,6 +6,7 @@ mod delete;
 mod error;
 mod progress;
 mod remote;
+mod target;
 mod verify;
 
 pub use command_line::{Command, CommandLine};

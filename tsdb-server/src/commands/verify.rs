@@ -9,6 +9,7 @@ use tsdb_core::{Db, ErrorKind};
 use super::CommandError;
 use super::error::DAMAGED;
 use super::progress::Progress;
+use super::target::Folder;
 use crate::config::Config;
 
 const EXAMPLES: &str = "\
@@ -26,16 +27,12 @@ pub struct Verify {}
 impl Verify {
     #[expect(clippy::unused_self, reason = "commands are run alike")]
     pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
-        let folder = &config.data_dir;
-        let failed = |source| CommandError::Database {
-            folder: folder.clone(),
-            source,
-        };
+        let folder = Folder::existing(&config.data_dir)?;
+        let failed = folder.failed();
         let progress = Progress::new();
-        expect_database(config)?;
         progress.say("opening");
         let mut out = std::io::stdout();
-        let db = match Db::open_read_only(folder) {
+        let db = match Db::open_read_only(folder.path()) {
             Ok(db) => db,
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 writeln!(out, "{error}")?;
@@ -82,24 +79,5 @@ impl Verify {
         } else {
             ExitCode::from(DAMAGED)
         })
-    }
-}
-
-/// Refuses a folder that is no database's: opening it for writing would make one of it.
-pub(super) fn expect_database(config: &Config) -> Result<(), CommandError> {
-    let vfs = tsdb_core::vfs::OsVfs::new(&config.data_dir);
-    let opened = tsdb_core::Vfs::open(
-        &vfs,
-        std::path::Path::new("FORMAT"),
-        tsdb_core::vfs::OpenMode::Read,
-    );
-    match opened {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(CommandError::NoDatabase {
-                folder: config.data_dir.clone(),
-            })
-        }
-        // Whatever else is wrong with it, opening the database says.
-        _ => Ok(()),
     }
 }
