@@ -89,10 +89,11 @@ impl Definitions {
         }
         let last = SeriesId(names.next_id.0.saturating_sub(1));
         close(report, &mut open, last);
-        // Files may define in another order than that of their numbers only if one is damaged.
+        // What a manifest does not tell apart any more may define the same ids as its replacement.
+        let rising = names.rows.is_sorted_by(|a, b| a.0 < b.0);
         names.rows.sort_by_key(|row| row.0);
         names.rows.dedup_by_key(|row| row.0);
-        (names, report.damage.len() > before)
+        (names, report.damage.len() > before || !rising)
     }
 
     fn read_file(
