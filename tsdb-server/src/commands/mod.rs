@@ -6,6 +6,7 @@ mod delete;
 mod error;
 mod progress;
 mod remote;
+mod salvage_text;
 mod target;
 mod verify;
 

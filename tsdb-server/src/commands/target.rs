@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tsdb_core::vfs::{OpenMode, OsVfs};
-use tsdb_core::{Db, DbOptions, Vfs};
+use tsdb_core::{Db, DbOptions, ErrorKind, Vfs};
 
 use super::progress::Progress;
 use super::{CommandError, remote};
@@ -64,6 +64,22 @@ impl Folder {
         }
     }
 
+    /// As [`Folder::existing`], also where the file FORMAT is missing from a database.
+    pub(super) fn whole_or_damaged(path: &Path) -> Result<Self, CommandError> {
+        let folder = Self::at(path);
+        let names = folder.vfs().list(Path::new("")).unwrap_or_default();
+        let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        if has("CATALOG") || has("wal") {
+            return Ok(folder);
+        }
+        Self::existing(path)
+    }
+
+    /// Whether a folder does not open for what is in it, or missing from it.
+    pub(super) fn is_damaged(error: &tsdb_core::Error) -> bool {
+        error.kind() == ErrorKind::Corrupt || is_missing(error)
+    }
+
     /// The folder at `path`, whatever is in it.
     pub(super) fn at(path: &Path) -> Self {
         Self {
@@ -87,4 +103,19 @@ impl Folder {
             source,
         }
     }
+}
+
+/// Whether a file that is listed is not there.
+fn is_missing(error: &tsdb_core::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<std::io::Error>();
+        let shared = error.downcast_ref::<std::sync::Arc<std::io::Error>>();
+        let io = io.or_else(|| shared.map(|shared| &**shared));
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
