@@ -181,6 +181,7 @@ impl Pass {
         if !texts.is_empty() {
             let known = self.symbols.len() as u64;
             match begin {
+                _ if self.lost_bytes == 0 => {}
                 Some(begin) if begin == known => self.shifted = false,
                 Some(begin)
                     if self.shifted && begin > known && begin - known <= self.lost_bytes =>
