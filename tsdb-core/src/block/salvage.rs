@@ -48,6 +48,8 @@ pub enum BlockPart {
     Lost(LostBlockPart),
 }
 
+/// Series, times and number of samples.
+type Concerned = (Option<(SeriesId, SeriesId)>, (i64, i64), Option<u64>);
 type Visit<'v> = &'v mut dyn FnMut(BlockPart) -> Result<(), BlockError>;
 
 impl BlockReader {
@@ -83,7 +85,7 @@ impl Pass<'_> {
         &mut self,
         span: Span,
         what: String,
-        (series, times, samples): (Option<(SeriesId, SeriesId)>, (i64, i64), Option<u64>),
+        (series, times, samples): Concerned,
         visit: Visit<'_>,
     ) -> Result<(), BlockError> {
         self.damaged = true;

@@ -120,8 +120,8 @@ fn folder(seed: u64, operations: u64) -> Folder {
     drop(writer.db);
     let vfs = vfs.image(Outage::BarePowerCut);
     let ids = ids_of(&vfs, &writer.universe);
-    let logs = vfs.contents().into_keys();
-    let newest_log = logs.filter(|path| path.ends_with(".log")).last().unwrap();
+    let mut logs = vfs.contents().into_keys();
+    let newest_log = logs.rfind(|path| path.ends_with(".log")).unwrap();
     Folder {
         now_ms: START,
         universe: writer.universe,

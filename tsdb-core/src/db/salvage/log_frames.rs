@@ -8,7 +8,7 @@ use crate::bits::DecodeError;
 use crate::model::{Generation, HashMap, Histogram, NamespaceId, SeriesId};
 use crate::shard::Delete;
 use crate::wal::{
-    DeleteFrame, FRAME_STAMP_BYTES, HistogramFrame, HistogramFrameEncoder, SampleFrame,
+    DeleteFrame, FRAME_STAMP_BYTES, HistogramFrame, HistogramFrameEncoder, Row, SampleFrame,
     SampleFrameEncoder,
 };
 
@@ -232,43 +232,7 @@ impl<'a> Frames<'a> {
         let mut anew = self.some_lost;
         anew |= self.lost_delete(number, frame.delete_seen, place, report);
         let all = decoded.len();
-        let Self {
-            namespaces,
-            nameless,
-            repeats,
-            values,
-            some_lost,
-            ..
-        } = self;
-        let (Some(namespace), Some(nameless), Some(repeats)) = (
-            namespaces.get_mut(number),
-            nameless.get_mut(number),
-            repeats.get_mut(number),
-        ) else {
-            return Ok(Written::Same);
-        };
-        decoded.retain_mut(|row| {
-            let times = (row.timestamp, row.timestamp);
-            namespace.names.given(row.series);
-            if !namespace.names.has(row.series) {
-                nameless.add(row.series, times, 1);
-                return false;
-            }
-            if !*some_lost {
-                return true;
-            }
-            let key = (frame.namespace, row.series);
-            match row.value {
-                Some(bits) => {
-                    values.insert(key, bits);
-                }
-                None => row.value = values.get(&key).copied(),
-            }
-            if row.value.is_none() {
-                repeats.add(row.series, times, 1);
-            }
-            row.value.is_some()
-        });
+        self.keep_rows(number, &mut decoded);
         report.samples += decoded.len() as u64;
         if !anew && decoded.len() == all {
             return Ok(Written::Same);
@@ -286,6 +250,47 @@ impl<'a> Frames<'a> {
         self.floats
             .finish(frame.namespace, frame.shard, &mut payload);
         Ok(Written::Anew(payload))
+    }
+
+    /// Leaves the rows whose series has a name and whose value is known.
+    fn keep_rows(&mut self, number: usize, rows: &mut Vec<Row>) {
+        let Self {
+            namespaces,
+            nameless,
+            repeats,
+            values,
+            some_lost,
+            ..
+        } = self;
+        let (Some(namespace), Some(nameless), Some(repeats)) = (
+            namespaces.get_mut(number),
+            nameless.get_mut(number),
+            repeats.get_mut(number),
+        ) else {
+            return;
+        };
+        rows.retain_mut(|row| {
+            let times = (row.timestamp, row.timestamp);
+            namespace.names.given(row.series);
+            if !namespace.names.has(row.series) {
+                nameless.add(row.series, times, 1);
+                return false;
+            }
+            if !*some_lost {
+                return true;
+            }
+            let key = (namespace.entry.id, row.series);
+            match row.value {
+                Some(bits) => {
+                    values.insert(key, bits);
+                }
+                None => row.value = values.get(&key).copied(),
+            }
+            if row.value.is_none() {
+                repeats.add(row.series, times, 1);
+            }
+            row.value.is_some()
+        });
     }
 
     fn histograms(

@@ -1,7 +1,7 @@
 //! Which id means which labels, as far as that can still be read.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::examine::ExaminedNamespace;
 use super::report::{Damage, Lost, SalvageReport};
@@ -9,7 +9,8 @@ use crate::db::{Error, TornTail};
 use crate::manifest::SeriesFileEntry;
 use crate::model::{HashMap, Labels, MetricMetadata, NamespaceId, SeriesId, ShardId};
 use crate::series::{
-    Definition, SeriesFile, SeriesHeader, SeriesRecord, salvage_series, series_path,
+    Definition, SERIES_HEADER_BYTES, SeriesFile, SeriesHeader, SeriesRecord, salvage_series,
+    series_path,
 };
 use crate::vfs::{OpenMode, Vfs, read_to_end};
 
@@ -104,27 +105,18 @@ impl Definitions {
         report: &mut SalvageReport,
     ) {
         report.files += 1;
-        let path = series_path(folder, file.number);
         let after = self.rows.last().map_or(1, |row| row.0.0.saturating_add(1));
-        let lost = |first: SeriesId, last: Option<SeriesId>| Lost::Names {
-            namespace: name.to_owned(),
-            first,
-            last: last.unwrap_or(SeriesId(u64::MAX)),
+        let tell = Teller {
+            path: series_path(folder, file.number),
+            name,
         };
-        let damage = |offset, bytes, what: String, lost| Damage {
-            path: path.clone(),
-            offset,
-            bytes,
-            what,
-            lost,
-        };
-        let opened = vfs.open(&path, OpenMode::Read);
+        let opened = vfs.open(&tell.path, OpenMode::Read);
         let bytes = match opened.and_then(|file| read_to_end(&*file)) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let lost = lost(SeriesId(after), None);
                 let what = format!("it cannot be read: {error}");
-                return report.damage.push(damage(0, 0, what, lost));
+                let lost = tell.lost((0, 0), what, (SeriesId(after), None));
+                return report.damage.push(lost);
             }
         };
         let Self { rows, metadata, .. } = self;
@@ -135,23 +127,18 @@ impl Definitions {
             }
         });
         self.given(found.last_id);
-        let wrong = match found.header {
+        match found.header {
             Ok(header) if (header.namespace, header.number) == (id, file.number) => {
                 self.next_id = self.next_id.max(header.next_id);
-                None
             }
-            Ok(_) => Some("the header names another namespace or file number".to_owned()),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(what) = wrong {
-            let len = crate::series::SERIES_HEADER_BYTES as u64;
-            report.damage.push(damage(0, len, what, Lost::Nothing));
+            Ok(_) => report
+                .damage
+                .push(tell.header("the header names another namespace or file number".to_owned())),
+            Err(error) => report.damage.push(tell.header(error.to_string())),
         }
         for one in found.lost {
-            let lost = lost(one.series.0, one.series.1);
-            report
-                .damage
-                .push(damage(one.offset, one.bytes, one.what, lost));
+            let lost = tell.lost((one.offset, one.bytes), one.what, one.series);
+            report.damage.push(lost);
         }
         let left = (bytes.len() as u64).saturating_sub(found.end);
         if found.end < file.synced_len {
@@ -161,12 +148,11 @@ impl Definitions {
                 file.synced_len
             );
             let bytes = left.max(file.synced_len - found.end);
-            report
-                .damage
-                .push(damage(found.end, bytes, what, lost(first, None)));
+            let lost = tell.lost((found.end, bytes), what, (first, None));
+            report.damage.push(lost);
         } else if left > 0 {
             report.torn.push(TornTail {
-                path,
+                path: tell.path,
                 offset: found.end,
                 bytes: left,
                 what: "a record is cut short or its checksum does not match".to_owned(),
@@ -229,6 +215,44 @@ impl Definitions {
             number,
             synced_len: file.synced_end(),
         })
+    }
+}
+
+/// Puts what is wrong with one series file into words.
+struct Teller<'a> {
+    path: PathBuf,
+    /// The namespace.
+    name: &'a str,
+}
+
+impl Teller<'_> {
+    fn header(&self, what: String) -> Damage {
+        Damage {
+            path: self.path.clone(),
+            offset: 0,
+            bytes: SERIES_HEADER_BYTES as u64,
+            what,
+            lost: Lost::Nothing,
+        }
+    }
+
+    fn lost(
+        &self,
+        (offset, bytes): (u64, u64),
+        what: String,
+        (first, last): (SeriesId, Option<SeriesId>),
+    ) -> Damage {
+        Damage {
+            path: self.path.clone(),
+            offset,
+            bytes,
+            what,
+            lost: Lost::Names {
+                namespace: self.name.to_owned(),
+                first,
+                last: last.unwrap_or(SeriesId(u64::MAX)),
+            },
+        }
     }
 }
 
