@@ -339,6 +339,17 @@ impl BlockReader {
         Ok(self.tables.get_or_init(|| tables))
     }
 
+    /// Where the index of labels begins in the file; 0 before the footer was read.
+    #[must_use]
+    pub fn labels_offset(&self) -> u64 {
+        self.footer.get().map_or(0, |footer| footer.labels.offset)
+    }
+
+    /// Reads on without tables that no page needs.
+    pub(super) fn do_without_tables(&self) {
+        self.tables.get_or_init(TokenTables::none);
+    }
+
     pub(super) fn labels_index(&self) -> Result<&IndexReader, BlockError> {
         if let Some(labels) = self.labels.get() {
             return Ok(labels);
@@ -354,7 +365,7 @@ impl BlockReader {
     }
 
     pub(super) fn index_error(&self, error: IndexError) -> BlockError {
-        let offset = self.footer.get().map_or(0, |footer| footer.labels.offset);
+        let offset = self.labels_offset();
         match error {
             IndexError::Corrupt { offset: at, what } => {
                 BlockError::corrupt(self.path(), offset.saturating_add(at), what)

@@ -119,21 +119,21 @@ pub(super) fn open(
     ))
 }
 
-/// Takes the folder for this process alone.
-fn take_lock(vfs: &dyn Vfs) -> Result<Box<dyn FileLock>, Error> {
-    let path = Path::new(LOCK_PATH);
-    vfs.lock(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => Error::Locked {
-            path: path.to_path_buf(),
-        },
-        _ => Error::io("locking", path)(error),
-    })
-}
-
 fn series_files_of(namespaces: &[Arc<NamespaceState>]) -> Arc<SeriesFiles> {
     let files = namespaces.iter();
     let files = files.filter_map(|state| state.head().series_file().cloned());
     Arc::new(SeriesFiles(RwLock::new(files.collect())))
+}
+
+/// Makes sure that nobody else has the folder open for writing.
+pub(super) fn take_lock(vfs: &dyn Vfs) -> Result<Box<dyn FileLock>, Error> {
+    let locked = vfs.lock(Path::new(LOCK_PATH));
+    locked.map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked {
+            path: PathBuf::from(LOCK_PATH),
+        },
+        _ => Error::io("locking", LOCK_PATH)(error),
+    })
 }
 
 /// The clock, as far as what was noted last before this start lets it be trusted.
@@ -244,6 +244,7 @@ fn prepare(vfs: &dyn Vfs, options: &DbOptions) -> Result<FingerprintKey, Error> 
     vfs.create_dir(Path::new("wal"))
         .map_err(Error::io("making the folder", "wal"))?;
     let names = vfs.list(Path::new("")).map_err(Error::io("listing", "."))?;
+    super::salvage::refuse_unfinished(&names)?;
     let has = |name: &str| names.iter().any(|found| found == name);
     if !has(FORMAT_PATH) {
         if has(CATALOG_PATH) {
@@ -282,7 +283,7 @@ fn prepare(vfs: &dyn Vfs, options: &DbOptions) -> Result<FingerprintKey, Error> 
 }
 
 /// Two states of the standard library's hasher, each seeded by the system.
-fn random_key() -> [u8; 16] {
+pub(super) fn random_key() -> [u8; 16] {
     use std::hash::{BuildHasher, Hasher};
     let half = || {
         std::hash::RandomState::new()

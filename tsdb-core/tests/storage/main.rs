@@ -15,6 +15,7 @@ mod lazy_files;
 mod model;
 mod regressions;
 mod restart;
+mod salvage;
 mod simulation;
 mod snapshots;
 mod support;
