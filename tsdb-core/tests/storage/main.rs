@@ -14,6 +14,7 @@ mod io_budget;
 mod model;
 mod regressions;
 mod restart;
+mod salvage;
 mod simulation;
 mod snapshots;
 mod support;
