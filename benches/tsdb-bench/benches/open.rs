@@ -180,8 +180,7 @@ fn files(count: usize) {
         batch.push(&label, Sample::new(START - number * MONTH_MS, 1.0));
     }
     drop(db.default_namespace().append(&batch).expect("an append"));
-    db.flush().expect("a flush");
-    while db.maintain().expect("a step").more {}
+    db.compact().expect("a compaction");
     for number in 0..count as i64 {
         batch.clear();
         batch.push(&label, Sample::new(START + number, 1.0));
