@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use tsdb_core::block::{BlockPart, BlockReader, BlockScan};
 use tsdb_core::clock::ManualClock;
-use tsdb_core::manifest::{BackupFile, BackupManifest, Catalog, DataFormat, Manifest};
+use tsdb_core::manifest::{BackupFile, BackupManifest, Catalog, DataFormat, FileSums, Manifest};
 use tsdb_core::model::{FingerprintKey, Generation, RowKey, SeriesId, ShardId};
 use tsdb_core::run::{RunPart, RunReader};
 use tsdb_core::series::{
@@ -440,7 +440,10 @@ static BACKUP: LazyLock<(PathBuf, Sealed)> = LazyLock::new(|| {
     let file = |path: &str| BackupFile {
         path: path.to_owned(),
         len: 77,
-        crc: 0x0102_0304,
+        sums: FileSums {
+            crc: 0x0102_0304,
+            hash: 5,
+        },
     };
     let manifest = BackupManifest {
         created_ms: NOW_MS,

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use super::ManifestError;
 use super::file::{FORMAT_VERSION, MAGIC_BYTES, expect_end, read_count, seal, unseal};
-use crate::bits::{ByteReader, DecodeError, put_i64, put_u32, put_u64, put_uvarint};
+use crate::bits::{ByteReader, DecodeError, crc32c_append, put_i64, put_u32, put_u64, put_uvarint};
 
 const MAGIC: [u8; MAGIC_BYTES] = *b"tsdb-bak";
-/// A path of one byte, its length, then length and checksum of the file.
-const FILE_BYTES_MIN: usize = 1 + 1 + 8 + 4;
+/// A path of one byte, its length, then length, checksum and hash of the file.
+const FILE_BYTES_MIN: usize = 1 + 1 + 8 + 4 + 8;
+/// Where the hash of a file begins, and what it is multiplied by for each byte: FNV-1a.
+const HASH_BEGIN: u64 = 0xcbf2_9ce4_8422_2325;
+const HASH_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// What one backup holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,8 +29,44 @@ pub struct BackupFile {
     pub path: String,
     /// Its length in bytes.
     pub len: u64,
-    /// The CRC-32C of all of it.
+    /// The sums of all of it.
+    pub sums: FileSums,
+}
+
+/// What tells a file from others. A CRC alone does not: files that end with their own CRC, as most
+/// of ours do, all have the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileSums {
+    /// The CRC-32C of its bytes.
     pub crc: u32,
+    /// The FNV-1a hash of its bytes, of 64 bits.
+    pub hash: u64,
+}
+
+impl Default for FileSums {
+    /// The sums of an empty file.
+    fn default() -> Self {
+        Self {
+            crc: 0,
+            hash: HASH_BEGIN,
+        }
+    }
+}
+
+impl FileSums {
+    /// Adds bytes behind those before.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.crc = crc32c_append(self.crc, bytes);
+        self.hash = bytes.iter().fold(self.hash, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(HASH_PRIME)
+        });
+    }
+}
+
+impl std::fmt::Display for FileSums {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:08x}:{:016x}", self.crc, self.hash)
+    }
 }
 
 impl BackupManifest {
@@ -42,7 +81,8 @@ impl BackupManifest {
             put_uvarint(&mut body, file.path.len() as u64);
             body.extend_from_slice(file.path.as_bytes());
             put_u64(&mut body, file.len);
-            put_u32(&mut body, file.crc);
+            put_u32(&mut body, file.sums.crc);
+            put_u64(&mut body, file.sums.hash);
         }
         seal(&MAGIC, FORMAT_VERSION, &body)
     }
@@ -86,7 +126,10 @@ impl BackupManifest {
             manifest.files.push(BackupFile {
                 path: path.to_owned(),
                 len: reader.u64()?,
-                crc: reader.u32()?,
+                sums: FileSums {
+                    crc: reader.u32()?,
+                    hash: reader.u64()?,
+                },
             });
         }
         expect_end(reader)?;

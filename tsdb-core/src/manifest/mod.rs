@@ -13,7 +13,7 @@ mod manifest;
 #[cfg(test)]
 mod tests;
 
-pub use backup_manifest::{BackupFile, BackupManifest};
+pub use backup_manifest::{BackupFile, BackupManifest, FileSums};
 pub use catalog::{AckMode, Catalog, NamespaceEntry, check_namespace_name};
 pub use data_format::DataFormat;
 pub use error::ManifestError;

@@ -149,7 +149,12 @@ pub(super) fn manifest_name(name: &str) -> String {
 
 /// The object that holds a file: what is not the same has another name.
 pub(super) fn object_name(file: &BackupFile) -> String {
-    format!("{}{:08x}-{}", object_prefix(&file.path), file.crc, file.len)
+    format!(
+        "{}{:016x}-{}",
+        object_prefix(&file.path),
+        file.sums.hash,
+        file.len
+    )
 }
 
 /// What the names of all objects of one path begin with.

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use super::backups::{Backups, manifest_name, object_name, read_object};
 use super::report::{BackupProgress, CheckReport};
-use crate::bits::crc32c_append;
 use crate::db::{Error, Problem};
-use crate::manifest::BackupFile;
+use crate::manifest::{BackupFile, FileSums};
 
 impl Backups {
     /// Reads every object of one backup, or of all of them, and compares its length and checksum.
@@ -56,11 +55,11 @@ impl Backups {
     }
 
     fn compare(&self, object: &str, file: &BackupFile) -> Result<(), String> {
-        let (mut len, mut crc) = (0, 0);
+        let (mut len, mut sums) = (0, FileSums::default());
         let read = self.store.open(object).and_then(|one| {
             read_object(&*one, &mut |piece| {
                 len += piece.len() as u64;
-                crc = crc32c_append(crc, piece);
+                sums.add(piece);
                 Ok(())
             })
         });
@@ -68,10 +67,10 @@ impl Backups {
         if len != file.len {
             return Err(format!("{len} bytes, of {} that were stored", file.len));
         }
-        if crc != file.crc {
+        if sums != file.sums {
             return Err(format!(
-                "its checksum is {crc:08x}, that of what was stored is {:08x}",
-                file.crc
+                "its checksums are {sums}, those of what was stored are {}",
+                file.sums
             ));
         }
         Ok(())

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use super::backups::{Backups, object_name, read_object};
 use super::report::{BackupProgress, RestoreReport};
-use crate::bits::crc32c_append;
 use crate::clock::SystemClock;
 use crate::db::copy::{file_len, list, make_folder, read_through, sync};
 use crate::db::open::{CATALOG_PATH, FORMAT_PATH};
 use crate::db::{Db, Error};
-use crate::manifest::{BackupFile, BackupManifest};
+use crate::manifest::{BackupFile, BackupManifest, FileSums};
 use crate::run::{publish, temporary_path};
 use crate::vfs::{Vfs, create_anew, write_all_at};
 
@@ -72,10 +71,10 @@ impl Backups {
         let opened = self.store.open(&object);
         let source = opened.map_err(Error::io("opening", &object))?;
         let target = create_anew(to, &temporary).map_err(Error::io("creating", &temporary))?;
-        let (mut len, mut crc) = (0, 0);
+        let (mut len, mut sums) = (0, FileSums::default());
         let mut failed = None;
         let read = read_object(&*source, &mut |piece| {
-            crc = crc32c_append(crc, piece);
+            sums.add(piece);
             let written = write_all_at(&*target, piece, len);
             len += piece.len() as u64;
             written.map_err(|error| {
@@ -88,14 +87,14 @@ impl Backups {
             return Err(Error::io("writing", temporary)(error));
         }
         read.map_err(Error::io("reading", &object))?;
-        if (len, crc) != (file.len, file.crc) {
+        if (len, sums) != (file.len, file.sums) {
             return Err(Error::Corrupt {
                 path: PathBuf::from(object),
                 offset: 0,
                 what: format!(
-                    "{len} bytes of checksum {crc:08x}, of {} of {:08x} that were stored: restore \
+                    "{len} bytes of checksums {sums}, of {} of {} that were stored: restore \
                      another backup",
-                    file.len, file.crc
+                    file.len, file.sums
                 ),
             });
         }
@@ -128,10 +127,11 @@ fn prepare(to: &dyn Vfs, name: &str) -> Result<(), Error> {
             "a restore of another backup was cut short in it: empty it first",
         ));
     }
-    if let Some(found) = names.first() {
+    let temporary = temporary_path(marker);
+    let ours = |name: &&String| Path::new(name) == temporary;
+    if let Some(found) = names.iter().find(|name| !ours(name)) {
         return Err(refused(found, "it must be empty"));
     }
-    let temporary = temporary_path(marker);
     let file = create_anew(to, &temporary).map_err(Error::io("creating", &temporary))?;
     write_all_at(&*file, name.as_bytes(), 0).map_err(Error::io("writing", &temporary))?;
     file.sync().map_err(Error::io("syncing", &temporary))?;
@@ -168,10 +168,10 @@ fn has(to: &dyn Vfs, file: &BackupFile) -> Result<bool, Error> {
             }
         }
     }
-    let mut crc = 0;
+    let mut sums = FileSums::default();
     read_through((to, path), file.len, &mut |piece| {
-        crc = crc32c_append(crc, piece);
+        sums.add(piece);
         Ok(())
     })?;
-    Ok(crc == file.crc)
+    Ok(sums == file.sums)
 }

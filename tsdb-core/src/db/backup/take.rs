@@ -6,11 +6,10 @@ use std::path::Path;
 use super::backups::{Backups, check_name, manifest_name, object_name, object_prefix};
 use super::report::{BackupProgress, BackupReport};
 use super::source::files_of;
-use crate::bits::crc32c_append;
 use crate::db::Error;
 use crate::db::copy::read_through;
 use crate::db::open::take_lock;
-use crate::manifest::{BackupFile, BackupManifest};
+use crate::manifest::{BackupFile, BackupManifest, FileSums};
 use crate::vfs::Vfs;
 
 impl Backups {
@@ -82,16 +81,16 @@ impl Backups {
         let listed = self.store.list(&prefix);
         let there = listed.map_err(Error::io("listing", &prefix))?;
         let same_len = format!("-{len}");
-        let mut crc = 0;
+        let mut sums = FileSums::default();
         if there.iter().any(|object| object.ends_with(&same_len)) {
             read_through(source, len, &mut |piece| {
-                crc = crc32c_append(crc, piece);
+                sums.add(piece);
                 Ok(())
             })?;
             let file = BackupFile {
                 path: path.clone(),
                 len,
-                crc,
+                sums,
             };
             if self.is_whole(&object_name(&file), len, &there)? {
                 return Ok(file);
@@ -99,9 +98,9 @@ impl Backups {
         }
         let io = |error| Error::io("storing", &path)(error);
         let mut new = self.store.begin(&prefix).map_err(io)?;
-        crc = 0;
+        sums = FileSums::default();
         read_through(source, len, &mut |piece| {
-            crc = crc32c_append(crc, piece);
+            sums.add(piece);
             new.write(piece).map_err(io)
         })?;
         report.copied_files += 1;
@@ -109,7 +108,7 @@ impl Backups {
         let file = BackupFile {
             path: path.clone(),
             len,
-            crc,
+            sums,
         };
         new.finish(&object_name(&file)).map_err(io)?;
         Ok(file)
