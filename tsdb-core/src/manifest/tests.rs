@@ -1,3 +1,4 @@
+mod backup;
 mod details;
 
 use std::path::Path;
