@@ -18,6 +18,7 @@ mod golden;
 mod licences;
 mod protos;
 mod repository;
+mod simulate;
 mod tidy;
 
 use std::process::ExitCode;
@@ -56,6 +57,11 @@ const COMMANDS: &[Command] = &[
         name: "crash",
         summary: "crash the store at every sync of its crash suite, not at a sample of them",
         run: crash::run,
+    },
+    Command {
+        name: "simulate",
+        summary: "play random histories with crashes: [--operations N --seed S]",
+        run: simulate::run,
     },
     Command {
         name: "flood",

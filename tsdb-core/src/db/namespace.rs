@@ -161,7 +161,8 @@ impl Namespace {
             log,
             gate: &self.inner.gate,
             ack: options.ack,
-            now_ms,
+            // Neither does a clock that is known to be behind make current samples early ones.
+            now_ms: self.inner.trusted_clock.latest_ms(),
             memory: &self.inner.memory,
             oldest_ms: oldest_ms.map(|retention| now_ms.saturating_sub(retention)),
         };

@@ -140,7 +140,7 @@ pub enum RejectReason {
     },
     /// The sample lies further ahead of the clock than allowed.
     #[error(
-        "timestamp {timestamp} is {} ms ahead of the clock, more than the limit max_future of {limit_ms} ms: check the sender's clock or raise max_future",
+        "timestamp {timestamp} is {} ms ahead of the clock, more than the limit max_future of {limit_ms} ms: check the sender's clock and this server's, or raise max_future",
         .timestamp.saturating_sub(*.now)
     )]
     TooFarInFuture {

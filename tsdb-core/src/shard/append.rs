@@ -56,7 +56,7 @@ pub struct AppendEnvironment<'a> {
     pub gate: &'a RwLock<()>,
     /// When the ticket shall be done.
     pub ack: Ack,
-    /// The wall clock, milliseconds since the epoch.
+    /// The latest that it may be now, milliseconds since the epoch.
     pub now_ms: i64,
     /// What may be held in memory.
     pub memory: &'a MemoryLedger,
