@@ -170,7 +170,8 @@ impl GroupBuilder {
             pages.push(self.timestamp_page(timestamps.get(from..end).unwrap_or_default()));
             from = end;
         }
-        let hash = self.hasher.hash_one(&pages);
+        // As when the table grows: an option of it.
+        let hash = self.hasher.hash_one(Some(&pages));
         let (columns, hasher) = (&mut self.columns, &self.hasher);
         let known = self.known_columns.entry(
             hash,
@@ -217,7 +218,7 @@ impl GroupBuilder {
         };
         let (pages, hasher) = (&self.timestamps, &self.hasher);
         let known = self.known_timestamps.entry(
-            hasher.hash_one(content(&page)),
+            hasher.hash_one(Some(content(&page))),
             |&at| pages.get(at).map(content) == Some(content(&page)),
             |&at| hasher.hash_one(pages.get(at).map(content)),
         );
@@ -249,7 +250,7 @@ impl GroupBuilder {
         };
         let (pages, hasher) = (&self.values, &self.hasher);
         let known = self.known_values.entry(
-            hasher.hash_one(content(&page)),
+            hasher.hash_one(Some(content(&page))),
             |&at| pages.get(at).map(content) == Some(content(&page)),
             |&at| hasher.hash_one(pages.get(at).map(content)),
         );

@@ -73,7 +73,13 @@ fn a_clock_that_is_behind_does_not_make_the_present_the_future() {
     clock.step_wall(-STEP_MS / 2);
     clock.advance(500);
     assert!(trusted.is_trusted(), "a small step is followed");
-    assert_eq!(trusted.latest_ms(), 1_000_500, "and yet it may be as late as before");
+    assert_eq!(
+        trusted.latest_ms(),
+        1_000_500,
+        "and yet it may be as late as before"
+    );
+    let restarted = TrustedClock::new(clock.clone(), Some(trusted.now_ms()), STEP_MS);
+    assert_eq!(restarted.latest_ms(), 1_000_500, "also after a restart");
     clock.step_wall(-YEAR_MS);
     assert_eq!(trusted.latest_ms(), i64::MAX, "nobody knows how late it is");
     let restarted = TrustedClock::new(clock.clone(), Some(trusted.now_ms()), STEP_MS);
@@ -82,5 +88,9 @@ fn a_clock_that_is_behind_does_not_make_the_present_the_future() {
     assert_eq!(restarted.latest_ms(), clock.now_ms());
     clock.step_wall(YEAR_MS);
     assert!(!restarted.is_trusted());
-    assert_eq!(restarted.latest_ms(), clock.now_ms(), "a clock ahead bounds from above");
+    assert_eq!(
+        restarted.latest_ms(),
+        clock.now_ms(),
+        "a clock ahead bounds from above"
+    );
 }

@@ -45,8 +45,8 @@ impl TrustedClock {
         }
     }
 
-    /// Looks at the clocks; answers whether the wall clock is trusted, the trusted time, and the
-    /// latest that it may be now.
+    /// Looks at the clocks; answers whether the wall clock is trusted, the latest time that was, and
+    /// the latest that it may be now.
     fn observe(&self) -> (bool, i64, i64) {
         let (wall_ms, monotonic_ms) = (self.clock.now_ms(), self.clock.monotonic_ms());
         let now = i128::from(wall_ms) - i128::from(monotonic_ms);
@@ -63,7 +63,7 @@ impl TrustedClock {
         } else {
             at(offsets.highest.max(now))
         };
-        (is_trusted, at(offsets.trusted), latest_ms)
+        (is_trusted, at(offsets.highest), latest_ms)
     }
 
     /// Looks at the clocks; answers whether expiry may follow the wall clock now.
@@ -88,8 +88,8 @@ impl TrustedClock {
 }
 
 impl Clock for TrustedClock {
-    /// The wall clock while it is trusted; else the time it was trusted last, and what passed
-    /// since.
+    /// The wall clock while it is trusted, or what it showed before it was set back a little; else
+    /// the time it was trusted last. And what passed since.
     fn now_ms(&self) -> i64 {
         self.observe().1
     }

@@ -160,7 +160,7 @@ impl Error {
                 ShardError::Run(error) => run_kind(error),
                 ShardError::Block(error) => block_kind(error),
                 ShardError::Chunk(_) | ShardError::Unnamed { .. } => ErrorKind::Corrupt,
-                ShardError::QueryLimit { .. } => ErrorKind::Limit,
+                ShardError::QueryLimit { .. } | ShardError::Overtaken(_) => ErrorKind::Limit,
                 ShardError::Pressure(_) | ShardError::Retired => ErrorKind::Backpressure,
                 ShardError::Misread => ErrorKind::InvalidInput,
             },

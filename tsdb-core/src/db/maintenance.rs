@@ -112,6 +112,7 @@ impl Db {
         log.commit()?;
         let inner = &self.inner;
         let trusted = inner.trusted_clock.is_trusted();
+        inner.refuse_overtaken();
         if inner.wants_cut(&mut upkeep) {
             inner.cut(&mut upkeep)?;
             return done(MaintenanceStep::Cut);
@@ -152,6 +153,15 @@ impl Db {
 impl Inner {
     pub(super) fn states(&self) -> Vec<Arc<NamespaceState>> {
         self.namespaces.read().clone()
+    }
+
+    /// Takes what was replaced from readers that hold too much of it, or for too long.
+    fn refuse_overtaken(&self) {
+        let now_ms = self.clock.monotonic_ms();
+        for state in self.states() {
+            let head = state.head();
+            head.pins().readers().enforce(&head.live(), now_ms);
+        }
     }
 
     pub(super) fn flush_all(&self) -> Result<(), Error> {
@@ -546,6 +556,11 @@ impl Inner {
             .iter()
             .map(|one| one.head().pins().pinned())
             .collect();
+        let of_readers = |state: &Arc<NamespaceState>| {
+            let refused = state.head().pins().readers().refused();
+            (state.reader_counts(), refused)
+        };
+        let readers: Vec<_> = states.iter().map(of_readers).collect();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             log: log.map(|log| log.stats()).unwrap_or_default(),
@@ -571,6 +586,10 @@ impl Inner {
             series_files_rewritten: count(&self.counters.series_files_rewritten),
             pinned_files: pinned.iter().map(|one| one.files).sum(),
             pinned_bytes: pinned.iter().map(|one| one.bytes).sum(),
+            pinned_memory_bytes: used.readers,
+            readers: readers.iter().map(|one| one.0.readers).sum(),
+            readers_overtaken: readers.iter().map(|one| one.0.overtaken).sum(),
+            readers_refused: readers.iter().map(|one| one.1).sum(),
             expiry_suspended: !self.trusted_clock.is_trusted(),
             poisoned: log.is_some_and(|log| log.poisoned().is_some()),
             namespaces: self

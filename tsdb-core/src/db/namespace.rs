@@ -14,7 +14,8 @@ use crate::model::{
     AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, RunId, TimeRange, WriteBatch,
 };
 use crate::shard::{
-    AppendEnvironment, Appended, Head, Limited, MemoryUse, SelectLimits, SeriesSet, ShardError,
+    AppendEnvironment, Appended, Head, Limited, MemoryUse, ReaderCounts, SelectLimits, SeriesSet,
+    ShardError,
 };
 use crate::wal::CommitTicket;
 
@@ -52,7 +53,14 @@ impl NamespaceState {
         let retired = self.retired_heads();
         let readers = retired.iter().map(|head| head.memory());
         used.readers = readers.map(|used| used.registry + used.index).sum();
+        used.readers += self.reader_counts().memory_bytes;
         used
+    }
+
+    /// Those who read, and what they hold.
+    pub(super) fn reader_counts(&self) -> ReaderCounts {
+        let head = self.head();
+        head.pins().readers().counts(&head.live())
     }
 
     /// What is alive of it.

@@ -564,6 +564,7 @@ impl Found {
         let live = (live, series_file);
         let head = Head::new(self.entry.id, settings, self.names, self.metadata, live);
         head.pins().set_bytes_max(options.pinned_bytes_max);
+        head.pins().readers().set_limits(options.reader_limits());
         let place = (self.entry.id, self.entry.name, self.folder);
         NamespaceState::new(place, namespace_options, head, self.manifest)
     }

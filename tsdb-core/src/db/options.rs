@@ -6,7 +6,7 @@ use super::Error;
 use crate::manifest::{AckMode, NamespaceEntry};
 use crate::model::{NamespaceId, ProtocolRules};
 use crate::series::LABELS_BYTES_MAX;
-use crate::shard::SeriesLimits;
+use crate::shard::{ReaderLimits, SeriesLimits};
 use crate::wal::Ack;
 
 /// No window is longer, so that a chunk's timestamps stay near each other.
@@ -36,6 +36,15 @@ pub struct DbOptions {
     /// Bytes of removed files that readers of one namespace may hold. Past it, those that hold
     /// any are refused to read on. Default 4 GiB.
     pub pinned_bytes_max: u64,
+    /// Bytes of memory that only readers of one namespace may hold, of buffers, registries and
+    /// indexes that were replaced since they began. Past it, those that hold them longest are
+    /// refused to read on, and what they hold is freed. `None` for half of
+    /// [`DbOptions::memory_budget_bytes`], which is the default.
+    pub reader_memory_max: Option<u64>,
+    /// For how long a reader may hold what was replaced, files or memory; past it, it is refused to
+    /// read on, and what it holds is freed by [`super::Db::maintain`]. `None` without end. Default
+    /// 1 h.
+    pub reader_age_max: Option<Duration>,
     /// Deletes of one namespace whose samples are still on disk; past it, deletes are refused with
     /// [`super::ErrorKind::Backpressure`] until compaction has caught up. Default 1,000.
     pub tombstones_max: usize,
@@ -52,6 +61,14 @@ pub struct DbOptions {
 }
 
 impl DbOptions {
+    pub(super) fn reader_limits(&self) -> ReaderLimits {
+        let half = self.memory_budget_bytes / 2;
+        ReaderLimits {
+            memory_bytes: self.reader_memory_max.unwrap_or(half),
+            age: self.reader_age_max,
+        }
+    }
+
     /// Checks the options.
     ///
     /// # Errors
@@ -87,6 +104,8 @@ impl Default for DbOptions {
             inline_flush: true,
             runs_max: 8,
             pinned_bytes_max: 4 << 30,
+            reader_memory_max: None,
+            reader_age_max: Some(Duration::from_secs(3600)),
             tombstones_max: 1000,
             fingerprint_key: None,
             open_threads: crate::bits::default_threads(),

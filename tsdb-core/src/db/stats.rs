@@ -59,6 +59,15 @@ pub struct Stats {
     pub pinned_files: usize,
     /// Bytes of those, which come free when they are let go.
     pub pinned_bytes: u64,
+    /// Bytes of memory that only readers hold: what was replaced since they began, and what they
+    /// have read and not given out. A part of [`Stats::series_memory_bytes`].
+    pub pinned_memory_bytes: usize,
+    /// Selects that are being read.
+    pub readers: usize,
+    /// Of which hold what was replaced since they began.
+    pub readers_overtaken: usize,
+    /// Those refused since opening, as they held too much of that, or for too long.
+    pub readers_refused: u64,
     /// Whether expiry is suspended since the clock jumped.
     pub expiry_suspended: bool,
     /// Whether appends are refused until reopening.

@@ -17,7 +17,8 @@ pub struct MemoryUse {
     pub metadata: usize,
     /// Registry and index without the series that are leaving, while they are made.
     pub rebuild: usize,
-    /// Registries and indexes from before series left, which readers still hold.
+    /// What readers hold of what was replaced: registries and indexes from before series left,
+    /// flushed buffers, indexes of removed files; and what they have read and not given out.
     pub readers: usize,
     /// Samples of the open generation.
     pub open_buffers: usize,

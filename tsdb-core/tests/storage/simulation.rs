@@ -68,6 +68,8 @@ struct World {
     long: bool,
     /// How far the clock is from the truth, where it jumps at all.
     wrong_ms: Mutex<Option<i64>>,
+    /// Whether a frame was ever acked: the folder knows then what time it was.
+    noted: Mutex<bool>,
     /// What was done: steps of the schedule, those that were slipped in too.
     steps: Mutex<u64>,
     disk_operations: Mutex<u64>,
@@ -233,6 +235,7 @@ impl World {
                 appended.ticket.on_commit(move |done| {
                     if done.is_ok() {
                         world.history.lock().acked(&samples, moment, true);
+                        *world.noted.lock() = true;
                     }
                 });
                 Ok(())
@@ -332,7 +335,7 @@ impl World {
 
     fn advance(&self) {
         self.clock.advance(self.below(40_000));
-        if self.wrong_ms.lock().is_some() && self.below(3) == 0 {
+        if self.wrong_ms.lock().is_some() && *self.noted.lock() && self.below(3) == 0 {
             self.jump();
         }
         if let Some(first) = &mut *self.churning.lock() {
@@ -418,6 +421,7 @@ impl Simulation {
             churning: Mutex::new(random.coin().then_some(0)),
             long,
             wrong_ms: Mutex::new((long && random.coin()).then_some(0)),
+            noted: Mutex::new(false),
             steps: Mutex::new(0),
             disk_operations: Mutex::new(0),
             crashes: Mutex::new(0),

@@ -32,7 +32,9 @@ fn a_long_run_breaks_no_promise() {
         let outcome = catch_unwind(AssertUnwindSafe(|| simulation.run()));
         let outcome = outcome.unwrap_or_else(|_| Err("a panic".to_owned()));
         if let Err(what) = outcome {
-            panic!("seed {seed}: {what}; `cargo xtask simulate --operations 1 --seed {seed}` replays it");
+            panic!(
+                "seed {seed}: {what}; `cargo xtask simulate --operations 1 --seed {seed}` replays it"
+            );
         }
         done += *world.steps.lock();
         crashes += *world.crashes.lock();

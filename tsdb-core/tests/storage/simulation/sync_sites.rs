@@ -83,10 +83,18 @@ fn site(operation: &Operation<'_>) -> Option<String> {
         .map(|part| part.to_string_lossy())
         .map(|part| match part {
             part if NAMES.contains(&&*part) => "NS".to_owned(),
-            part => part.split('.').map(without_number).collect::<Vec<_>>().join("."),
+            part => part
+                .split('.')
+                .map(without_number)
+                .collect::<Vec<_>>()
+                .join("."),
         })
         .collect();
-    let root = if parts.len() < 2 && !matches!(parts.first().map(String::as_str), Some("NS" | "wal" | "snapshots")) {
+    let root = if parts.len() < 2
+        && !matches!(
+            parts.first().map(String::as_str),
+            Some("NS" | "wal" | "snapshots")
+        ) {
         "/"
     } else {
         ""
