@@ -116,6 +116,18 @@ impl GroupBuilder {
             || self.entries.len() >= GROUP_DIRECTORY_BYTES
     }
 
+    /// Bytes held in memory.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let recent = self.recent.iter().map(|one| one.timestamps.capacity());
+        let columns = self.columns.iter().map(Vec::capacity);
+        self.data_len()
+            + self.statistics.capacity()
+            + self.entries.capacity()
+            + self.timestamps.capacity() * size_of::<TimestampPage>()
+            + self.values.capacity() * size_of::<ValuePage>()
+            + (recent.sum::<usize>() + columns.sum::<usize>()) * size_of::<u64>()
+    }
+
     fn data_len(&self) -> usize {
         self.value_bytes.len() + self.timestamp_bytes.len() + self.histograms.len()
     }

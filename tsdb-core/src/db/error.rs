@@ -255,7 +255,7 @@ impl From<ShardError> for Error {
             ShardError::Series(error) => Self::Series(error),
             ShardError::Pressure(pressure) => Self::Backpressure {
                 what: "series and samples in memory",
-                name: "memory_budget_bytes",
+                name: pressure.name,
                 limit: pressure.budget,
                 value: pressure.needed,
             },

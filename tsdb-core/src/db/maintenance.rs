@@ -223,6 +223,7 @@ impl Inner {
         let (used, _) = self.account();
         let budget = self.options.memory_budget_bytes;
         let crowded = self.memory.total() > budget / 2 && used.buffers() as u64 > budget / 8;
+        let crowded = crowded || states.iter().any(|state| state.ledger.is_crowded());
         now != began || log_bytes >= self.log_cap() || crowded
     }
 
@@ -298,6 +299,8 @@ impl Inner {
         upkeep.closed.remove(0);
         self.counters.flushes.fetch_add(1, Ordering::Relaxed);
         self.note_closed(upkeep);
+        // Writers that wait for room see that there is some.
+        self.account();
         Ok(())
     }
 
@@ -360,7 +363,9 @@ impl Inner {
         let head = state.head();
         let key = |slot: u32| head.row_key(buffers, slot);
         let writer = self.create_run(state, run, (generation, generation))?;
-        write_generation(buffers, key, writer)?;
+        let written = write_generation(buffers, key, writer, &state.upkeep_bytes);
+        state.upkeep_bytes.store(0, Ordering::Relaxed);
+        written?;
         self.publish_run(state, run)
     }
 
@@ -575,6 +580,7 @@ impl Inner {
             buffer_memory_bytes: used.buffers(),
             append_memory_bytes: used.appends,
             file_memory_bytes: used.files,
+            upkeep_memory_bytes: used.upkeep,
             queue_memory_bytes: queue,
             memory_budget_bytes: self.options.memory_budget_bytes,
             flushes: count(&self.counters.flushes),
@@ -623,6 +629,8 @@ fn namespace_stats(state: &NamespaceState) -> NamespaceStats {
     NamespaceStats {
         name: state.name.clone(),
         memory: state.memory(),
+        memory_max: state.options.read().memory_max,
+        series_max: state.options.read().series_max,
         series: state.head().series_len(),
         series_file_bytes: series_file_bytes(state),
         buffered_samples: live.generations.iter().map(|open| open.usage().1).sum(),

@@ -184,7 +184,7 @@ pub(super) fn assemble(
     counters
         .closed_log_bytes
         .store(closed_bytes, std::sync::atomic::Ordering::Relaxed);
-    let memory = MemoryLedger::new(options.memory_budget_bytes);
+    let memory = MemoryLedger::new("memory_budget_bytes", options.memory_budget_bytes);
     Inner {
         vfs,
         clock,
@@ -651,6 +651,8 @@ pub(super) fn namespace(
                 }
             })?;
             *state.options.write() = options;
+            let memory = options.memory_max.unwrap_or(u64::MAX);
+            state.ledger.set_budget(memory);
         }
         return Ok(());
     }

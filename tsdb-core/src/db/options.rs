@@ -12,6 +12,9 @@ use crate::wal::Ack;
 /// No window is longer, so that a chunk's timestamps stay near each other.
 const WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
+/// No namespace works with less memory.
+const MEMORY_MAX_MIN: u64 = 1 << 20;
+
 /// Options of a [`super::Db`].
 ///
 /// ```
@@ -122,6 +125,14 @@ pub struct NamespaceOptions {
     /// How many bytes of runs and blocks are kept: beyond it the oldest blocks go. Samples that
     /// are in no block yet never go for this. `None` for any number.
     pub retention_bytes: Option<u64>,
+    /// Bytes of memory that its series, buffers and readers may take together, at least 1 MiB;
+    /// three quarters of it may be series. Beyond it samples wait for a flush
+    /// ([`super::ErrorKind::Backpressure`]) and new series are refused, those of this namespace
+    /// alone. `None`, the default, for what [`DbOptions::memory_budget_bytes`] leaves.
+    pub memory_max: Option<u64>,
+    /// Series that it may hold in memory, at least 1; further ones are refused. `None`, the
+    /// default, for [`SeriesLimits::series`], which holds in any case.
+    pub series_max: Option<u64>,
     /// Length of the time windows into which samples are cut on disk. Default 2 h.
     pub window: Duration,
     /// When a writer is told that its samples were stored. Default [`Ack::Always`].
@@ -133,6 +144,8 @@ impl Default for NamespaceOptions {
         Self {
             retention: None,
             retention_bytes: None,
+            memory_max: None,
+            series_max: None,
             window: Duration::from_secs(2 * 3600),
             ack: Ack::Always,
         }
@@ -143,8 +156,8 @@ impl NamespaceOptions {
     /// Checks the options.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a window below a second or beyond 366 days, or a retention shorter
-    /// than a window.
+    /// [`Error::Invalid`] for a window below a second or beyond 366 days, a retention shorter than
+    /// a window, or a limit that leaves no room.
     pub fn check(&self) -> Result<(), Error> {
         let invalid = |name, value: Duration, why| {
             Err(Error::Invalid {
@@ -166,6 +179,18 @@ impl NamespaceOptions {
                 why: "it must be at least 1 byte; leave it out to keep everything",
             });
         }
+        let invalid_limit = |name, value: u64, why| {
+            let value = value.to_string();
+            Err(Error::Invalid { name, value, why })
+        };
+        if let Some(value) = self.memory_max.filter(|bytes| *bytes < MEMORY_MAX_MIN) {
+            let why = "it must be at least 1 MiB; leave it out for no limit";
+            return invalid_limit("memory_max", value, why);
+        }
+        if self.series_max == Some(0) {
+            let why = "it must be at least 1; leave it out for no limit";
+            return invalid_limit("series_max", 0, why);
+        }
         match self.retention {
             Some(retention) if retention < self.window => invalid(
                 "retention",
@@ -181,6 +206,8 @@ impl NamespaceOptions {
         Self {
             retention: entry.retention_ms.map(Duration::from_millis),
             retention_bytes: entry.retention_bytes,
+            memory_max: entry.memory_max,
+            series_max: entry.series_max,
             window: Duration::from_millis(entry.window_ms),
             ack: match entry.ack {
                 AckMode::Always => Ack::Always,
@@ -199,6 +226,8 @@ impl NamespaceOptions {
                 .retention
                 .map(|retention| millis(retention).unsigned_abs()),
             retention_bytes: self.retention_bytes,
+            memory_max: self.memory_max,
+            series_max: self.series_max,
             window_ms: self.window_ms().unsigned_abs(),
             ack: match self.ack {
                 Ack::Always => AckMode::Always,

@@ -37,6 +37,8 @@ pub struct Stats {
     pub append_memory_bytes: usize,
     /// Bytes held of directories and indexes of runs and blocks.
     pub file_memory_bytes: usize,
+    /// Bytes held by a flush or a compaction that goes on.
+    pub upkeep_memory_bytes: usize,
     /// Bytes held for frames that wait.
     pub queue_memory_bytes: usize,
     /// [`crate::DbOptions::memory_budget_bytes`].
@@ -83,6 +85,10 @@ pub struct NamespaceStats {
     pub name: String,
     /// Bytes it holds in memory, by use.
     pub memory: MemoryUse,
+    /// [`crate::NamespaceOptions::memory_max`].
+    pub memory_max: Option<u64>,
+    /// [`crate::NamespaceOptions::series_max`].
+    pub series_max: Option<u64>,
     /// Series in memory: all but those whose samples lie in blocks alone and that left.
     pub series: usize,
     /// Bytes of series files, as far as they are durable.

@@ -169,6 +169,24 @@ pub enum RejectReason {
         /// Series allowed.
         limit: u64,
     },
+    /// The namespace has as many series as its options allow.
+    #[error(
+        "the namespace holds its series_max of {limit} series: drop series or raise series_max of the namespace"
+    )]
+    NamespaceSeriesLimit {
+        /// Series allowed.
+        limit: u64,
+    },
+    /// Series of the namespace fill their share of its memory.
+    #[error(
+        "series of the namespace take {used} bytes, all of their share of its memory_max of {limit}: drop series or raise memory_max of the namespace"
+    )]
+    NamespaceMemory {
+        /// Bytes that its series and their index take.
+        used: u64,
+        /// All that the namespace may hold.
+        limit: u64,
+    },
     /// Series fill their share of the memory budget.
     #[error(
         "series take {used} bytes, all of their share of the memory_budget_bytes of {limit}: drop series or raise memory_budget_bytes"

@@ -37,7 +37,7 @@ pub enum ShardError {
     #[error("labels do not end where they were guessed to end: decode the batch without guessing")]
     Misread,
     /// Memory is short until buffers are flushed. Nothing was stored.
-    #[error("{} bytes would be held in memory, more than memory_budget_bytes of {}: try again after a flush", .0.needed, .0.budget)]
+    #[error("{} bytes would be held in memory, more than {} of {}: try again after a flush", .0.needed, .0.name, .0.budget)]
     Pressure(Pressure),
     /// Series of the batch are leaving memory, or all slots have changed: they have to be looked up
     /// again. Nothing was stored.

@@ -34,7 +34,7 @@ pub use flush::write_generation;
 pub use forget::Rebuild;
 pub use head::{Head, Live, Names};
 pub use limits::{Limited, SelectLimits, SeriesLimits};
-pub use memory::{MemoryLedger, MemoryUse, Pressure};
+pub use memory::{MemoryBounds, MemoryLedger, MemoryUse, Pressure};
 pub use pins::{Pinned, Pins};
 pub use readers::{Overtaken, ReaderCounts, ReaderLimits, Readers};
 pub use series_set::{Series, SeriesChunks, SeriesSet};

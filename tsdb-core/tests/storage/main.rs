@@ -12,6 +12,7 @@ mod forget_crash;
 mod format_compat;
 mod io_budget;
 mod model;
+mod namespace_limits;
 mod readers;
 mod regressions;
 mod restart;

@@ -274,6 +274,10 @@ impl World {
 
     fn snapshot(&self, db: &Db) -> Outcome {
         let name = format!("at-{}", *self.steps.lock());
+        if self.below(3) == 0 {
+            *self.crash_at_sync.lock() = true;
+            *self.crash_in.lock() = 1 + self.below(24);
+        }
         *self.open_to_others.lock() = false;
         let made = db.snapshot(&name);
         *self.open_to_others.lock() = true;

@@ -207,5 +207,8 @@ fn equal_pages_are_found_however_many_there_are() {
         reader.meta().bytes
     };
     let (once, thrice) = (block(1), block(3));
-    assert!(thrice < once + once / 2, "{once} bytes, and {thrice} for three times the rows");
+    assert!(
+        thrice < once + once / 2,
+        "{once} bytes, and {thrice} for three times the rows"
+    );
 }

@@ -12,7 +12,7 @@ use super::sync_sites::SyncSites;
 const OPERATIONS: u64 = 20_000;
 const SEED: u64 = 1 << 32;
 /// A run of so many operations must have seen every kind of sync, and crashes at each.
-const WHOLE: u64 = 200_000;
+const WHOLE: u64 = 500_000;
 
 fn number(variable: &str, default: u64) -> u64 {
     let text = std::env::var(variable);

@@ -8,24 +8,35 @@ use super::NAMES;
 
 /// Every kind of sync that a node does. A new one has to be listed, or a long run fails.
 pub(super) const ALL: &[&str] = &[
+    "file /CATALOG",
     "file /CATALOG.tmp",
+    "file /FORMAT",
     "file /FORMAT.tmp",
     "file NS/MANIFEST",
     "file NS/MANIFEST.tmp",
-    "file NS/blocks/N.tmp/chunks",
-    "file NS/blocks/N.tmp/index",
-    "file NS/blocks/N.tmp/meta",
+    "file NS/blocks/N.block.tmp",
     "file NS/runs/N.run.tmp",
     "file NS/series/N.series",
-    "file NS/series/SNAPSHOT.tmp",
+    "file NS/series/N.tmp",
+    "file NS/series/snapshot.tmp",
+    "file snapshots/at-N.tmp/CATALOG.tmp",
+    "file snapshots/at-N.tmp/FORMAT",
+    "file snapshots/at-N.tmp/NS/MANIFEST.tmp",
+    "file snapshots/at-N.tmp/NS/series/N.series",
     "file wal/N.log",
-    "file wal/N.log.tmp",
+    "file wal/N.tmp",
     "folder /",
     "folder NS",
     "folder NS/blocks",
-    "folder NS/blocks/N",
     "folder NS/runs",
     "folder NS/series",
+    "folder snapshots",
+    "folder snapshots/at-N.tmp",
+    "folder snapshots/at-N.tmp/NS",
+    "folder snapshots/at-N.tmp/NS/blocks",
+    "folder snapshots/at-N.tmp/NS/runs",
+    "folder snapshots/at-N.tmp/NS/series",
+    "folder snapshots/at-N.tmp/wal",
     "folder wal",
 ];
 
@@ -103,8 +114,9 @@ fn site(operation: &Operation<'_>) -> Option<String> {
 }
 
 fn without_number(part: &str) -> &str {
-    match part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        true => "N",
-        false => part,
+    match part {
+        part if part.bytes().all(|byte| byte.is_ascii_hexdigit()) => "N",
+        part if part.starts_with("at-") => "at-N",
+        part => part,
     }
 }
