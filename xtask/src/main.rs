@@ -50,7 +50,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "fuzz",
-        summary: "search with libFuzzer: TARGET [--seconds N] (needs cargo-fuzz)",
+        summary: "search with libFuzzer: TARGET or all [--seconds N] (needs cargo-fuzz)",
         run: fuzz::run,
     },
     Command {

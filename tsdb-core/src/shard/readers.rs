@@ -183,7 +183,12 @@ impl Readers {
             own_bytes: AtomicUsize::new(0),
             since_ms: AtomicU64::new(NEVER),
         });
-        self.all.lock().push(Arc::downgrade(&reader));
+        let mut all = self.all.lock();
+        if all.len() == all.capacity() {
+            // Where nobody else looks, those that ended go before more room is taken.
+            all.retain(|reader| reader.strong_count() > 0);
+        }
+        all.push(Arc::downgrade(&reader));
         reader
     }
 

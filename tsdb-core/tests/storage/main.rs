@@ -10,6 +10,7 @@ mod deletes;
 mod faults;
 mod forget_crash;
 mod format_compat;
+mod histogram_compat;
 mod io_budget;
 mod model;
 mod namespace_limits;

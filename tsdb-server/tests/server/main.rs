@@ -11,6 +11,7 @@
 mod api;
 mod commands;
 mod export_import;
+mod full_disk;
 mod interop;
 mod kill;
 mod lifecycle;
