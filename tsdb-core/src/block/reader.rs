@@ -299,6 +299,17 @@ impl BlockReader {
         Ok(self.tables.get_or_init(|| tables))
     }
 
+    /// Where the index of labels begins in the file.
+    #[must_use]
+    pub fn labels_offset(&self) -> u64 {
+        self.meta.labels.offset
+    }
+
+    /// Reads on without tables that no page needs.
+    pub(super) fn do_without_tables(&self) {
+        self.tables.get_or_init(TokenTables::none);
+    }
+
     pub(super) fn labels_index(&self) -> Result<&IndexReader, BlockError> {
         if let Some(labels) = self.labels.get() {
             return Ok(labels);

@@ -8,6 +8,7 @@ mod file;
 mod frame;
 mod histogram_frame;
 mod reader;
+mod salvage;
 #[cfg(test)]
 mod tests;
 

@@ -17,6 +17,7 @@ mod namespace_limits;
 mod readers;
 mod regressions;
 mod restart;
+mod salvage;
 mod simulation;
 mod snapshots;
 mod support;

@@ -6,6 +6,8 @@ mod delete;
 mod error;
 mod progress;
 mod remote;
+mod salvage_text;
+mod target;
 mod verify;
 
 pub use command_line::{Command, CommandLine};

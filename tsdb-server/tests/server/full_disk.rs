@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
 
@@ -145,11 +146,14 @@ async fn a_full_disk_stops_acks_and_recovers() {
     check(&server, &acked).await;
 
     std::fs::remove_file(disk.filler()).expect("the filler");
-    wait_for("an ack once there is room", 60, async || {
-        round += 1;
-        (write(&server, round).await == 204).then(|| acked.push(round))
+    let next = AtomicI64::new(round);
+    let stored = wait_for("an ack once there is room", 60, async || {
+        let round = next.fetch_add(1, Ordering::Relaxed) + 1;
+        (write(&server, round).await == 204).then_some(round)
     })
     .await;
+    acked.push(stored);
+    round = next.into_inner();
     for _ in 0..20 {
         round += 1;
         if write(&server, round).await == 204 {
