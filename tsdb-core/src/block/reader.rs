@@ -13,7 +13,7 @@ use super::layout::{
 use super::meta::{BlockHeader, BlockMeta, Span};
 use crate::bits::{ByteReader, check_crc};
 use crate::index::{IndexError, IndexReader};
-use crate::model::{Labels, Matcher, RowKey, TimeRange};
+use crate::model::{Labels, Matcher, RowKey, Texts, TimeRange};
 use crate::page::TokenTables;
 use crate::postings::Postings;
 use crate::vfs::{File, read_exact_at};
@@ -133,7 +133,7 @@ impl BlockReader {
         &self,
         rows: Option<&Postings>,
         limit: usize,
-    ) -> Result<(Vec<String>, bool), BlockError> {
+    ) -> Result<(Texts, bool), BlockError> {
         let found = self.labels_index()?.label_names(rows, limit);
         found.map_err(|error| self.index_error(error))
     }
@@ -147,7 +147,7 @@ impl BlockReader {
         name: &str,
         rows: Option<&Postings>,
         limit: usize,
-    ) -> Result<(Vec<String>, bool), BlockError> {
+    ) -> Result<(Texts, bool), BlockError> {
         let found = self.labels_index()?.label_values(name, rows, limit);
         found.map_err(|error| self.index_error(error))
     }
