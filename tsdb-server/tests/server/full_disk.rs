@@ -136,10 +136,7 @@ async fn a_full_disk_stops_acks_and_recovers() {
     );
     // It still reads, and says on /metrics that it is alive.
     check(&server, &acked).await;
-    assert_eq!(
-        get(&format!("{}/metrics", server.metrics)).await.status,
-        200
-    );
+    assert_eq!(get(&server.metrics).await.status, 200);
     // Killed on a full disk, it comes back with all it acked.
     server.process.kill();
     let server = start(&disk.data());
