@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod backups;
 mod commands;
 mod export_import;
 mod full_disk;
