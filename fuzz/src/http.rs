@@ -4,6 +4,7 @@ use tsdb_core::MatchOp;
 use tsdb_core::model::is_legacy_metric_name;
 use tsdb_server::sample_json::{LineWriter, parse_line};
 use tsdb_server::selector::parse_selector;
+use tsdb_server::timestamp::{format_rfc3339, parse_time};
 
 /// A line that is accepted is written and read back bit for bit, whatever the pieces.
 pub(crate) fn import_line(input: &[u8]) {
@@ -36,6 +37,18 @@ pub(crate) fn import_line(input: &[u8]) {
     let bits =
         |values: &[f64]| -> Vec<u64> { values.iter().map(|value| value.to_bits()).collect() };
     assert_eq!(bits(&again.values), bits(&line.values));
+}
+
+/// A time that is accepted prints as one that means the same.
+pub(crate) fn timestamp(input: &[u8]) {
+    let Some(ms) = std::str::from_utf8(input).ok().and_then(parse_time) else {
+        return;
+    };
+    // RFC 3339 has years of four digits.
+    if (-62_167_219_200_000..253_402_300_800_000).contains(&ms) {
+        let printed = format_rfc3339(ms);
+        assert_eq!(parse_time(&printed), Some(ms), "{printed}");
+    }
 }
 
 /// A selector that is accepted prints as one that means the same.

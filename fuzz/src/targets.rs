@@ -98,6 +98,7 @@ pub const TARGETS: &[Target] = &[
         ..target("read_response", remote::read_response)
     },
     target("import_line", http::import_line),
+    target("timestamp", http::timestamp),
     Target {
         base_bytes: 64 << 20,
         slowness: 2,

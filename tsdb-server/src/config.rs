@@ -84,6 +84,14 @@ pub struct Config {
     #[arg(long, env = "TSDB_MAX_SERIES", value_name = "COUNT")]
     pub max_series: Option<u64>,
 
+    /// Bytes of removed files that queries still running may hold on the disk; past it they are refused
+    #[arg(long, env = "TSDB_PINNED_MAX", value_name = "SIZE", default_value = "4GiB", value_parser = size_of)]
+    pub pinned_max: u64,
+
+    /// For how long a query may read what was compacted or flushed since it began; past it it is refused
+    #[arg(long, env = "TSDB_READER_MAX_AGE", value_name = "DURATION", default_value = "1h", value_parser = duration_of)]
+    pub reader_max_age: Duration,
+
     /// Percent of the disk that may be used; writes are turned away above it, 100 turns that off
     #[arg(long, env = "TSDB_DISK_HIGH_WATER", value_name = "PERCENT", default_value = "90", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub disk_high_water: u8,

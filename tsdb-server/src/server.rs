@@ -173,6 +173,8 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
         database.memory_budget_bytes = budget;
     }
     database.limits.max_future = config.max_future.limit();
+    database.pinned_bytes_max = config.pinned_max;
+    database.reader_age_max = Some(config.reader_max_age);
     if let Some(series) = config.max_series {
         database.limits.series = series;
     }

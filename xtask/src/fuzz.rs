@@ -1,6 +1,7 @@
-//! `cargo xtask fuzz TARGET [--seconds N]`: libFuzzer over one target of `fuzz/`. What it finds goes
+//! `cargo xtask fuzz TARGET [--seconds N]`: libFuzzer over one target of `fuzz/`, or over `all`. What it finds goes
 //! to `fuzz/target/found/TARGET`: only chosen inputs join the corpus.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
@@ -9,14 +10,52 @@ use crate::repository;
 
 const SECONDS: &str = "60";
 
-/// Runs `cargo fuzz` from the kept corpus and regressions.
+/// Stands for every target but the canary.
+const ALL: &str = "all";
+
+/// Runs `cargo fuzz` from the kept corpus and regressions, of one target or of one after another.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let (target, seconds) = match arguments {
         [target] => (target.as_str(), SECONDS),
         [target, option, seconds] if option == "--seconds" => (target.as_str(), seconds.as_str()),
-        _ => bail!("fuzz takes TARGET [--seconds N]; fuzz/src/targets.rs lists the targets"),
+        _ => {
+            bail!("fuzz takes TARGET or `all` [--seconds N]; fuzz/src/targets.rs lists the targets")
+        }
     };
     let root = repository::root()?;
+    if target != ALL {
+        return search(&root, target, seconds);
+    }
+    let path = root.join("fuzz/src/targets.rs");
+    let table = std::fs::read_to_string(&path);
+    let table = table.with_context(|| format!("reading {}", path.display()))?;
+    let mut failed = Vec::new();
+    for target in targets(&table) {
+        println!("fuzz: {target} for {seconds} s");
+        if let Err(error) = search(&root, target, seconds) {
+            println!("fuzz: {error:#}");
+            failed.push(target);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("these targets failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+/// The names in the table of targets.
+fn targets(table: &str) -> impl Iterator<Item = &str> {
+    let calls = ["target(\"", "file(\""];
+    let names = table.lines().filter_map(move |line| {
+        let rest = calls
+            .iter()
+            .find_map(|call| Some(line.split_once(call)?.1))?;
+        Some(rest.split_once('"')?.0)
+    });
+    names.filter(|name| *name != "canary")
+}
+
+fn search(root: &Path, target: &str, seconds: &str) -> anyhow::Result<()> {
     let found = root.join("fuzz/target/found").join(target);
     std::fs::create_dir_all(&found).with_context(|| format!("creating {}", found.display()))?;
     // The driver writes to the first folder and only reads the others.
@@ -39,11 +78,34 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         .env("TSDB_FUZZ_TARGET", target)
         // The driver's instrumentation is not stable yet; the code it drives is.
         .env("RUSTC_BOOTSTRAP", "1")
-        .current_dir(&root)
+        .current_dir(root)
         .status()
         .context("starting cargo fuzz: `cargo install cargo-fuzz` installs it")?;
     if !status.success() {
         bail!("{target} failed; keep the input in fuzz/regressions/{target}/ under a telling name");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_table_of_targets_is_understood() {
+        let table = include_str!("../../fuzz/src/targets.rs");
+        let names: Vec<&str> = super::targets(table).collect();
+        for name in [
+            "chunk_decode",
+            "write_body",
+            "open_folder",
+            "series_snapshot",
+        ] {
+            assert!(names.contains(&name), "{name} among {names:?}");
+        }
+        assert!(!names.contains(&"canary"));
+        let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus"));
+        assert!(
+            names.len() >= folders.expect("the corpus").count(),
+            "{names:?}"
+        );
+    }
 }

@@ -18,6 +18,7 @@ mod golden;
 mod licences;
 mod protos;
 mod repository;
+mod simulate;
 mod tidy;
 
 use std::process::ExitCode;
@@ -49,13 +50,18 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "fuzz",
-        summary: "search with libFuzzer: TARGET [--seconds N] (needs cargo-fuzz)",
+        summary: "search with libFuzzer: TARGET or all [--seconds N] (needs cargo-fuzz)",
         run: fuzz::run,
     },
     Command {
         name: "crash",
         summary: "crash the store at every sync of its crash suite, not at a sample of them",
         run: crash::run,
+    },
+    Command {
+        name: "simulate",
+        summary: "play random histories with crashes: [--operations N --seed S]",
+        run: simulate::run,
     },
     Command {
         name: "flood",

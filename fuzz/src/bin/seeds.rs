@@ -291,6 +291,15 @@ fn texts() {
     for (number, line) in lines.iter().enumerate() {
         write("import_line", &format!("line-{number}"), line.as_bytes());
     }
+    let times = [
+        "1435781430.781",
+        "2015-07-01T20:10:51.7815Z",
+        "2016-02-29T00:00:59+02:00",
+        "-292273086-05-16T16:47:06Z",
+    ];
+    for (number, time) in times.iter().enumerate() {
+        write("timestamp", &format!("time-{number}"), time.as_bytes());
+    }
     let selectors = [
         r#"up{job="node",instance=~"a|b.*",zone!="",host!~"x+"}"#,
         r#"{"a.b"="c", __name__=~'up|down',}"#,

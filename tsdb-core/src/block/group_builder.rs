@@ -116,6 +116,18 @@ impl GroupBuilder {
             || self.entries.len() >= GROUP_DIRECTORY_BYTES
     }
 
+    /// Bytes held in memory.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let recent = self.recent.iter().map(|one| one.timestamps.capacity());
+        let columns = self.columns.iter().map(Vec::capacity);
+        self.data_len()
+            + self.statistics.capacity()
+            + self.entries.capacity()
+            + self.timestamps.capacity() * size_of::<TimestampPage>()
+            + self.values.capacity() * size_of::<ValuePage>()
+            + (recent.sum::<usize>() + columns.sum::<usize>()) * size_of::<u64>()
+    }
+
     fn data_len(&self) -> usize {
         self.value_bytes.len() + self.timestamp_bytes.len() + self.histograms.len()
     }
@@ -170,7 +182,8 @@ impl GroupBuilder {
             pages.push(self.timestamp_page(timestamps.get(from..end).unwrap_or_default()));
             from = end;
         }
-        let hash = self.hasher.hash_one(&pages);
+        // As when the table grows: an option of it.
+        let hash = self.hasher.hash_one(Some(&pages));
         let (columns, hasher) = (&mut self.columns, &self.hasher);
         let known = self.known_columns.entry(
             hash,
@@ -217,7 +230,7 @@ impl GroupBuilder {
         };
         let (pages, hasher) = (&self.timestamps, &self.hasher);
         let known = self.known_timestamps.entry(
-            hasher.hash_one(content(&page)),
+            hasher.hash_one(Some(content(&page))),
             |&at| pages.get(at).map(content) == Some(content(&page)),
             |&at| hasher.hash_one(pages.get(at).map(content)),
         );
@@ -249,7 +262,7 @@ impl GroupBuilder {
         };
         let (pages, hasher) = (&self.values, &self.hasher);
         let known = self.known_values.entry(
-            hasher.hash_one(content(&page)),
+            hasher.hash_one(Some(content(&page))),
             |&at| pages.get(at).map(content) == Some(content(&page)),
             |&at| hasher.hash_one(pages.get(at).map(content)),
         );

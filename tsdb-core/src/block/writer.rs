@@ -91,6 +91,15 @@ impl BlockWriter {
         }
     }
 
+    /// Bytes held in memory: what waits to be written, a group, and the index of labels.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.buffer.capacity()
+            + self.labels.heap_bytes()
+            + self.groups.capacity() * size_of::<GroupSummary>()
+            + self.group.as_ref().map_or(0, GroupBuilder::heap_bytes)
+    }
+
     /// Adds a row: rows in order, timestamps rising and inside the window, a value each.
     ///
     /// # Errors

@@ -62,3 +62,35 @@ fn a_clock_that_jumps_is_not_noted_until_it_is_back_or_confirmed() {
     assert!(trusted.is_trusted(), "the clock is back");
     assert!(!restarted.is_trusted(), "away from what was confirmed");
 }
+
+#[test]
+fn a_clock_that_is_behind_does_not_make_the_present_the_future() {
+    const STEP_MS: i64 = 7_200_000;
+    const YEAR_MS: i64 = 365 * 86_400_000;
+    let clock = Arc::new(ManualClock::new(1_000_000));
+    let trusted = TrustedClock::new(clock.clone(), None, STEP_MS);
+    assert_eq!(trusted.latest_ms(), 1_000_000);
+    clock.step_wall(-STEP_MS / 2);
+    clock.advance(500);
+    assert!(trusted.is_trusted(), "a small step is followed");
+    assert_eq!(
+        trusted.latest_ms(),
+        1_000_500,
+        "and yet it may be as late as before"
+    );
+    let restarted = TrustedClock::new(clock.clone(), Some(trusted.now_ms()), STEP_MS);
+    assert_eq!(restarted.latest_ms(), 1_000_500, "also after a restart");
+    clock.step_wall(-YEAR_MS);
+    assert_eq!(trusted.latest_ms(), i64::MAX, "nobody knows how late it is");
+    let restarted = TrustedClock::new(clock.clone(), Some(trusted.now_ms()), STEP_MS);
+    assert_eq!(restarted.latest_ms(), i64::MAX);
+    restarted.confirm();
+    assert_eq!(restarted.latest_ms(), clock.now_ms());
+    clock.step_wall(YEAR_MS);
+    assert!(!restarted.is_trusted());
+    assert_eq!(
+        restarted.latest_ms(),
+        clock.now_ms(),
+        "a clock ahead bounds from above"
+    );
+}

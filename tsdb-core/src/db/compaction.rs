@@ -113,6 +113,12 @@ impl Job {
 }
 
 impl Job {
+    /// Bytes of what it has made and not written, between two steps.
+    fn heap_bytes(&self) -> usize {
+        let current = self.current.as_ref();
+        current.map_or(0, |(_, compaction)| compaction.heap_bytes())
+    }
+
     /// Whether all it reads is still live.
     fn is_live(&self) -> bool {
         let live = self.state.head().live();
@@ -189,7 +195,14 @@ impl Inner {
                 None => return Ok(false),
             },
         };
-        match self.step_job(&mut job) {
+        let stepped = self.step_job(&mut job);
+        let held = if matches!(stepped, Ok(true)) {
+            job.heap_bytes()
+        } else {
+            0
+        };
+        job.state.upkeep_bytes.store(held, Ordering::Relaxed);
+        match stepped {
             Ok(true) => upkeep.job = Some(job),
             Ok(false) => {
                 self.counters.compactions.fetch_add(1, Ordering::Relaxed);
@@ -218,6 +231,7 @@ impl Inner {
     /// Gives a compaction up: what it has written is removed.
     fn abandon_job(upkeep: &mut Upkeep) {
         if let Some(mut job) = upkeep.job.take() {
+            job.state.upkeep_bytes.store(0, Ordering::Relaxed);
             upkeep.abandoned.append(&mut job.files);
         }
     }

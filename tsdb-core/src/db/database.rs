@@ -311,7 +311,11 @@ impl Inner {
     /// Bytes in memory of all namespaces together and of the log's queue; the ledger is told.
     pub(super) fn account(&self) -> (MemoryUse, usize) {
         let namespaces = self.namespaces.read();
-        let all = namespaces.iter().map(|state| state.memory());
+        let all = namespaces.iter().map(|state| {
+            let used = state.memory();
+            state.ledger.set(used.series() as u64, used.total() as u64);
+            used
+        });
         let used = all.fold(MemoryUse::default(), MemoryUse::plus);
         drop(namespaces);
         let queue = self.log.as_ref().map_or(0, |log| log.queued_bytes());

@@ -160,7 +160,7 @@ impl Error {
                 ShardError::Run(error) => run_kind(error),
                 ShardError::Block(error) => block_kind(error),
                 ShardError::Chunk(_) | ShardError::Unnamed { .. } => ErrorKind::Corrupt,
-                ShardError::QueryLimit { .. } => ErrorKind::Limit,
+                ShardError::QueryLimit { .. } | ShardError::Overtaken(_) => ErrorKind::Limit,
                 ShardError::Pressure(_) | ShardError::Retired => ErrorKind::Backpressure,
                 ShardError::Misread => ErrorKind::InvalidInput,
             },
@@ -255,7 +255,7 @@ impl From<ShardError> for Error {
             ShardError::Series(error) => Self::Series(error),
             ShardError::Pressure(pressure) => Self::Backpressure {
                 what: "series and samples in memory",
-                name: "memory_budget_bytes",
+                name: pressure.name,
                 limit: pressure.budget,
                 value: pressure.needed,
             },

@@ -342,8 +342,8 @@ impl Rewriting {
 fn may_have_unnamed(upkeep: &Upkeep, state: &NamespaceState) -> bool {
     let head = state.head();
     let live = head.live();
-    // A generation that is not flushed may have slots of its own, and readers a registry.
-    if live.generations.len() > 1 || head.series_len() == 0 || !state.retired_heads().is_empty() {
+    // A generation that is not flushed may have slots of its own.
+    if live.generations.len() > 1 || head.series_len() == 0 {
         return false;
     }
     let gone = state.runs_gone.load(Ordering::Relaxed);

@@ -112,6 +112,7 @@ impl Db {
         log.commit()?;
         let inner = &self.inner;
         let trusted = inner.trusted_clock.is_trusted();
+        inner.refuse_overtaken();
         if inner.wants_cut(&mut upkeep) {
             inner.cut(&mut upkeep)?;
             return done(MaintenanceStep::Cut);
@@ -152,6 +153,15 @@ impl Db {
 impl Inner {
     pub(super) fn states(&self) -> Vec<Arc<NamespaceState>> {
         self.namespaces.read().clone()
+    }
+
+    /// Takes what was replaced from readers that hold too much of it, or for too long.
+    fn refuse_overtaken(&self) {
+        let now_ms = self.clock.monotonic_ms();
+        for state in self.states() {
+            let head = state.head();
+            head.pins().readers().enforce(&head.live(), now_ms);
+        }
     }
 
     pub(super) fn flush_all(&self) -> Result<(), Error> {
@@ -213,6 +223,7 @@ impl Inner {
         let (used, _) = self.account();
         let budget = self.options.memory_budget_bytes;
         let crowded = self.memory.total() > budget / 2 && used.buffers() as u64 > budget / 8;
+        let crowded = crowded || states.iter().any(|state| state.ledger.is_crowded());
         now != began || log_bytes >= self.log_cap() || crowded
     }
 
@@ -288,6 +299,8 @@ impl Inner {
         upkeep.closed.remove(0);
         self.counters.flushes.fetch_add(1, Ordering::Relaxed);
         self.note_closed(upkeep);
+        // Writers that wait for room see that there is some.
+        self.account();
         Ok(())
     }
 
@@ -350,7 +363,9 @@ impl Inner {
         let head = state.head();
         let key = |slot: u32| head.row_key(buffers, slot);
         let writer = self.create_run(state, run, (generation, generation))?;
-        write_generation(buffers, key, writer)?;
+        let written = write_generation(buffers, key, writer, &state.upkeep_bytes);
+        state.upkeep_bytes.store(0, Ordering::Relaxed);
+        written?;
         self.publish_run(state, run)
     }
 
@@ -560,6 +575,11 @@ impl Inner {
             .iter()
             .map(|one| one.head().pins().pinned())
             .collect();
+        let of_readers = |state: &Arc<NamespaceState>| {
+            let refused = state.head().pins().readers().refused();
+            (state.reader_counts(), refused)
+        };
+        let readers: Vec<_> = states.iter().map(of_readers).collect();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             log: log.map(|log| log.stats()).unwrap_or_default(),
@@ -574,6 +594,7 @@ impl Inner {
             buffer_memory_bytes: used.buffers(),
             append_memory_bytes: used.appends,
             file_memory_bytes: used.files,
+            upkeep_memory_bytes: used.upkeep,
             queue_memory_bytes: queue,
             memory_budget_bytes: self.options.memory_budget_bytes,
             flushes: count(&self.counters.flushes),
@@ -586,6 +607,10 @@ impl Inner {
             files_refused: self.files.refused(),
             pinned_files: pinned.iter().map(|one| one.files).sum(),
             pinned_bytes: pinned.iter().map(|one| one.bytes).sum(),
+            pinned_memory_bytes: used.readers,
+            readers: readers.iter().map(|one| one.0.readers).sum(),
+            readers_overtaken: readers.iter().map(|one| one.0.overtaken).sum(),
+            readers_refused: readers.iter().map(|one| one.1).sum(),
             expiry_suspended: !self.trusted_clock.is_trusted(),
             poisoned: log.is_some_and(|log| log.poisoned().is_some()),
             namespaces: self
@@ -619,6 +644,8 @@ fn namespace_stats(state: &NamespaceState) -> NamespaceStats {
     NamespaceStats {
         name: state.name.clone(),
         memory: state.memory(),
+        memory_max: state.options.read().memory_max,
+        series_max: state.options.read().series_max,
         series: state.head().series_len(),
         series_file_bytes: series_file_bytes(state),
         buffered_samples: live.generations.iter().map(|open| open.usage().1).sum(),

@@ -14,7 +14,8 @@ use crate::model::{
     AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, RunId, Texts, TimeRange, WriteBatch,
 };
 use crate::shard::{
-    AppendEnvironment, Appended, Head, Limited, MemoryUse, SelectLimits, SeriesSet, ShardError,
+    AppendEnvironment, Appended, Head, Limited, MemoryBounds, MemoryLedger, MemoryUse,
+    ReaderCounts, SelectLimits, SeriesSet, ShardError,
 };
 use crate::wal::CommitTicket;
 
@@ -38,6 +39,10 @@ pub(super) struct NamespaceState {
     /// Another one each time series have left memory.
     heads: RwLock<Heads>,
     pub(super) manifest: Mutex<Manifest>,
+    /// What it holds in memory, against [`NamespaceOptions::memory_max`].
+    pub(super) ledger: MemoryLedger,
+    /// Bytes of what a flush or a compaction has made and not written.
+    pub(super) upkeep_bytes: AtomicUsize,
     /// Bytes of what is made to let series leave.
     pub(super) rebuild_bytes: AtomicUsize,
     /// How often runs have gone.
@@ -49,10 +54,18 @@ impl NamespaceState {
     pub(super) fn memory(&self) -> MemoryUse {
         let mut used = self.head().memory();
         used.rebuild = self.rebuild_bytes.load(Ordering::Relaxed);
+        used.upkeep = self.upkeep_bytes.load(Ordering::Relaxed);
         let retired = self.retired_heads();
         let readers = retired.iter().map(|head| head.memory());
         used.readers = readers.map(|used| used.registry + used.index).sum();
+        used.readers += self.reader_counts().memory_bytes;
         used
+    }
+
+    /// Those who read, and what they hold.
+    pub(super) fn reader_counts(&self) -> ReaderCounts {
+        let head = self.head();
+        head.pins().readers().counts(&head.live())
     }
 
     /// What is alive of it.
@@ -90,6 +103,8 @@ impl NamespaceState {
                 retired: Vec::new(),
             }),
             manifest: Mutex::new(manifest),
+            ledger: MemoryLedger::new("memory_max", options.memory_max.unwrap_or(u64::MAX)),
+            upkeep_bytes: AtomicUsize::new(0),
             rebuild_bytes: AtomicUsize::new(0),
             runs_gone: AtomicU64::new(0),
         }
@@ -139,7 +154,7 @@ impl Namespace {
         self.inner.check_open()?;
         self.check_pressure()?;
         match self.append_once(batch) {
-            Err(Error::Backpressure { .. }) if self.inner.options.inline_flush => {
+            Err(Error::Backpressure { .. }) if self.flushes_inline() => {
                 self.inner.flush_all()?;
                 self.inner.account();
                 self.append_once(batch)
@@ -161,8 +176,13 @@ impl Namespace {
             log,
             gate: &self.inner.gate,
             ack: options.ack,
-            now_ms,
-            memory: &self.inner.memory,
+            // Neither does a clock that is known to be behind make current samples early ones.
+            now_ms: self.inner.trusted_clock.latest_ms(),
+            memory: MemoryBounds {
+                all: &self.inner.memory,
+                own: &self.state.ledger,
+            },
+            series_max: options.series_max,
             oldest_ms: oldest_ms.map(|retention| now_ms.saturating_sub(retention)),
         };
         loop {
@@ -185,12 +205,34 @@ impl Namespace {
         Ok(report)
     }
 
+    /// Whether an append that finds no room flushes: not when that would only make many small runs
+    /// for others, as what fills the namespace are its series.
+    fn flushes_inline(&self) -> bool {
+        let own = &self.state.ledger;
+        let fits = own.total() <= own.budget() / 8 * 7;
+        self.inner.options.inline_flush && (fits || own.is_flush_worthwhile())
+    }
+
+    /// Whether the namespace holds more than it may.
+    fn check_own_memory(&self) -> Result<(), Error> {
+        let own = &self.state.ledger;
+        if own.check_now().is_ok() {
+            return Ok(());
+        }
+        if self.flushes_inline() {
+            self.inner.flush_all()?;
+            self.inner.account();
+        }
+        Ok(own.check_now().map_err(ShardError::Pressure)?)
+    }
+
     fn check_pressure(&self) -> Result<(), Error> {
         let inner = &self.inner;
         let number = inner.counters.appends.fetch_add(1, Ordering::Relaxed);
         if number.is_multiple_of(ACCOUNT_EVERY) {
             inner.account();
         }
+        self.check_own_memory()?;
         let budget = inner.options.memory_budget_bytes;
         if inner.memory.total() <= budget && inner.log_backlog_bytes() <= inner.log_backlog_max() {
             return Ok(());

@@ -201,7 +201,7 @@ pub(super) fn assemble(
     counters
         .closed_log_bytes
         .store(closed_bytes, std::sync::atomic::Ordering::Relaxed);
-    let memory = MemoryLedger::new(options.memory_budget_bytes);
+    let memory = MemoryLedger::new("memory_budget_bytes", options.memory_budget_bytes);
     Inner {
         vfs,
         files,
@@ -545,6 +545,7 @@ impl Found {
         let live = (live, series_file);
         let head = Head::new(self.entry.id, settings, self.names, self.metadata, live);
         head.pins().set_bytes_max(options.pinned_bytes_max);
+        head.pins().readers().set_limits(options.reader_limits());
         let place = (self.entry.id, self.entry.name, self.folder);
         NamespaceState::new(place, namespace_options, head, self.manifest)
     }
@@ -631,6 +632,8 @@ pub(super) fn namespace(
                 }
             })?;
             *state.options.write() = options;
+            let memory = options.memory_max.unwrap_or(u64::MAX);
+            state.ledger.set_budget(memory);
         }
         return Ok(());
     }

@@ -7,11 +7,14 @@ use super::{Error, OpeningPhase, OpeningProgress};
 use crate::manifest::{AckMode, NamespaceEntry};
 use crate::model::{NamespaceId, ProtocolRules};
 use crate::series::LABELS_BYTES_MAX;
-use crate::shard::SeriesLimits;
+use crate::shard::{ReaderLimits, SeriesLimits};
 use crate::wal::Ack;
 
 /// No window is longer, so that a chunk's timestamps stay near each other.
 const WINDOW_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// No namespace works with less memory.
+const MEMORY_MAX_MIN: u64 = 1 << 20;
 
 /// Options of a [`super::Db`].
 ///
@@ -37,6 +40,15 @@ pub struct DbOptions {
     /// Bytes of removed files that readers of one namespace may hold. Past it, those that hold
     /// any are refused to read on. Default 4 GiB.
     pub pinned_bytes_max: u64,
+    /// Bytes of memory that only readers of one namespace may hold, of buffers, registries and
+    /// indexes that were replaced since they began. Past it, those that hold them longest are
+    /// refused to read on, and what they hold is freed. `None` for half of
+    /// [`DbOptions::memory_budget_bytes`], which is the default.
+    pub reader_memory_max: Option<u64>,
+    /// For how long a reader may hold what was replaced, files or memory; past it, it is refused to
+    /// read on, and what it holds is freed by [`super::Db::maintain`]. `None` without end. Default
+    /// 1 h.
+    pub reader_age_max: Option<Duration>,
     /// Deletes of one namespace whose samples are still on disk; past it, deletes are refused with
     /// [`super::ErrorKind::Backpressure`] until compaction has caught up. Default 1,000.
     pub tombstones_max: usize,
@@ -59,6 +71,14 @@ impl DbOptions {
     pub(super) fn enter(&self, phase: OpeningPhase) {
         if let Some(progress) = &self.progress {
             progress.enter(phase);
+        }
+    }
+
+    pub(super) fn reader_limits(&self) -> ReaderLimits {
+        let half = self.memory_budget_bytes / 2;
+        ReaderLimits {
+            memory_bytes: self.reader_memory_max.unwrap_or(half),
+            age: self.reader_age_max,
         }
     }
 
@@ -97,6 +117,8 @@ impl Default for DbOptions {
             inline_flush: true,
             runs_max: 8,
             pinned_bytes_max: 4 << 30,
+            reader_memory_max: None,
+            reader_age_max: Some(Duration::from_secs(3600)),
             tombstones_max: 1000,
             fingerprint_key: None,
             open_threads: crate::bits::default_threads(),
@@ -114,6 +136,14 @@ pub struct NamespaceOptions {
     /// How many bytes of runs and blocks are kept: beyond it the oldest blocks go. Samples that
     /// are in no block yet never go for this. `None` for any number.
     pub retention_bytes: Option<u64>,
+    /// Bytes of memory that its series, buffers and readers may take together, at least 1 MiB;
+    /// three quarters of it may be series. Beyond it samples wait for a flush
+    /// ([`super::ErrorKind::Backpressure`]) and new series are refused, those of this namespace
+    /// alone. `None`, the default, for what [`DbOptions::memory_budget_bytes`] leaves.
+    pub memory_max: Option<u64>,
+    /// Series that it may hold in memory, at least 1; further ones are refused. `None`, the
+    /// default, for [`SeriesLimits::series`], which holds in any case.
+    pub series_max: Option<u64>,
     /// Length of the time windows into which samples are cut on disk. Default 2 h.
     pub window: Duration,
     /// When a writer is told that its samples were stored. Default [`Ack::Always`].
@@ -125,6 +155,8 @@ impl Default for NamespaceOptions {
         Self {
             retention: None,
             retention_bytes: None,
+            memory_max: None,
+            series_max: None,
             window: Duration::from_secs(2 * 3600),
             ack: Ack::Always,
         }
@@ -135,8 +167,8 @@ impl NamespaceOptions {
     /// Checks the options.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a window below a second or beyond 366 days, or a retention shorter
-    /// than a window.
+    /// [`Error::Invalid`] for a window below a second or beyond 366 days, a retention shorter than
+    /// a window, or a limit that leaves no room.
     pub fn check(&self) -> Result<(), Error> {
         let invalid = |name, value: Duration, why| {
             Err(Error::Invalid {
@@ -158,6 +190,18 @@ impl NamespaceOptions {
                 why: "it must be at least 1 byte; leave it out to keep everything",
             });
         }
+        let invalid_limit = |name, value: u64, why| {
+            let value = value.to_string();
+            Err(Error::Invalid { name, value, why })
+        };
+        if let Some(value) = self.memory_max.filter(|bytes| *bytes < MEMORY_MAX_MIN) {
+            let why = "it must be at least 1 MiB; leave it out for no limit";
+            return invalid_limit("memory_max", value, why);
+        }
+        if self.series_max == Some(0) {
+            let why = "it must be at least 1; leave it out for no limit";
+            return invalid_limit("series_max", 0, why);
+        }
         match self.retention {
             Some(retention) if retention < self.window => invalid(
                 "retention",
@@ -173,6 +217,8 @@ impl NamespaceOptions {
         Self {
             retention: entry.retention_ms.map(Duration::from_millis),
             retention_bytes: entry.retention_bytes,
+            memory_max: entry.memory_max,
+            series_max: entry.series_max,
             window: Duration::from_millis(entry.window_ms),
             ack: match entry.ack {
                 AckMode::Always => Ack::Always,
@@ -191,6 +237,8 @@ impl NamespaceOptions {
                 .retention
                 .map(|retention| millis(retention).unsigned_abs()),
             retention_bytes: self.retention_bytes,
+            memory_max: self.memory_max,
+            series_max: self.series_max,
             window_ms: self.window_ms().unsigned_abs(),
             ack: match self.ack {
                 Ack::Always => AckMode::Always,

@@ -37,6 +37,8 @@ pub struct Stats {
     pub append_memory_bytes: usize,
     /// Bytes held of directories and indexes of runs and blocks.
     pub file_memory_bytes: usize,
+    /// Bytes held by a flush or a compaction that goes on.
+    pub upkeep_memory_bytes: usize,
     /// Bytes held for frames that wait.
     pub queue_memory_bytes: usize,
     /// [`crate::DbOptions::memory_budget_bytes`].
@@ -62,6 +64,15 @@ pub struct Stats {
     pub pinned_files: usize,
     /// Bytes of those, which come free when they are let go.
     pub pinned_bytes: u64,
+    /// Bytes of memory that only readers hold: what was replaced since they began, and what they
+    /// have read and not given out. A part of [`Stats::series_memory_bytes`].
+    pub pinned_memory_bytes: usize,
+    /// Selects that are being read.
+    pub readers: usize,
+    /// Of which hold what was replaced since they began.
+    pub readers_overtaken: usize,
+    /// Those refused since opening, as they held too much of that, or for too long.
+    pub readers_refused: u64,
     /// Whether expiry is suspended since the clock jumped.
     pub expiry_suspended: bool,
     /// Whether appends are refused until reopening.
@@ -77,6 +88,10 @@ pub struct NamespaceStats {
     pub name: String,
     /// Bytes it holds in memory, by use.
     pub memory: MemoryUse,
+    /// [`crate::NamespaceOptions::memory_max`].
+    pub memory_max: Option<u64>,
+    /// [`crate::NamespaceOptions::series_max`].
+    pub series_max: Option<u64>,
     /// Series in memory: all but those whose samples lie in blocks alone and that left.
     pub series: usize,
     /// Bytes of series files, as far as they are durable.

@@ -17,9 +17,13 @@ const NAME_BYTES_MAX: usize = 200;
 
 /// A catalog of this version may say that a namespace's bytes are limited.
 const SIZES_VERSION: u32 = 2;
+/// A catalog of this version may also say that its memory or its series are limited.
+const LIMITS_VERSION: u32 = 3;
 
 const RETENTION_LIMITED: u8 = 1;
 const SIZE_LIMITED: u8 = 1 << 7;
+const MEMORY_LIMITED: u8 = 1 << 6;
+const SERIES_LIMITED: u8 = 1 << 5;
 const ACK_SHIFT: u32 = 1;
 const ACK_ALWAYS: u8 = 0;
 const ACK_INTERVAL: u8 = 1;
@@ -47,6 +51,10 @@ pub struct NamespaceEntry {
     pub retention_ms: Option<u64>,
     /// How many bytes of runs and blocks are kept, at least 1; any number if none.
     pub retention_bytes: Option<u64>,
+    /// How many bytes of memory it may hold, at least 1; any number if none.
+    pub memory_max: Option<u64>,
+    /// How many series it may hold in memory, at least 1; any number if none.
+    pub series_max: Option<u64>,
     /// Length of a window in milliseconds, at least 1.
     pub window_ms: u64,
     /// What a write waits for.
@@ -111,12 +119,8 @@ impl Catalog {
         for entry in &self.namespaces {
             entry.put(&mut body);
         }
-        let sizes = |entry: &NamespaceEntry| entry.retention_bytes.is_some();
-        let version = if self.namespaces.iter().any(sizes) {
-            SIZES_VERSION
-        } else {
-            FORMAT_VERSION
-        };
+        let versions = self.namespaces.iter().map(NamespaceEntry::version);
+        let version = versions.max().unwrap_or(FORMAT_VERSION);
         seal(&MAGIC, version, &body)
     }
 
@@ -125,7 +129,7 @@ impl Catalog {
     /// # Errors
     /// When they are damaged, cut short, of another version or say what makes no sense.
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let (version, mut reader) = unseal(path, &MAGIC, SIZES_VERSION, bytes)?;
+        let (version, mut reader) = unseal(path, &MAGIC, LIMITS_VERSION, bytes)?;
         Self::read_body(&mut reader, version).map_err(|error| ManifestError::corrupt(path, error))
     }
 
@@ -162,9 +166,9 @@ impl Catalog {
                 .push(NamespaceEntry::read(reader, version)?);
         }
         expect_end(reader)?;
-        let sized = |entry: &NamespaceEntry| entry.retention_bytes.is_some();
-        if version >= SIZES_VERSION && !catalog.namespaces.iter().any(sized) {
-            return Err(reader.error("a version that limits bytes, and no limit"));
+        let versions = catalog.namespaces.iter().map(NamespaceEntry::version);
+        if versions.max().unwrap_or(FORMAT_VERSION) != version {
+            return Err(reader.error("a version for limits, and no such limit"));
         }
         catalog.check().map_err(|what| reader.error(what))?;
         Ok(catalog)
@@ -183,6 +187,9 @@ impl Catalog {
             if entry.retention_bytes == Some(0) {
                 return Err("retention of no bytes");
             }
+            if entry.memory_max == Some(0) || entry.series_max == Some(0) {
+                return Err("a namespace that may hold nothing");
+            }
             if entry.id >= self.next_namespace {
                 return Err("a namespace numbered past the next one");
             }
@@ -195,6 +202,17 @@ impl Catalog {
 }
 
 impl NamespaceEntry {
+    /// The first version that can say what it says.
+    fn version(&self) -> u32 {
+        if self.memory_max.is_some() || self.series_max.is_some() {
+            LIMITS_VERSION
+        } else if self.retention_bytes.is_some() {
+            SIZES_VERSION
+        } else {
+            FORMAT_VERSION
+        }
+    }
+
     fn put(&self, out: &mut Vec<u8>) {
         put_u32(out, self.id.0);
         put_uvarint(out, self.name.len() as u64);
@@ -204,20 +222,18 @@ impl NamespaceEntry {
             AckMode::Interval(interval) => (ACK_INTERVAL, Some(interval)),
             AckMode::Os => (ACK_OS, None),
         };
-        let limited = if self.retention_ms.is_some() {
-            RETENTION_LIMITED
-        } else {
-            0
-        };
-        let sized = if self.retention_bytes.is_some() {
-            SIZE_LIMITED
-        } else {
-            0
-        };
-        out.push(limited | sized | (ack << ACK_SHIFT));
+        let limits = [
+            (self.retention_ms, RETENTION_LIMITED),
+            (self.retention_bytes, SIZE_LIMITED),
+            (self.memory_max, MEMORY_LIMITED),
+            (self.series_max, SERIES_LIMITED),
+        ];
+        let set = limits.iter().filter(|(limit, _)| limit.is_some());
+        let flags = set.fold(ack << ACK_SHIFT, |flags, (_, flag)| flags | flag);
+        out.push(flags);
         put_u64(out, self.window_ms);
-        let optionals = [self.retention_ms, self.retention_bytes, interval];
-        for optional in optionals.into_iter().flatten() {
+        let limits = limits.into_iter().map(|(limit, _)| limit);
+        for optional in limits.chain([interval]).flatten() {
             put_u64(out, optional);
         }
     }
@@ -231,12 +247,19 @@ impl NamespaceEntry {
         let flags = reader.u8()?;
         let error = reader.error("unknown flags of a namespace");
         let window_ms = reader.u64()?;
-        let limited = flags & RETENTION_LIMITED != 0;
-        let retention_ms = if limited { Some(reader.u64()?) } else { None };
-        let sized = flags & SIZE_LIMITED != 0 && version >= SIZES_VERSION;
-        let retention_bytes = if sized { Some(reader.u64()?) } else { None };
-        let flags = if sized { flags & !SIZE_LIMITED } else { flags };
-        let ack = match flags >> ACK_SHIFT {
+        let mut left = flags & !RETENTION_LIMITED;
+        let mut limit = |flag: u8, since: u32| {
+            if flags & flag == 0 || version < since {
+                return Ok(None);
+            }
+            left &= !flag;
+            reader.u64().map(Some)
+        };
+        let retention_ms = limit(RETENTION_LIMITED, FORMAT_VERSION)?;
+        let retention_bytes = limit(SIZE_LIMITED, SIZES_VERSION)?;
+        let memory_max = limit(MEMORY_LIMITED, LIMITS_VERSION)?;
+        let series_max = limit(SERIES_LIMITED, LIMITS_VERSION)?;
+        let ack = match left >> ACK_SHIFT {
             ACK_ALWAYS => AckMode::Always,
             ACK_INTERVAL => AckMode::Interval(reader.u64()?),
             ACK_OS => AckMode::Os,
@@ -247,6 +270,8 @@ impl NamespaceEntry {
             name: name.to_owned(),
             retention_ms,
             retention_bytes,
+            memory_max,
+            series_max,
             window_ms,
             ack,
         })

@@ -26,6 +26,7 @@ const FORMAT: &[u8] = include_bytes!("../../tests/testdata/v1/small.format");
 const MANIFEST_2: &[u8] = include_bytes!("../../tests/testdata/v1/blocks.manifest");
 const MANIFEST_3: &[u8] = include_bytes!("../../tests/testdata/v1/deletes.manifest");
 const MANIFEST_4: &[u8] = include_bytes!("../../tests/testdata/v1/details.manifest");
+const CATALOG_3: &[u8] = include_bytes!("../../tests/testdata/v1/limits.catalog");
 const CATALOG_2: &[u8] = include_bytes!("../../tests/testdata/v1/sizes.catalog");
 
 fn path() -> &'static Path {
@@ -133,12 +134,23 @@ fn with_sizes() -> Catalog {
     catalog
 }
 
+/// A catalog of the third version.
+fn with_limits() -> Catalog {
+    let mut catalog = with_sizes();
+    catalog.namespaces[0].series_max = Some(100_000);
+    catalog.namespaces[1].memory_max = Some(1 << 30);
+    catalog.namespaces[1].series_max = Some(1);
+    catalog
+}
+
 fn namespace(id: u32, name: &str) -> NamespaceEntry {
     NamespaceEntry {
         id: NamespaceId(id),
         name: name.to_owned(),
         retention_ms: None,
         retention_bytes: None,
+        memory_max: None,
+        series_max: None,
         window_ms: 7_200_000,
         ack: AckMode::Always,
     }
@@ -210,6 +222,8 @@ fn the_formats_have_not_changed() {
     );
     assert_eq!(with_sizes().encode(), CATALOG_2);
     assert_eq!(Catalog::decode(path(), CATALOG_2).unwrap(), with_sizes());
+    assert_eq!(with_limits().encode(), CATALOG_3);
+    assert_eq!(Catalog::decode(path(), CATALOG_3).unwrap(), with_limits());
     assert_eq!(format().encode(), FORMAT);
     assert_eq!(DataFormat::decode(path(), FORMAT).unwrap(), format());
 }
@@ -273,6 +287,19 @@ fn what_needs_a_second_version_is_written_in_it() {
     let mut plain = CATALOG[..CATALOG.len() - 4].to_vec();
     plain[8] = 2;
     Catalog::decode(path(), &sealed(plain)).unwrap_err();
+    let bytes = with_limits().encode();
+    assert_eq!(bytes[8..12], [3, 0, 0, 0]);
+    let mut sizes = with_sizes().encode();
+    sizes.truncate(sizes.len() - 4);
+    sizes[8] = 3;
+    Catalog::decode(path(), &sealed(sizes)).unwrap_err();
+    // An older version does not know the flags of a newer one.
+    let mut older = bytes[..bytes.len() - 4].to_vec();
+    older[8] = 2;
+    Catalog::decode(path(), &sealed(older)).unwrap_err();
+    let mut nothing = with_limits();
+    nothing.namespaces[1].series_max = Some(0);
+    Catalog::decode(path(), &nothing.encode()).unwrap_err();
 }
 
 #[test]
@@ -387,7 +414,9 @@ fn every_flipped_bit_and_every_cut_is_noticed() {
     type Decode = fn(&[u8]) -> Option<ManifestError>;
     let (blocks, sizes) = (with_blocks().encode(), with_sizes().encode());
     let deletes = with_tombstones().encode();
-    let cases: [(&[u8], Decode); 6] = [
+    let limits = with_limits().encode();
+    let cases: [(&[u8], Decode); 7] = [
+        (&limits, |bytes| Catalog::decode(path(), bytes).err()),
         (&deletes, |bytes| Manifest::decode(path(), bytes).err()),
         (&blocks, |bytes| Manifest::decode(path(), bytes).err()),
         (&sizes, |bytes| Catalog::decode(path(), bytes).err()),
@@ -727,6 +756,7 @@ fn write_golden_files() {
         ("deletes.manifest", with_tombstones().encode()),
         ("details.manifest", with_details().encode()),
         ("sizes.catalog", with_sizes().encode()),
+        ("limits.catalog", with_limits().encode()),
         ("small.manifest", manifest().encode()),
         ("small.catalog", catalog().encode()),
         ("small.format", format().encode()),

@@ -140,7 +140,7 @@ pub enum RejectReason {
     },
     /// The sample lies further ahead of the clock than allowed.
     #[error(
-        "timestamp {timestamp} is {} ms ahead of the clock, more than the limit max_future of {limit_ms} ms: check the sender's clock or raise max_future",
+        "timestamp {timestamp} is {} ms ahead of the clock, more than the limit max_future of {limit_ms} ms: check the sender's clock and this server's, or raise max_future",
         .timestamp.saturating_sub(*.now)
     )]
     TooFarInFuture {
@@ -167,6 +167,24 @@ pub enum RejectReason {
     )]
     SeriesLimit {
         /// Series allowed.
+        limit: u64,
+    },
+    /// The namespace has as many series as its options allow.
+    #[error(
+        "the namespace holds its series_max of {limit} series: drop series or raise series_max of the namespace"
+    )]
+    NamespaceSeriesLimit {
+        /// Series allowed.
+        limit: u64,
+    },
+    /// Series of the namespace fill their share of its memory.
+    #[error(
+        "series of the namespace take {used} bytes, all of their share of its memory_max of {limit}: drop series or raise memory_max of the namespace"
+    )]
+    NamespaceMemory {
+        /// Bytes that its series and their index take.
+        used: u64,
+        /// All that the namespace may hold.
         limit: u64,
     },
     /// Series fill their share of the memory budget.

@@ -212,7 +212,7 @@ fn refusals_name_the_limit_its_value_and_the_way_out() {
     assert_eq!(
         rejected.to_string(),
         "series up{job=\"x\"} at 5000: timestamp 5000 is 4000 ms ahead of the clock, more than \
-         the limit max_future of 3000 ms: check the sender's clock or raise max_future"
+         the limit max_future of 3000 ms: check the sender's clock and this server's, or raise max_future"
     );
     let reason = RejectReason::TooManyLabels {
         count: 200,

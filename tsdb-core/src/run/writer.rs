@@ -60,6 +60,15 @@ impl RunWriter {
         }
     }
 
+    /// Bytes held in memory: what waits to be written, and summaries of pages.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let open = self.open.as_ref().map_or(0, |open| {
+            open.batch.capacity() + open.pages.capacity() * size_of::<PageSummary>()
+        });
+        self.out.buffer.capacity() + self.sections.capacity() * size_of::<SectionMeta>() + open
+    }
+
     /// Begins the section of a window, later than the one before. A section that gets no chunk
     /// is left out.
     ///

@@ -59,6 +59,16 @@ impl MergedSamples {
         self.timestamps.len() + self.histograms.len()
     }
 
+    /// Bytes held in memory.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let histograms = self.histograms.iter().map(|(_, one)| one.heap_bytes());
+        self.timestamps.capacity() * size_of::<i64>()
+            + self.values.capacity() * size_of::<f64>()
+            + self.histograms.capacity() * size_of::<(i64, Histogram)>()
+            + histograms.sum::<usize>()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

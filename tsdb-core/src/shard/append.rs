@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 
 use super::buffers::{PAGE_BYTES, ROW_BYTES};
 use super::histograms::CheckedHistograms;
-use super::{Head, LockedStripes, MemoryLedger, PREFETCH_ROWS, Pressure, ShardError};
+use super::{Head, LockedStripes, MemoryBounds, PREFETCH_ROWS, Pressure, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     SymbolHash, WriteBatch,
@@ -66,10 +66,12 @@ pub struct AppendEnvironment<'a> {
     pub gate: &'a RwLock<()>,
     /// When the ticket shall be done.
     pub ack: Ack,
-    /// The wall clock, milliseconds since the epoch.
+    /// The latest that it may be now, milliseconds since the epoch.
     pub now_ms: i64,
     /// What may be held in memory.
-    pub memory: &'a MemoryLedger,
+    pub memory: MemoryBounds<'a>,
+    /// Series that the namespace may hold.
+    pub series_max: Option<u64>,
     /// Samples before this are outside of retention.
     pub oldest_ms: Option<i64>,
 }
@@ -91,7 +93,7 @@ const fn most_bytes(rows: usize) -> u64 {
 
 /// Whether buffers may grow by so many rows, and by `beside` bytes.
 fn has_room(
-    memory: &MemoryLedger,
+    memory: MemoryBounds<'_>,
     stripes: &LockedStripes<'_>,
     rows: &[(u32, i64, u64)],
     beside: u64,

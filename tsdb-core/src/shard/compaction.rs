@@ -167,6 +167,12 @@ impl Compaction {
         }
     }
 
+    /// Bytes of memory held between two steps.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.writer.heap_bytes()
+    }
+
     /// Leaves out what `deletes` hide of inputs older than they are.
     #[must_use]
     pub fn applying(self, deletes: Vec<Arc<Delete>>, rules: ProtocolRules) -> Self {

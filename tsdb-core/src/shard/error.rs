@@ -1,6 +1,6 @@
 //! What can go wrong with a namespace's live data.
 
-use super::Pressure;
+use super::{Overtaken, Pressure};
 use crate::bits::DecodeError;
 use crate::block::BlockError;
 use crate::model::SeriesId;
@@ -37,12 +37,18 @@ pub enum ShardError {
     #[error("labels do not end where they were guessed to end: decode the batch without guessing")]
     Misread,
     /// Memory is short until buffers are flushed. Nothing was stored.
-    #[error("{} bytes would be held in memory, more than memory_budget_bytes of {}: try again after a flush", .0.needed, .0.budget)]
+    #[error("{} bytes would be held in memory, more than {} of {}: try again after a flush", .0.needed, .0.name, .0.budget)]
     Pressure(Pressure),
     /// Series of the batch are leaving memory, or all slots have changed: they have to be looked up
     /// again. Nothing was stored.
     #[error("series left memory while they were appended to: look them up again")]
     Retired,
+    /// A reader held what was replaced, too much of it or for too long.
+    #[error(
+        "the query was refused as it still read {} {}, more than the limit {} of {}: run it again, narrow it, or raise {}",
+        .0.value, .0.what, .0.name, .0.limit, .0.name
+    )]
+    Overtaken(Overtaken),
     /// A query needs more than it may have.
     #[error(
         "query needs more than {limit} {what} (limit {name}): narrow its matchers or time range, or raise the limit"

@@ -289,6 +289,7 @@ impl Head {
             closed_buffers: closed,
             appends: self.scratch.lock().iter().map(Scratch::heap_bytes).sum(),
             files: runs.chain(blocks).sum(),
+            upkeep: 0,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::append::{Missing, NO_SLOT, NewLabels, Scratch};
 use super::forget::define;
 use super::head::{Head, Names};
-use super::{AppendEnvironment, MemoryLedger, ShardError};
+use super::{AppendEnvironment, MemoryBounds, ShardError};
 use crate::model::{
     AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, LabelsError, METRIC_NAME,
     RejectReason, Rejected, SeriesKey, SymbolLists, WriteBatch,
@@ -228,6 +228,7 @@ impl Head {
         }
         let mut ledger = Ledger {
             memory,
+            series_max: environment.series_max,
             held: names.heap_bytes(),
             all_fit: memory
                 .check_share(names.growth_bytes(series, count, text))
@@ -281,6 +282,11 @@ impl Head {
             return Ok(slot);
         }
         ledger.check(names, labels)?;
+        if let Some(limit) = ledger.series_max
+            && names.registry.len() as u64 >= limit
+        {
+            return Err(RejectReason::NamespaceSeriesLimit { limit });
+        }
         let limit = self.limits.series;
         let full = || RejectReason::SeriesLimit { limit };
         if names.registry.len() as u64 >= limit || names.index.is_full() {
@@ -319,7 +325,8 @@ impl Names {
 /// What new series take while they are made, with the registry locked.
 #[derive(Debug)]
 struct Ledger<'a> {
-    memory: &'a MemoryLedger,
+    memory: MemoryBounds<'a>,
+    series_max: Option<u64>,
     /// Bytes of the registry and the index, as noted last.
     held: usize,
     /// Whether there is room for all of the batch.

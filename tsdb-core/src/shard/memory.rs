@@ -17,7 +17,8 @@ pub struct MemoryUse {
     pub metadata: usize,
     /// Registry and index without the series that are leaving, while they are made.
     pub rebuild: usize,
-    /// Registries and indexes from before series left, which readers still hold.
+    /// What readers hold of what was replaced: registries and indexes from before series left,
+    /// flushed buffers, indexes of removed files; and what they have read and not given out.
     pub readers: usize,
     /// Samples of the open generation.
     pub open_buffers: usize,
@@ -27,6 +28,8 @@ pub struct MemoryUse {
     pub appends: usize,
     /// Directories and indexes of runs and blocks that were read.
     pub files: usize,
+    /// What a flush or a compaction that goes on has made and not written.
+    pub upkeep: usize,
 }
 
 impl MemoryUse {
@@ -56,21 +59,23 @@ impl MemoryUse {
             closed_buffers: self.closed_buffers + other.closed_buffers,
             appends: self.appends + other.appends,
             files: self.files + other.files,
+            upkeep: self.upkeep + other.upkeep,
         }
     }
 
     /// All of it.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.series() + self.buffers() + self.appends + self.files
+        self.series() + self.buffers() + self.appends + self.files + self.upkeep
     }
 }
 
-/// Bytes that all namespaces hold against the budget: accounted from time to time, and followed by
-/// every append in between.
+/// Bytes held against a budget, that of the Db or of a namespace: accounted from time to time, and
+/// followed by every append in between.
 #[derive(Debug)]
 pub struct MemoryLedger {
-    budget: u64,
+    name: &'static str,
+    budget: AtomicU64,
     /// Of series and their index alone.
     series: AtomicU64,
     /// All there is.
@@ -84,14 +89,17 @@ pub struct Pressure {
     pub needed: u64,
     /// The budget.
     pub budget: u64,
+    /// The budget's name.
+    pub name: &'static str,
 }
 
 impl MemoryLedger {
-    /// Nothing held yet.
+    /// Nothing held yet; `name` is that of the option.
     #[must_use]
-    pub fn new(budget: u64) -> Self {
+    pub fn new(name: &'static str, budget: u64) -> Self {
         Self {
-            budget,
+            name,
+            budget: AtomicU64::new(budget),
             series: AtomicU64::new(0),
             total: AtomicU64::new(0),
         }
@@ -100,7 +108,12 @@ impl MemoryLedger {
     /// The whole budget in bytes.
     #[must_use]
     pub fn budget(&self) -> u64 {
-        self.budget
+        self.budget.load(Ordering::Relaxed)
+    }
+
+    /// Changes the budget; what is held stays.
+    pub fn set_budget(&self, bytes: u64) {
+        self.budget.store(bytes, Ordering::Relaxed);
     }
 
     /// Bytes held, as far as is known.
@@ -115,21 +128,88 @@ impl MemoryLedger {
         self.series.load(Ordering::Relaxed)
     }
 
+    /// Whether more than the budget is held.
+    ///
+    /// # Errors
+    /// When it is.
+    pub fn check_now(&self) -> Result<(), Pressure> {
+        self.check(0)
+    }
+
+    /// Whether a flush is worth its while: it would free more than an eighth of the budget.
+    #[must_use]
+    pub fn is_flush_worthwhile(&self) -> bool {
+        self.total().saturating_sub(self.series()) > self.budget() / 8
+    }
+
+    /// Whether more than half is held, and a flush would free a part of that.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.total() > self.budget() / 2 && self.is_flush_worthwhile()
+    }
+
     /// Notes what was accounted.
     pub fn set(&self, series: u64, total: u64) {
         self.series.store(series, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
     }
 
-    /// Notes what series have taken.
-    pub(super) fn add_series(&self, bytes: u64) {
+    fn add_series(&self, bytes: u64) {
         self.series.fetch_add(bytes, Ordering::Relaxed);
         self.add(bytes);
     }
 
+    fn add(&self, bytes: u64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn check(&self, bytes: u64) -> Result<(), Pressure> {
+        let needed = self.total().saturating_add(bytes);
+        let budget = self.budget();
+        if needed > budget {
+            let name = self.name;
+            return Err(Pressure {
+                needed,
+                budget,
+                name,
+            });
+        }
+        Ok(())
+    }
+
+    fn check_series(&self, bytes: u64) -> Result<(), Pressure> {
+        if self.is_flush_worthwhile() {
+            return self.check(bytes);
+        }
+        Ok(())
+    }
+
+    fn has_share(&self, bytes: u64) -> bool {
+        let (used, budget) = (self.series(), self.budget());
+        used <= budget / 4 * 3 && used.saturating_add(bytes) <= budget / 8 * 7
+    }
+}
+
+/// What an append may take: of the Db's budget, and of its namespace's.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryBounds<'a> {
+    /// Of all namespaces together.
+    pub all: &'a MemoryLedger,
+    /// Of the one namespace.
+    pub own: &'a MemoryLedger,
+}
+
+impl MemoryBounds<'_> {
+    /// Notes what series have taken.
+    pub(super) fn add_series(&self, bytes: u64) {
+        self.all.add_series(bytes);
+        self.own.add_series(bytes);
+    }
+
     /// Notes what anything else has taken.
     pub(super) fn add(&self, bytes: u64) {
-        self.total.fetch_add(bytes, Ordering::Relaxed);
+        self.all.add(bytes);
+        self.own.add(bytes);
     }
 
     /// Whether so much may be taken for samples.
@@ -137,12 +217,8 @@ impl MemoryLedger {
     /// # Errors
     /// When it would not fit before buffers are flushed.
     pub(super) fn check(&self, bytes: u64) -> Result<(), Pressure> {
-        let needed = self.total().saturating_add(bytes);
-        if needed > self.budget {
-            let budget = self.budget;
-            return Err(Pressure { needed, budget });
-        }
-        Ok(())
+        self.own.check(bytes)?;
+        self.all.check(bytes)
     }
 
     /// Whether series may take so much at once, and it helps to wait if they may not.
@@ -150,11 +226,8 @@ impl MemoryLedger {
     /// # Errors
     /// When it would not fit before buffers are flushed.
     pub(super) fn check_series(&self, bytes: u64) -> Result<(), Pressure> {
-        let samples = self.total().saturating_sub(self.series());
-        if samples > self.budget / 8 {
-            return self.check(bytes);
-        }
-        Ok(())
+        self.own.check_series(bytes)?;
+        self.all.check_series(bytes)
     }
 
     /// Whether series that take so much at once fit into their share: three quarters of the
@@ -163,9 +236,12 @@ impl MemoryLedger {
     /// # Errors
     /// When they do not, however long one waits.
     pub(super) fn check_share(&self, bytes: u64) -> Result<(), RejectReason> {
-        let used = self.series();
-        if used > self.budget / 4 * 3 || used.saturating_add(bytes) > self.budget / 8 * 7 {
-            let limit = self.budget;
+        if !self.own.has_share(bytes) {
+            let (used, limit) = (self.own.series(), self.own.budget());
+            return Err(RejectReason::NamespaceMemory { used, limit });
+        }
+        if !self.all.has_share(bytes) {
+            let (used, limit) = (self.all.series(), self.all.budget());
             return Err(RejectReason::SeriesMemory { used, limit });
         }
         Ok(())

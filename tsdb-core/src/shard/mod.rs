@@ -19,6 +19,7 @@ mod limits;
 mod look_up;
 mod memory;
 mod pins;
+mod readers;
 mod select;
 mod series_set;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use flush::write_generation;
 pub use forget::Rebuild;
 pub use head::{Head, Live, Names};
 pub use limits::{Limited, SelectLimits, SeriesLimits};
-pub use memory::{MemoryLedger, MemoryUse, Pressure};
+pub use memory::{MemoryBounds, MemoryLedger, MemoryUse, Pressure};
 pub use pins::{Pinned, Pins};
+pub use readers::{Overtaken, ReaderCounts, ReaderLimits, Readers};
 pub use series_set::{Series, SeriesChunks, SeriesSet};

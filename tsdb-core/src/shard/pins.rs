@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use super::Readers;
 use crate::block::BlockReader;
 use crate::run::RunReader;
 
@@ -41,6 +42,7 @@ pub struct Pins {
     /// Whether there may be any, so that nobody asks in vain.
     any: AtomicU64,
     bytes_max: AtomicU64,
+    readers: Readers,
 }
 
 impl Default for Pins {
@@ -49,11 +51,18 @@ impl Default for Pins {
             removed: Mutex::default(),
             any: AtomicU64::new(0),
             bytes_max: AtomicU64::new(u64::MAX),
+            readers: Readers::default(),
         }
     }
 }
 
 impl Pins {
+    /// Those who read.
+    #[must_use]
+    pub fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
     /// Sets how many bytes may be held; a reader that holds some of more is refused.
     pub fn set_bytes_max(&self, bytes: u64) {
         self.bytes_max.store(bytes, Ordering::Relaxed);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::columns::{in_range, merge_columns};
 use super::deletes::{Delete, Mask};
-use super::{Head, Live, SelectLimits, ShardError};
+use super::readers::{Held, Reader};
+use super::{Head, Live, Overtaken, SelectLimits, ShardError};
+use crate::block::BlockReader;
 use crate::chunk::Encoding;
 use crate::model::{Histogram, Labels, Sample, TimeRange};
 use crate::series::{
@@ -105,12 +107,20 @@ struct Parts {
     columns: Vec<MergedSamples>,
 }
 
+impl Parts {
+    fn heap_bytes(&self) -> usize {
+        let chunks = self.chunks.iter().map(|chunk| chunk.bytes.len());
+        let columns = self.columns.iter().map(MergedSamples::heap_bytes);
+        self.chunks.capacity() * size_of::<ChunkPart>() + chunks.chain(columns).sum::<usize>()
+    }
+}
+
 /// The series that match, sorted by labels; those without samples in the range are left out.
 /// Lazy: a batch of series is read when it is asked for. An error ends it.
 #[derive(Debug)]
 pub struct SeriesSet {
-    head: Arc<Head>,
-    live: Arc<Live>,
+    /// None once it ended.
+    reader: Option<Arc<Reader>>,
     range: TimeRange,
     limits: SelectLimits,
     samples: u64,
@@ -131,10 +141,11 @@ impl SeriesSet {
         (entries, places): (Vec<Entry>, Vec<Place>),
     ) -> Self {
         let batch = BATCH_SAMPLES / samples_a_row(&live, range).max(1);
+        let deletes = live.hiding();
+        let held = Held { head, live };
         Self {
-            head,
-            deletes: live.hiding(),
-            live,
+            reader: Some(Arc::clone(&held.head).pins.readers().add(held)),
+            deletes,
             range,
             limits,
             samples: 0,
@@ -154,12 +165,15 @@ impl SeriesSet {
     fn next_parts(&mut self) -> Result<Option<(Labels, Parts)>, ShardError> {
         while self.ready.is_empty() {
             let entries: Vec<Entry> = self.entries.by_ref().take(self.batch).collect();
-            if entries.is_empty() {
+            let reader = self.reader.clone().filter(|_| !entries.is_empty());
+            let Some(reader) = reader else {
+                self.end();
                 return Ok(None);
-            }
-            self.check_pins()?;
-            let found = self.read(&entries)?;
-            let names = self.head.names.read();
+            };
+            let held = reader.held()?;
+            check_pins(&held)?;
+            let found = self.read(&held, &entries)?;
+            let names = held.head.names.read();
             for (entry, parts) in entries.into_iter().zip(found) {
                 if parts.chunks.is_empty() && parts.columns.is_empty() {
                     continue;
@@ -170,42 +184,26 @@ impl SeriesSet {
                 };
                 self.ready.extend(labels.map(|labels| (labels, parts)));
             }
+            drop(names);
+            reader.set_own_bytes(self.heap_bytes());
         }
         Ok(self.ready.pop_front())
     }
 
-    /// A reader that holds what was removed long ago is refused once too much is held.
-    fn check_pins(&self) -> Result<(), ShardError> {
-        let limit = self.head.pins.bytes_max();
-        if self.head.pins.pinned().bytes <= limit {
-            return Ok(());
-        }
-        let now = self.head.live();
-        let runs = &self.live.runs;
-        let blocks = &self.live.blocks;
-        let holds = self.head.is_retired()
-            || runs
-                .iter()
-                .any(|run| !now.runs.iter().any(|live| Arc::ptr_eq(live, run)))
-            || blocks
-                .iter()
-                .any(|block| !now.blocks.iter().any(|live| Arc::ptr_eq(live, block)));
-        if holds {
-            return Err(ShardError::QueryLimit {
-                what: "bytes of files that were removed while it read them",
-                name: "pinned_bytes_max",
-                limit,
-            });
-        }
-        Ok(())
+    /// Bytes of what was read and is not given out, and of what tells what to read.
+    fn heap_bytes(&self) -> usize {
+        let ready = self.ready.iter().map(|(_, parts)| parts.heap_bytes());
+        self.entries.len() * size_of::<Entry>()
+            + self.places.capacity() * size_of::<Place>()
+            + ready.sum::<usize>()
     }
 
     /// What is hidden of each of the entries; nothing at all where nothing was deleted.
-    fn masks(&self, entries: &[Entry]) -> Vec<Mask> {
+    fn masks(&self, head: &Head, entries: &[Entry]) -> Vec<Mask> {
         if self.deletes.is_empty() {
             return Vec::new();
         }
-        let names = self.head.names.read();
+        let names = head.names.read();
         let mask = |entry: &Entry| match &entry.known {
             Known::Labels(labels) => Mask::of(&self.deletes, labels),
             Known::Slot(slot) => {
@@ -217,8 +215,8 @@ impl SeriesSet {
     }
 
     /// What each of the entries has in the range, in memory, runs and blocks.
-    fn read(&self, entries: &[Entry]) -> Result<Vec<Parts>, ShardError> {
-        let masks = self.masks(entries);
+    fn read(&self, held: &Held, entries: &[Entry]) -> Result<Vec<Parts>, ShardError> {
+        let masks = self.masks(&held.head, entries);
         let (mut at, mut slots, mut slot_masks) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entry) in entries.iter().enumerate() {
             if let Known::Slot(slot) = entry.known {
@@ -227,9 +225,9 @@ impl SeriesSet {
                 slot_masks.extend(masks.get(number).cloned());
             }
         }
-        let chunks = self
+        let chunks = held
             .head
-            .read_parts(&self.live, &slots, &slot_masks, self.range)?;
+            .read_parts(&held.live, &slots, &slot_masks, self.range)?;
         let mut found: Vec<Parts> = Vec::new();
         found.resize_with(entries.len(), Parts::default);
         for (number, chunks) in at.into_iter().zip(chunks) {
@@ -244,21 +242,23 @@ impl SeriesSet {
         }
         rows.sort_unstable();
         for of_block in rows.chunk_by(|a, b| a.0.0 == b.0.0) {
-            self.read_block(of_block, &masks, &mut found)?;
+            let block = of_block
+                .first()
+                .and_then(|row| held.live.blocks.get(row.0.0));
+            if let Some(block) = block {
+                self.read_block(block, of_block, &masks, &mut found)?;
+            }
         }
         Ok(found)
     }
 
     fn read_block(
         &self,
+        block: &BlockReader,
         rows: &[(Place, usize)],
         masks: &[Mask],
         found: &mut [Parts],
     ) -> Result<(), ShardError> {
-        let block = rows.first().and_then(|row| self.live.blocks.get(row.0.0));
-        let Some(block) = block else {
-            return Ok(());
-        };
         let source = block.meta().header.last_generation;
         let numbers: Vec<u32> = rows.iter().map(|row| row.0.1).collect();
         let mut rows = rows.iter();
@@ -308,7 +308,8 @@ impl SeriesSet {
     fn end(&mut self) {
         self.ready.clear();
         self.entries = Vec::new().into_iter();
-        self.live = Arc::default();
+        self.places = Vec::new();
+        self.reader = None;
     }
 
     /// The next series as chunks, copied where they need no merging and lie in no block.
@@ -380,6 +381,22 @@ fn chunks_of(mut parts: Parts) -> Result<Vec<ChunkPart>, ShardError> {
     let at = chunks.partition_point(|chunk| chunk.max < min);
     chunks.splice(at..at, columns.encode(HistogramForm::Prometheus));
     Ok(chunks)
+}
+
+/// A reader of files that were removed is refused once too much is held of such.
+fn check_pins(held: &Held) -> Result<(), ShardError> {
+    let pins = &held.head.pins;
+    let (value, limit) = (pins.pinned().bytes, pins.bytes_max());
+    if value <= limit || held.is_live(&held.head.live()) {
+        return Ok(());
+    }
+    pins.readers().count_refused();
+    Err(ShardError::Overtaken(Overtaken {
+        what: "bytes of files that were removed",
+        name: "pinned_bytes_max",
+        limit,
+        value,
+    }))
 }
 
 /// About how many samples a series has in the blocks that overlap the range.

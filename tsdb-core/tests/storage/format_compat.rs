@@ -20,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const MINUTE_MS: i64 = 60_000;
 
 /// Where the folder of a version is kept.
-fn kept(version: &str) -> PathBuf {
+pub(crate) fn kept(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/testdata")
         .join(version)
@@ -212,7 +212,7 @@ fn play(vfs: &Arc<dyn Vfs>) {
 }
 
 /// Copies a folder, with all folders in it.
-fn copy(from: &dyn Vfs, to: &dyn Vfs, folder: &Path) {
+pub(crate) fn copy(from: &dyn Vfs, to: &dyn Vfs, folder: &Path) {
     for name in from.list(folder).unwrap() {
         let path = folder.join(name);
         if from.list(&path).is_ok() {
@@ -227,7 +227,7 @@ fn copy(from: &dyn Vfs, to: &dyn Vfs, folder: &Path) {
 }
 
 /// The folder of a version in memory, to be written to as well.
-fn folder_of(version: &str) -> Arc<MemVfs> {
+pub(crate) fn folder_of(version: &str) -> Arc<MemVfs> {
     let vfs = Arc::new(MemVfs::new());
     copy(&OsVfs::new(kept(version)), &*vfs, Path::new(""));
     vfs

@@ -22,11 +22,20 @@ use crate::support::{
     value,
 };
 
+mod long;
+mod sync_sites;
+
+use sync_sites::SyncSites;
+
 const NAMES: [&str; 2] = ["default", "second"];
 /// Histories in which nothing may go wrong.
 const SEEDS: u64 = 600;
 /// Histories among which a missing rule must be noticed.
 const SEEDS_FOR_A_RULE: u64 = 3_000;
+
+const YEAR_MS: i64 = 365 * 86_400_000;
+/// Of namespaces on a machine whose clock jumps.
+const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 type Outcome = Result<(), String>;
 
@@ -47,9 +56,25 @@ struct World {
     forgetting: Mutex<bool>,
     /// In how many operations the process is gone; counts down.
     crash_in: Mutex<u64>,
+    /// Whether only syncs count for that.
+    crash_at_sync: Mutex<bool>,
     /// One out of so many syncs fails; 0 for none.
     failing: u64,
     violation: Mutex<Option<String>>,
+    /// Whether only a few series are written to at a time, so that the others leave memory; and
+    /// the first of those.
+    churning: Mutex<Option<usize>>,
+    /// Whether this is a history of a long run.
+    long: bool,
+    /// How far the clock is from the truth, where it jumps at all.
+    wrong_ms: Mutex<Option<i64>>,
+    /// Whether a frame was ever acked: the folder knows then what time it was.
+    noted: Mutex<bool>,
+    /// What was done: steps of the schedule, those that were slipped in too.
+    steps: Mutex<u64>,
+    disk_operations: Mutex<u64>,
+    crashes: Mutex<u64>,
+    sites: Mutex<SyncSites>,
     /// Every operation of every life, folded.
     trace: Mutex<u64>,
 }
@@ -71,13 +96,12 @@ impl World {
 
     fn on_operation(self: &Arc<Self>, operation: &Operation<'_>) -> Verdict {
         self.note(operation);
-        {
-            let mut crash_in = self.crash_in.lock();
-            *crash_in = crash_in.saturating_sub(1);
-            if *crash_in == 0 {
-                return Verdict::Crash;
-            }
+        *self.disk_operations.lock() += 1;
+        if self.crashes_now(operation) {
+            self.sites.lock().crashed_at(operation);
+            return Verdict::Crash;
         }
+        self.sites.lock().passed(operation);
         if self.failing > 0 && operation.kind.is_sync() && self.below(self.failing) == 0 {
             *self.failed.lock() = true;
             return Verdict::Fail(Fault::DISK);
@@ -110,6 +134,17 @@ impl World {
         Verdict::Proceed
     }
 
+    /// Whether the process is gone at this operation.
+    fn crashes_now(&self, operation: &Operation<'_>) -> bool {
+        let mut crash_in = self.crash_in.lock();
+        // A long run counts down at what makes something durable, so that each of these comes up.
+        if *self.crash_at_sync.lock() && !operation.kind.is_sync() {
+            return *crash_in == 0;
+        }
+        *crash_in = crash_in.saturating_sub(1);
+        *crash_in == 0
+    }
+
     /// Upkeep goes on while the frame of a delete is written; but for a cut, which waits for that.
     fn upkeep_meanwhile(&self, db: &Db) -> Outcome {
         for _ in 0..self.below(12) {
@@ -131,6 +166,7 @@ impl World {
     }
 
     fn slip_in(self: &Arc<Self>, db: &Db) -> Outcome {
+        *self.steps.lock() += 1;
         match self.below(8) {
             0..=5 => self.append(db),
             6 => self.tolerate(db.commit()),
@@ -168,9 +204,13 @@ impl World {
         let mut samples: Vec<(Place, u64)> = Vec::new();
         {
             let mut random = self.random.lock();
-            let now = self.clock.now_ms() / 1000 * 1000;
+            let now = self.true_ms() / 1000 * 1000;
             for _ in 0..=random.below(2) {
-                let rank = random.index(self.universe.series.len());
+                let all = self.universe.series.len();
+                let rank = match *self.churning.lock() {
+                    Some(first) => (first + random.index(2)) % all,
+                    None => random.index(all),
+                };
                 let time = now - random.between(0, 3) * 1000;
                 let bits = if random.chance(1, 3) {
                     (random.below(3) as f64).to_bits()
@@ -188,10 +228,14 @@ impl World {
         let moment = self.history.lock().append(&samples);
         match namespace.append(&batch) {
             Ok(appended) => {
+                if !appended.report.is_complete() {
+                    return Err(format!("refused: {:?}", appended.report.rejected));
+                }
                 let world = Arc::clone(self);
                 appended.ticket.on_commit(move |done| {
                     if done.is_ok() {
                         world.history.lock().acked(&samples, moment, true);
+                        *world.noted.lock() = true;
                     }
                 });
                 Ok(())
@@ -215,15 +259,51 @@ impl World {
         }
     }
 
-    fn make_namespace(&self, db: &Db) -> Outcome {
-        *self.open_to_others.lock() = false;
+    fn make_namespace(&self, db: &Db, name: &str) -> Outcome {
         let options = NamespaceOptions {
             window: Duration::from_secs(30 << self.below(3)),
+            // Nothing is as old as that, but by a clock that jumped.
+            retention: self.wrong_ms.lock().map(|_| RETENTION),
             ..NamespaceOptions::default()
         };
-        let made = db.namespace(NAMES[1], options);
+        *self.open_to_others.lock() = false;
+        let made = db.namespace(name, options);
         *self.open_to_others.lock() = true;
         self.tolerate(made)
+    }
+
+    fn snapshot(&self, db: &Db) -> Outcome {
+        let name = format!("at-{}", *self.steps.lock());
+        if self.below(3) == 0 {
+            *self.crash_at_sync.lock() = true;
+            *self.crash_in.lock() = 1 + self.below(24);
+        }
+        *self.open_to_others.lock() = false;
+        let made = db.snapshot(&name);
+        *self.open_to_others.lock() = true;
+        self.tolerate(made)
+    }
+
+    /// What a sender whose clock is right calls now.
+    fn true_ms(&self) -> i64 {
+        self.clock.now_ms() - self.wrong_ms.lock().unwrap_or(0)
+    }
+
+    /// The clock goes wrong by up to a year in either direction, or right again.
+    fn jump(&self) {
+        let to_ms = {
+            let mut random = self.random.lock();
+            match random.below(4) {
+                0 => 0,
+                1 => random.between(-YEAR_MS, YEAR_MS),
+                2 => random.between(-3 * 3_600_000, 3 * 3_600_000),
+                _ => [YEAR_MS, -YEAR_MS][usize::from(random.coin())],
+            }
+        };
+        if let Some(wrong_ms) = &mut *self.wrong_ms.lock() {
+            self.clock.step_wall(to_ms - *wrong_ms);
+            *wrong_ms = to_ms;
+        }
     }
 
     fn delete(&self, db: &Db) -> Outcome {
@@ -231,7 +311,7 @@ impl World {
         let Some(namespace) = db.find(NAMES[number]) else {
             return Ok(());
         };
-        let time = (self.clock.now_ms() / 1000 * 1000, 60_000);
+        let time = (self.true_ms() / 1000 * 1000, 60_000);
         let mut random = self.random.lock();
         let (matchers, covered) = self.universe.to_delete(&mut random, number, time);
         drop(random);
@@ -245,31 +325,60 @@ impl World {
         self.tolerate(done)
     }
 
+    /// All into blocks, and upkeep until nothing is left to do: series leave memory.
+    fn settle(&self, db: &Db) -> Outcome {
+        self.tolerate(db.compact())?;
+        for _ in 0..self.below(30) {
+            match self.maintain(db) {
+                Ok(done) if done.more => {}
+                done => return self.tolerate(done),
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&self) {
+        self.clock.advance(self.below(40_000));
+        if self.wrong_ms.lock().is_some() && *self.noted.lock() && self.below(3) == 0 {
+            self.jump();
+        }
+        if let Some(first) = &mut *self.churning.lock() {
+            *first += 1;
+        }
+    }
+
     fn step(self: &Arc<Self>, db: &Db) -> Outcome {
+        *self.steps.lock() += 1;
         match self.below(40) {
             0..=15 => self.append(db),
             16..=25 => self.tolerate(db.commit()),
             26..=33 => self.tolerate(self.maintain(db)),
-            34 if self.below(3) == 0 => self.tolerate(db.compact()),
+            34 if self.below(3) == 0 => self.settle(db),
             34 => self.tolerate(db.flush()),
-            35 => self.make_namespace(db),
+            35 if self.wrong_ms.lock().is_some() && self.below(2) == 0 => {
+                self.make_namespace(db, NAMES[0])
+            }
+            35 => self.make_namespace(db, NAMES[1]),
             36 => self.delete(db),
             37 => {
-                self.clock.advance(self.below(40_000));
+                self.advance();
                 Ok(())
             }
+            38 if self.long && self.below(10) == 0 => self.snapshot(db),
             _ => self.check_live(db),
         }
     }
 }
 
 fn options(rules: ProtocolRules) -> DbOptions {
-    DbOptions {
+    let mut options = DbOptions {
         // An append that flushes would wait for the flush it was slipped into.
         inline_flush: false,
         runs_max: 2,
         ..small_options(rules)
-    }
+    };
+    options.limits.max_future = Some(Duration::from_secs(3600));
+    options
 }
 
 /// The disk after the lives of one seed, and the trace of all operations.
@@ -288,6 +397,15 @@ struct Simulation {
 
 impl Simulation {
     fn new(seed: u64, rules: ProtocolRules) -> Self {
+        Self::with(seed, rules, false)
+    }
+
+    /// A history with more of everything.
+    fn long(seed: u64, rules: ProtocolRules) -> Self {
+        Self::with(seed, rules, true)
+    }
+
+    fn with(seed: u64, rules: ProtocolRules, long: bool) -> Self {
         let mut random = SplitMix64::new(seed);
         let failing = [0, 0, 60, 15][random.index(4)];
         let world = World {
@@ -301,8 +419,17 @@ impl Simulation {
             failed: Mutex::new(false),
             forgetting: Mutex::new(false),
             crash_in: Mutex::new(u64::MAX),
+            crash_at_sync: Mutex::new(false),
             failing,
             violation: Mutex::new(None),
+            churning: Mutex::new(random.coin().then_some(0)),
+            long,
+            wrong_ms: Mutex::new((long && random.coin()).then_some(0)),
+            noted: Mutex::new(false),
+            steps: Mutex::new(0),
+            disk_operations: Mutex::new(0),
+            crashes: Mutex::new(0),
+            sites: Mutex::default(),
             trace: Mutex::new(seed),
         };
         Self {
@@ -315,8 +442,11 @@ impl Simulation {
 
     /// Sets the hook, and the moment of the crash.
     fn arm(&self, within: u64) {
+        let at_sync = self.world.long && self.world.below(2) == 0;
+        *self.world.crash_at_sync.lock() = at_sync;
         let in_operations = match self.world.below(4) {
             0 => u64::MAX,
+            _ if at_sync => 1 + self.world.below(within / 4),
             _ => 1 + self.world.below(within),
         };
         *self.world.crash_in.lock() = in_operations;
@@ -329,6 +459,7 @@ impl Simulation {
 
     /// The process ends, perhaps with the machine.
     fn end_life(&mut self) {
+        *self.world.crashes.lock() += 1;
         *self.world.open_to_others.lock() = false;
         let outage = match self.world.below(8) {
             0..=2 => Outage::Kill,
@@ -392,13 +523,33 @@ impl Simulation {
                 break;
             }
         }
-        drop(db);
+        if self.world.long && !self.vfs.has_crashed() && self.world.below(3) == 0 {
+            self.close(db)?;
+        } else {
+            drop(db);
+        }
         self.end_life();
         Ok(())
     }
 
+    /// A clean end, which may itself be cut short; the disk is brought down right after it.
+    fn close(&self, db: Db) -> Outcome {
+        *self.world.open_to_others.lock() = false;
+        let moment = self.world.history.lock().tick();
+        // One whose disk failed is closed without flushing.
+        let flushes = db.poisoned().is_none();
+        let done = db.close();
+        if done.is_ok() && flushes {
+            self.world.history.lock().all_safe(moment);
+        }
+        self.world.tolerate(done)
+    }
+
     fn run(mut self) -> Result<End, String> {
-        let lives = 2 + self.world.below(4);
+        let lives = match self.world.long {
+            false => 2 + self.world.below(4),
+            true => 4 + self.world.below(12),
+        };
         for life in 0..lives {
             self.live().map_err(|what| format!("life {life}: {what}"))?;
         }
@@ -477,5 +628,6 @@ mod without {
         tombstone_spares_newer_inputs tombstone_applied_before_merging
         output_has_highest_generation tombstone_kept_for_older_files
         forgetting_spares_runs forgetting_spares_buffers
+        ids_are_never_reused series_file_listed_before_sealed_go
     }
 }

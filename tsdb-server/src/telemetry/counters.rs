@@ -165,5 +165,7 @@ fn reason_name(reason: &RejectReason) -> &'static str {
         RejectReason::OutsideRetention { .. } => "outside_retention",
         RejectReason::SeriesLimit { .. } => "series_limit",
         RejectReason::SeriesMemory { .. } => "series_memory",
+        RejectReason::NamespaceSeriesLimit { .. } => "namespace_series_limit",
+        RejectReason::NamespaceMemory { .. } => "namespace_memory",
     }
 }

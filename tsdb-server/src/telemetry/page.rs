@@ -185,6 +185,13 @@ fn samples(page: &mut Exposition, telemetry: &Telemetry) {
 /// Name, meaning and value of a family.
 type Family<T> = (&'static str, &'static str, fn(&T) -> f64);
 
+/// Name, meaning and value of a limit that a namespace may have.
+type LimitFamily = (
+    &'static str,
+    &'static str,
+    fn(&NamespaceStats) -> Option<u64>,
+);
+
 fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
     let counters: [(&'static str, &str, &AtomicU64); 12] = [
         (
@@ -329,6 +336,7 @@ fn database_state(page: &mut Exposition, stats: &Stats) {
         .sample(&[("use", "buffers")], size(stats.buffer_memory_bytes))
         .sample(&[("use", "appends")], size(stats.append_memory_bytes))
         .sample(&[("use", "files")], size(stats.file_memory_bytes))
+        .sample(&[("use", "upkeep")], size(stats.upkeep_memory_bytes))
         .sample(&[("use", "log_queue")], size(stats.queue_memory_bytes));
     page.single(
         "tsdb_memory_budget_bytes",
@@ -339,14 +347,54 @@ fn database_state(page: &mut Exposition, stats: &Stats) {
     page.single(
         "tsdb_clock_suspended",
         Gauge,
-        "Whether expiry is suspended, as the clock jumped.",
+        "Whether expiry is suspended, and the limit max_future with a clock that is behind, as the clock jumped.",
         truth(stats.expiry_suspended),
     );
+    readers(page, stats);
     page.single(
         "tsdb_poisoned",
         Gauge,
         "Whether writes are refused until the database is reopened.",
         truth(stats.poisoned),
+    );
+}
+
+fn readers(page: &mut Exposition, stats: &Stats) {
+    page.single(
+        "tsdb_readers",
+        Gauge,
+        "Selects that are being read.",
+        size(stats.readers),
+    );
+    page.single(
+        "tsdb_readers_overtaken",
+        Gauge,
+        "Of which hold files or memory that were replaced since they began.",
+        size(stats.readers_overtaken),
+    );
+    page.single(
+        "tsdb_readers_refused_total",
+        Counter,
+        "Selects refused since opening, as they held too much of that, or for too long.",
+        count_as_value(stats.readers_refused),
+    );
+    page.single(
+        "tsdb_pinned_files",
+        Gauge,
+        "Removed files that selects still read.",
+        size(stats.pinned_files),
+    );
+    page.single(
+        "tsdb_pinned_bytes",
+        Gauge,
+        "Bytes on disk of those.",
+        count_as_value(stats.pinned_bytes),
+    );
+    page.single(
+        "tsdb_pinned_memory_bytes",
+        Gauge,
+        "Memory that only selects hold: what was replaced since they began, and what they have read and not given out.",
+        size(stats.pinned_memory_bytes),
     );
 }
 
@@ -383,6 +431,27 @@ fn namespaces(page: &mut Exposition, namespaces: &[NamespaceStats]) {
 }
 
 fn namespace_memory(page: &mut Exposition, namespaces: &[NamespaceStats]) {
+    let limits: [LimitFamily; 2] = [
+        (
+            "tsdb_namespace_memory_max_bytes",
+            "Memory that a namespace may hold, where its options limit it.",
+            |namespace| namespace.memory_max,
+        ),
+        (
+            "tsdb_namespace_series_max",
+            "Series that a namespace may hold, where its options limit it.",
+            |namespace| namespace.series_max,
+        ),
+    ];
+    for (name, help, limit) in limits {
+        page.family(name, Gauge, help);
+        for namespace in namespaces {
+            if let Some(limit) = limit(namespace) {
+                let labels = [("namespace", namespace.name.as_str())];
+                page.sample(&labels, count_as_value(limit));
+            }
+        }
+    }
     let help = "Memory accounted for, by namespace and use.";
     page.family("tsdb_namespace_memory_bytes", Gauge, help);
     for namespace in namespaces {
@@ -398,6 +467,7 @@ fn namespace_memory(page: &mut Exposition, namespaces: &[NamespaceStats]) {
             ("closed_buffers", used.closed_buffers),
             ("appends", used.appends),
             ("files", used.files),
+            ("upkeep", used.upkeep),
         ];
         for (name, bytes) in uses {
             let labels = [("namespace", namespace.name.as_str()), ("use", name)];

@@ -12,6 +12,7 @@ mod api;
 mod backups;
 mod commands;
 mod export_import;
+mod full_disk;
 mod interop;
 mod kill;
 mod lifecycle;

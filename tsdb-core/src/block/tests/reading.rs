@@ -180,3 +180,31 @@ proptest! {
         check(&rows, window(), if seed & 1 == 0 { dense } else { |_: &Rows| Sealing::Fresh }, seed);
     }
 }
+
+/// Found by the simulation: a table that grew did not find again what it held before.
+#[test]
+fn equal_pages_are_found_however_many_there_are() {
+    let times: Vec<i64> = (0..100).map(|at| window().start + at * 10_000).collect();
+    let block = |repeats: u64| {
+        let mut rows = Rows::new();
+        for series in 0..100 * repeats {
+            // A hundred distinct pages and columns, one after another, and then the same again.
+            let distinct = series as usize % 100;
+            let value = |at: usize| ((at + distinct) * (at + distinct) % 97) as f64 / 10.0;
+            let kept = |at: &usize| *at != distinct;
+            let samples = (0..100).filter(kept);
+            let samples = samples.map(|at| (times[at], value(at).to_bits()));
+            rows.insert(key(series), (labels(series), samples.collect()));
+        }
+        let vfs = MemVfs::new();
+        write(&vfs, &rows, window(), Sealing::Fresh);
+        let reader = Arc::new(open(&vfs).unwrap());
+        assert_eq!(scan(&reader, key(0)).unwrap(), rows);
+        reader.meta().bytes
+    };
+    let (once, thrice) = (block(1), block(3));
+    assert!(
+        thrice < once + once / 2,
+        "{once} bytes, and {thrice} for three times the rows"
+    );
+}
