@@ -6,6 +6,7 @@ pub mod block;
 pub mod chunk;
 pub mod clock;
 mod db;
+pub mod exemplar;
 pub mod index;
 pub mod manifest;
 pub mod model;
@@ -24,9 +25,10 @@ pub use db::{
     NamespaceOptions, NamespaceStats, Problem, RecoveryReport, RefusedSnapshot, SnapshotReport,
     Stats, TornTail, VerifyReport,
 };
+pub use exemplar::SeriesExemplars;
 pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{
-    AppendReport, BucketSpan, EncodedLabels, Histogram, HistogramCounts, HistogramError, Label,
+    AppendReport, BatchExemplar, BucketSpan, EncodedLabels, Exemplar, ExemplarError, Histogram, HistogramCounts, HistogramError, Label,
     Labels, LabelsBuilder, LabelsError, MatchOp, Matcher, MatcherError, MetricKind, MetricMetadata,
     RejectReason, Rejected, ResetHint, STALE_NAN_BITS, Sample, SeriesKey, TimeRange,
     TimeRangeError, WriteBatch,

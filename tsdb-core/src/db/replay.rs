@@ -92,7 +92,7 @@ impl Batch {
         let from = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         // What cannot be decoded is reported when its turn comes.
-        let rows = SampleFrame::decode(payload).map_or(0, |frame| frame.rows);
+        let rows = SampleFrame::decode(payload).map_or(0, |frame| frame.head.rows);
         self.frames.push(BatchFrame {
             offset,
             from,
@@ -289,7 +289,7 @@ fn decode_frame(
         return Ok(());
     }
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (number, target, buffers) = target_of(targets, frame.namespace, frame.delete_seen)?;
+    let (number, target, buffers) = target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
     if buffers.is_none() {
         return Ok(());
     }
@@ -309,7 +309,7 @@ fn decode_frame(
             });
         }
     }
-    part.samples += frame.rows;
+    part.samples += frame.head.rows;
     Ok(())
 }
 
@@ -355,7 +355,7 @@ fn has_none_before(
 
 fn apply_payload(targets: &[Target<'_>], payload: &[u8], order_free: bool) -> Result<u64, String> {
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (_, target, buffers) = target_of(targets, frame.namespace, frame.delete_seen)?;
+    let (_, target, buffers) = target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
     let Some(buffers) = buffers else {
         return Ok(0);
     };
@@ -372,7 +372,7 @@ fn apply_payload(targets: &[Target<'_>], payload: &[u8], order_free: bool) -> Re
         let bits = bits.ok_or_else(|| none_before(row.series.0))?;
         stripes.append(slot, row.timestamp, bits, order_free);
     }
-    Ok(frame.rows)
+    Ok(frame.head.rows)
 }
 
 fn none_before(series: u64) -> String {

@@ -1,6 +1,6 @@
 //! Exemplars: single observations that stand for many.
 
-use super::Labels;
+use super::{Labels, LabelsError};
 
 /// An example of what a series counts, mostly with the id of a trace.
 #[derive(Clone, Debug)]
@@ -26,6 +26,22 @@ pub enum ExemplarError {
         /// Characters allowed.
         limit: usize,
     },
+    /// Its labels are no valid set.
+    #[error("labels of an exemplar: {0}")]
+    Labels(#[from] LabelsError),
+}
+
+/// An exemplar of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchExemplar {
+    /// Which of the batch's series it belongs to, in the order they were begun.
+    pub series: usize,
+    /// When it was observed, in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The observed value.
+    pub value: f64,
+    /// Labels of its own, or why what was sent is no set of labels.
+    pub labels: Result<Labels, LabelsError>,
 }
 
 impl Exemplar {

@@ -58,6 +58,12 @@ pub struct ProtocolRules {
     pub output_has_highest_generation: bool,
     /// A tombstone goes only when no live file is older than it.
     pub tombstone_kept_for_older_files: bool,
+    /// Exemplars are in a synced file before the log with their frames goes.
+    pub exemplars_saved_before_log_goes: bool,
+    /// And before the definition of a series goes that such a frame names.
+    pub exemplars_saved_before_definitions_go: bool,
+    /// A delete hides only exemplars of older generations.
+    pub delete_spares_newer_exemplars: bool,
 }
 
 impl Default for ProtocolRules {
@@ -90,6 +96,9 @@ impl Default for ProtocolRules {
             tombstone_applied_before_merging: true,
             output_has_highest_generation: true,
             tombstone_kept_for_older_files: true,
+            exemplars_saved_before_log_goes: true,
+            exemplars_saved_before_definitions_go: true,
+            delete_spares_newer_exemplars: true,
         }
     }
 }

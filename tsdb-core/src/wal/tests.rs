@@ -149,7 +149,7 @@ fn frame_of(rows: &[Row]) -> Vec<u8> {
 
 fn rows_of(payload: &[u8]) -> Vec<Row> {
     let frame = SampleFrame::decode(payload).unwrap();
-    assert_eq!((frame.namespace, frame.shard), (NamespaceId(3), ShardId(7)));
+    assert_eq!((frame.head.namespace, frame.head.shard), (NamespaceId(3), ShardId(7)));
     let mut rows = frame.rows();
     std::iter::from_fn(|| rows.next_row().unwrap()).collect()
 }
@@ -362,8 +362,8 @@ fn histogram_frame() -> (WrittenHistograms, Vec<u8>) {
 fn a_frame_of_histograms_comes_back() {
     let (rows, payload) = histogram_frame();
     let frame = HistogramFrame::decode(&payload).unwrap();
-    assert_eq!((frame.namespace, frame.shard), (NamespaceId(3), ShardId(7)));
-    assert_eq!((frame.delete_seen, frame.rows), (Generation(7), 20));
+    assert_eq!((frame.head.namespace, frame.head.shard), (NamespaceId(3), ShardId(7)));
+    assert_eq!((frame.head.delete_seen, frame.head.rows), (Generation(7), 20));
     let mut found = frame.rows();
     for (series, timestamp, bytes) in &rows {
         let row = found.next_row().unwrap().unwrap();
