@@ -35,7 +35,7 @@ pub use model::{
 };
 pub use series::{ChunkPart, SampleRef};
 pub use shard::{
-    Appended, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet,
+    Appended, ExemplarStats, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet,
 };
 
 pub use vfs::Vfs;

@@ -274,6 +274,11 @@ impl Inner {
         let Some(out) = &rewriting.out else {
             return Ok(());
         };
+        if self.options.rules.exemplars_saved_before_definitions_go {
+            // Frames of exemplars in a log may name series that left: replay passes over what is
+            // saved.
+            self.save_exemplars(state)?;
+        }
         let mut manifest = state.manifest.lock();
         let mut next = manifest.clone();
         let is_sealed = |file: &SeriesFileEntry| file.number <= rewriting.number;

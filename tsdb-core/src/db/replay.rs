@@ -10,11 +10,12 @@
 use parking_lot::Mutex;
 
 use super::logs::{Target, check_seen, unlisted};
+use super::replay_exemplars::apply_exemplars;
 use super::replay_histograms::apply_histograms;
 use crate::bits::share_out;
 use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId};
 use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
-use crate::wal::{HistogramFrame, Row, SampleFrame};
+use crate::wal::{ExemplarFrame, HistogramFrame, Row, SampleFrame};
 
 /// Buckets of a namespace: pages of series that are so far apart share one.
 const BUCKETS: usize = 16 * STRIPES;
@@ -184,6 +185,7 @@ impl Replay {
         }
         self.decode(targets, batch);
         let (applied, done) = self.apply_decoded(targets, batch, meanwhile);
+        let applied = applied.and_then(|()| apply_exemplar_frames(targets, batch));
         let applied = applied.and_then(|()| match large {
             Some(frame) => self.apply_large(targets, batch, &frame),
             None => Ok(()),
@@ -279,11 +281,30 @@ impl Replay {
     }
 }
 
+/// Applies the frames of exemplars of a batch, in order.
+fn apply_exemplar_frames(targets: &[Target<'_>], batch: &Batch) -> Result<(), BadFrame> {
+    for frame in &batch.frames {
+        let payload = batch.payload(frame);
+        if ExemplarFrame::is_one(payload) {
+            apply_exemplars(targets, payload).map_err(|what| BadFrame {
+                offset: frame.offset,
+                row: 0,
+                what,
+            })?;
+        }
+    }
+    Ok(())
+}
+
 fn decode_frame(
     targets: &[Target<'_>],
     (at, payload): (u32, &[u8]),
     part: &mut Decoded,
 ) -> Result<(), String> {
+    if ExemplarFrame::is_one(payload) {
+        // Their order counts: they come after the batch.
+        return Ok(());
+    }
     if HistogramFrame::is_one(payload) {
         part.samples += apply_histograms(targets, payload)?;
         return Ok(());

@@ -81,7 +81,7 @@ fn head() -> Arc<Head> {
         settings,
         names,
         BTreeMap::new(),
-        (live, None),
+        (live, None, Arc::new(Exemplars::none())),
     );
     Arc::new(head)
 }
