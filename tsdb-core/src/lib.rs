@@ -28,14 +28,15 @@ pub use db::{
 pub use exemplar::SeriesExemplars;
 pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{
-    AppendReport, BatchExemplar, BucketSpan, EncodedLabels, Exemplar, ExemplarError, Histogram, HistogramCounts, HistogramError, Label,
-    Labels, LabelsBuilder, LabelsError, MatchOp, Matcher, MatcherError, MetricKind, MetricMetadata,
-    RejectReason, Rejected, ResetHint, STALE_NAN_BITS, Sample, SeriesKey, TimeRange,
-    TimeRangeError, WriteBatch,
+    AppendReport, BatchExemplar, BucketSpan, EncodedLabels, Exemplar, ExemplarError, Histogram,
+    HistogramCounts, HistogramError, Label, Labels, LabelsBuilder, LabelsError, MatchOp, Matcher,
+    MatcherError, MetricKind, MetricMetadata, RejectReason, Rejected, ResetHint, STALE_NAN_BITS,
+    Sample, SeriesKey, TimeRange, TimeRangeError, WriteBatch,
 };
 pub use series::{ChunkPart, SampleRef};
 pub use shard::{
-    Appended, ExemplarStats, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet,
+    Appended, ExemplarStats, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits,
+    SeriesSet,
 };
 
 pub use vfs::Vfs;

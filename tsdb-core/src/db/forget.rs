@@ -274,11 +274,8 @@ impl Inner {
         let Some(out) = &rewriting.out else {
             return Ok(());
         };
-        if self.options.rules.exemplars_saved_before_definitions_go {
-            // Frames of exemplars in a log may name series that left: replay passes over what is
-            // saved.
-            self.save_exemplars(state)?;
-        }
+        // Frames of exemplars may name series that left, in logs that the cut has closed: these are
+        // flushed by now, which saves the exemplars, so that replay passes over such frames.
         let mut manifest = state.manifest.lock();
         let mut next = manifest.clone();
         let is_sealed = |file: &SeriesFileEntry| file.number <= rewriting.number;

@@ -310,7 +310,8 @@ fn decode_frame(
         return Ok(());
     }
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (number, target, buffers) = target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
+    let (number, target, buffers) =
+        target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
     if buffers.is_none() {
         return Ok(());
     }

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::bits::{
-    ByteReader, DecodeError, crc32c, put_ivarint, put_u32, put_u64, put_uvarint,
-};
+use crate::bits::{ByteReader, DecodeError, crc32c, put_ivarint, put_u32, put_u64, put_uvarint};
 use crate::model::{Exemplar, Generation, Labels, NamespaceId};
 
 /// First bytes of the file.

@@ -302,8 +302,9 @@ impl ExemplarRing {
                 && range.contains(entry.timestamp)
                 && matching.contains_key(&Arc::as_ptr(&entry.series))
         };
-        let (gone, kept): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.entries).into_iter().partition(is_deleted);
+        let (gone, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.entries)
+            .into_iter()
+            .partition(is_deleted);
         self.entries = kept;
         if gone.is_empty() {
             return 0;
@@ -311,9 +312,8 @@ impl ExemplarRing {
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.known
             .retain(|at| entries.binary_search_by_key(at, |one| one.arrival).is_ok());
-        self.known.shrink_to_fit(|at| {
-            find(entries, *at).map_or(0, |found| found.hash(hasher))
-        });
+        self.known
+            .shrink_to_fit(|at| find(entries, *at).map_or(0, |found| found.hash(hasher)));
         for entry in &gone {
             self.text_bytes -= entry.labels.as_bytes().len();
             self.let_go(&entry.series);
@@ -333,8 +333,7 @@ impl ExemplarRing {
     pub fn has_any(&self, range: TimeRange, matches: impl Fn(&Labels) -> bool) -> bool {
         let matching = self.matching(matches);
         self.entries.iter().any(|entry| {
-            range.contains(entry.timestamp)
-                && matching.contains_key(&Arc::as_ptr(&entry.series))
+            range.contains(entry.timestamp) && matching.contains_key(&Arc::as_ptr(&entry.series))
         })
     }
 
@@ -348,7 +347,11 @@ impl ExemplarRing {
         let matching = self.matching(matches);
         let mut found: Vec<Option<SeriesExemplars>> = Vec::new();
         found.resize_with(matching.len(), || None);
-        for entry in self.entries.iter().filter(|one| range.contains(one.timestamp)) {
+        for entry in self
+            .entries
+            .iter()
+            .filter(|one| range.contains(one.timestamp))
+        {
             let number = matching.get(&Arc::as_ptr(&entry.series));
             if let Some(series) = number.and_then(|number| found.get_mut(*number)) {
                 let series = series.get_or_insert_with(|| SeriesExemplars {
@@ -364,6 +367,11 @@ impl ExemplarRing {
             series.exemplars.sort_by_key(|one| one.timestamp);
         }
         found
+    }
+
+    #[cfg(test)]
+    pub(super) fn text_bytes_for_tests(&self) -> usize {
+        self.text_bytes
     }
 
     /// Bytes that the entries take, room for growth apart.

@@ -1,6 +1,8 @@
 //! Samples on their way in: many series, in columns, in buffers that are used again.
 
-use super::{BatchExemplar, Exemplar, Histogram, Labels, LabelsBuilder, LabelsError, Sample, SymbolLabels};
+use super::{
+    BatchExemplar, Exemplar, Histogram, Labels, LabelsBuilder, LabelsError, Sample, SymbolLabels,
+};
 
 /// Labels in some wire encoding. The bytes are hashed as they are to find the series; only
 /// when that series is new are they parsed.

@@ -60,8 +60,6 @@ pub struct ProtocolRules {
     pub tombstone_kept_for_older_files: bool,
     /// Exemplars are in a synced file before the log with their frames goes.
     pub exemplars_saved_before_log_goes: bool,
-    /// And before the definition of a series goes that such a frame names.
-    pub exemplars_saved_before_definitions_go: bool,
     /// A delete hides only exemplars of older generations.
     pub delete_spares_newer_exemplars: bool,
 }
@@ -97,7 +95,6 @@ impl Default for ProtocolRules {
             output_has_highest_generation: true,
             tombstone_kept_for_older_files: true,
             exemplars_saved_before_log_goes: true,
-            exemplars_saved_before_definitions_go: true,
             delete_spares_newer_exemplars: true,
         }
     }

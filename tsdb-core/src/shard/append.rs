@@ -306,9 +306,7 @@ impl Head {
         let before = stripes.heap_bytes();
         let ring = (!exemplars.is_empty()).then(|| self.exemplars.lock());
         let beside = histograms.buffer_bytes_at_most()
-            + ring
-                .as_ref()
-                .map_or(0, |ring| exemplars.growth_bytes(ring));
+            + ring.as_ref().map_or(0, |ring| exemplars.growth_bytes(ring));
         if let Err(pressure) = has_room(environment.memory, &stripes, rows, beside) {
             environment.log.release(all_promised);
             return Err(ShardError::Pressure(pressure));

@@ -9,8 +9,8 @@ use super::append::{NO_SLOT, Scratch};
 use super::{AppendEnvironment, Delete, Head, Names};
 use crate::exemplar::{ExemplarRing, ExemplarsHeader, ExemplarsImage, RingLimits, SeriesExemplars};
 use crate::model::{
-    AppendReport, BatchExemplar, Exemplar, ExemplarError, Generation, Labels, Matcher,
-    NamespaceId, ProtocolRules, Rejected, SeriesId, ShardId, TimeRange, WriteBatch,
+    AppendReport, BatchExemplar, Exemplar, ExemplarError, Generation, Labels, Matcher, NamespaceId,
+    ProtocolRules, Rejected, SeriesId, ShardId, TimeRange, WriteBatch,
 };
 use crate::wal::{ExemplarFrameEncoder, ExemplarRow};
 
@@ -62,7 +62,11 @@ impl Exemplars {
     #[must_use]
     pub fn none() -> Self {
         let (exemplars, bytes) = (0, 0);
-        Self::new(RingLimits { exemplars, bytes }, None, ProtocolRules::default())
+        Self::new(
+            RingLimits { exemplars, bytes },
+            None,
+            ProtocolRules::default(),
+        )
     }
 
     /// What the file that was read said, if there was one.
