@@ -1,7 +1,8 @@
 //! Samples on their way in: many series, in columns, in buffers that are used again.
 
 use super::{
-    BatchExemplar, Exemplar, Histogram, Labels, LabelsBuilder, LabelsError, Sample, SymbolLabels,
+    BatchExemplar, Exemplar, ExemplarError, Histogram, Labels, LabelsBuilder, LabelsError, Sample,
+    SymbolLabels,
 };
 
 /// Labels in some wire encoding. The bytes are hashed as they are to find the series; only
@@ -320,7 +321,7 @@ impl<'a> WriteBatch<'a> {
     ///
     /// # Panics
     /// When no series was begun, which is a mistake of the caller's.
-    pub fn exemplar(&mut self, timestamp: i64, value: f64, labels: Result<Labels, LabelsError>) {
+    pub fn exemplar(&mut self, timestamp: i64, value: f64, labels: Result<Labels, ExemplarError>) {
         let begun = self.series.len().checked_sub(1);
         let Some(series) = begun else {
             panic!("an exemplar was added to a batch in which no series was begun")

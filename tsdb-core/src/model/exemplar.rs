@@ -18,10 +18,10 @@ pub struct Exemplar {
 pub enum ExemplarError {
     /// Its labels are too long for what they are for.
     #[error(
-        "an exemplar's labels have {characters} characters, more than the {limit} that OpenMetrics allows: shorten them"
+        "an exemplar's labels have {characters} characters or more, beyond the {limit} that OpenMetrics allows: shorten them"
     )]
     LabelsTooLong {
-        /// Characters of all names and values.
+        /// Characters of all names and values; there may be more.
         characters: usize,
         /// Characters allowed.
         limit: usize,
@@ -40,8 +40,8 @@ pub struct BatchExemplar {
     pub timestamp: i64,
     /// The observed value.
     pub value: f64,
-    /// Labels of its own, or why what was sent is no set of labels.
-    pub labels: Result<Labels, LabelsError>,
+    /// Labels of its own, or why what was sent is no set of labels or too long a one.
+    pub labels: Result<Labels, ExemplarError>,
 }
 
 impl Exemplar {

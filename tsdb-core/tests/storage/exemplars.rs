@@ -110,7 +110,7 @@ fn they_are_rejected_dropped_and_repeated_as_data() {
     batch.push_exemplar(&labels, exemplar(START, 0.5, "a"));
     batch.push_exemplar(&labels, exemplar(START, 0.5, &long));
     let twice = Labels::from_pairs([("b", "1"), ("b", "2")]);
-    batch.exemplar(START, 1.0, twice);
+    batch.exemplar(START, 1.0, twice.map_err(Into::into));
     // Older, and again.
     batch.push_exemplar(&labels, exemplar(-7, 0.5, "a"));
     batch.push_exemplar(&labels, exemplar(START, 0.5, "a"));
@@ -121,7 +121,7 @@ fn they_are_rejected_dropped_and_repeated_as_data() {
     let reasons: Vec<String> = report.rejected.iter().map(ToString::to_string).collect();
     assert!(
         matches!(report.rejected[0].reason, RejectReason::Exemplar(_))
-            && reasons[0].contains("129 characters, more than the 128")
+            && reasons[0].contains("129 characters or more, beyond the 128")
             && reasons[1].contains("\"b\" occurs twice"),
         "{reasons:?}"
     );

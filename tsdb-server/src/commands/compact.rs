@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use tsdb_core::{Db, DbOptions};
+use tsdb_core::Db;
 
+use super::offline::offline_options;
 use super::progress::Progress;
 use super::verify::expect_database;
 use super::{CommandError, remote};
@@ -42,7 +43,7 @@ impl Compact {
             source,
         };
         progress.say("opening");
-        let db = Db::open(&config.data_dir, DbOptions::default()).map_err(failed)?;
+        let db = Db::open(&config.data_dir, offline_options()).map_err(failed)?;
         progress.say("compacting");
         db.compact().map_err(failed)?;
         db.close().map_err(failed)?;

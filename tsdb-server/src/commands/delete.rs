@@ -4,8 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use tsdb_core::{Db, DbOptions, Matcher, TimeRange};
+use tsdb_core::{Db, Matcher, TimeRange};
 
+use super::offline::offline_options;
 use super::progress::Progress;
 use super::verify::expect_database;
 use super::{CommandError, remote};
@@ -60,7 +61,7 @@ impl Delete {
             source,
         };
         progress.say("opening");
-        let db = Db::open(&config.data_dir, DbOptions::default()).map_err(failed)?;
+        let db = Db::open(&config.data_dir, offline_options()).map_err(failed)?;
         for (set, selector) in sets.iter().zip(&self.selectors) {
             progress.say("deleting");
             let report = db.default_namespace().delete(range, set).map_err(failed)?;

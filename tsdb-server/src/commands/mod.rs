@@ -4,6 +4,7 @@ mod command_line;
 mod compact;
 mod delete;
 mod error;
+mod offline;
 mod progress;
 mod remote;
 mod verify;

@@ -10,6 +10,7 @@
 
 mod api;
 mod commands;
+mod exemplars;
 mod export_import;
 mod interop;
 mod kill;
