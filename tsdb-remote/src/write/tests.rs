@@ -5,13 +5,13 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;
 use tsdb_core::model::{
-    ExemplarError, Histogram, Labels, LabelsBuilder, MetricKind, SeriesKey, WriteBatch,
+    Exemplar, ExemplarError, Histogram, Labels, LabelsBuilder, MetricKind, SeriesKey, WriteBatch,
 };
 
 use super::decode_v1::{decode_v1, guess_v1};
 use super::extras::Extras;
 use super::labels::split;
-use super::{DecodeScratch, WriteRequest};
+use super::{DecodeScratch, WriteProtocol, WriteRequest};
 use crate::error::{DecodeError, RequestFault};
 use crate::limits::InflightBytes;
 
@@ -692,4 +692,37 @@ fn labels_that_end_like_a_sample_are_guessed_wrong_and_found_out() {
     };
     assert!((labels.parse)(labels.bytes, &mut LabelsBuilder::new()).is_err());
     assert_eq!(ours(&body), prosts(&body));
+}
+
+#[test]
+fn exemplars_of_our_clients_come_back() {
+    let labels = Labels::from_pairs([("__name__", "latency_bucket"), ("le", "1")]).unwrap();
+    let own = Labels::from_pairs([("span", "b"), ("trace_id", "a")]).unwrap();
+    let exemplar = |timestamp, value| Exemplar {
+        labels: own.clone(),
+        value,
+        timestamp,
+    };
+    let sent = [exemplar(-7, f64::NAN), exemplar(1_700_000_000_000, 0.5)];
+    let mut first = crate::client::write::WriteEncoder::new();
+    first.exemplars(&labels, &sent);
+    let mut second = crate::client::write_v2::WriteEncoder::new();
+    second.exemplars(&labels, &sent);
+    for (body, protocol) in [
+        (first.finish().unwrap(), WriteProtocol::V1),
+        (second.finish().unwrap(), WriteProtocol::V2),
+    ] {
+        let request = WriteRequest::from_body(body, 1 << 20).unwrap();
+        let mut scratch = DecodeScratch::new();
+        let decoded = request.speaking(protocol).decode(&mut scratch).unwrap();
+        let mut builder = LabelsBuilder::new();
+        let (key, ..) = decoded.batch.series().next().unwrap();
+        key.parse(&mut builder).unwrap();
+        assert_eq!(builder.finish().as_ref(), Ok(&labels));
+        let found = exemplars_of(&decoded.batch, 0);
+        let wanted = sent.each_ref();
+        let wanted = wanted.map(|one| (one.timestamp, one.value.to_bits(), Ok(own.clone())));
+        assert_eq!(found, wanted);
+        assert_eq!(decoded.batch.series_len(), 1);
+    }
 }
