@@ -21,9 +21,9 @@ pub mod wal;
 pub use chunk::Encoding;
 pub use clock::{Clock, SystemClock};
 pub use db::{
-    Db, DbOptions, DeleteReport, Error, ErrorKind, Maintenance, MaintenanceStep, Namespace,
-    NamespaceOptions, NamespaceStats, Problem, RecoveryReport, RefusedSnapshot, SnapshotReport,
-    Stats, TornTail, VerifyReport,
+    Damage, Db, DbOptions, DeleteReport, Error, ErrorKind, Lost, LostSamples, Maintenance,
+    MaintenanceStep, Namespace, NamespaceOptions, NamespaceStats, Problem, RecoveryReport,
+    RefusedSnapshot, SalvageReport, SnapshotReport, Stats, TornTail, VerifyReport,
 };
 pub use exemplar::SeriesExemplars;
 pub use index::{Cardinality, Counted, CountedPair};

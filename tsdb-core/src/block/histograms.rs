@@ -74,6 +74,15 @@ struct Place {
     len: u64,
 }
 
+/// A chunk of histograms that cannot be read.
+#[derive(Debug)]
+pub(super) struct LostHistograms {
+    pub(super) span: Span,
+    pub(super) what: String,
+    pub(super) times: (i64, i64),
+    pub(super) count: u64,
+}
+
 /// The directory of a group's histograms.
 #[derive(Debug)]
 pub(super) struct HistogramPart {
@@ -125,22 +134,59 @@ impl HistogramPart {
         row: u32,
         range: TimeRange,
     ) -> Result<Vec<(i64, Histogram)>, BlockError> {
-        let from = self.places.partition_point(|place| place.row < row);
-        let of_row = self.places.get(from..).unwrap_or_default();
-        let of_row = of_row.iter().take_while(|place| place.row == row);
         let mut histograms = Vec::new();
+        let of_row = self.of_row(row);
         for place in of_row.filter(|place| range.overlaps(place.min, place.max)) {
-            let span = Span {
-                offset: place.offset,
-                len: place.len + CRC_BYTES as u64,
-            };
-            let bytes = reader.read_span(span)?;
-            let begin = histograms.len();
-            decode_chunk(&bytes, place, begin, &mut histograms)
-                .map_err(|error| BlockError::decode(reader.path(), place.offset, error))?;
+            read_chunk(reader, place, &mut histograms)?;
         }
         Ok(histograms)
     }
+
+    fn of_row(&self, row: u32) -> impl Iterator<Item = &Place> {
+        let from = self.places.partition_point(|place| place.row < row);
+        let of_row = self.places.get(from..).unwrap_or_default();
+        of_row.iter().take_while(move |place| place.row == row)
+    }
+
+    /// The histograms of a row, chunk by chunk, those that cannot be read told apart.
+    pub(super) fn read_each(
+        &self,
+        reader: &BlockReader,
+        row: u32,
+    ) -> impl Iterator<Item = Result<Vec<(i64, Histogram)>, LostHistograms>> {
+        self.of_row(row).map(|place| {
+            let mut histograms = Vec::new();
+            match read_chunk(reader, place, &mut histograms) {
+                Ok(()) => Ok(histograms),
+                Err(error) => Err(LostHistograms {
+                    span: place.span(),
+                    what: error.to_string(),
+                    times: (place.min, place.max),
+                    count: place.count,
+                }),
+            }
+        })
+    }
+}
+
+impl Place {
+    fn span(&self) -> Span {
+        Span {
+            offset: self.offset,
+            len: self.len + CRC_BYTES as u64,
+        }
+    }
+}
+
+fn read_chunk(
+    reader: &BlockReader,
+    place: &Place,
+    histograms: &mut Vec<(i64, Histogram)>,
+) -> Result<(), BlockError> {
+    let bytes = reader.read_span(place.span())?;
+    let begin = histograms.len();
+    decode_chunk(&bytes, place, begin, histograms)
+        .map_err(|error| BlockError::decode(reader.path(), place.offset, error))
 }
 
 fn decode_chunk(

@@ -13,7 +13,7 @@ use super::layout::{
 use super::meta::{BlockHeader, BlockMeta, Span};
 use crate::bits::{ByteReader, check_crc};
 use crate::index::{IndexError, IndexReader};
-use crate::model::{Labels, Matcher, RowKey, TimeRange};
+use crate::model::{Labels, Matcher, RowKey, Texts, TimeRange};
 use crate::page::TokenTables;
 use crate::postings::Postings;
 use crate::vfs::{File, read_exact_at};
@@ -133,7 +133,7 @@ impl BlockReader {
         &self,
         rows: Option<&Postings>,
         limit: usize,
-    ) -> Result<(Vec<String>, bool), BlockError> {
+    ) -> Result<(Texts, bool), BlockError> {
         let found = self.labels_index()?.label_names(rows, limit);
         found.map_err(|error| self.index_error(error))
     }
@@ -147,7 +147,7 @@ impl BlockReader {
         name: &str,
         rows: Option<&Postings>,
         limit: usize,
-    ) -> Result<(Vec<String>, bool), BlockError> {
+    ) -> Result<(Texts, bool), BlockError> {
         let found = self.labels_index()?.label_values(name, rows, limit);
         found.map_err(|error| self.index_error(error))
     }
@@ -297,6 +297,17 @@ impl BlockReader {
             }
         };
         Ok(self.tables.get_or_init(|| tables))
+    }
+
+    /// Where the index of labels begins in the file.
+    #[must_use]
+    pub fn labels_offset(&self) -> u64 {
+        self.meta.labels.offset
+    }
+
+    /// Reads on without tables that no page needs.
+    pub(super) fn do_without_tables(&self) {
+        self.tables.get_or_init(TokenTables::none);
     }
 
     pub(super) fn labels_index(&self) -> Result<&IndexReader, BlockError> {

@@ -120,7 +120,11 @@ impl BlockReader {
 
     /// Statistics count no more samples than their page has. Values are not compared: summing
     /// them once more would only repeat the code that wrote them.
-    fn verify_statistics(&self, group: &Group, pages: &[Option<u32>]) -> Result<(), BlockError> {
+    pub(super) fn verify_statistics(
+        &self,
+        group: &Group,
+        pages: &[Option<u32>],
+    ) -> Result<(), BlockError> {
         let span = Span {
             offset: group.summary().statistics_offset(),
             len: u64::from(group.summary().statistics_len),

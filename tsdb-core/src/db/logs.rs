@@ -20,7 +20,6 @@ pub(super) struct Target<'a> {
     pub(super) id: NamespaceId,
     pub(super) flushed: Generation,
     pub(super) window_ms: i64,
-    pub(super) folder: &'a Path,
     pub(super) registry: &'a Registry,
     pub(super) index: &'a MemIndex,
     pub(super) exemplars: &'a Exemplars,

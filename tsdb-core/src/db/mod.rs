@@ -1,6 +1,7 @@
 //! Rank 8: the facade: namespaces, catalog, the log and maintenance.
 
 mod compaction;
+mod copy;
 mod database;
 mod delete;
 mod error;
@@ -18,6 +19,7 @@ mod recovery;
 mod replay;
 mod replay_exemplars;
 mod replay_histograms;
+mod salvage;
 mod scrub;
 mod series_snapshot;
 mod snapshot;
@@ -31,6 +33,7 @@ pub use maintenance::{Maintenance, MaintenanceStep};
 pub use namespace::Namespace;
 pub use options::{DbOptions, NamespaceOptions};
 pub use recovery::{RecoveryReport, RefusedSnapshot, TornTail};
+pub use salvage::{Damage, Lost, LostSamples, SalvageReport};
 pub use snapshot::SnapshotReport;
 pub use stats::{NamespaceStats, Stats};
 pub use verify::{Problem, VerifyReport};

@@ -11,7 +11,7 @@ use super::{Error, NamespaceOptions};
 use crate::index::Cardinality;
 use crate::manifest::Manifest;
 use crate::model::{
-    AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, RunId, TimeRange, WriteBatch,
+    AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, RunId, Texts, TimeRange, WriteBatch,
 };
 use crate::shard::{
     AppendEnvironment, Appended, Head, Limited, MemoryUse, SelectLimits, SeriesSet, ShardError,
@@ -298,7 +298,7 @@ impl Namespace {
         range: TimeRange,
         matchers: &[Matcher],
         limit: usize,
-    ) -> Result<Limited<Vec<String>>, Error> {
+    ) -> Result<Limited<Texts>, Error> {
         self.inner.check_open()?;
         Ok(self.state.head().label_names(range, matchers, limit)?)
     }
@@ -313,7 +313,7 @@ impl Namespace {
         range: TimeRange,
         matchers: &[Matcher],
         limit: usize,
-    ) -> Result<Limited<Vec<String>>, Error> {
+    ) -> Result<Limited<Texts>, Error> {
         self.inner.check_open()?;
         Ok(self
             .state

@@ -60,14 +60,7 @@ pub(super) fn open(
     options: DbOptions,
 ) -> Result<Inner, Error> {
     let began_ms = clock.monotonic_ms();
-    let lock = vfs
-        .lock(Path::new(LOCK_PATH))
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => Error::Locked {
-                path: PathBuf::from(LOCK_PATH),
-            },
-            _ => Error::io("locking", LOCK_PATH)(error),
-        })?;
+    let lock = take_lock(&*vfs)?;
     let key = prepare(&*vfs, &options)?;
     if options.rules.recovery_syncs {
         sync_listed(&*vfs)?;
@@ -123,6 +116,17 @@ pub(super) fn open(
         series_files,
         &logs,
     ))
+}
+
+/// Makes sure that nobody else has the folder open for writing.
+pub(super) fn take_lock(vfs: &dyn Vfs) -> Result<Box<dyn crate::vfs::FileLock>, Error> {
+    let locked = vfs.lock(Path::new(LOCK_PATH));
+    locked.map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked {
+            path: PathBuf::from(LOCK_PATH),
+        },
+        _ => Error::io("locking", LOCK_PATH)(error),
+    })
 }
 
 /// The clock, as far as what was noted last before this start lets it be trusted.
@@ -217,7 +221,6 @@ pub(super) fn target(found: &Found) -> Target<'_> {
         id: found.entry.id,
         flushed: found.manifest.flushed_generation,
         window_ms: NamespaceOptions::of(&found.entry).window_ms(),
-        folder: &found.folder,
         registry: &found.names.registry,
         index: &found.names.index,
         exemplars: &found.exemplars,
@@ -233,6 +236,7 @@ fn prepare(vfs: &dyn Vfs, options: &DbOptions) -> Result<FingerprintKey, Error> 
     vfs.create_dir(Path::new("wal"))
         .map_err(Error::io("making the folder", "wal"))?;
     let names = vfs.list(Path::new("")).map_err(Error::io("listing", "."))?;
+    super::salvage::refuse_unfinished(&names)?;
     let has = |name: &str| names.iter().any(|found| found == name);
     if !has(FORMAT_PATH) {
         if has(CATALOG_PATH) {
@@ -271,7 +275,7 @@ fn prepare(vfs: &dyn Vfs, options: &DbOptions) -> Result<FingerprintKey, Error> 
 }
 
 /// Two states of the standard library's hasher, each seeded by the system.
-fn random_key() -> [u8; 16] {
+pub(super) fn random_key() -> [u8; 16] {
     use std::hash::{BuildHasher, Hasher};
     let half = || {
         std::hash::RandomState::new()

@@ -54,6 +54,8 @@ impl Db {
 fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Error> {
     let began_ms = clock.monotonic_ms();
     let options = DbOptions::default();
+    let names = vfs.list(Path::new("")).map_err(Error::io("listing", "."))?;
+    super::salvage::refuse_unfinished(&names)?;
     let format = crate::manifest::DataFormat::read(&**vfs, Path::new("FORMAT"))?;
     let key = crate::model::FingerprintKey::new(format.fingerprint_key);
     let catalog = crate::manifest::Catalog::read(&**vfs, Path::new(CATALOG_PATH))?;

@@ -2,7 +2,6 @@
 
 use super::logs::Target;
 use super::replay::{slot_of_series, target_of};
-use crate::exemplar::exemplars_path;
 use crate::model::{Exemplar, Labels};
 use crate::wal::ExemplarFrame;
 
@@ -15,13 +14,8 @@ pub(super) fn apply_exemplars(targets: &[Target<'_>], payload: &[u8]) -> Result<
     };
     let mut ring = target.exemplars.lock();
     let (first, next) = (frame.first_arrival, ring.next_arrival());
-    if first > next {
-        return Err(format!(
-            "its first exemplar is number {first}, but number {next} comes next: {} is missing or \
-             older than the log, restore it",
-            exemplars_path(target.folder).display()
-        ));
-    }
+    // Numbers are missing where a salvage has given frames or the file up.
+    ring.skip_to(first);
     let mut rows = frame.rows();
     for arrival in first.. {
         let Some(row) = rows.next_row().map_err(|error| error.to_string())? else {

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::copy::{copy, file_len, link_or_copy, list, make_folder, remove_folder, sync};
 use super::database::Inner;
 use super::namespace::NamespaceState;
 use super::open::{CATALOG_PATH, FORMAT_PATH};
@@ -12,7 +13,7 @@ use super::{Db, Error};
 use crate::exemplar::exemplars_path;
 use crate::manifest::{Manifest, SeriesFileEntry};
 use crate::series::series_path;
-use crate::vfs::{OpenMode, Vfs, create_anew, read_exact_at, write_all_at};
+use crate::vfs::{OpenMode, Vfs};
 
 /// Where snapshots are.
 pub(super) const SNAPSHOTS_PATH: &str = "snapshots";
@@ -20,8 +21,6 @@ pub(super) const SNAPSHOTS_PATH: &str = "snapshots";
 const UNFINISHED: &str = ".tmp";
 /// Longest name of a snapshot, in bytes.
 const NAME_BYTES_MAX: usize = 200;
-/// Files are copied in pieces of this size.
-const COPY_BYTES: usize = 1 << 20;
 
 /// What a snapshot is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,13 +85,8 @@ impl Inner {
         let mut report = SnapshotReport::default();
         make_folder(vfs, root)?;
         make_folder(vfs, &root.join("wal"))?;
-        let whole = |path: &Path| -> Result<u64, Error> {
-            let file = vfs.open(path, OpenMode::Read);
-            let len = file.and_then(|file| file.len());
-            len.map_err(Error::io("reading the length", path))
-        };
         let format = Path::new(FORMAT_PATH);
-        copy(vfs, format, &root.join(format), whole(format)?)?;
+        copy(vfs, format, &root.join(format), file_len(vfs, format)?)?;
         for state in self.states() {
             self.snapshot_namespace(&state, root, &mut report)?;
         }
@@ -208,62 +202,6 @@ pub(super) fn remove_unfinished(vfs: &dyn Vfs) -> Result<Vec<PathBuf>, Error> {
     Ok(removed)
 }
 
-/// Removes a folder with all that is in it, if it is there.
-fn remove_folder(vfs: &dyn Vfs, folder: &Path) -> Result<(), Error> {
-    let names = match vfs.list(folder) {
-        Ok(names) => names,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("listing", folder)(error)),
-    };
-    for name in names {
-        let path = folder.join(name);
-        if vfs.list(&path).is_ok() {
-            remove_folder(vfs, &path)?;
-        } else {
-            vfs.remove(&path).map_err(Error::io("removing", &path))?;
-        }
-    }
-    vfs.remove_dir(folder)
-        .map_err(Error::io("removing the folder", folder))
-}
-
-/// Gives a file that never changes a second name, or copies it where that cannot be; whether it is
-/// shared.
-fn link_or_copy(vfs: &dyn Vfs, from: &Path, to: &Path, bytes: u64) -> Result<bool, Error> {
-    match vfs.link(from, to) {
-        Ok(()) => Ok(true),
-        Err(error) if cannot_link(&error) => copy(vfs, from, to, bytes).map(|()| false),
-        Err(error) => Err(Error::io("linking", from)(error)),
-    }
-}
-
-/// Whether the file system has no hard links, none to another disk, or no more of this file.
-fn cannot_link(error: &io::Error) -> bool {
-    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
-    matches!(
-        error.kind(),
-        CrossesDevices | PermissionDenied | TooManyLinks | Unsupported
-    )
-}
-
-/// Copies the first `len` bytes of a file, durably but for its name.
-fn copy(vfs: &dyn Vfs, from: &Path, to: &Path, len: u64) -> Result<(), Error> {
-    let source = vfs
-        .open(from, OpenMode::Read)
-        .map_err(Error::io("opening", from))?;
-    let target = create_anew(vfs, to).map_err(Error::io("creating", to))?;
-    let mut piece = Vec::new();
-    let mut at = 0;
-    while at < len {
-        let bytes = usize::try_from(len - at).unwrap_or(usize::MAX);
-        piece.resize(bytes.min(COPY_BYTES), 0);
-        read_exact_at(&*source, &mut piece, at).map_err(Error::io("reading", from))?;
-        write_all_at(&*target, &piece, at).map_err(Error::io("writing", to))?;
-        at += piece.len() as u64;
-    }
-    target.sync().map_err(Error::io("syncing", to))
-}
-
 fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
         return Err("it must have 1 to 200 bytes");
@@ -275,18 +213,4 @@ fn check_name(name: &str) -> Result<(), &'static str> {
         return Err("names that end with .tmp are those of unfinished snapshots");
     }
     Ok(())
-}
-
-fn make_folder(vfs: &dyn Vfs, path: &Path) -> Result<(), Error> {
-    vfs.create_dir(path)
-        .map_err(Error::io("making the folder", path))
-}
-
-fn list(vfs: &dyn Vfs, path: &Path) -> Result<Vec<String>, Error> {
-    vfs.list(path).map_err(Error::io("listing", path))
-}
-
-fn sync(vfs: &dyn Vfs, path: &Path) -> Result<(), Error> {
-    vfs.sync_dir(path)
-        .map_err(Error::io("syncing the folder", path))
 }

@@ -178,6 +178,11 @@ impl ExemplarRing {
         self.next_arrival
     }
 
+    /// Goes on with this number if it is above the next one: those between were lost.
+    pub fn skip_to(&mut self, arrival: u64) {
+        self.next_arrival = self.next_arrival.max(arrival);
+    }
+
     /// The newest generation that an exemplar was of.
     #[must_use]
     pub fn last_generation(&self) -> Generation {

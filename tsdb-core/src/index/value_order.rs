@@ -5,6 +5,10 @@ use std::collections::BinaryHeap;
 
 use super::pairs::{CHUNK, Pair};
 use super::symbols::Symbols;
+use crate::model::Texts;
+
+/// Texts whose memory is asked for at once.
+const COPIED_AT_ONCE: usize = 32;
 
 /// Eight bytes of a text from `skip` on, as a number that sorts as they do.
 #[inline]
@@ -36,16 +40,24 @@ fn common_prefix<'a>(mut texts: impl Iterator<Item = &'a [u8]>) -> usize {
     })
 }
 
-/// Sorts texts, which most often differ in the few bytes behind what all of them begin with.
-pub(super) fn sort_texts(texts: &mut Vec<&str>) {
+/// Texts in order, which most often differ in the few bytes behind what all of them begin with.
+pub(super) fn sort_texts(texts: &[&str]) -> Texts {
     let skip = common_prefix(texts.iter().map(|text| text.as_bytes()));
     let mut keyed: Vec<(u64, &str)> = texts
         .iter()
         .map(|text| (key_of(text.as_bytes(), skip), *text))
         .collect();
-    keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
-    texts.clear();
-    texts.extend(keyed.into_iter().map(|(_, text)| text));
+    // Stable, which is the sort that makes use of chunks already sorted.
+    keyed.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+    let bytes = texts.iter().map(|text| text.len()).sum();
+    let mut sorted = Texts::with_capacity(texts.len(), bytes);
+    for some in keyed.chunks(COPIED_AT_ONCE) {
+        // The texts lie far apart: ask for all of them before the first is waited for.
+        let first_bytes = some.iter().filter_map(|(_, text)| text.as_bytes().first());
+        std::hint::black_box(first_bytes.fold(0, |sum, byte| sum ^ *byte));
+        some.iter().for_each(|(_, text)| sorted.push(text));
+    }
+    sorted
 }
 
 /// Sorts pairs of one name by their values.

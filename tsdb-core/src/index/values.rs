@@ -3,14 +3,12 @@
 use super::MemIndex;
 use super::pairs::{CHUNK, Name};
 use super::value_order::{SortedPairs, sort_by_value, sort_texts};
-use crate::model::HashSet;
+use crate::model::{HashSet, Texts};
 use crate::postings::Postings;
 
 /// Fewer slots than one in so many of those that have the label are looked at one by one: a set
 /// that thin is made of arrays, and comparing it with the lists of all values takes longer.
 const SPARSE: usize = 16;
-/// Texts whose memory is asked for at once.
-const COPIED_AT_ONCE: usize = 32;
 /// Up to one value in so many is merged from the sorted chunks; all together are sorted sooner.
 const MERGED: usize = 8;
 
@@ -18,7 +16,7 @@ impl MemIndex {
     /// The first `limit` label names of the slots in `within`, or of all, sorted; and whether
     /// there are more.
     #[must_use]
-    pub fn label_names(&self, within: Option<&Postings>, limit: usize) -> (Vec<String>, bool) {
+    pub fn label_names(&self, within: Option<&Postings>, limit: usize) -> (Texts, bool) {
         let names = self.pairs.names().iter();
         let present = names.filter(|name| within.is_none_or(|set| name.slots.meets(set)));
         first_sorted(
@@ -35,10 +33,10 @@ impl MemIndex {
         name: &str,
         within: Option<&Postings>,
         limit: usize,
-    ) -> (Vec<String>, bool) {
+    ) -> (Texts, bool) {
         let number = self.pairs.find_name(&self.symbols, name.as_bytes());
         let Some((number, name)) = number.and_then(|n| Some((n, self.pairs.name(n)?))) else {
-            return (Vec::new(), false);
+            return (Texts::new(), false);
         };
         let is_thin =
             |set: &Postings| set.len() < name.pairs.len().max(name.slots.len() / SPARSE) as u64;
@@ -55,10 +53,7 @@ impl MemIndex {
             let mut present = self
                 .sorted_pairs(name)
                 .filter(|(pair, _)| is_present(*pair));
-            let found = present
-                .by_ref()
-                .take(limit)
-                .map(|(_, value)| value.to_owned());
+            let found = present.by_ref().take(limit).map(|(_, value)| value);
             let found = found.collect();
             return (found, present.next().is_some());
         }
@@ -133,19 +128,11 @@ fn begins_with(value: &str, prefix: &str) -> bool {
 }
 
 /// Sorts only what is returned.
-fn first_sorted(mut texts: Vec<&str>, limit: usize) -> (Vec<String>, bool) {
+fn first_sorted(mut texts: Vec<&str>, limit: usize) -> (Texts, bool) {
     let truncated = texts.len() > limit;
     if truncated {
         texts.select_nth_unstable(limit);
         texts.truncate(limit);
     }
-    sort_texts(&mut texts);
-    let mut found = Vec::with_capacity(texts.len());
-    for some in texts.chunks(COPIED_AT_ONCE) {
-        // The texts lie far apart: ask for all of them before the first is waited for.
-        let first_bytes = some.iter().filter_map(|text| text.as_bytes().first());
-        std::hint::black_box(first_bytes.fold(0, |sum, byte| sum ^ *byte));
-        found.extend(some.iter().map(|text| (*text).to_owned()));
-    }
-    (found, truncated)
+    (sort_texts(&texts), truncated)
 }

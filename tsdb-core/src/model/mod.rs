@@ -20,6 +20,7 @@ mod sample;
 mod symbols;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod time;
 mod tombstone;
 mod universal;
@@ -41,6 +42,7 @@ pub use report::{AppendReport, RejectReason, Rejected};
 pub use rules::ProtocolRules;
 pub use sample::{STALE_NAN_BITS, Sample, is_stale, winner, winning_histogram};
 pub use symbols::{SymbolHash, SymbolLabels, SymbolLists};
+pub use texts::Texts;
 pub use time::{TimeRange, TimeRangeError};
 pub use tombstone::{MatcherText, TOMBSTONE_BYTES_MAX, TOMBSTONE_MATCHERS_MAX, Tombstone};
 pub use window::Window;

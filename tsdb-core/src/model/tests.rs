@@ -2,6 +2,7 @@ mod histogram;
 mod label;
 mod matcher;
 mod symbols;
+mod texts;
 
 use super::*;
 

@@ -10,6 +10,7 @@ mod page_index;
 mod page_loader;
 mod publish;
 mod reader;
+mod salvage;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use merge::{merge_runs, merge_visible};
 pub use meta::{ChunkMeta, ChunkRef, RowKey, RunHeader, RunMeta, SectionMeta};
 pub use publish::{parse_run_file_name, publish, run_file_name, temporary_path};
 pub use reader::RunReader;
+pub use salvage::{LostRunPart, RunPart};
 pub use scan::SectionScan;
 pub use verify::RunTotals;
 pub use writer::RunWriter;

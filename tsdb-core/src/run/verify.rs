@@ -80,7 +80,7 @@ impl RunReader {
     }
 }
 
-fn check_times(chunk: &ChunkRef, found: &MergedSamples) -> Result<(), DecodeError> {
+pub(super) fn check_times(chunk: &ChunkRef, found: &MergedSamples) -> Result<(), DecodeError> {
     let first = found.samples().next().map(|sample| sample.timestamp());
     let last = found.timestamps.last().copied();
     let last = last.or(found.histograms.last().map(|one| one.0));

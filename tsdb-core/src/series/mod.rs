@@ -10,6 +10,7 @@ mod merge;
 mod merged;
 mod reader;
 mod registry;
+mod salvage;
 mod segments;
 mod snapshot;
 mod table;
@@ -31,6 +32,7 @@ pub use reader::{
     read_series_file, record_at,
 };
 pub use registry::{Registry, slot_of};
+pub use salvage::{LostRecords, SalvagedSeriesFile, salvage_series};
 pub use snapshot::{
     CoveredFile, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SeriesSnapshot, SnapshotHead, encode_snapshot,
     snapshot_path,

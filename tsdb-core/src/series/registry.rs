@@ -120,6 +120,12 @@ impl Registry {
         self.encodings.prefetch(fingerprint);
     }
 
+    /// Asks for the memory that [`Registry::find_labels`] looks at first.
+    #[inline]
+    pub fn prefetch_labels(&self, canonical: Fingerprint) {
+        self.canonical.prefetch(canonical);
+    }
+
     /// Asks for the memory that [`Registry::find`] looks at next; the first is looked at.
     #[inline]
     pub fn prefetch_usual(&self, fingerprint: Fingerprint) {

@@ -26,9 +26,19 @@ pub(super) const NO_SLOT: u32 = u32::MAX;
 pub(super) struct Missing {
     pub(super) at: usize,
     pub(super) fingerprint: Fingerprint,
-    pub(super) labels: Option<Labels>,
+    /// None until they are parsed, or when they are refused.
+    pub(super) labels: Option<NewLabels>,
     pub(super) samples: u64,
     pub(super) timestamp: Option<i64>,
+}
+
+/// Labels that may be those of a new series.
+#[derive(Debug)]
+pub(super) struct NewLabels {
+    pub(super) labels: Labels,
+    /// How many there are.
+    pub(super) count: usize,
+    pub(super) fingerprint: Fingerprint,
 }
 
 /// Buffers of an append that are used again.

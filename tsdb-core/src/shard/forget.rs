@@ -180,21 +180,17 @@ impl Head {
     ) -> Result<u32, ShardError> {
         let end = end.min(first.saturating_add(at_most));
         let names = self.names.read();
-        let pairs: Vec<Vec<(u32, u32)>> = (first..end)
-            .map(|slot| names.index.pairs_of(slot).collect())
-            .collect();
-        let labels = pairs.iter().map(Vec::len).sum();
-        let text = |symbol: u32| names.index.symbol_text(symbol).len();
-        let of_pairs = |pairs: &Vec<(u32, u32)>| {
-            let texts = pairs.iter().map(|(name, value)| text(*name) + text(*value));
-            texts.sum::<usize>()
-        };
-        let text = pairs.iter().map(of_pairs).sum();
+        let (mut labels, mut text) = (0, 0);
+        for (name, value) in (first..end).flat_map(|slot| names.index.pairs_of(slot)) {
+            labels += 1;
+            text += names.index.symbol_text(name).len() + names.index.symbol_text(value).len();
+        }
         drop(names);
-        let promised = SeriesFile::definitions_bytes_at_most(text, pairs.len(), labels);
+        let series = (end - first) as usize;
+        let promised = SeriesFile::definitions_bytes_at_most(text, series, labels);
         file.reserve(promised)?;
         let names = self.names.read();
-        define(&names, (first..end).zip(&pairs), file, promised);
+        define(&names, first..end, file, promised);
         drop(names);
         file.sync()?;
         Ok(end)
@@ -230,15 +226,25 @@ impl Names {
     }
 }
 
-/// Queues the definitions of slots, of whose labels the symbols are given.
-pub(super) fn define<'a>(
+/// Queues the definitions of slots.
+pub(super) fn define(
     names: &Names,
-    slots: impl Iterator<Item = (u32, &'a Vec<(u32, u32)>)>,
+    slots: impl Iterator<Item = u32> + Clone,
     file: &SeriesFile,
     promised: u64,
 ) {
+    let mut pairs = Vec::new();
+    let mut ends = Vec::new();
+    for slot in slots.clone() {
+        pairs.extend(names.index.pairs_of(slot));
+        ends.push(pairs.len());
+    }
+    let mut start = 0;
     let definitions: Vec<Definition<'_>> = slots
-        .filter_map(|(slot, labels)| {
+        .zip(ends)
+        .filter_map(|(slot, end)| {
+            let labels = pairs.get(start..end)?;
+            start = end;
             let id = names.registry.id(slot)?;
             // Without a cluster there is one placement shard.
             let shard = crate::model::ShardId(0);

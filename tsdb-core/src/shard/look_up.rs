@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use super::append::{Missing, NO_SLOT, Scratch};
+use super::append::{Missing, NO_SLOT, NewLabels, Scratch};
 use super::forget::define;
 use super::head::{Head, Names};
 use super::{AppendEnvironment, MemoryLedger, ShardError};
 use crate::model::{
-    AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, LabelsError, RejectReason,
-    Rejected, SeriesKey, SymbolLists, WriteBatch,
+    AppendReport, Fingerprint, FingerprintDomain, Labels, LabelsBuilder, LabelsError, METRIC_NAME,
+    RejectReason, Rejected, SeriesKey, SymbolLists, WriteBatch,
 };
 use crate::series::SeriesFile;
 
@@ -48,11 +48,9 @@ impl Head {
                 }),
             );
             for missing in &mut *missing {
-                let mut all = batch.histograms().iter();
-                let from = batch
-                    .histograms()
-                    .partition_point(|one| one.series < missing.at);
-                let of_one = all.by_ref().skip(from);
+                let all = batch.histograms();
+                let first = all.partition_point(|one| one.series < missing.at);
+                let of_one = all.iter().skip(first);
                 let of_one = of_one.take_while(|one| one.series == missing.at);
                 missing.samples += of_one.count() as u64;
             }
@@ -148,7 +146,7 @@ impl Head {
             let Some((_, (key, ..))) = found else {
                 continue;
             };
-            match parse(&key, builder).and_then(|labels| self.check(&labels).map(|()| labels)) {
+            match parse(&key, builder).and_then(|labels| self.check(labels)) {
                 Ok(labels) => missing.labels = Some(labels),
                 Err(RejectReason::Labels(LabelsError::Malformed { .. })) if batch.is_guessed() => {
                     return Err(ShardError::Misread);
@@ -159,33 +157,46 @@ impl Head {
         Ok(())
     }
 
-    fn check(&self, labels: &Labels) -> Result<(), RejectReason> {
+    /// Looks at bytes alone, which is all that the limits ask for.
+    fn check(&self, labels: Labels) -> Result<NewLabels, RejectReason> {
         let limits = &self.limits;
-        if labels.get("__name__").is_none() {
+        let (mut count, mut has_metric_name, mut too_long) = (0, false, None);
+        for (name, value) in labels.raw_pairs() {
+            count += 1;
+            has_metric_name |= name == METRIC_NAME.as_bytes();
+            let fits =
+                name.len() <= limits.label_name_bytes && value.len() <= limits.label_value_bytes;
+            if !fits && too_long.is_none() {
+                too_long = Some((name, value));
+            }
+        }
+        if !has_metric_name {
             return Err(RejectReason::NoMetricName);
         }
-        if labels.len() > limits.labels {
+        if count > limits.labels {
             return Err(RejectReason::TooManyLabels {
-                count: labels.len(),
+                count,
                 limit: limits.labels,
             });
         }
-        for label in labels.iter() {
-            if label.name.len() > limits.label_name_bytes {
-                let (length, limit) = (label.name.len(), limits.label_name_bytes);
-                return Err(RejectReason::LabelNameTooLong { length, limit });
+        match too_long {
+            Some((name, _)) if name.len() > limits.label_name_bytes => {
+                Err(RejectReason::LabelNameTooLong {
+                    length: name.len(),
+                    limit: limits.label_name_bytes,
+                })
             }
-            if label.value.len() > limits.label_value_bytes {
-                let (length, limit) = (label.value.len(), limits.label_value_bytes);
-                let name = label.name.to_owned();
-                return Err(RejectReason::LabelValueTooLong {
-                    name,
-                    length,
-                    limit,
-                });
-            }
+            Some((name, value)) => Err(RejectReason::LabelValueTooLong {
+                name: String::from_utf8_lossy(name).into_owned(),
+                length: value.len(),
+                limit: limits.label_value_bytes,
+            }),
+            None => Ok(NewLabels {
+                fingerprint: self.key.of(FingerprintDomain::Canonical, labels.as_bytes()),
+                count,
+                labels,
+            }),
         }
-        Ok(())
     }
 
     fn define_missing(
@@ -200,8 +211,8 @@ impl Head {
                 .iter()
                 .filter_map(|missing| missing.labels.as_ref())
         };
-        let text = labels().map(|labels| labels.as_bytes().len()).sum();
-        let count = labels().map(Labels::len).sum();
+        let text = labels().map(|new| new.labels.as_bytes().len()).sum();
+        let count = labels().map(|new| new.count).sum();
         let series = labels().count();
         let promised = SeriesFile::definitions_bytes_at_most(text, series, count);
         let memory = environment.memory;
@@ -223,7 +234,13 @@ impl Head {
                 .is_ok(),
         };
         let mut new = Vec::new();
-        for missing in &scratch.missing {
+        for (at, missing) in scratch.missing.iter().enumerate() {
+            if let Some(later) = scratch.missing.get(at + PREFETCH_SERIES)
+                && let Some(labels) = &later.labels
+            {
+                names.registry.prefetch(later.fingerprint);
+                names.registry.prefetch_labels(labels.fingerprint);
+            }
             let Some(labels) = &missing.labels else {
                 continue;
             };
@@ -231,7 +248,7 @@ impl Head {
             let slot = match found {
                 Ok(slot) => slot,
                 Err(reason) => {
-                    missing.reject(labels.to_string(), reason, report);
+                    missing.reject(labels.labels.to_string(), reason, report);
                     continue;
                 }
             };
@@ -256,12 +273,11 @@ impl Head {
     fn find_or_insert(
         &self,
         names: &mut Names,
-        labels: &Labels,
+        labels: &NewLabels,
         ledger: &mut Ledger<'_>,
         new: &mut Vec<u32>,
     ) -> Result<u32, RejectReason> {
-        let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
-        if let Some(slot) = names.find_labels(fingerprint, labels) {
+        if let Some(slot) = names.find_labels(labels.fingerprint, &labels.labels) {
             return Ok(slot);
         }
         ledger.check(names, labels)?;
@@ -271,8 +287,9 @@ impl Head {
             return Err(full());
         }
         let id = names.registry.next_id();
-        let slot = names.registry.insert(fingerprint, id).ok_or_else(full)?;
-        names.index.add(slot, labels);
+        let slot = names.registry.insert(labels.fingerprint, id);
+        let slot = slot.ok_or_else(full)?;
+        names.index.add(slot, &labels.labels);
         new.push(slot);
         Ok(slot)
     }
@@ -283,16 +300,7 @@ impl Head {
             series_file.release(promised);
             return;
         }
-        let pairs: Vec<Vec<(u32, u32)>> = new
-            .iter()
-            .map(|&slot| names.index.pairs_of(slot).collect())
-            .collect();
-        define(
-            names,
-            new.iter().copied().zip(&pairs),
-            series_file,
-            promised,
-        );
+        define(names, new.iter().copied(), series_file, promised);
     }
 }
 
@@ -326,12 +334,12 @@ impl Ledger<'_> {
         self.held = held;
     }
 
-    fn check(&mut self, names: &Names, labels: &Labels) -> Result<(), RejectReason> {
+    fn check(&mut self, names: &Names, new: &NewLabels) -> Result<(), RejectReason> {
         if self.all_fit {
             return Ok(());
         }
         self.note(names);
-        let growth = names.growth_bytes(1, labels.len(), labels.as_bytes().len());
+        let growth = names.growth_bytes(1, new.count, new.labels.as_bytes().len());
         self.memory.check_share(growth)
     }
 }

@@ -10,7 +10,7 @@ use super::{Head, Limited, Live, Names, SelectLimits, SeriesSet, ShardError};
 use crate::block::BlockReader;
 use crate::index::Cardinality;
 use crate::model::{
-    FingerprintDomain, Generation, HashMap, Labels, Matcher, RowKey, ShardId, TimeRange,
+    FingerprintDomain, Generation, HashMap, Labels, Matcher, RowKey, ShardId, Texts, TimeRange,
 };
 use crate::postings::Postings;
 use crate::series::ChunkPart;
@@ -324,7 +324,7 @@ impl Head {
         range: TimeRange,
         matchers: &[Matcher],
         limit: usize,
-    ) -> Result<Limited<Vec<String>>, ShardError> {
+    ) -> Result<Limited<Texts>, ShardError> {
         let live = self.live();
         let matching = self.restriction(&live, range, matchers)?;
         let mut answers = Answers::new(limit);
@@ -351,7 +351,7 @@ impl Head {
         range: TimeRange,
         matchers: &[Matcher],
         limit: usize,
-    ) -> Result<Limited<Vec<String>>, ShardError> {
+    ) -> Result<Limited<Texts>, ShardError> {
         let live = self.live();
         let matching = self.restriction(&live, range, matchers)?;
         let mut answers = Answers::new(limit);
@@ -577,36 +577,33 @@ fn join(names: &Names, slots: Vec<u32>, mut rows: BlockRows) -> (Vec<Entry>, Vec
 /// Sorted answers from several places, made one.
 #[derive(Debug)]
 struct Answers {
-    values: Vec<String>,
+    values: Texts,
     limit: usize,
     truncated: bool,
-    parts: usize,
 }
 
 impl Answers {
     fn new(limit: usize) -> Self {
         Self {
-            values: Vec::new(),
+            values: Texts::new(),
             limit,
             truncated: false,
-            parts: 0,
         }
     }
 
     /// Each answer holds the first ones of its place, so that the first of all are among them.
-    fn add(&mut self, (values, truncated): (Vec<String>, bool)) {
+    fn add(&mut self, (values, truncated): (Texts, bool)) {
         self.truncated |= truncated;
-        self.values.extend(values);
-        self.parts += 1;
-        if self.parts > 1 {
-            self.values.sort_unstable();
-            self.values.dedup();
+        if self.values.is_empty() {
+            self.values = values;
+        } else if !values.is_empty() {
+            let (union, more) = self.values.union(&values, self.limit);
+            self.values = union;
+            self.truncated |= more;
         }
-        self.truncated |= self.values.len() > self.limit;
-        self.values.truncate(self.limit);
     }
 
-    fn finish(self) -> Limited<Vec<String>> {
+    fn finish(self) -> Limited<Texts> {
         Limited {
             values: self.values,
             truncated: self.truncated,

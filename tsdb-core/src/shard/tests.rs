@@ -162,7 +162,7 @@ fn names_and_values_come_from_blocks_too() {
     let head = head();
     let hosts = |range, matchers: &[Matcher], limit| {
         let found = head.label_values("host", range, matchers, limit).unwrap();
-        (found.values.concat(), found.truncated)
+        (found.values.iter().collect::<String>(), found.truncated)
     };
     assert_eq!(hosts(TimeRange::ALL, &[], 10), ("abcde".to_owned(), false));
     assert_eq!(hosts(TimeRange::ALL, &[], 3), ("abc".to_owned(), true));

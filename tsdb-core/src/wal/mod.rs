@@ -10,6 +10,7 @@ mod file;
 mod frame;
 mod histogram_frame;
 mod reader;
+mod salvage;
 #[cfg(test)]
 mod tests;
 

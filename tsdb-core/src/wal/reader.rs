@@ -36,14 +36,14 @@ pub struct Torn {
 /// Reads the frames of one log in order.
 #[derive(Debug)]
 pub struct LogReader {
-    file: Box<dyn File>,
-    path: PathBuf,
-    header: LogHeader,
-    len: u64,
-    offset: u64,
-    next_lsn: u64,
-    buffer: Vec<u8>,
-    buffer_offset: u64,
+    pub(super) file: Box<dyn File>,
+    pub(super) path: PathBuf,
+    pub(super) header: LogHeader,
+    pub(super) len: u64,
+    pub(super) offset: u64,
+    pub(super) next_lsn: u64,
+    pub(super) buffer: Vec<u8>,
+    pub(super) buffer_offset: u64,
 }
 
 impl LogReader {
@@ -235,13 +235,16 @@ pub fn first_valid_frame(
 }
 
 fn valid_frame(tail: &[u8], after_lsn: u64) -> Option<(FrameStamp, usize)> {
-    let (stamp, crc) = FrameStamp::parse(tail).ok()?;
-    // No log holds more frames than bytes: all else is noise and needs no checksum.
-    let plausible = stamp.lsn > after_lsn && stamp.lsn - after_lsn <= u64::from(u32::MAX);
-    if !plausible || stamp.synced >= stamp.lsn {
-        return None;
-    }
+    let (stamp, crc) = plausible_stamp(tail, after_lsn)?;
     let total = FRAME_STAMP_BYTES + usize::try_from(stamp.payload_len).ok()?;
     let frame = tail.get(..total)?;
     (FrameStamp::checksum(frame) == crc).then_some((stamp, total))
+}
+
+/// The stamp at the front of `tail` and its checksum, if it may be that of a frame at all.
+pub(super) fn plausible_stamp(tail: &[u8], after_lsn: u64) -> Option<(FrameStamp, u32)> {
+    let (stamp, crc) = FrameStamp::parse(tail).ok()?;
+    // No log holds more frames than bytes: all else is noise and needs no checksum.
+    let plausible = stamp.lsn > after_lsn && stamp.lsn - after_lsn <= u64::from(u32::MAX);
+    (plausible && stamp.synced < stamp.lsn).then_some((stamp, crc))
 }

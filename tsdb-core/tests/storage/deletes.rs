@@ -79,7 +79,7 @@ fn hosts(db: &Db, range: TimeRange) -> (Vec<String>, Vec<String>) {
     let series = namespace.series(range, &[], usize::MAX).unwrap().values;
     let of_series = series.iter().map(|one| one.get("host").unwrap().to_owned());
     let values = namespace.label_values("host", range, &[], usize::MAX);
-    (of_series.collect(), values.unwrap().values)
+    (of_series.collect(), values.unwrap().values.to_vec())
 }
 
 /// A folder with blocks, runs and buffers of three series each.

@@ -15,6 +15,7 @@ mod io_budget;
 mod model;
 mod regressions;
 mod restart;
+mod salvage;
 mod simulation;
 mod snapshots;
 mod support;

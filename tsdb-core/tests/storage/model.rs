@@ -382,7 +382,7 @@ impl Player {
         between(
             &names(&least),
             &names(&most),
-            &found.values,
+            &found.values.to_vec(),
             (limit, found.truncated),
         )?;
         let found = namespace
@@ -391,7 +391,7 @@ impl Player {
         between(
             &values(&least),
             &values(&most),
-            &found.values,
+            &found.values.to_vec(),
             (limit, found.truncated),
         )
     }

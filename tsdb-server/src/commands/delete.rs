@@ -4,12 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use tsdb_core::{Db, Matcher, TimeRange};
+use tsdb_core::{Matcher, TimeRange};
 
-use super::offline::offline_options;
-use super::progress::Progress;
-use super::verify::expect_database;
-use super::{CommandError, remote};
+use super::CommandError;
+use super::target::Target;
 use crate::config::Config;
 use crate::selector::parse_selector;
 use crate::timestamp::{EARLIEST_MS, LATEST_MS, parse_time};
@@ -40,39 +38,28 @@ pub struct Delete {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     end: Option<String>,
 
-    /// A running server, instead of --data-dir
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    #[command(flatten)]
+    target: Target,
 }
 
 impl Delete {
     pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
         let range = self.range()?;
         let sets = self.matcher_sets()?;
-        let progress = Progress::new();
-        if let Some(url) = &self.url {
-            progress.say("deleting");
-            remote::post(url, "/api/v1/admin/tsdb/delete_series", &self.form())?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        expect_database(config)?;
-        let failed = |source| CommandError::Database {
-            folder: config.data_dir.clone(),
-            source,
-        };
-        progress.say("opening");
-        let db = Db::open(&config.data_dir, offline_options()).map_err(failed)?;
-        for (set, selector) in sets.iter().zip(&self.selectors) {
-            progress.say("deleting");
-            let report = db.default_namespace().delete(range, set).map_err(failed)?;
-            writeln!(
-                std::io::stdout(),
-                "{selector}: samples of {} series deleted",
-                report.series
-            )?;
-        }
-        progress.say("closing");
-        db.close().map_err(failed)?;
+        let form = self.form();
+        let route = ("/api/v1/admin/tsdb/delete_series", form.as_str());
+        self.target.run(config, "deleting", route, |db, folder| {
+            for (set, selector) in sets.iter().zip(&self.selectors) {
+                let report = db.default_namespace().delete(range, set);
+                let report = report.map_err(folder.failed())?;
+                writeln!(
+                    std::io::stdout(),
+                    "{selector}: samples of {} series deleted",
+                    report.series
+                )?;
+            }
+            Ok(())
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 

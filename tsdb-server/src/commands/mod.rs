@@ -7,6 +7,8 @@ mod error;
 mod offline;
 mod progress;
 mod remote;
+mod salvage_text;
+mod target;
 mod verify;
 
 pub use command_line::{Command, CommandLine};

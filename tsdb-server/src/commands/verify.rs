@@ -3,47 +3,70 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use clap::Args;
-use tsdb_core::{Db, ErrorKind};
+use tsdb_core::{Db, SalvageReport, Vfs};
 
 use super::CommandError;
 use super::error::DAMAGED;
 use super::progress::Progress;
+use super::salvage_text;
+use super::target::Folder;
 use crate::config::Config;
 
 const EXAMPLES: &str = "\
 Examples:
   tsdb-server verify --data-dir /var/lib/tsdb
       Of a folder that no server has open; a snapshot is one, too.
+  tsdb-server verify --salvage --to /var/lib/tsdb-salvaged --data-dir /var/lib/tsdb
+      Writes what can still be read to a folder of its own; the damaged one is not changed.
+  tsdb-server verify --salvage --in-place --data-dir /var/lib/tsdb
+      In its place; all that was there is kept in lost-N in the folder.
 
-Exit codes: 0 everything is whole, 1 it could not be read, 2 wrong arguments, 3 something is damaged.";
+Exit codes: 0 everything is whole, 1 it could not be read, 2 wrong arguments, 3 something is damaged: it is listed, and\nwith --salvage what can be read of it was written.";
 
-/// Reads a folder and tells what is damaged.
+/// Reads a folder and tells what is damaged; with --salvage, makes one of it that opens.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Verify {}
+pub struct Verify {
+    /// Write what can still be read, and say exactly what is given up; say where with --to or
+    /// --in-place
+    #[arg(long, requires = "place")]
+    salvage: bool,
+
+    /// An empty folder for what can still be read
+    #[arg(long, value_name = "DIR", requires = "salvage", group = "place")]
+    to: Option<PathBuf>,
+
+    /// Put it in the place of the damaged folder; what was there is moved to lost-N in it
+    #[arg(long, requires = "salvage", group = "place")]
+    in_place: bool,
+
+    /// What is damaged and what is given up for it as one JSON object
+    #[arg(long)]
+    json: bool,
+}
 
 impl Verify {
-    #[expect(clippy::unused_self, reason = "commands are run alike")]
     pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
-        let folder = &config.data_dir;
-        let failed = |source| CommandError::Database {
-            folder: folder.clone(),
-            source,
-        };
+        let folder = Folder::whole_or_damaged(&config.data_dir)?;
+        if self.salvage {
+            return self.salvage(&folder);
+        }
+        if self.json {
+            return self.examine(&folder);
+        }
+        let failed = folder.failed();
         let progress = Progress::new();
-        expect_database(config)?;
         progress.say("opening");
         let mut out = std::io::stdout();
-        let db = match Db::open_read_only(folder) {
+        let db = match Db::open_read_only(folder.path()) {
             Ok(db) => db,
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                writeln!(out, "{error}")?;
-                writeln!(
-                    out,
-                    "damaged: it does not open, and what lies behind was not read"
-                )?;
-                return Ok(ExitCode::from(DAMAGED));
+            Err(error) if Folder::is_damaged(&error) => {
+                writeln!(out, "it does not open: {error}")?;
+                return self.examine(&folder);
             }
             Err(error) => return Err(failed(error)),
         };
@@ -83,23 +106,53 @@ impl Verify {
             ExitCode::from(DAMAGED)
         })
     }
-}
 
-/// Refuses a folder that is no database's: opening it for writing would make one of it.
-pub(super) fn expect_database(config: &Config) -> Result<(), CommandError> {
-    let vfs = tsdb_core::vfs::OsVfs::new(&config.data_dir);
-    let opened = tsdb_core::Vfs::open(
-        &vfs,
-        std::path::Path::new("FORMAT"),
-        tsdb_core::vfs::OpenMode::Read,
-    );
-    match opened {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(CommandError::NoDatabase {
-                folder: config.data_dir.clone(),
-            })
+    /// Tells all that is damaged of a folder, whether it opens or not.
+    fn examine(&self, folder: &Folder) -> Result<ExitCode, CommandError> {
+        let progress = Progress::new();
+        let vfs: Arc<dyn Vfs> = Arc::new(folder.vfs());
+        let read =
+            &mut |path: &std::path::Path| progress.say(&format!("reading {}", path.display()));
+        let report = Db::examine(&vfs, read).map_err(folder.failed())?;
+        self.tell(&report, None)
+    }
+
+    fn salvage(&self, folder: &Folder) -> Result<ExitCode, CommandError> {
+        let progress = Progress::new();
+        let vfs: Arc<dyn Vfs> = Arc::new(folder.vfs());
+        let at = &mut |path: &std::path::Path| progress.say(&path.display().to_string());
+        let (report, place) = match &self.to {
+            Some(place) => {
+                let target: Arc<dyn Vfs> = Arc::new(Folder::at(place).vfs());
+                (Db::salvage(&vfs, &target, at), place.as_path())
+            }
+            None => (Db::salvage_in_place(&vfs, at), folder.path()),
+        };
+        self.tell(&report.map_err(folder.failed())?, Some(place))
+    }
+
+    fn tell(
+        &self,
+        report: &SalvageReport,
+        written: Option<&std::path::Path>,
+    ) -> Result<ExitCode, CommandError> {
+        let mut out = std::io::stdout().lock();
+        if self.json {
+            salvage_text::write_json(&mut out, report)?;
+        } else {
+            salvage_text::write_table(&mut out, report)?;
+            match written {
+                Some(_) if report.is_healthy() => {
+                    writeln!(out, "nothing is damaged: nothing was written")?;
+                }
+                Some(place) => writeln!(out, "salvaged: {}", place.display())?,
+                None => {}
+            }
         }
-        // Whatever else is wrong with it, opening the database says.
-        _ => Ok(()),
+        Ok(if report.is_healthy() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(DAMAGED)
+        })
     }
 }

@@ -2,17 +2,27 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use tsdb_core::model::{Matcher, TimeRange};
+use serde::{Serialize, Serializer};
+use tsdb_core::model::{Matcher, Texts, TimeRange};
 use tsdb_core::{Error, Namespace};
 
 use super::app::App;
 use super::envelope::{ApiError, TRUNCATED, success};
 use super::form::Form;
-use super::matching::{optional_matcher_sets, union};
+use super::matching::optional_matcher_sets;
 use super::series::MAX_RESULTS;
 
 /// A sorted list, and whether more were there.
-type Found = Result<(Vec<String>, bool), Error>;
+type Found = Result<(Texts, bool), Error>;
+
+/// A list as JSON writes it.
+struct List<'a>(&'a Texts);
+
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter())
+    }
+}
 
 pub(super) async fn names(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
     lists(&app, &form, |namespace, range, set, limit| {
@@ -53,18 +63,24 @@ async fn lists(
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
         let namespace = store.current()?.namespace;
-        let (mut lists, mut truncated) = (Vec::new(), false);
+        let (mut all, mut truncated) = (Texts::new(), false);
         if let Some(range) = range {
             for set in &sets {
-                let (values, more) = find(&namespace, range, set, limit.unwrap_or(MAX_RESULTS))?;
+                let limit = limit.unwrap_or(MAX_RESULTS);
+                let (values, more) = find(&namespace, range, set, limit)?;
                 truncated |= more;
-                lists.push(values);
+                if all.is_empty() {
+                    all = values;
+                } else {
+                    let (union, more) = all.union(&values, limit);
+                    all = union;
+                    truncated |= more;
+                }
             }
         }
-        let (all, cut) = union(lists, limit);
         Ok(success(
-            &all,
-            if truncated || cut { &[TRUNCATED] } else { &[] },
+            &List(&all),
+            if truncated { &[TRUNCATED] } else { &[] },
         ))
     };
     app.store.queries().run(&admission, work).await?

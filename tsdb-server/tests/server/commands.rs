@@ -199,6 +199,65 @@ async fn commands_work_on_a_folder() {
     assert_eq!(std::fs::read(&block).expect("a block"), bytes);
 }
 
+/// A folder with two damaged files does not open: both are named, and what is salvaged of it
+/// serves.
+#[tokio::test]
+async fn a_damaged_folder_is_salvaged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("data");
+    let server = filled(&path, &[]).await;
+    let before = export(&server).await;
+    stop(server).await;
+    quiet(&["compact"], &path, 0);
+    let text = |path: &Path| path.to_str().expect("a path").to_owned();
+    let target = text(&folder.path().join("salvaged"));
+    let said = quiet(&["verify", "--salvage", "--to", &target], &path, 0);
+    assert!(said.contains("nothing is damaged"), "{said}");
+    assert_eq!(std::fs::read_dir(&target).ok().map(Iterator::count), None);
+
+    let blocks = std::fs::read_dir(path.join("default/blocks")).expect("blocks");
+    let block = blocks.flatten().next().expect("one").path();
+    let mut bytes = std::fs::read(&block).expect("a block");
+    // Labels are in the series file, too: this costs nothing.
+    let labels = bytes.len() - 28 - 152 - 20;
+    bytes[labels] ^= 4;
+    std::fs::write(&block, &bytes).expect("damage");
+    std::fs::write(path.join("default/MANIFEST"), b"tsdb-man").expect("damage");
+    let said = quiet(&["verify"], &path, 3);
+    for named in ["default/MANIFEST", ".block ", "gives up nothing"] {
+        assert!(said.contains(named), "{named}: {said}");
+    }
+    let told = quiet(&["verify", "--json"], &path, 3);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert!(
+        told["damage"].as_array().is_some_and(|all| all.len() >= 3),
+        "{told}"
+    );
+    for wrong in [&["--salvage"][..], &["--in-place"], &["--to", &target]] {
+        let code = command(&[&["verify"][..], wrong].concat()).status.code();
+        assert_eq!(code, Some(2), "{wrong:?}");
+    }
+
+    let said = quiet(&["verify", "--salvage", "--to", &target], &path, 3);
+    assert!(
+        said.contains("samples given up: 0") && said.contains("written anew"),
+        "{said}"
+    );
+    let said = quiet(&["verify", "--salvage", "--to", &target], &path, 1);
+    assert!(said.contains("must be empty"), "{said}");
+    assert!(quiet(&["verify"], Path::new(&target), 0).contains("damaged files: 0"));
+    let server = Server::start(Path::new(&target), &[]);
+    assert_eq!(export(&server).await, before);
+    stop(server).await;
+
+    let said = quiet(&["verify", "--salvage", "--in-place"], &path, 3);
+    assert!(said.contains("samples given up: 0"), "{said}");
+    assert!(path.join("lost-1/default/MANIFEST").exists());
+    let server = Server::start(&path, &[]);
+    assert_eq!(export(&server).await, before);
+    stop(server).await;
+}
+
 #[tokio::test]
 async fn commands_ask_a_running_server() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -95,15 +95,9 @@ fn labels_find_rows() {
         assert_eq!(found, wanted, "{matchers:?}");
     }
     let (names, more) = reader.label_names(None, 10).unwrap();
-    assert_eq!(
-        (names, more),
-        (vec!["__name__".to_owned(), "host".to_owned()], false)
-    );
+    assert!(!more && names == ["__name__", "host"], "{names:?}");
     let (values, more) = reader.label_values("__name__", None, 2).unwrap();
-    assert_eq!(
-        (values, more),
-        (vec!["cpu".to_owned(), "mem".to_owned()], true)
-    );
+    assert!(more && values == ["cpu", "mem"], "{values:?}");
     assert!(reader.labels(60).is_err());
 }
 

@@ -16,7 +16,7 @@ use super::terms::TermTree;
 use super::tree::Parts;
 use crate::bits::put_uvarint;
 use crate::index::plan::{Terms, rows_matching};
-use crate::model::{HashMap, Labels, Matcher};
+use crate::model::{HashMap, Labels, Matcher, Texts};
 use crate::postings::Postings;
 use crate::vfs::File;
 
@@ -216,8 +216,8 @@ impl IndexReader {
         &self,
         within: Option<&Postings>,
         limit: usize,
-    ) -> Result<(Vec<String>, bool), IndexError> {
-        let mut found = Vec::new();
+    ) -> Result<(Texts, bool), IndexError> {
+        let mut found = Texts::new();
         let mut lists = Vec::new();
         let (terms, rows) = (self.footer.terms.items, self.rows());
         let wanted = match within {
@@ -235,7 +235,7 @@ impl IndexReader {
                 break;
             }
             if self.meets(&list, within)? {
-                found.push(name);
+                found.push(&name);
             }
         }
         let truncated = found.len() > limit;
@@ -253,9 +253,9 @@ impl IndexReader {
         name: &str,
         within: Option<&Postings>,
         limit: usize,
-    ) -> Result<(Vec<String>, bool), IndexError> {
+    ) -> Result<(Texts, bool), IndexError> {
         let Some(name) = DiskTerms(self).find_name(name)? else {
-            return Ok((Vec::new(), false));
+            return Ok((Texts::new(), false));
         };
         let mut found = match within {
             Some(set) if set.len() * SPARSE < u64::from(name.values) => {
@@ -273,14 +273,14 @@ impl IndexReader {
         name: &DiskName,
         within: Option<&Postings>,
         wanted: usize,
-    ) -> Result<Vec<String>, IndexError> {
-        let mut found = Vec::new();
+    ) -> Result<Texts, IndexError> {
+        let mut found = Texts::new();
         let mut failed = None;
         let end = name.first_term.saturating_add(name.values);
         self.terms().scan(name.first_term, end, |_, key, reader| {
             let list = take_list(reader, self.rows())?;
             match self.meets(&list, within) {
-                Ok(true) => found.push(value_text(key, reader)?.to_owned()),
+                Ok(true) => found.push(value_text(key, reader)?),
                 Ok(false) => {}
                 Err(error) => failed = Some(error),
             }
@@ -290,7 +290,7 @@ impl IndexReader {
     }
 
     /// The values that few rows have, sorted.
-    fn values_of_rows(&self, name: &DiskName, set: &Postings) -> Result<Vec<String>, IndexError> {
+    fn values_of_rows(&self, name: &DiskName, set: &Postings) -> Result<Texts, IndexError> {
         let mut terms = BTreeSet::new();
         self.for_each_row(set, |_, of_row| {
             terms.extend(term_of_name(name, of_row));

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::list::put_steps;
 use super::{IndexError, IndexReader, IndexWriter};
 use crate::index::tests::{NAMES, fleet, labels, matcher, naive, series, slots};
-use crate::model::{Labels, Matcher};
+use crate::model::{Labels, Matcher, Texts};
 use crate::postings::Postings;
 use crate::vfs::{File, MemVfs, Vfs, write_all_at};
 
@@ -52,8 +52,9 @@ fn an_empty_index_has_nothing() {
     assert_eq!(reader.rows(), 0);
     assert!(reader.matches(&[]).unwrap().is_empty());
     assert_eq!(reader.labels(0).unwrap(), None);
-    assert_eq!(reader.label_names(None, 9).unwrap(), (vec![], false));
-    assert_eq!(reader.label_values("a", None, 9).unwrap(), (vec![], false));
+    assert_eq!(reader.label_names(None, 9).unwrap(), (Texts::new(), false));
+    let values = reader.label_values("a", None, 9).unwrap();
+    assert_eq!(values, (Texts::new(), false));
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn many_values_make_trees_of_several_levels() {
         .iter()
         .map(|labels| labels.get("id").unwrap())
         .collect();
-    assert!(more && sorted.iter().take(1000).eq(values.iter()));
+    assert!(more && sorted.into_iter().take(1000).eq(values.iter()));
     assert!(reader.heap_bytes() <= 512 << 10);
     // Rows in any order, twice, and some that are not there.
     let wanted = [5_999, 0, 63, 64, 0, 6_000, u32::MAX, 1_234];
@@ -296,9 +297,9 @@ proptest! {
         check_names_and_values(&reader, &series, &all)?;
         let names: BTreeSet<_> = series.iter().flatten().map(|label| label.name).collect();
         let found = reader.label_names(None, usize::MAX).unwrap();
-        prop_assert!(!found.1 && found.0.iter().eq(&names));
+        prop_assert!(!found.1 && found.0.iter().eq(names.iter().copied()));
         let cut = reader.label_names(None, 1).unwrap();
-        prop_assert!(cut.1 == (names.len() > 1) && cut.0.iter().eq(names.iter().take(1)));
+        prop_assert!(cut.1 == (names.len() > 1) && cut.0.iter().eq(names.iter().copied().take(1)));
     }
 }
 
@@ -314,7 +315,7 @@ fn check_names_and_values(
         }
     }
     let names = reader.label_names(Some(set), usize::MAX).unwrap();
-    prop_assert!(!names.1 && names.0.iter().eq(values.keys()));
+    prop_assert!(!names.1 && names.0.iter().eq(values.keys().copied()));
     for name in NAMES {
         let all: Vec<_> = values
             .remove(name)
@@ -322,9 +323,9 @@ fn check_names_and_values(
             .into_iter()
             .collect();
         let (found, more) = reader.label_values(name, Some(set), usize::MAX).unwrap();
-        prop_assert!(!more && found.iter().eq(&all));
+        prop_assert!(!more && found.iter().eq(all.iter().copied()));
         let (cut, more) = reader.label_values(name, Some(set), 2).unwrap();
-        prop_assert!(cut.iter().eq(all.iter().take(2)) && more == (all.len() > 2));
+        prop_assert!(cut.iter().eq(all.iter().copied().take(2)) && more == (all.len() > 2));
     }
     Ok(())
 }

@@ -51,7 +51,7 @@ fn values_come_sorted_whatever_the_limit() {
             .collect();
         for limit in [0, 1, 2, 999, all.len() - 1, all.len(), usize::MAX] {
             let (found, more) = index.label_values("id", within, limit);
-            assert!(found.iter().eq(all.iter().take(limit)), "{limit}");
+            assert!(found.iter().eq(all.iter().copied().take(limit)), "{limit}");
             assert_eq!(more, all.len() > limit);
         }
     }
