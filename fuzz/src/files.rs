@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use tsdb_core::block::{BlockPart, BlockReader, BlockScan};
 use tsdb_core::clock::ManualClock;
-use tsdb_core::manifest::{Catalog, DataFormat, Manifest};
+use tsdb_core::manifest::{BackupFile, BackupManifest, Catalog, DataFormat, FileSums, Manifest};
 use tsdb_core::model::{FingerprintKey, Generation, RowKey, SeriesId, ShardId};
 use tsdb_core::run::{RunPart, RunReader};
 use tsdb_core::series::{
@@ -442,6 +442,39 @@ pub(crate) fn data_format(input: &[u8]) {
     let file = Edited::new(|path| path == "FORMAT", input);
     if let Some(format) = file.accept(DataFormat::decode(file.path, &file.bytes)) {
         assert_eq!(format.encode(), file.bytes);
+    }
+}
+
+/// A manifest of a backup of three files.
+static BACKUP: LazyLock<(PathBuf, Sealed)> = LazyLock::new(|| {
+    let file = |path: &str| BackupFile {
+        path: path.to_owned(),
+        len: 77,
+        sums: FileSums {
+            crc: 0x0102_0304,
+            hash: 5,
+        },
+    };
+    let manifest = BackupManifest {
+        created_ms: NOW_MS,
+        files: ["CATALOG", "FORMAT", "default/runs/0000000003.run"]
+            .map(file)
+            .to_vec(),
+    };
+    let sealed = Sealed::new(manifest.encode());
+    (PathBuf::from("backups/a.backup"), sealed)
+});
+
+pub(crate) fn backup_manifest(input: &[u8]) {
+    let (path, sealed) = &*BACKUP;
+    let bytes = sealed.edit(&mut Input::new(input));
+    let sound = sealed.is_sound(&bytes);
+    let edited = Edited { path, bytes, sound };
+    if let Some(manifest) = edited.accept(BackupManifest::decode(path, &edited.bytes)) {
+        assert_eq!(
+            BackupManifest::decode(path, &manifest.encode()).ok(),
+            Some(manifest)
+        );
     }
 }
 

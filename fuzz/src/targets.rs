@@ -120,6 +120,7 @@ pub const TARGETS: &[Target] = &[
         ..file("series_snapshot", snapshot::decode, 32)
     },
     file("manifest", files::manifest, 1),
+    file("backup_manifest", files::backup_manifest, 1),
     file("catalog", files::catalog, 1),
     file("data_format", files::data_format, 1),
     file("open_folder", files::open_folder, 32),

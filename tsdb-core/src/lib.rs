@@ -21,9 +21,11 @@ pub mod wal;
 pub use chunk::Encoding;
 pub use clock::{Clock, SystemClock};
 pub use db::{
-    Damage, Db, DbOptions, DeleteReport, Error, ErrorKind, Lost, LostSamples, Maintenance,
-    MaintenanceStep, Namespace, NamespaceOptions, NamespaceStats, Problem, RecoveryReport,
-    RefusedSnapshot, SalvageReport, SnapshotReport, Stats, TornTail, VerifyReport,
+    BackupProgress, BackupReport, BackupStore, BackupSummary, Backups, CheckReport, Damage, Db,
+    DbOptions, DeleteReport, Error, ErrorKind, FolderStore, Lost, LostSamples, Maintenance,
+    MaintenanceStep, Namespace, NamespaceOptions, NamespaceStats, NewObject, Problem,
+    RecoveryReport, RefusedSnapshot, RestoreReport, RetainReport, SalvageReport, SnapshotReport,
+    Stats, StoredObject, TornTail, VerifyReport,
 };
 pub use exemplar::SeriesExemplars;
 pub use index::{Cardinality, Counted, CountedPair};

@@ -58,6 +58,7 @@ fn main() {
         "index_snapshot",
         "series_snapshot",
         "manifest",
+        "backup_manifest",
         "catalog",
         "open_folder",
     ];

@@ -34,6 +34,27 @@ pub(super) fn copy_between(
     written.sync().map_err(Error::io("syncing", target))
 }
 
+/// Passes the first `len` bytes of a file to `each`, piece by piece.
+pub(super) fn read_through(
+    (vfs, path): (&dyn Vfs, &Path),
+    len: u64,
+    each: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let file = vfs
+        .open(path, OpenMode::Read)
+        .map_err(Error::io("opening", path))?;
+    let mut piece = Vec::new();
+    let mut at = 0;
+    while at < len {
+        let bytes = usize::try_from(len - at).unwrap_or(usize::MAX);
+        piece.resize(bytes.min(COPY_BYTES), 0);
+        read_exact_at(&*file, &mut piece, at).map_err(Error::io("reading", path))?;
+        each(&piece)?;
+        at += piece.len() as u64;
+    }
+    Ok(())
+}
+
 /// Copies the first `len` bytes of a file within one disk.
 pub(super) fn copy(vfs: &dyn Vfs, from: &Path, to: &Path, len: u64) -> Result<(), Error> {
     copy_between((vfs, from), (vfs, to), len, &mut |_| Ok(()))

@@ -1,5 +1,6 @@
 //! Rank 8: the facade: namespaces, catalog, the log and maintenance.
 
+mod backup;
 mod compaction;
 mod copy;
 mod database;
@@ -26,6 +27,10 @@ mod snapshot;
 mod stats;
 mod verify;
 
+pub use backup::{
+    BackupProgress, BackupReport, BackupStore, BackupSummary, Backups, CheckReport, FolderStore,
+    NewObject, RestoreReport, RetainReport, StoredObject,
+};
 pub use database::Db;
 pub use delete::DeleteReport;
 pub use error::{Error, ErrorKind};

@@ -77,6 +77,28 @@ impl Db {
         report.path = lasting;
         Ok(report)
     }
+
+    /// Removes the snapshot of this name from the data folder of `vfs`, which somebody may have
+    /// open. A crash leaves it whole, or under a name that opening removes.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::InvalidInput`] for a name that no snapshot can have, and when the disk
+    /// refuses.
+    pub fn remove_snapshot(vfs: &dyn Vfs, name: &str) -> Result<(), Error> {
+        check_name(name).map_err(|why| Error::Invalid {
+            name: "the name of a snapshot",
+            value: format!("{name:?}"),
+            why,
+        })?;
+        let folder = Path::new(SNAPSHOTS_PATH);
+        let lasting = folder.join(name);
+        let unfinished = folder.join(format!("{name}{UNFINISHED}"));
+        vfs.rename(&lasting, &unfinished)
+            .map_err(Error::io("renaming", &lasting))?;
+        sync(vfs, folder)?;
+        remove_folder(vfs, &unfinished)?;
+        sync(vfs, folder)
+    }
 }
 
 impl Inner {

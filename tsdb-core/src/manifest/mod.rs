@@ -1,5 +1,6 @@
 //! Rank 6: the small files that say what is live. Each is replaced as a whole, atomically.
 
+mod backup_manifest;
 mod catalog;
 mod data_format;
 mod error;
@@ -12,6 +13,7 @@ mod manifest;
 #[cfg(test)]
 mod tests;
 
+pub use backup_manifest::{BackupFile, BackupManifest, FileSums};
 pub use catalog::{AckMode, Catalog, NamespaceEntry, check_namespace_name};
 pub use data_format::DataFormat;
 pub use error::ManifestError;

@@ -1,3 +1,5 @@
+mod backup;
+
 use std::path::Path;
 
 use proptest::prelude::*;

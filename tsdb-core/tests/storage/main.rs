@@ -1,6 +1,7 @@
 //! What the storage promises, played against a disk that crashes, fails and lies.
 #![cfg(test)]
 
+mod backups;
 mod blocks;
 mod churn;
 mod clock_jumps;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{CommandError, Compact, Delete, Verify};
+use super::{Backup, CommandError, Compact, Delete, Restore, Verify};
 use crate::config::{Config, EXAMPLES};
 
 /// The command line.
@@ -22,12 +22,16 @@ pub struct CommandLine {
 /// What to do instead of serving.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Read every file of a data folder and say what is damaged; changes nothing
+    /// Read every file of a data folder and say what is damaged; salvage it
     Verify(Verify),
     /// Delete samples by selector and time
     Delete(Delete),
     /// Compact all there is, which takes deleted samples off the disk
     Compact(Compact),
+    /// Copy a data folder to a folder of backups, what is there already left out
+    Backup(Backup),
+    /// Make a data folder of a backup
+    Restore(Restore),
 }
 
 impl Command {
@@ -40,6 +44,8 @@ impl Command {
             Self::Verify(verify) => verify.run(config),
             Self::Delete(delete) => delete.run(config),
             Self::Compact(compact) => compact.run(config),
+            Self::Backup(backup) => backup.run(config),
+            Self::Restore(restore) => restore.run(config),
         }
     }
 }

@@ -22,4 +22,12 @@ impl Progress {
             let _unread = writeln!(std::io::stderr(), "{what} ...");
         }
     }
+
+    /// Says how many bytes are done, and what comes next.
+    pub(super) fn bytes(&self, at: &tsdb_core::BackupProgress<'_>) {
+        self.say(&format!(
+            "{} of {} bytes; {}",
+            at.done_bytes, at.total_bytes, at.path
+        ));
+    }
 }

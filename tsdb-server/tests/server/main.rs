@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod backups;
 mod commands;
 mod exemplars;
 mod export_import;
