@@ -633,11 +633,8 @@ pub(super) fn namespace(
     if let Some(state) = existing {
         if *state.options.read() != options {
             inner.change_catalog(|catalog| {
-                for entry in catalog
-                    .namespaces
-                    .iter_mut()
-                    .filter(|entry| entry.name == name)
-                {
+                let of_name = |entry: &&mut NamespaceEntry| entry.name == name;
+                for entry in catalog.namespaces.iter_mut().filter(of_name) {
                     *entry = options.entry(entry.id, name);
                 }
             })?;
@@ -659,12 +656,8 @@ pub(super) fn namespace(
     };
     let mut found = read_namespace(source, &entry, &mut report)?;
     let bounds = RingBounds::of(&inner.options);
-    exemplars::read_all(
-        &*inner.vfs,
-        std::slice::from_mut(&mut found),
-        bounds,
-        &inner.options,
-    )?;
+    let one = std::slice::from_mut(&mut found);
+    exemplars::read_all(&*inner.vfs, one, bounds, &inner.options)?;
     // No generation is cut meanwhile: upkeep is locked.
     let generation = inner
         .log
