@@ -13,8 +13,8 @@ use tsdb_core::vfs::{
     FaultVfs, MemVfs, OpenMode, Outage, SplitMix64, Verdict, read_to_end, write_all_at,
 };
 use tsdb_core::{
-    AppendReport, Db, DbOptions, Error, Exemplar, Labels, MaintenanceStep, Matcher, RejectReason,
-    Sample, SeriesExemplars, TimeRange, Vfs, WriteBatch,
+    AppendReport, Backups, Db, DbOptions, Error, Exemplar, FolderStore, Labels, MaintenanceStep,
+    Matcher, RejectReason, Sample, SeriesExemplars, TimeRange, Vfs, WriteBatch,
 };
 
 use crate::snapshots::folder_of;
@@ -470,4 +470,24 @@ fn snapshots_and_readers_have_them_and_a_damaged_file_is_named() {
             .contains("default/EXEMPLARS is corrupt at byte"),
         "{error}"
     );
+}
+
+#[test]
+fn backups_have_them() {
+    let vfs: Arc<dyn Vfs> = Arc::new(MemVfs::new());
+    let open = |vfs: &Arc<dyn Vfs>| {
+        let clock = Arc::new(ManualClock::new(START));
+        Db::open_with(Arc::clone(vfs), clock, options(ProtocolRules::default())).unwrap()
+    };
+    let db = open(&vfs);
+    let rows = [(1, exemplar(1, 1.0, "a")), (2, exemplar(2, 2.0, "b"))];
+    write(&db, &rows).unwrap();
+    let expected = read(&db);
+    db.close().unwrap();
+    let store = FolderStore::new(Arc::new(MemVfs::new()));
+    let backups = Backups::new(Arc::new(store));
+    backups.take(&*vfs, ("one", START), &mut |_| {}).unwrap();
+    let restored: Arc<dyn Vfs> = Arc::new(MemVfs::new());
+    backups.restore(None, &restored, &mut |_| {}).unwrap();
+    assert_eq!(read(&open(&restored)), expected);
 }

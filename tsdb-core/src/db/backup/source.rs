@@ -7,6 +7,7 @@ use crate::db::copy::file_len;
 use crate::db::logs;
 use crate::db::open::{CATALOG_PATH, FORMAT_PATH};
 use crate::db::paths::{block_path, run_path};
+use crate::exemplar::exemplars_path;
 use crate::manifest::{Catalog, Manifest};
 use crate::series::series_path;
 use crate::vfs::Vfs;
@@ -26,6 +27,10 @@ pub(super) fn files_of(vfs: &dyn Vfs) -> Result<Vec<(String, u64)>, Error> {
         paths.extend(series.map(|file| series_path(folder, file.number)));
         paths.extend(manifest.runs.iter().map(|run| run_path(folder, run.id)));
         paths.extend(manifest.blocks.iter().map(|one| block_path(folder, one.id)));
+        let names = vfs.list(folder).map_err(Error::io("listing", folder))?;
+        let exemplars = exemplars_path(folder);
+        let has_exemplars = names.iter().any(|name| exemplars.ends_with(name));
+        paths.extend(has_exemplars.then_some(exemplars));
     }
     paths.extend(logs::list(vfs)?.into_iter().map(log_path));
     let mut files = Vec::new();
