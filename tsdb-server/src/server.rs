@@ -173,6 +173,7 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
         database.memory_budget_bytes = budget;
     }
     database.limits.max_future = config.max_future.limit();
+    database.exemplars_max = config.exemplars_max;
     if let Some(series) = config.max_series {
         database.limits.series = series;
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use parking_lot::{Mutex, RwLock};
 
 use super::database::{DEFAULT_NAMESPACE, Inner, SeriesFiles};
+use super::exemplars::{self, RingBounds};
 use super::listed_files::ListedFiles;
 use super::logs::{self, Logs, Replayed, Target};
 use super::maintenance::{Closed, Upkeep};
@@ -26,7 +27,7 @@ use crate::model::{
     FingerprintKey, Generation, HashSet, MetricMetadata, NamespaceId, SeriesId, Tombstone,
 };
 use crate::series::{SeriesEnd, SeriesFile, SeriesHeader, series_path, snapshot_path};
-use crate::shard::{Delete, GenerationBuffers, Head, Live, MemoryLedger, Names};
+use crate::shard::{Delete, Exemplars, GenerationBuffers, Head, Live, MemoryLedger, Names};
 use crate::vfs::{FileLock, LazyFiles, OpenMode, Vfs};
 use crate::wal::{CommitLog, LogFile};
 
@@ -46,6 +47,8 @@ pub(super) struct Found {
     pub(super) files: ListedFiles,
     /// Deletes that the manifest lists.
     deletes: Vec<Arc<Delete>>,
+    /// Filled by [`exemplars::read_all`], then by replay.
+    pub(super) exemplars: Arc<Exemplars>,
     /// The end of each series file, in the manifest's order.
     ends: Vec<SeriesEnd>,
 }
@@ -72,7 +75,8 @@ pub(super) fn open(
         key: &key,
         threads: options.open_threads,
     };
-    let found = read_namespaces(source, &catalog, &mut report)?;
+    let mut found = read_namespaces(source, &catalog, &mut report)?;
+    exemplars::read_all(&*vfs, &mut found, RingBounds::of(&options), &options)?;
     options.enter(OpeningPhase::Replay);
     let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
@@ -232,6 +236,8 @@ pub(super) fn target(found: &Found) -> Target<'_> {
         flushed: found.manifest.flushed_generation,
         window_ms: NamespaceOptions::of(&found.entry).window_ms(),
         registry: &found.names.registry,
+        index: &found.names.index,
+        exemplars: &found.exemplars,
         definitions: definitions_end(&found.folder, &found.manifest, &found.ends),
         generations: Vec::new(),
         deletes: found.deletes.clone(),
@@ -368,6 +374,7 @@ fn sync_namespace(vfs: &dyn Vfs, folder: &Path) -> Result<(), Error> {
         vfs.sync_dir(&folder)
             .map_err(Error::io("syncing the folder", folder))?;
     }
+    exemplars::sync_if_there(vfs, folder)?;
     sync_file(vfs, &NamespaceState::manifest_path(folder))
 }
 
@@ -435,6 +442,7 @@ fn read_namespace(
         metadata,
         files,
         deletes,
+        exemplars: Arc::new(Exemplars::none()),
         ends,
     })
 }
@@ -483,6 +491,7 @@ fn revive(
         metadata,
         files,
         deletes,
+        exemplars,
         ends,
     } = found;
     let mut active = None;
@@ -516,6 +525,7 @@ fn revive(
         metadata,
         files,
         deletes,
+        exemplars,
         ends: Vec::new(),
     };
     Ok(found.assemble(replayed, next, key, options, Some(series_file)))
@@ -542,7 +552,7 @@ impl Found {
             last_delete: replayed.last_delete,
         };
         let settings = (key.clone(), options.limits, options.rules);
-        let live = (live, series_file);
+        let live = (live, series_file, self.exemplars);
         let head = Head::new(self.entry.id, settings, self.names, self.metadata, live);
         head.pins().set_bytes_max(options.pinned_bytes_max);
         let place = (self.entry.id, self.entry.name, self.folder);
@@ -644,7 +654,14 @@ pub(super) fn namespace(
         key: &inner.key,
         threads: 1,
     };
-    let found = read_namespace(source, &entry, &mut report)?;
+    let mut found = read_namespace(source, &entry, &mut report)?;
+    let bounds = RingBounds::of(&inner.options);
+    exemplars::read_all(
+        &*inner.vfs,
+        std::slice::from_mut(&mut found),
+        bounds,
+        &inner.options,
+    )?;
     // No generation is cut meanwhile: upkeep is locked.
     let generation = inner
         .log

@@ -40,6 +40,10 @@ pub struct DbOptions {
     /// Deletes of one namespace whose samples are still on disk; past it, deletes are refused with
     /// [`super::ErrorKind::Backpressure`] until compaction has caught up. Default 1,000.
     pub tombstones_max: usize,
+    /// Exemplars that each namespace keeps: the newest by arrival, and no more than fit into a
+    /// sixteenth of the memory budget. With 0 none are kept, and those sent are counted as dropped.
+    /// Default 100,000.
+    pub exemplars_max: usize,
     /// Key of the fingerprints of a new data folder; random by default. An existing folder keeps
     /// its own.
     pub fingerprint_key: Option<[u8; 16]>,
@@ -98,6 +102,7 @@ impl Default for DbOptions {
             runs_max: 8,
             pinned_bytes_max: 4 << 30,
             tombstones_max: 1000,
+            exemplars_max: 100_000,
             fingerprint_key: None,
             open_threads: crate::bits::default_threads(),
             progress: None,

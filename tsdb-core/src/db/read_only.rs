@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::database::SeriesFiles;
+use super::exemplars::{self, RingBounds};
 use super::open::{CATALOG_PATH, FolderSource, Parts};
 use super::{Db, DbOptions, Error, RecoveryReport};
 use crate::clock::{Clock, SystemClock};
@@ -66,17 +67,21 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
         key: &key,
         threads: options.open_threads,
     };
-    let found = super::open::read_namespaces(source, &catalog, &mut report)?;
+    let mut found = super::open::read_namespaces(source, &catalog, &mut report)?;
     for found in &found {
         // The writer may remove them while they are read.
         found.files.hold()?;
     }
+    exemplars::read_all(&**vfs, &mut found, RingBounds::Writer, &options)?;
     let mut targets: Vec<_> = found.iter().map(super::open::target).collect();
     let logs = super::logs::replay(&**vfs, &options, &mut targets, &mut report)?;
     // A log that was flushed and removed before it was listed would be missed.
     for (entry, found) in catalog.namespaces.iter().zip(&found) {
         let path = super::namespace::NamespaceState::manifest_path(Path::new(&entry.name));
         if Manifest::read(&**vfs, &path)?.sequence != found.manifest.sequence {
+            return Ok(None);
+        }
+        if !exemplars::is_unchanged(&**vfs, &found.folder, found.exemplars.saved())? {
             return Ok(None);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use crate::shard::MemoryUse;
+use crate::shard::{ExemplarStats, MemoryUse};
 use crate::wal::LogStats;
 
 /// What is counted as it happens.
@@ -37,6 +37,8 @@ pub struct Stats {
     pub append_memory_bytes: usize,
     /// Bytes held of directories and indexes of runs and blocks.
     pub file_memory_bytes: usize,
+    /// Bytes held for exemplars.
+    pub exemplar_memory_bytes: usize,
     /// Bytes held for frames that wait.
     pub queue_memory_bytes: usize,
     /// [`crate::DbOptions::memory_budget_bytes`].
@@ -97,4 +99,6 @@ pub struct NamespaceStats {
     pub block_samples: u64,
     /// Deletes whose samples may still be on disk.
     pub tombstones: usize,
+    /// Its exemplars.
+    pub exemplars: ExemplarStats,
 }

@@ -27,6 +27,8 @@ pub struct MemoryUse {
     pub appends: usize,
     /// Directories and indexes of runs and blocks that were read.
     pub files: usize,
+    /// Exemplars with their labels and those of their series.
+    pub exemplars: usize,
 }
 
 impl MemoryUse {
@@ -56,13 +58,14 @@ impl MemoryUse {
             closed_buffers: self.closed_buffers + other.closed_buffers,
             appends: self.appends + other.appends,
             files: self.files + other.files,
+            exemplars: self.exemplars + other.exemplars,
         }
     }
 
     /// All of it.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.series() + self.buffers() + self.appends + self.files
+        self.series() + self.buffers() + self.appends + self.files + self.exemplars
     }
 }
 

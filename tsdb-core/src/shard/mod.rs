@@ -11,6 +11,7 @@ mod columns;
 mod compaction;
 mod deletes;
 mod error;
+mod exemplars;
 mod flush;
 mod forget;
 mod head;
@@ -31,6 +32,7 @@ pub use buffers::{
 pub use compaction::{Compaction, CompactionInput, train};
 pub use deletes::{Delete, Mask};
 pub use error::ShardError;
+pub use exemplars::{ExemplarStats, Exemplars};
 pub use flush::write_generation;
 pub use forget::Rebuild;
 pub use head::{Head, Live, Names};

@@ -11,6 +11,7 @@
 mod api;
 mod backups;
 mod commands;
+mod exemplars;
 mod export_import;
 mod interop;
 mod kill;
