@@ -188,15 +188,24 @@ fn every_bit_of_a_series_file_flipped_is_seen() {
 #[test]
 fn labels_larger_than_their_record_by_far_are_refused() {
     let mut payload = vec![1];
+    let put = |payload: &mut Vec<u8>, number: usize| {
+        crate::bits::put_uvarint(payload, number as u64);
+    };
     let long = "x".repeat(1 << 20);
-    for number in [1, long.len() as u64] {
-        crate::bits::put_uvarint(&mut payload, number);
+    let names: Vec<String> = (10..60).map(|number| format!("name{number}")).collect();
+    put(&mut payload, 1 + names.len());
+    for symbol in std::iter::once(&long).chain(&names) {
+        put(&mut payload, symbol.len());
+        payload.extend_from_slice(symbol.as_bytes());
     }
-    payload.extend_from_slice(long.as_bytes());
-    for number in [1, 1, 0, 1_000_000] {
-        crate::bits::put_uvarint(&mut payload, number);
+    for number in [1, 1, 0, names.len()] {
+        put(&mut payload, number);
     }
-    payload.resize(payload.len() + 2_000_000, 0);
+    // Each name with the one long value.
+    for name in 1..=names.len() {
+        put(&mut payload, name);
+        put(&mut payload, 0);
+    }
     let refused = read_record(&payload, &mut Vec::new(), &mut |_| Ok(())).unwrap_err();
     assert_eq!(refused.what, "labels longer than any series may have");
 }
