@@ -15,7 +15,9 @@ use tsdb_core::series::{
     salvage_series,
 };
 use tsdb_core::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
-use tsdb_core::wal::{DeleteFrame, FRAME_STAMP_BYTES, HistogramFrame, LogReader, SampleFrame};
+use tsdb_core::wal::{
+    DeleteFrame, ExemplarFrame, FRAME_STAMP_BYTES, HistogramFrame, LogReader, SampleFrame,
+};
 use tsdb_core::{
     BucketSpan, Db, DbOptions, Histogram, HistogramCounts, Labels, Matcher, Sample, TimeRange,
     WriteBatch,
@@ -217,6 +219,14 @@ fn frame_rows(payload: &[u8]) -> usize {
             assert!(row.bytes.len() < payload.len() && histograms <= payload.len());
         }
         return histograms;
+    }
+    if let Ok(frame) = ExemplarFrame::decode(payload) {
+        let (mut rows, mut count) = (frame.rows(), 0);
+        while let Ok(Some(row)) = rows.next_row() {
+            count += 1;
+            assert!(row.labels.len() < payload.len() && count <= payload.len());
+        }
+        return count;
     }
     if let Ok(delete) = DeleteFrame::decode(payload) {
         let again = delete.encode();

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod chunk;
+mod exemplars;
 mod files;
 mod harness;
 mod histogram;

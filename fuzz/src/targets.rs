@@ -1,6 +1,8 @@
 //! The table of targets.
 
-use crate::{chunk, files, histogram, http, index, labels, matcher, page, remote, snapshot};
+use crate::{
+    chunk, exemplars, files, histogram, http, index, labels, matcher, page, remote, snapshot,
+};
 
 /// A function that must not panic on any input.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +107,7 @@ pub const TARGETS: &[Target] = &[
         ..target("selector", http::selector)
     },
     target("log_frame", files::log_frame),
+    target("exemplars", exemplars::file),
     target("series_record", files::series_record),
     file("log_replay", files::log_replay, 4),
     file("series_file", files::series_file, 1),

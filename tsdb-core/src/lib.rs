@@ -6,6 +6,7 @@ pub mod block;
 pub mod chunk;
 pub mod clock;
 mod db;
+pub mod exemplar;
 pub mod index;
 pub mod manifest;
 pub mod model;
@@ -26,16 +27,18 @@ pub use db::{
     RecoveryReport, RefusedSnapshot, RestoreReport, RetainReport, SalvageReport, SnapshotReport,
     Stats, StoredObject, TornTail, VerifyReport,
 };
+pub use exemplar::SeriesExemplars;
 pub use index::{Cardinality, Counted, CountedPair};
 pub use model::{
-    AppendReport, BucketSpan, EncodedLabels, Histogram, HistogramCounts, HistogramError, Label,
-    Labels, LabelsBuilder, LabelsError, MatchOp, Matcher, MatcherError, MetricKind, MetricMetadata,
-    RejectReason, Rejected, ResetHint, STALE_NAN_BITS, Sample, SeriesKey, TimeRange,
-    TimeRangeError, WriteBatch,
+    AppendReport, BatchExemplar, BucketSpan, EncodedLabels, Exemplar, ExemplarError, Histogram,
+    HistogramCounts, HistogramError, Label, Labels, LabelsBuilder, LabelsError, MatchOp, Matcher,
+    MatcherError, MetricKind, MetricMetadata, RejectReason, Rejected, ResetHint, STALE_NAN_BITS,
+    Sample, SeriesKey, TimeRange, TimeRangeError, WriteBatch,
 };
 pub use series::{ChunkPart, SampleRef};
 pub use shard::{
-    Appended, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesSet,
+    Appended, ExemplarStats, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits,
+    SeriesSet,
 };
 
 pub use vfs::Vfs;

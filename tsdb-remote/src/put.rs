@@ -1,7 +1,7 @@
 //! Protobuf fields on their way out.
 
 use tsdb_core::bits::{put_uvarint, uvarint_len};
-use tsdb_core::model::{Histogram, Labels, Sample};
+use tsdb_core::model::{Exemplar, Histogram, Labels, Sample};
 
 use crate::write::put_histogram;
 
@@ -71,6 +71,13 @@ pub(crate) fn put_histograms(out: &mut Vec<u8>, field: u8, histograms: &[(i64, H
         put_histogram(&mut one, *timestamp, histogram);
         put_bytes(out, field, &one);
     }
+}
+
+/// Appends value and time of an exemplar, the fields behind its labels.
+pub(crate) fn put_exemplar_end(out: &mut Vec<u8>, exemplar: &Exemplar) {
+    out.push(2 << 3 | 1);
+    out.extend_from_slice(&exemplar.value.to_bits().to_le_bytes());
+    put_int(out, 3, exemplar.timestamp);
 }
 
 fn sample_len(sample: &Sample) -> usize {

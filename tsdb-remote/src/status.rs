@@ -140,7 +140,10 @@ fn put_written(response: &mut Response<ResponseBody>, report: &AppendReport) {
             "x-prometheus-remote-write-histograms-written",
             report.appended_histograms,
         ),
-        ("x-prometheus-remote-write-exemplars-written", 0),
+        (
+            "x-prometheus-remote-write-exemplars-written",
+            report.appended_exemplars,
+        ),
     ] {
         headers.insert(name, HeaderValue::from(count));
     }
@@ -203,12 +206,9 @@ fn refusals(summary: &WriteSummary) -> String {
             bounded(empty.first_series.as_deref().unwrap_or("unknown"), 160)
         );
     }
-    if summary.protocol == WriteProtocol::V2 && summary.exemplars > 0 {
-        let _ = write!(
-            text,
-            "\n{} exemplars refused: this server stores none; do not send them (send_exemplars: false)",
-            summary.exemplars
-        );
+    if report.rejected_exemplars > 0 {
+        let (stored, refused) = (report.appended_exemplars, report.rejected_exemplars);
+        let _ = write!(text, "\nstored {stored} exemplars, refused {refused}");
     }
     for (index, rejected) in report.rejected.iter().enumerate() {
         let (series, reason) = (bounded(&rejected.series, 160), rejected.reason.to_string());

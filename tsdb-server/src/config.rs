@@ -92,6 +92,15 @@ pub struct Config {
     #[arg(long, env = "TSDB_READER_MAX_AGE", value_name = "DURATION", default_value = "1h", value_parser = duration_of)]
     pub reader_max_age: Duration,
 
+    /// Exemplars kept, the newest by arrival; 0 keeps none and counts them as dropped
+    #[arg(
+        long,
+        env = "TSDB_EXEMPLARS_MAX",
+        value_name = "COUNT",
+        default_value = "100000"
+    )]
+    pub exemplars_max: usize,
+
     /// Percent of the disk that may be used; writes are turned away above it, 100 turns that off
     #[arg(long, env = "TSDB_DISK_HIGH_WATER", value_name = "PERCENT", default_value = "90", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub disk_high_water: u8,

@@ -160,6 +160,7 @@ async fn open(config: &Config) -> Result<App, ServerError> {
     database.limits.max_future = config.max_future.limit();
     database.pinned_bytes_max = config.pinned_max;
     database.reader_age_max = Some(config.reader_max_age);
+    database.exemplars_max = config.exemplars_max;
     if let Some(series) = config.max_series {
         database.limits.series = series;
     }

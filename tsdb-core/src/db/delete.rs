@@ -25,7 +25,7 @@ pub struct DeleteReport {
 }
 
 impl Namespace {
-    /// Deletes the samples in `range` of all series that match all `matchers`: durable, and seen
+    /// Deletes the samples and exemplars in `range` of all series that match all `matchers`: durable, and seen
     /// by no read any more, when this returns. Samples that are written afterwards are seen, also
     /// at the same timestamps. The disk comes free as compaction goes on.
     ///
@@ -66,8 +66,9 @@ impl Namespace {
             matchers: matchers.iter().map(MatcherText::of).collect(),
         };
         check_size(&tombstone)?;
-        let series = self.state.head().count(range, matchers)?;
-        if series == 0 {
+        let head = self.state.head();
+        let series = head.count(range, matchers)?;
+        if series == 0 && !head.has_exemplars(range, matchers) {
             // Perhaps since an earlier delete hides it, which must not be lost then.
             log.barrier().wait()?;
             return Ok(DeleteReport::default());

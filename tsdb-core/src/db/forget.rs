@@ -274,6 +274,8 @@ impl Inner {
         let Some(out) = &rewriting.out else {
             return Ok(());
         };
+        // Frames of exemplars may name series that left, in logs that the cut has closed: these are
+        // flushed by now, which saves the exemplars, so that replay passes over such frames.
         let mut manifest = state.manifest.lock();
         let mut next = manifest.clone();
         let is_sealed = |file: &SeriesFileEntry| file.number <= rewriting.number;

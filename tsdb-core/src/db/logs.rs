@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::recovery::{RecoveryReport, TornTail};
 use super::replay::{Batch, BatchLimits, Replay, ReplayRules};
 use super::{DbOptions, Error};
+use crate::index::MemIndex;
 use crate::model::{Generation, NamespaceId};
 use crate::series::Registry;
-use crate::shard::{Delete, GenerationBuffers};
+use crate::shard::{Delete, Exemplars, GenerationBuffers};
 use crate::vfs::Vfs;
 use crate::wal::{
     DeleteFrame, LOG_HEADER_BYTES, LogFile, LogReader, Torn, WalError, first_valid_frame, log_path,
@@ -20,6 +21,8 @@ pub(super) struct Target<'a> {
     pub(super) flushed: Generation,
     pub(super) window_ms: i64,
     pub(super) registry: &'a Registry,
+    pub(super) index: &'a MemIndex,
+    pub(super) exemplars: &'a Exemplars,
     /// Where its definitions end, in words.
     pub(super) definitions: String,
     /// Filled by replay, oldest first.
@@ -107,7 +110,8 @@ pub(super) fn replay(
         ..Logs::default()
     };
     for target in &*targets {
-        logs.last_generation = logs.last_generation.max(target.flushed);
+        let noted = target.exemplars.lock().last_generation();
+        logs.last_generation = logs.last_generation.max(target.flushed).max(noted);
     }
     let mut expected = None;
     for (at, &generation) in generations.iter().enumerate() {
@@ -150,6 +154,7 @@ fn finish(targets: &mut [Target<'_>], logs: &mut Logs) {
                     .deletes
                     .iter()
                     .any(|delete| delete.generation() == log.generation)
+                || target.exemplars.lock().needs_log(log.generation)
         };
         if targets.iter().any(used) {
             logs.live.push((log.generation, log.end));
@@ -329,6 +334,7 @@ fn apply_delete(
     }
     check_seen(target, frame.delete_seen)?;
     let delete = Delete::new(frame.tombstone).map_err(|error| error.to_string())?;
+    target.exemplars.delete(&delete);
     target.deletes.push(Arc::new(delete));
     target.last_delete = generation;
     Ok(())

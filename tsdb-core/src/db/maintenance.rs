@@ -296,6 +296,12 @@ impl Inner {
             }
         }
         self.remove_log(generation)?;
+        for state in self.states() {
+            // Nothing is left to save where rules hold.
+            if !self.options.rules.exemplars_saved_before_log_goes {
+                self.save_exemplars(&state)?;
+            }
+        }
         upkeep.closed.remove(0);
         self.counters.flushes.fetch_add(1, Ordering::Relaxed);
         self.note_closed(upkeep);
@@ -313,6 +319,9 @@ impl Inner {
     }
 
     fn flush_namespace(&self, state: &NamespaceState, generation: Generation) -> Result<(), Error> {
+        if self.options.rules.exemplars_saved_before_log_goes {
+            self.save_exemplars(state)?;
+        }
         let live = state.head().live();
         let mut closed = live.generations.iter();
         let buffers = closed.find(|buffers| buffers.generation() == generation);
@@ -581,6 +590,7 @@ impl Inner {
             append_memory_bytes: used.appends,
             file_memory_bytes: used.files,
             upkeep_memory_bytes: used.upkeep,
+            exemplar_memory_bytes: used.exemplars,
             queue_memory_bytes: queue,
             memory_budget_bytes: self.options.memory_budget_bytes,
             flushes: count(&self.counters.flushes),
@@ -616,7 +626,9 @@ fn has_open_samples(state: &Arc<NamespaceState>) -> bool {
     let live = state.head().live();
     live.generations.last().is_some_and(|open| {
         let began = |delete: &Arc<Delete>| delete.generation() == open.generation();
-        !open.is_empty() || live.deletes.last().is_some_and(began)
+        !open.is_empty()
+            || live.deletes.last().is_some_and(began)
+            || state.head().exemplars().lock().needs_log(open.generation())
     })
 }
 
@@ -640,6 +652,7 @@ fn namespace_stats(state: &NamespaceState) -> NamespaceStats {
         blocks: live.blocks.len(),
         block_bytes: live.blocks.iter().map(|block| block.meta().bytes).sum(),
         tombstones: live.deletes.len(),
+        exemplars: state.head().exemplars().stats(),
         block_samples: live.blocks.iter().map(|block| block.meta().samples).sum(),
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use parking_lot::{Mutex, RwLock};
 
 use super::database::{DEFAULT_NAMESPACE, Inner, SeriesFiles};
+use super::exemplars::{self, RingBounds};
 use super::logs::{self, Logs, Replayed, Target};
 use super::maintenance::{Closed, Upkeep};
 use super::namespace::NamespaceState;
@@ -25,7 +26,7 @@ use crate::manifest::{BlockEntry, Catalog, DataFormat, Manifest, NamespaceEntry,
 use crate::model::{FingerprintKey, Generation, MetricMetadata, NamespaceId, SeriesId, Tombstone};
 use crate::run::RunReader;
 use crate::series::{Registry, SeriesEnd, SeriesFile, SeriesHeader, series_path, snapshot_path};
-use crate::shard::{Delete, GenerationBuffers, Head, Live, MemoryLedger, Names};
+use crate::shard::{Delete, Exemplars, GenerationBuffers, Head, Live, MemoryLedger, Names};
 use crate::vfs::{OpenMode, Vfs};
 use crate::wal::{CommitLog, LogFile};
 
@@ -46,6 +47,8 @@ pub(super) struct Found {
     pub(super) blocks: Vec<Arc<BlockReader>>,
     /// Deletes that the manifest lists.
     deletes: Vec<Arc<Delete>>,
+    /// Filled by [`exemplars::read_all`], then by replay.
+    pub(super) exemplars: Arc<Exemplars>,
     /// The end of each series file, in the manifest's order.
     ends: Vec<SeriesEnd>,
 }
@@ -66,7 +69,8 @@ pub(super) fn open(
     prepare_namespaces(&*vfs, &catalog, &options)?;
     let mut report = RecoveryReport::default();
     let with = (&key, options.open_threads);
-    let found = read_namespaces(&*vfs, &catalog, with, &mut report)?;
+    let mut found = read_namespaces(&*vfs, &catalog, with, &mut report)?;
+    exemplars::read_all(&*vfs, &mut found, RingBounds::of(&options), &options)?;
     let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
     let replayed: Vec<_> = targets.into_iter().map(Target::replayed).collect();
@@ -218,6 +222,8 @@ pub(super) fn target(found: &Found) -> Target<'_> {
         flushed: found.manifest.flushed_generation,
         window_ms: NamespaceOptions::of(&found.entry).window_ms(),
         registry: &found.names.registry,
+        index: &found.names.index,
+        exemplars: &found.exemplars,
         definitions: definitions_end(&found.folder, &found.manifest, &found.ends),
         generations: Vec::new(),
         deletes: found.deletes.clone(),
@@ -354,6 +360,7 @@ fn sync_namespace(vfs: &dyn Vfs, folder: &Path) -> Result<(), Error> {
         vfs.sync_dir(&folder)
             .map_err(Error::io("syncing the folder", folder))?;
     }
+    exemplars::sync_if_there(vfs, folder)?;
     sync_file(vfs, &NamespaceState::manifest_path(folder))
 }
 
@@ -414,6 +421,7 @@ fn read_namespace(
         runs,
         blocks,
         deletes,
+        exemplars: Arc::new(Exemplars::none()),
         ends,
     })
 }
@@ -506,6 +514,7 @@ fn revive(
         runs,
         blocks,
         deletes,
+        exemplars,
         ends,
     } = found;
     let mut active = None;
@@ -540,6 +549,7 @@ fn revive(
         runs,
         blocks,
         deletes,
+        exemplars,
         ends: Vec::new(),
     };
     Ok(found.assemble(replayed, next, key, options, Some(series_file)))
@@ -566,7 +576,7 @@ impl Found {
             last_delete: replayed.last_delete,
         };
         let settings = (key.clone(), options.limits, options.rules);
-        let live = (live, series_file);
+        let live = (live, series_file, self.exemplars);
         let head = Head::new(self.entry.id, settings, self.names, self.metadata, live);
         head.pins().set_bytes_max(options.pinned_bytes_max);
         head.pins().readers().set_limits(options.reader_limits());
@@ -665,7 +675,14 @@ pub(super) fn namespace(
     let entry = options.entry(id, name);
     make_namespace(&*inner.vfs, &entry)?;
     let mut report = RecoveryReport::default();
-    let found = read_namespace(&*inner.vfs, &entry, (&inner.key, 1), &mut report)?;
+    let mut found = read_namespace(&*inner.vfs, &entry, (&inner.key, 1), &mut report)?;
+    let bounds = RingBounds::of(&inner.options);
+    exemplars::read_all(
+        &*inner.vfs,
+        std::slice::from_mut(&mut found),
+        bounds,
+        &inner.options,
+    )?;
     // No generation is cut meanwhile: upkeep is locked.
     let generation = inner
         .log

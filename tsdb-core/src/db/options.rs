@@ -51,6 +51,10 @@ pub struct DbOptions {
     /// Deletes of one namespace whose samples are still on disk; past it, deletes are refused with
     /// [`super::ErrorKind::Backpressure`] until compaction has caught up. Default 1,000.
     pub tombstones_max: usize,
+    /// Exemplars that each namespace keeps: the newest by arrival, and no more than fit into a
+    /// sixteenth of the memory budget. With 0 none are kept, and those sent are counted as dropped.
+    /// Default 100,000.
+    pub exemplars_max: usize,
     /// Key of the fingerprints of a new data folder; random by default. An existing folder keeps
     /// its own.
     pub fingerprint_key: Option<[u8; 16]>,
@@ -110,6 +114,7 @@ impl Default for DbOptions {
             reader_memory_max: None,
             reader_age_max: Some(Duration::from_secs(3600)),
             tombstones_max: 1000,
+            exemplars_max: 100_000,
             fingerprint_key: None,
             open_threads: crate::bits::default_threads(),
             rules: ProtocolRules::default(),

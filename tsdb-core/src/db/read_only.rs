@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::database::SeriesFiles;
+use super::exemplars::{self, RingBounds};
 use super::open::{CATALOG_PATH, Parts};
 use super::{Db, DbOptions, Error, RecoveryReport};
 use crate::clock::{Clock, SystemClock};
@@ -60,13 +61,17 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
     let catalog = crate::manifest::Catalog::read(&**vfs, Path::new(CATALOG_PATH))?;
     let mut report = RecoveryReport::default();
     let with = (&key, options.open_threads);
-    let found = super::open::read_namespaces(&**vfs, &catalog, with, &mut report)?;
+    let mut found = super::open::read_namespaces(&**vfs, &catalog, with, &mut report)?;
+    exemplars::read_all(&**vfs, &mut found, RingBounds::Writer, &options)?;
     let mut targets: Vec<_> = found.iter().map(super::open::target).collect();
     let logs = super::logs::replay(&**vfs, &options, &mut targets, &mut report)?;
     // A log that was flushed and removed before it was listed would be missed.
     for (entry, found) in catalog.namespaces.iter().zip(&found) {
         let path = super::namespace::NamespaceState::manifest_path(Path::new(&entry.name));
         if Manifest::read(&**vfs, &path)? != found.manifest {
+            return Ok(None);
+        }
+        if !exemplars::is_unchanged(&**vfs, &found.folder, found.exemplars.saved())? {
             return Ok(None);
         }
     }

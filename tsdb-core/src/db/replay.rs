@@ -10,11 +10,12 @@
 use parking_lot::Mutex;
 
 use super::logs::{Target, check_seen, unlisted};
+use super::replay_exemplars::apply_exemplars;
 use super::replay_histograms::apply_histograms;
 use crate::bits::share_out;
 use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId};
 use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
-use crate::wal::{HistogramFrame, Row, SampleFrame};
+use crate::wal::{ExemplarFrame, HistogramFrame, Row, SampleFrame};
 
 /// Buckets of a namespace: pages of series that are so far apart share one.
 const BUCKETS: usize = 16 * STRIPES;
@@ -92,7 +93,7 @@ impl Batch {
         let from = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         // What cannot be decoded is reported when its turn comes.
-        let rows = SampleFrame::decode(payload).map_or(0, |frame| frame.rows);
+        let rows = SampleFrame::decode(payload).map_or(0, |frame| frame.head.rows);
         self.frames.push(BatchFrame {
             offset,
             from,
@@ -184,6 +185,7 @@ impl Replay {
         }
         self.decode(targets, batch);
         let (applied, done) = self.apply_decoded(targets, batch, meanwhile);
+        let applied = applied.and_then(|()| apply_exemplar_frames(targets, batch));
         let applied = applied.and_then(|()| match large {
             Some(frame) => self.apply_large(targets, batch, &frame),
             None => Ok(()),
@@ -279,17 +281,37 @@ impl Replay {
     }
 }
 
+/// Applies the frames of exemplars of a batch, in order.
+fn apply_exemplar_frames(targets: &[Target<'_>], batch: &Batch) -> Result<(), BadFrame> {
+    for frame in &batch.frames {
+        let payload = batch.payload(frame);
+        if ExemplarFrame::is_one(payload) {
+            apply_exemplars(targets, payload).map_err(|what| BadFrame {
+                offset: frame.offset,
+                row: 0,
+                what,
+            })?;
+        }
+    }
+    Ok(())
+}
+
 fn decode_frame(
     targets: &[Target<'_>],
     (at, payload): (u32, &[u8]),
     part: &mut Decoded,
 ) -> Result<(), String> {
+    if ExemplarFrame::is_one(payload) {
+        // Their order counts: they come after the batch.
+        return Ok(());
+    }
     if HistogramFrame::is_one(payload) {
         part.samples += apply_histograms(targets, payload)?;
         return Ok(());
     }
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (number, target, buffers) = target_of(targets, frame.namespace, frame.delete_seen)?;
+    let (number, target, buffers) =
+        target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
     if buffers.is_none() {
         return Ok(());
     }
@@ -309,7 +331,7 @@ fn decode_frame(
             });
         }
     }
-    part.samples += frame.rows;
+    part.samples += frame.head.rows;
     Ok(())
 }
 
@@ -355,7 +377,7 @@ fn has_none_before(
 
 fn apply_payload(targets: &[Target<'_>], payload: &[u8], order_free: bool) -> Result<u64, String> {
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (_, target, buffers) = target_of(targets, frame.namespace, frame.delete_seen)?;
+    let (_, target, buffers) = target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
     let Some(buffers) = buffers else {
         return Ok(0);
     };
@@ -372,7 +394,7 @@ fn apply_payload(targets: &[Target<'_>], payload: &[u8], order_free: bool) -> Re
         let bits = bits.ok_or_else(|| none_before(row.series.0))?;
         stripes.append(slot, row.timestamp, bits, order_free);
     }
-    Ok(frame.rows)
+    Ok(frame.head.rows)
 }
 
 fn none_before(series: u64) -> String {

@@ -9,7 +9,7 @@ use crate::wal::HistogramFrame;
 /// Applies a frame; how many histograms it holds, none if it was flushed.
 pub(super) fn apply_histograms(targets: &[Target<'_>], payload: &[u8]) -> Result<u64, String> {
     let frame = HistogramFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (_, target, buffers) = target_of(targets, frame.namespace, frame.delete_seen)?;
+    let (_, target, buffers) = target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
     let Some(buffers) = buffers else {
         return Ok(0);
     };

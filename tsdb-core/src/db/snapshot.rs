@@ -1,6 +1,7 @@
 //! Snapshots: the whole data folder at one moment, beside the live one, mostly as second names of
 //! its files.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::copy::{copy, file_len, link_or_copy, list, make_folder, remove_folder, sync};
@@ -9,9 +10,10 @@ use super::namespace::NamespaceState;
 use super::open::{CATALOG_PATH, FORMAT_PATH};
 use super::paths::{block_path, run_path};
 use super::{Db, Error};
+use crate::exemplar::exemplars_path;
 use crate::manifest::{Manifest, SeriesFileEntry};
 use crate::series::series_path;
-use crate::vfs::Vfs;
+use crate::vfs::{OpenMode, Vfs};
 
 /// Where snapshots are.
 pub(super) const SNAPSHOTS_PATH: &str = "snapshots";
@@ -164,6 +166,7 @@ impl Inner {
             *counted += bytes;
             report.files += 1;
         }
+        self.snapshot_exemplars(state, root, report)?;
         for part in &parts {
             sync(vfs, part)?;
         }
@@ -174,6 +177,30 @@ impl Inner {
         };
         manifest.write(vfs, &NamespaceState::manifest_path(&folder))?;
         sync(vfs, &folder)
+    }
+}
+
+impl Inner {
+    /// Takes over the file of a namespace's exemplars, which was saved when all was flushed.
+    fn snapshot_exemplars(
+        &self,
+        state: &NamespaceState,
+        root: &Path,
+        report: &mut SnapshotReport,
+    ) -> Result<(), Error> {
+        let vfs = &*self.vfs;
+        let path = exemplars_path(&state.folder);
+        let bytes = match vfs.open(&path, OpenMode::Read) {
+            Ok(file) => file.len().map_err(Error::io("reading the length", &path))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io("opening", &path)(error)),
+        };
+        if link_or_copy(vfs, &path, &root.join(&path), bytes)? {
+            report.linked_bytes += bytes;
+        } else {
+            report.copied_bytes += bytes;
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use crate::shard::MemoryUse;
+use crate::shard::{ExemplarStats, MemoryUse};
 use crate::wal::LogStats;
 
 /// What is counted as it happens.
@@ -39,6 +39,8 @@ pub struct Stats {
     pub file_memory_bytes: usize,
     /// Bytes held by a flush or a compaction that goes on.
     pub upkeep_memory_bytes: usize,
+    /// Bytes held for exemplars.
+    pub exemplar_memory_bytes: usize,
     /// Bytes held for frames that wait.
     pub queue_memory_bytes: usize,
     /// [`crate::DbOptions::memory_budget_bytes`].
@@ -109,4 +111,6 @@ pub struct NamespaceStats {
     pub block_samples: u64,
     /// Deletes whose samples may still be on disk.
     pub tombstones: usize,
+    /// Its exemplars.
+    pub exemplars: ExemplarStats,
 }

@@ -6,10 +6,11 @@ use super::database::Inner;
 use super::namespace::NamespaceState;
 use super::{Db, Error};
 use crate::bits::DecodeError;
+use crate::exemplar::exemplars_path;
 use crate::manifest::{Catalog, DataFormat, Manifest};
-use crate::model::Histogram;
+use crate::model::{Histogram, Labels};
 use crate::series::read_series_file;
-use crate::wal::{DeleteFrame, HistogramFrame, LogReader, SampleFrame};
+use crate::wal::{DeleteFrame, ExemplarFrame, HistogramFrame, LogReader, SampleFrame};
 
 /// Something that is wrong in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct VerifyReport {
     pub run_samples: u64,
     /// Samples that were read from blocks.
     pub block_samples: u64,
+    /// Exemplars that were read from their files.
+    pub exemplars: u64,
     /// Rows that were read from logs.
     pub log_samples: u64,
     /// What is wrong; empty if nothing is.
@@ -79,6 +82,18 @@ fn count_rows(payload: &[u8]) -> Result<u64, DecodeError> {
     if DeleteFrame::is_one(payload) {
         return DeleteFrame::decode(payload).map(|_| 0);
     }
+    if ExemplarFrame::is_one(payload) {
+        let mut rows = ExemplarFrame::decode(payload)?.rows();
+        while let Some(row) = rows.next_row()? {
+            let labels = Labels::from_bytes(row.labels.into());
+            labels.map_err(|_| DecodeError {
+                what: "labels of an exemplar",
+                offset: 0,
+            })?;
+            count += 1;
+        }
+        return Ok(count);
+    }
     if HistogramFrame::is_one(payload) {
         let mut rows = HistogramFrame::decode(payload)?.rows();
         while let Some(row) = rows.next_row()? {
@@ -121,6 +136,14 @@ impl Inner {
         }
         if let Some(read) = self.verify_series_snapshot(state) {
             report.check(crate::series::snapshot_path(&state.folder), read);
+        }
+        match super::exemplars::read(vfs, &state.folder, state.id) {
+            Ok(None) => {}
+            Ok(Some(image)) => {
+                report.files += 1;
+                report.exemplars += image.exemplars.len() as u64;
+            }
+            Err(error) => report.check::<()>(exemplars_path(&state.folder), Err(error)),
         }
         for run in &state.head().live().runs {
             let verified = run.verify();

@@ -1,6 +1,9 @@
 //! Samples on their way in: many series, in columns, in buffers that are used again.
 
-use super::{Histogram, Labels, LabelsBuilder, LabelsError, Sample, SymbolLabels};
+use super::{
+    BatchExemplar, Exemplar, ExemplarError, Histogram, Labels, LabelsBuilder, LabelsError, Sample,
+    SymbolLabels,
+};
 
 /// Labels in some wire encoding. The bytes are hashed as they are to find the series; only
 /// when that series is new are they parsed.
@@ -76,6 +79,8 @@ pub struct WriteBatch<'a> {
     refs_len: usize,
     /// Native histograms, which few series have: beside the columns of floats.
     histograms: Vec<BatchHistogram>,
+    /// Exemplars, which few series have.
+    exemplars: Vec<BatchExemplar>,
 }
 
 /// A native histogram of a batch.
@@ -102,6 +107,7 @@ impl<'a> WriteBatch<'a> {
             refs: Vec::new(),
             refs_len: 0,
             histograms: Vec::new(),
+            exemplars: Vec::new(),
         }
     }
 
@@ -128,6 +134,12 @@ impl<'a> WriteBatch<'a> {
     pub fn push_histogram(&mut self, labels: &'a Labels, timestamp: i64, histogram: Histogram) {
         self.begin_same(labels);
         self.histogram(timestamp, histogram);
+    }
+
+    /// Adds one exemplar of one series.
+    pub fn push_exemplar(&mut self, labels: &'a Labels, exemplar: Exemplar) {
+        self.begin_same(labels);
+        self.exemplar(exemplar.timestamp, exemplar.value, Ok(exemplar.labels));
     }
 
     /// Begins a series unless it is the one begun last.
@@ -263,6 +275,11 @@ impl<'a> WriteBatch<'a> {
             .pop_if(|last| last.series >= series)
             .is_some()
         {}
+        while self
+            .exemplars
+            .pop_if(|last| last.series >= series)
+            .is_some()
+        {}
     }
 
     /// Adds a sample (milliseconds, value) to the series begun last.
@@ -299,6 +316,30 @@ impl<'a> WriteBatch<'a> {
         });
     }
 
+    /// Adds an exemplar (milliseconds, value, its own labels or why there are none) to the series
+    /// begun last. Labels that are no valid set are refused by the append, with this exemplar alone.
+    ///
+    /// # Panics
+    /// When no series was begun, which is a mistake of the caller's.
+    pub fn exemplar(&mut self, timestamp: i64, value: f64, labels: Result<Labels, ExemplarError>) {
+        let begun = self.series.len().checked_sub(1);
+        let Some(series) = begun else {
+            panic!("an exemplar was added to a batch in which no series was begun")
+        };
+        self.exemplars.push(BatchExemplar {
+            series,
+            timestamp,
+            value,
+            labels,
+        });
+    }
+
+    /// The exemplars, in the order of their series.
+    #[must_use]
+    pub fn exemplars(&self) -> &[BatchExemplar] {
+        &self.exemplars
+    }
+
     /// The native histograms, in the order of their series.
     #[must_use]
     pub fn histograms(&self) -> &[BatchHistogram] {
@@ -332,6 +373,7 @@ impl<'a> WriteBatch<'a> {
         self.symbols.clear();
         self.refs_len = 0;
         self.histograms.clear();
+        self.exemplars.clear();
     }
 
     /// Empties the batch and frees it from what it borrowed; the memory goes on to the next use.
@@ -350,6 +392,7 @@ impl<'a> WriteBatch<'a> {
             refs: self.refs,
             refs_len: 0,
             histograms: self.histograms,
+            exemplars: self.exemplars,
         }
     }
 
@@ -364,6 +407,11 @@ impl<'a> WriteBatch<'a> {
             + self.histograms.capacity() * size_of::<BatchHistogram>()
             + (self.histograms.iter())
                 .map(|one| one.histogram.heap_bytes())
+                .sum::<usize>()
+            + self.exemplars.capacity() * size_of::<BatchExemplar>()
+            + (self.exemplars.iter())
+                .flat_map(|one| &one.labels)
+                .map(|labels| labels.as_bytes().len())
                 .sum::<usize>()
     }
 

@@ -1,6 +1,6 @@
 //! Exemplars: single observations that stand for many.
 
-use super::Labels;
+use super::{Labels, LabelsError};
 
 /// An example of what a series counts, mostly with the id of a trace.
 #[derive(Clone, Debug)]
@@ -18,14 +18,30 @@ pub struct Exemplar {
 pub enum ExemplarError {
     /// Its labels are too long for what they are for.
     #[error(
-        "an exemplar's labels have {characters} characters, more than the {limit} that OpenMetrics allows: shorten them"
+        "an exemplar's labels have {characters} characters or more, beyond the {limit} that OpenMetrics allows: shorten them"
     )]
     LabelsTooLong {
-        /// Characters of all names and values.
+        /// Characters of all names and values; there may be more.
         characters: usize,
         /// Characters allowed.
         limit: usize,
     },
+    /// Its labels are no valid set.
+    #[error("labels of an exemplar: {0}")]
+    Labels(#[from] LabelsError),
+}
+
+/// An exemplar of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchExemplar {
+    /// Which of the batch's series it belongs to, in the order they were begun.
+    pub series: usize,
+    /// When it was observed, in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The observed value.
+    pub value: f64,
+    /// Labels of its own, or why what was sent is no set of labels or too long a one.
+    pub labels: Result<Labels, ExemplarError>,
 }
 
 impl Exemplar {

@@ -27,7 +27,7 @@ mod universal;
 mod window;
 
 pub use batch::{BatchHistogram, EncodedLabels, SeriesBatch, SeriesBatches, SeriesKey, WriteBatch};
-pub use exemplar::{Exemplar, ExemplarError};
+pub use exemplar::{BatchExemplar, Exemplar, ExemplarError};
 pub use fingerprint::{Fingerprint, FingerprintDomain, FingerprintKey};
 pub use hash::{HashMap, HashSet, HashTable};
 pub use histogram::{BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, HistogramCounts, ResetHint};

@@ -1,6 +1,6 @@
 //! What became of a batch: how much was stored, and why the rest was not.
 
-use super::{HistogramError, LabelsError};
+use super::{ExemplarError, HistogramError, LabelsError};
 
 /// What an append stored and what it refused. Refusals never cost their neighbours.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,10 +9,17 @@ pub struct AppendReport {
     pub appended: u64,
     /// Native histograms stored, those that were there already included.
     pub appended_histograms: u64,
+    /// Exemplars stored, those that were there already included.
+    pub appended_exemplars: u64,
+    /// Exemplars not stored since the namespace keeps none.
+    pub dropped_exemplars: u64,
     /// The first refusals, at most [`AppendReport::MAX_LISTED`].
     pub rejected: Vec<Rejected>,
     /// All samples refused, floats and histograms, listed or not.
     pub rejected_samples: u64,
+    /// All exemplars refused, listed or not; those of series that were refused are listed with
+    /// them.
+    pub rejected_exemplars: u64,
     /// Series refused as a whole, listed or not.
     pub rejected_series: u64,
 }
@@ -24,7 +31,7 @@ impl AppendReport {
     /// Whether everything was stored.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.rejected_samples == 0 && self.rejected_series == 0
+        self.rejected_samples == 0 && self.rejected_series == 0 && self.rejected_exemplars == 0
     }
 
     /// Whether a refusal reported now would be listed; if not, its text need not be made.
@@ -48,10 +55,21 @@ impl AppendReport {
         }
     }
 
+    /// Counts the refusal of one exemplar, and lists what `rejected` makes while there is room.
+    pub fn reject_exemplar(&mut self, rejected: impl FnOnce() -> Rejected) {
+        self.rejected_exemplars += 1;
+        if self.lists_more() {
+            self.rejected.push(rejected());
+        }
+    }
+
     /// Adds what another part of the same batch reports.
     pub fn merge(&mut self, other: Self) {
         self.appended += other.appended;
         self.appended_histograms += other.appended_histograms;
+        self.appended_exemplars += other.appended_exemplars;
+        self.dropped_exemplars += other.dropped_exemplars;
+        self.rejected_exemplars += other.rejected_exemplars;
         self.rejected_samples += other.rejected_samples;
         self.rejected_series += other.rejected_series;
         let room = Self::MAX_LISTED.saturating_sub(self.rejected.len());
@@ -128,6 +146,9 @@ pub enum RejectReason {
     /// A native histogram that makes no sense.
     #[error(transparent)]
     Histogram(#[from] HistogramError),
+    /// An exemplar whose labels are too long, or no valid set.
+    #[error(transparent)]
+    Exemplar(#[from] ExemplarError),
     /// A native histogram is longer than can be stored.
     #[error(
         "a native histogram takes {bytes} bytes, more than the {limit} that are stored: send fewer buckets or a lower schema"

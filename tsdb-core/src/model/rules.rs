@@ -58,6 +58,10 @@ pub struct ProtocolRules {
     pub output_has_highest_generation: bool,
     /// A tombstone goes only when no live file is older than it.
     pub tombstone_kept_for_older_files: bool,
+    /// Exemplars are in a synced file before the log with their frames goes.
+    pub exemplars_saved_before_log_goes: bool,
+    /// A delete hides only exemplars of older generations.
+    pub delete_spares_newer_exemplars: bool,
 }
 
 impl Default for ProtocolRules {
@@ -90,6 +94,8 @@ impl Default for ProtocolRules {
             tombstone_applied_before_merging: true,
             output_has_highest_generation: true,
             tombstone_kept_for_older_files: true,
+            exemplars_saved_before_log_goes: true,
+            delete_spares_newer_exemplars: true,
         }
     }
 }

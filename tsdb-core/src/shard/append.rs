@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::RwLock;
 
 use super::buffers::{PAGE_BYTES, ROW_BYTES};
+use super::exemplars::CheckedExemplars;
 use super::histograms::CheckedHistograms;
 use super::{Head, LockedStripes, MemoryBounds, PREFETCH_ROWS, Pressure, ShardError};
 use crate::model::{
@@ -55,6 +56,7 @@ pub(super) struct Scratch {
     encoder: SampleFrameEncoder,
     frame: Vec<u8>,
     pub(super) histograms: CheckedHistograms,
+    pub(super) exemplars: CheckedExemplars,
 }
 
 /// What an append needs from the Db around it.
@@ -138,6 +140,7 @@ impl Scratch {
             + self.missing.capacity() * size_of::<Missing>()
             + self.rows.capacity() * size_of::<(u32, i64, u64)>()
             + self.histograms.heap_bytes()
+            + self.exemplars.heap_bytes()
             + self.ids.capacity() * size_of::<u64>()
             + self.frame.capacity()
             + self.encoder.heap_bytes()
@@ -157,8 +160,9 @@ impl Head {
     ) -> Result<Appended, ShardError> {
         let mut scratch = self.scratch.lock().pop().unwrap_or_default();
         let appended = self.append_with(batch, environment, &mut scratch);
-        // Labels of new series are not kept until the next batch.
+        // Labels of new series and of exemplars are not kept until the next batch.
         scratch.missing.clear();
+        scratch.exemplars.clear();
         if scratch.heap_bytes() <= SCRATCH_BYTES_MAX {
             self.scratch.lock().push(scratch);
         }
@@ -179,7 +183,9 @@ impl Head {
             scratch.rows.clear();
         }
         self.check_histograms(batch, environment, scratch, &mut report);
-        if scratch.rows.is_empty() && scratch.histograms.is_empty() {
+        self.check_exemplars(batch, scratch, &mut report);
+        let exemplars = scratch.exemplars.len() as u64;
+        if scratch.rows.is_empty() && scratch.histograms.is_empty() && exemplars == 0 {
             return Ok(Appended {
                 report,
                 ticket: environment.log.nothing_to_wait_for(),
@@ -188,6 +194,10 @@ impl Head {
         let ticket = self.log_and_apply(environment, scratch)?;
         report.appended = scratch.rows.len() as u64;
         report.appended_histograms = scratch.histograms.len() as u64;
+        report.appended_exemplars = exemplars;
+        if exemplars > 0 {
+            self.count_exemplars(exemplars);
+        }
         Ok(Appended { report, ticket })
     }
 
@@ -262,7 +272,7 @@ impl Head {
         });
     }
 
-    fn describe(&self, slot: u32) -> String {
+    pub(super) fn describe(&self, slot: u32) -> String {
         self.names
             .read()
             .index
@@ -285,6 +295,7 @@ impl Head {
             encoder,
             frame,
             histograms,
+            exemplars,
             ..
         } = scratch;
         let base = rows.first().map_or(0, |row| row.1);
@@ -293,9 +304,11 @@ impl Head {
             rows => SampleFrameEncoder::bytes_at_most(rows),
         };
         let promised_histograms = histograms.frame_bytes_at_most();
+        let promised_exemplars = exemplars.frame_bytes_at_most();
+        let all_promised = promised + promised_histograms + promised_exemplars;
         let _open = environment.gate.read();
-        self.ids_of(rows, ids, histograms)?;
-        environment.log.reserve(promised + promised_histograms)?;
+        self.ids_of((rows, ids), histograms, exemplars)?;
+        environment.log.reserve(all_promised)?;
         let live = self.live();
         #[expect(clippy::expect_used, reason = "a Head always has an open generation")]
         let buffers = live.generations.last().expect("an open generation");
@@ -303,9 +316,11 @@ impl Head {
         let slots = rows.iter().map(|row| row.0);
         let mut stripes = buffers.lock(slots.chain(histograms.slots()));
         let before = stripes.heap_bytes();
-        let beside = histograms.buffer_bytes_at_most();
+        let ring = (!exemplars.is_empty()).then(|| self.exemplars.lock());
+        let beside = histograms.buffer_bytes_at_most()
+            + ring.as_ref().map_or(0, |ring| exemplars.growth_bytes(ring));
         if let Err(pressure) = has_room(environment.memory, &stripes, rows, beside) {
-            environment.log.release(promised + promised_histograms);
+            environment.log.release(all_promised);
             return Err(ShardError::Pressure(pressure));
         }
         let mut ticket = environment.log.nothing_to_wait_for();
@@ -316,6 +331,11 @@ impl Head {
             histograms.apply((self.namespace, seen), &mut stripes, frame);
             let log = environment.log;
             ticket = log.enqueue(frame, promised_histograms, environment.ack);
+        }
+        if let Some(mut ring) = ring {
+            let generations = (buffers.generation(), live.last_delete);
+            let place = (promised_exemplars, &mut *frame);
+            ticket = self.log_exemplars(exemplars, (&mut ring, environment), generations, place);
         }
         if !rows.is_empty() {
             encoder.start(base);
@@ -336,15 +356,16 @@ impl Head {
     /// The ids of rows' slots, which stay theirs as long as the gate is held.
     fn ids_of(
         &self,
-        rows: &[(u32, i64, u64)],
-        ids: &mut Vec<u64>,
+        (rows, ids): (&[(u32, i64, u64)], &mut Vec<u64>),
         histograms: &mut CheckedHistograms,
+        exemplars: &mut CheckedExemplars,
     ) -> Result<(), ShardError> {
         ids.clear();
         let names = self.names.read();
         let registry = &names.registry;
         let leaving = || {
-            let mut slots = rows.iter().map(|row| row.0).chain(histograms.slots());
+            let beside = histograms.slots().chain(exemplars.slots());
+            let mut slots = rows.iter().map(|row| row.0).chain(beside);
             slots.any(|slot| registry.is_leaving(slot))
         };
         if self.retired.load(Ordering::Acquire) || (registry.any_leaving() && leaving()) {
@@ -355,6 +376,7 @@ impl Head {
                 .map(|row| registry.id(row.0).map_or(0, |id| id.0)),
         );
         histograms.find_ids(&names);
+        exemplars.find_series(&names);
         Ok(())
     }
 

@@ -163,6 +163,7 @@ impl Head {
             metadata: Arc::clone(&self.metadata),
             scratch: Mutex::default(),
             pins: Arc::clone(&self.pins),
+            exemplars: Arc::clone(&self.exemplars),
         }
     }
 

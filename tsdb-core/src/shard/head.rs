@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::append::Scratch;
 use super::pins::Pins;
-use super::{Delete, GenerationBuffers, MemoryUse, SeriesLimits, ShardError};
+use super::{Delete, Exemplars, GenerationBuffers, MemoryUse, SeriesLimits, ShardError};
 use crate::block::BlockReader;
 use crate::index::MemIndex;
 use crate::model::{
@@ -109,6 +109,7 @@ pub struct Head {
     pub(super) metadata: Arc<Metadata>,
     pub(super) scratch: Mutex<Vec<Scratch>>,
     pub(super) pins: Arc<Pins>,
+    pub(super) exemplars: Arc<Exemplars>,
 }
 
 /// What metrics are.
@@ -126,7 +127,7 @@ impl Head {
         (key, limits, rules): (FingerprintKey, SeriesLimits, ProtocolRules),
         names: Names,
         metadata: BTreeMap<String, MetricMetadata>,
-        (live, series_file): (Live, Option<Arc<SeriesFile>>),
+        (live, series_file, exemplars): (Live, Option<Arc<SeriesFile>>, Arc<Exemplars>),
     ) -> Self {
         let bytes = metadata.values().map(metadata_bytes).sum();
         Self {
@@ -145,6 +146,7 @@ impl Head {
             }),
             scratch: Mutex::default(),
             pins: Arc::default(),
+            exemplars,
         }
     }
 
@@ -221,6 +223,7 @@ impl Head {
     /// Hides from now on what a delete names; must be called with appends kept out, right after
     /// its generation was opened.
     pub fn add_delete(&self, delete: Arc<Delete>) {
+        self.exemplars.delete(&delete);
         self.change_live(|live| {
             let last_delete = delete.generation();
             let deletes = live.deletes.iter().cloned().chain([delete]).collect();
@@ -290,6 +293,7 @@ impl Head {
             appends: self.scratch.lock().iter().map(Scratch::heap_bytes).sum(),
             files: runs.chain(blocks).sum(),
             upkeep: 0,
+            exemplars: self.exemplars.lock().heap_bytes(),
         }
     }
 

@@ -30,6 +30,8 @@ pub struct MemoryUse {
     pub files: usize,
     /// What a flush or a compaction that goes on has made and not written.
     pub upkeep: usize,
+    /// Exemplars with their labels and those of their series.
+    pub exemplars: usize,
 }
 
 impl MemoryUse {
@@ -60,13 +62,14 @@ impl MemoryUse {
             appends: self.appends + other.appends,
             files: self.files + other.files,
             upkeep: self.upkeep + other.upkeep,
+            exemplars: self.exemplars + other.exemplars,
         }
     }
 
     /// All of it.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.series() + self.buffers() + self.appends + self.files + self.upkeep
+        self.series() + self.buffers() + self.appends + self.files + self.upkeep + self.exemplars
     }
 }
 

@@ -11,6 +11,7 @@ mod columns;
 mod compaction;
 mod deletes;
 mod error;
+mod exemplars;
 mod flush;
 mod forget;
 mod head;
@@ -30,6 +31,7 @@ pub use buffers::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS,
 pub use compaction::{Compaction, CompactionInput, train};
 pub use deletes::{Delete, Mask};
 pub use error::ShardError;
+pub use exemplars::{ExemplarStats, Exemplars};
 pub use flush::write_generation;
 pub use forget::Rebuild;
 pub use head::{Head, Live, Names};

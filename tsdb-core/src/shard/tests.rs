@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{GenerationBuffers, Head, Live, Names, SelectLimits, SeriesLimits};
+use super::{Exemplars, GenerationBuffers, Head, Live, Names, SelectLimits, SeriesLimits};
 use crate::block::{BlockHeader, BlockReader, BlockWriter, Sealing};
 use crate::index::MemIndex;
 use crate::model::{
@@ -81,7 +81,7 @@ fn head() -> Arc<Head> {
         settings,
         names,
         BTreeMap::new(),
-        (live, None),
+        (live, None, Arc::new(Exemplars::none())),
     );
     Arc::new(head)
 }

@@ -1,6 +1,7 @@
 //! The payload of a delete's frame.
 
 use super::FRAME_STAMP_BYTES;
+use super::columns::FrameWriter;
 use crate::bits::{ByteReader, DecodeError, put_uvarint};
 use crate::model::{Generation, NamespaceId, Tombstone};
 
@@ -45,18 +46,11 @@ impl DeleteFrame {
     /// When it is not a delete's, or malformed.
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = ByteReader::new(payload);
-        if reader.u8()? != KIND_DELETE {
-            return Err(DecodeError {
-                what: "not the frame of a delete",
-                offset: 0,
-            });
-        }
-        let namespace = u32::try_from(reader.uvarint()?)
-            .map_err(|_| reader.error("number wider than 32 bits"))?;
+        let writer = FrameWriter::decode(&mut reader, KIND_DELETE)?;
         let frame = Self {
-            namespace: NamespaceId(namespace),
-            epoch: reader.uvarint()?,
-            delete_seen: Generation(reader.uvarint()?),
+            namespace: writer.namespace,
+            epoch: writer.epoch,
+            delete_seen: writer.delete_seen,
             tombstone: Tombstone::decode(&mut reader)?,
         };
         if !reader.is_empty() {

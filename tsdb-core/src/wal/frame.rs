@@ -1,6 +1,7 @@
 //! The bytes of one frame: a stamp set by the leader of a commit, then what a writer enqueued.
 
-use crate::bits::{ByteReader, DecodeError, crc32c, put_ivarint, put_u32, put_u64, put_uvarint};
+use super::columns::{RowColumns, RowKeys, RowsHead};
+use crate::bits::{ByteReader, DecodeError, crc32c, put_u32, put_u64};
 use crate::model::{Generation, NamespaceId, SeriesId, ShardId};
 
 /// Length of the stamp in front of each frame: payload length, checksum, LSN, synced LSN, time.
@@ -8,8 +9,6 @@ pub const FRAME_STAMP_BYTES: usize = 4 + 4 + 8 + 8 + 8;
 
 /// A frame of samples.
 pub const KIND_SAMPLES: u8 = 1;
-/// A frame of native histograms.
-pub const KIND_HISTOGRAMS: u8 = 3;
 
 /// What the leader of a commit writes in front of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,53 +97,12 @@ pub struct Row {
     pub value: Option<u64>,
 }
 
-/// Numbers coded as runs of an equal step: `(zigzag step, repeats)`.
-#[derive(Debug, Default)]
-pub(super) struct StepRuns {
-    pub(super) bytes: Vec<u8>,
-    last: u64,
-    step: u64,
-    repeats: u64,
-}
-
-impl StepRuns {
-    pub(super) fn start(&mut self, base: u64) {
-        self.bytes.clear();
-        self.last = base;
-        self.step = 0;
-        self.repeats = 0;
-    }
-
-    #[inline]
-    pub(super) fn push(&mut self, value: u64) {
-        let step = value.wrapping_sub(self.last);
-        self.last = value;
-        if step != self.step || self.repeats == 0 {
-            self.end();
-            self.step = step;
-        }
-        self.repeats += 1;
-    }
-
-    pub(super) fn end(&mut self) {
-        if self.repeats > 0 {
-            put_ivarint(&mut self.bytes, self.step.cast_signed());
-            put_uvarint(&mut self.bytes, self.repeats);
-            self.repeats = 0;
-        }
-    }
-}
-
 /// Builds the payload of a sample frame column by column. Reused: keeps its buffers.
 #[derive(Debug, Default)]
 pub struct SampleFrameEncoder {
-    ids: StepRuns,
-    timestamps: StepRuns,
+    columns: RowColumns,
     same: Vec<u8>,
     values: Vec<u8>,
-    rows: u64,
-    base: i64,
-    delete_seen: Generation,
 }
 
 impl SampleFrameEncoder {
@@ -157,32 +115,26 @@ impl SampleFrameEncoder {
     /// Bytes of memory that it keeps between frames.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let steps = self.ids.bytes.capacity() + self.timestamps.bytes.capacity();
-        steps + self.same.capacity() + self.values.capacity()
+        self.columns.heap_bytes() + self.same.capacity() + self.values.capacity()
     }
 
     /// Starts a frame whose timestamps are stored relative to `base`.
     pub fn start(&mut self, base: i64) {
-        self.ids.start(0);
-        self.timestamps.start(base.cast_unsigned());
+        self.columns.start(base);
         self.same.clear();
         self.values.clear();
-        self.rows = 0;
-        self.base = base;
-        self.delete_seen = Generation(0);
     }
 
     /// Notes the last delete of the namespace that its writer knows of.
     pub fn saw_delete(&mut self, generation: Generation) {
-        self.delete_seen = generation;
+        self.columns.saw_delete(generation);
     }
 
     /// Adds a row; rows are replayed in this order.
     #[inline]
     pub fn push(&mut self, row: Row) {
-        self.ids.push(row.series.0);
-        self.timestamps.push(row.timestamp.cast_unsigned());
-        let bit = self.rows % 8;
+        let bit = self.columns.rows() % 8;
+        self.columns.push(row.series, row.timestamp);
         if bit == 0 {
             self.same.push(0);
         }
@@ -194,32 +146,18 @@ impl SampleFrameEncoder {
                 }
             }
         }
-        self.rows += 1;
     }
 
     /// No frame of `rows` rows is longer, stamp included.
     #[must_use]
     pub fn bytes_at_most(rows: usize) -> u64 {
-        // Two step runs of at most 11 + 2 bytes (a run costs at least one row), a bit, a value.
-        (rows as u64) * (13 + 13 + 1 + 8) + 128 + FRAME_STAMP_BYTES as u64
+        // A bit and a value.
+        RowColumns::bytes_at_most(rows) + (rows as u64) * (1 + 8)
     }
 
     /// Appends the payload of the frame to `out`.
     pub fn finish(&mut self, namespace: NamespaceId, shard: ShardId, out: &mut Vec<u8>) {
-        self.ids.end();
-        self.timestamps.end();
-        out.push(KIND_SAMPLES);
-        put_uvarint(out, u64::from(namespace.0));
-        put_uvarint(out, 0); // Epoch of the placement shard: 0 where there is no cluster.
-        put_uvarint(out, self.delete_seen.0);
-        put_uvarint(out, self.rows);
-        put_ivarint(out, self.base);
-        put_uvarint(out, self.rows);
-        put_uvarint(out, u64::from(shard.0));
-        put_uvarint(out, self.ids.bytes.len() as u64);
-        out.extend_from_slice(&self.ids.bytes);
-        put_uvarint(out, self.timestamps.bytes.len() as u64);
-        out.extend_from_slice(&self.timestamps.bytes);
+        self.columns.finish(KIND_SAMPLES, (namespace, shard), out);
         out.extend_from_slice(&self.same);
         out.extend_from_slice(&self.values);
     }
@@ -228,19 +166,8 @@ impl SampleFrameEncoder {
 /// A decoded sample frame over its payload.
 #[derive(Clone, Debug)]
 pub struct SampleFrame<'a> {
-    /// The namespace all rows belong to.
-    pub namespace: NamespaceId,
-    /// Epoch of the placement shard the writer was in; 0 without a cluster.
-    pub epoch: u64,
-    /// The last delete of the namespace the writer had seen; 0 for none.
-    pub delete_seen: Generation,
-    /// How many rows.
-    pub rows: u64,
-    /// The placement shard of all rows.
-    pub shard: ShardId,
-    base: i64,
-    ids: &'a [u8],
-    timestamps: &'a [u8],
+    /// What frames of rows begin with.
+    pub head: RowsHead<'a>,
     same: &'a [u8],
     values: &'a [u8],
 }
@@ -251,111 +178,30 @@ impl<'a> SampleFrame<'a> {
     /// # Errors
     /// When it is not a sample frame, or its columns do not fit its length.
     pub fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut reader = ByteReader::new(payload);
-        if reader.u8()? != KIND_SAMPLES {
-            return Err(DecodeError {
-                what: "unknown kind of frame",
-                offset: 0,
-            });
-        }
-        let namespace = NamespaceId(narrow(reader.uvarint()?, &reader)?);
-        let epoch = reader.uvarint()?;
-        let delete_seen = Generation(reader.uvarint()?);
-        let rows = reader.uvarint()?;
-        let base = reader.ivarint()?;
-        let in_shard = reader.uvarint()?;
-        let shard = ShardId(narrow(reader.uvarint()?, &reader)?);
-        if in_shard != rows {
-            return Err(reader.error("a frame of several placement shards is not supported"));
-        }
-        let ids = column(&mut reader)?;
-        let timestamps = column(&mut reader)?;
-        let same_len = usize::try_from(rows.div_ceil(8)).map_err(|_| reader.error("rows"))?;
+        let (head, mut reader) = RowsHead::decode(payload, KIND_SAMPLES)?;
+        let same_len = usize::try_from(head.rows.div_ceil(8)).map_err(|_| reader.error("rows"))?;
         let same = reader.take(same_len)?;
         let values = reader.take(reader.remaining())?;
-        Ok(Self {
-            namespace,
-            epoch,
-            delete_seen,
-            rows,
-            shard,
-            base,
-            ids,
-            timestamps,
-            same,
-            values,
-        })
+        Ok(Self { head, same, values })
     }
 
     /// The rows in the order in which they were pushed.
     #[must_use]
     pub fn rows(&self) -> SampleRows<'a> {
         SampleRows {
-            ids: StepReader::new(self.ids, 0),
-            timestamps: StepReader::new(self.timestamps, self.base.cast_unsigned()),
+            keys: self.head.keys(),
             same: self.same,
             values: ByteReader::new(self.values),
-            row: 0,
-            rows: self.rows,
         }
-    }
-}
-
-pub(super) fn narrow(value: u64, reader: &ByteReader<'_>) -> Result<u32, DecodeError> {
-    u32::try_from(value).map_err(|_| reader.error("number wider than 32 bits"))
-}
-
-pub(super) fn column<'a>(reader: &mut ByteReader<'a>) -> Result<&'a [u8], DecodeError> {
-    let len = usize::try_from(reader.uvarint()?).map_err(|_| reader.error("column length"))?;
-    reader.take(len)
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct StepReader<'a> {
-    reader: ByteReader<'a>,
-    last: u64,
-    step: u64,
-    repeats: u64,
-}
-
-impl<'a> StepReader<'a> {
-    pub(super) fn new(bytes: &'a [u8], base: u64) -> Self {
-        Self {
-            reader: ByteReader::new(bytes),
-            last: base,
-            step: 0,
-            repeats: 0,
-        }
-    }
-
-    #[inline]
-    pub(super) fn next(&mut self) -> Result<u64, DecodeError> {
-        if self.repeats == 0 {
-            self.step = self.reader.ivarint()?.cast_unsigned();
-            self.repeats = self.reader.uvarint()?;
-            if self.repeats == 0 {
-                return Err(self.reader.error("empty run"));
-            }
-        }
-        self.repeats -= 1;
-        self.last = self.last.wrapping_add(self.step);
-        Ok(self.last)
-    }
-
-    pub(super) fn at_end(&self) -> bool {
-        self.repeats == 0 && self.reader.is_empty()
     }
 }
 
 /// Iterates the rows of a [`SampleFrame`].
 #[derive(Clone, Debug)]
 pub struct SampleRows<'a> {
-    ids: StepReader<'a>,
-    timestamps: StepReader<'a>,
+    keys: RowKeys<'a>,
     same: &'a [u8],
     values: ByteReader<'a>,
-    row: u64,
-    rows: u64,
 }
 
 impl SampleRows<'_> {
@@ -365,20 +211,15 @@ impl SampleRows<'_> {
     /// When a column is malformed.
     #[inline]
     pub fn next_row(&mut self) -> Result<Option<Row>, DecodeError> {
-        if self.row == self.rows {
-            if self.ids.at_end() && self.timestamps.at_end() && self.values.is_empty() {
-                return Ok(None);
-            }
-            return Err(self.values.error("bytes left behind the last row"));
-        }
-        let series = SeriesId(self.ids.next()?);
-        let timestamp = self.timestamps.next()?.cast_signed();
-        let byte = usize::try_from(self.row / 8)
+        let row = self.keys.row();
+        let Some((series, timestamp)) = self.keys.next_key(&self.values)? else {
+            return Ok(None);
+        };
+        let byte = usize::try_from(row / 8)
             .ok()
             .and_then(|at| self.same.get(at));
-        let same = byte.is_some_and(|byte| byte >> (self.row % 8) & 1 == 1);
+        let same = byte.is_some_and(|byte| byte >> (row % 8) & 1 == 1);
         let value = if same { None } else { Some(self.values.u64()?) };
-        self.row += 1;
         Ok(Some(Row {
             series,
             timestamp,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+mod rows;
+
 use super::*;
 use crate::clock::{Clock, ManualClock};
 use crate::model::{
@@ -114,7 +116,7 @@ fn the_golden_delete_is_written_and_read() {
     assert_eq!(DeleteFrame::decode(&delete).unwrap(), delete_frame(1));
     let next = LOG_HEADER_BYTES + FRAME_STAMP_BYTES + delete.len();
     let sample = payload(GOLDEN_DELETE, next);
-    let seen = SampleFrame::decode(&sample).unwrap().delete_seen;
+    let seen = SampleFrame::decode(&sample).unwrap().head.delete_seen;
     assert_eq!(seen, Generation(1));
 }
 
@@ -149,7 +151,10 @@ fn frame_of(rows: &[Row]) -> Vec<u8> {
 
 fn rows_of(payload: &[u8]) -> Vec<Row> {
     let frame = SampleFrame::decode(payload).unwrap();
-    assert_eq!((frame.namespace, frame.shard), (NamespaceId(3), ShardId(7)));
+    assert_eq!(
+        (frame.head.namespace, frame.head.shard),
+        (NamespaceId(3), ShardId(7))
+    );
     let mut rows = frame.rows();
     std::iter::from_fn(|| rows.next_row().unwrap()).collect()
 }
@@ -325,70 +330,4 @@ fn tickets_call_back_once_a_commit_is_led() {
         }
     );
     assert!(!log.wait_for_work(std::time::Duration::ZERO));
-}
-
-/// Series, time and bytes.
-type WrittenHistograms = Vec<(u64, i64, Vec<u8>)>;
-
-fn histogram_frame() -> (WrittenHistograms, Vec<u8>) {
-    let rows: WrittenHistograms = (0..20u8)
-        .map(|at| {
-            (
-                u64::from(at % 3),
-                1_000 - i64::from(at),
-                vec![at; usize::from(at % 5)],
-            )
-        })
-        .collect();
-    let mut encoder = HistogramFrameEncoder::default();
-    encoder.start(1_000);
-    encoder.saw_delete(Generation(7));
-    for (series, timestamp, bytes) in &rows {
-        let (series, timestamp) = (SeriesId(*series), *timestamp);
-        encoder.push(HistogramRow {
-            series,
-            timestamp,
-            bytes,
-        });
-    }
-    let mut frame = vec![0; FRAME_STAMP_BYTES];
-    encoder.finish(NamespaceId(3), ShardId(7), &mut frame);
-    let bytes = rows.iter().map(|row| row.2.len()).sum();
-    assert!(frame.len() as u64 <= HistogramFrameEncoder::bytes_at_most(rows.len(), bytes));
-    (rows, frame.split_off(FRAME_STAMP_BYTES))
-}
-
-#[test]
-fn a_frame_of_histograms_comes_back() {
-    let (rows, payload) = histogram_frame();
-    let frame = HistogramFrame::decode(&payload).unwrap();
-    assert_eq!((frame.namespace, frame.shard), (NamespaceId(3), ShardId(7)));
-    assert_eq!((frame.delete_seen, frame.rows), (Generation(7), 20));
-    let mut found = frame.rows();
-    for (series, timestamp, bytes) in &rows {
-        let row = found.next_row().unwrap().unwrap();
-        assert_eq!(
-            (row.series.0, row.timestamp, row.bytes),
-            (*series, *timestamp, &bytes[..])
-        );
-    }
-    assert_eq!(found.next_row(), Ok(None));
-    assert!(SampleFrame::decode(&payload).is_err());
-}
-
-#[test]
-fn every_flipped_bit_of_a_frame_of_histograms_is_survived() {
-    let (_, payload) = histogram_frame();
-    for bit in 0..payload.len() * 8 {
-        let mut damaged = payload.clone();
-        damaged[bit / 8] ^= 1 << (bit % 8);
-        let Ok(frame) = HistogramFrame::decode(&damaged) else {
-            continue;
-        };
-        let (mut rows, mut count) = (frame.rows(), 0);
-        while let Ok(Some(row)) = rows.next_row() {
-            count += 1;
-            assert!(row.bytes.len() <= damaged.len() && count <= damaged.len());
-        }
-    }
 }

@@ -19,7 +19,7 @@ use crate::support::{
 const NAMES: [&str; 2] = ["default", "second"];
 
 /// A copy of a folder, as its own disk.
-fn folder_of(vfs: &dyn Vfs, folder: &Path) -> Arc<MemVfs> {
+pub(crate) fn folder_of(vfs: &dyn Vfs, folder: &Path) -> Arc<MemVfs> {
     let to = Arc::new(MemVfs::new());
     copy(vfs, &*to, folder, Path::new(""));
     to

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::Full;
-use tsdb_core::model::{Histogram, Labels, MetricMetadata, Sample};
+use tsdb_core::model::{Exemplar, Histogram, Labels, MetricMetadata, Sample};
 
 use super::{ClientError, compress};
 use crate::negotiate::PROTOBUF;
 use crate::put::{
-    field_len, int_len, labels_len, put_bytes, put_head, put_histograms, put_int, put_labels,
-    put_samples, samples_len,
+    field_len, int_len, labels_len, put_bytes, put_exemplar_end, put_head, put_histograms, put_int,
+    put_labels, put_samples, samples_len,
 };
 
 /// Builds the body of a write request; used again for the next one.
@@ -46,6 +46,19 @@ impl WriteEncoder {
         put_histograms(&mut content, 4, histograms);
         put_bytes(&mut self.message, 1, &content);
         self.samples += histograms.len();
+    }
+
+    /// Adds exemplars of a series.
+    pub fn exemplars(&mut self, labels: &Labels, exemplars: &[Exemplar]) {
+        let (mut content, mut one) = (Vec::new(), Vec::new());
+        put_labels(&mut content, labels);
+        for exemplar in exemplars {
+            one.clear();
+            put_labels(&mut one, &exemplar.labels);
+            put_exemplar_end(&mut one, exemplar);
+            put_bytes(&mut content, 3, &one);
+        }
+        put_bytes(&mut self.message, 1, &content);
     }
 
     /// Adds what is known of a metric.

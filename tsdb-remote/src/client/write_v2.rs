@@ -7,12 +7,13 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, Request, Uri};
 use http_body_util::Full;
 use tsdb_core::bits::{put_uvarint, uvarint_len};
-use tsdb_core::model::{HashTable, Histogram, Labels, MetricMetadata, Sample};
+use tsdb_core::model::{Exemplar, HashTable, Histogram, Labels, MetricMetadata, Sample};
 
 use super::{ClientError, compress};
 use crate::negotiate::WriteProtocol;
 use crate::put::{
-    field_len, int_len, put_bytes, put_head, put_histograms, put_int, put_samples, samples_len,
+    field_len, int_len, put_bytes, put_exemplar_end, put_head, put_histograms, put_int,
+    put_samples, samples_len,
 };
 
 /// Builds the body of a write request; used again for the next one.
@@ -50,14 +51,34 @@ impl WriteEncoder {
     /// Adds native histograms of a series, each with its time in milliseconds; they should be
     /// sorted by it, and there must be one.
     pub fn histograms(&mut self, labels: &Labels, histograms: &[(i64, Histogram)]) {
-        let refs_len = self.find_refs(labels);
         let mut content = Vec::new();
-        put_head(&mut content, 1, refs_len);
-        let refs = self.refs.iter();
-        refs.for_each(|&at| put_uvarint(&mut content, u64::from(at)));
+        self.put_refs(labels, &mut content);
         put_histograms(&mut content, 3, histograms);
         put_bytes(&mut self.series, 5, &content);
         self.samples += histograms.len();
+    }
+
+    /// Adds exemplars of a series. The specification wants a sample or histogram beside them in the
+    /// same message; receivers take them as they come, this one and Prometheus' sender alike.
+    pub fn exemplars(&mut self, labels: &Labels, exemplars: &[Exemplar]) {
+        let mut content = Vec::new();
+        self.put_refs(labels, &mut content);
+        let mut one = Vec::new();
+        for exemplar in exemplars {
+            one.clear();
+            self.put_refs(&exemplar.labels, &mut one);
+            put_exemplar_end(&mut one, exemplar);
+            put_bytes(&mut content, 4, &one);
+        }
+        put_bytes(&mut self.series, 5, &content);
+    }
+
+    /// Appends labels as the packed field 1.
+    fn put_refs(&mut self, labels: &Labels, out: &mut Vec<u8>) {
+        let refs_len = self.find_refs(labels);
+        put_head(out, 1, refs_len);
+        let refs = self.refs.iter();
+        refs.for_each(|&at| put_uvarint(out, u64::from(at)));
     }
 
     /// Fills `refs` with the indices of some labels; answers how many bytes they take.

@@ -269,7 +269,6 @@ fn a_complete_write_is_204_without_body() {
     };
     let summary = WriteSummary {
         report,
-        exemplars: 2,
         ..WriteSummary::default()
     };
     let response = write_summary(summary.clone());
@@ -296,7 +295,7 @@ fn a_partial_write_is_400_with_counts_and_reasons() {
         appended_histograms: 1,
         rejected: vec![rejected],
         rejected_samples: 1,
-        rejected_series: 0,
+        ..AppendReport::default()
     };
     let summary = WriteSummary {
         report,
@@ -334,6 +333,9 @@ fn only_senders_of_2_0_are_told_how_much_was_written() {
     let complete = WriteSummary {
         report: AppendReport {
             appended: 7,
+            appended_exemplars: 5,
+            // Where none are kept they are no fault of the sender's.
+            dropped_exemplars: 3,
             ..AppendReport::default()
         },
         ..WriteSummary::default()
@@ -342,14 +344,12 @@ fn only_senders_of_2_0_are_told_how_much_was_written() {
         empty_series: refused,
         ..complete.clone()
     };
-    let exemplars = WriteSummary {
-        exemplars: 2,
-        ..complete.clone()
-    };
+    let mut exemplars = complete.clone();
+    exemplars.report.rejected_exemplars = 2;
     for (summary, first, second) in [
         (complete, 204, 204),
         (partly, 400, 400),
-        (exemplars, 204, 400),
+        (exemplars, 400, 400),
     ] {
         let response = write_summary(summary.clone());
         assert_eq!(
@@ -360,7 +360,7 @@ fn only_senders_of_2_0_are_told_how_much_was_written() {
             protocol: WriteProtocol::V2,
             ..summary
         });
-        let expected = [Some(7), Some(0), Some(0)];
+        let expected = [Some(7), Some(0), Some(5)];
         assert_eq!(
             (response.status().as_u16(), counts(&response)),
             (second, expected)
@@ -392,7 +392,9 @@ fn reasons_fit_what_prometheus_reads() {
             rejected_samples: u64::MAX,
             rejected_series: u64::MAX,
             appended: u64::MAX,
-            appended_histograms: 0,
+            appended_exemplars: u64::MAX,
+            rejected_exemplars: u64::MAX,
+            ..AppendReport::default()
         };
         let first_series = Some("\u{e9}".repeat(series_len));
         let empty_series = Refused {
@@ -402,7 +404,6 @@ fn reasons_fit_what_prometheus_reads() {
         let summary = WriteSummary {
             protocol: WriteProtocol::V2,
             report,
-            exemplars: u64::MAX,
             empty_series,
         };
         let text = body(write_summary(summary));

@@ -4,10 +4,10 @@ use tsdb_core::bits;
 use tsdb_core::model::{MetricKind, MetricMetadata, WriteBatch};
 
 use super::charge::Charge;
+use super::exemplar::{self, ExemplarScratch};
 use super::extras::{Extras, METADATA_BYTES};
 use super::histogram;
 use super::labels::{encoded_key, split};
-use super::schema;
 use crate::error::DecodeError;
 use crate::limits::BytePermit;
 use crate::wire::{Wire, WireType};
@@ -63,6 +63,7 @@ fn decode<'s>(
     let mut decoder = Decoder {
         batch,
         extras: Extras::default(),
+        exemplars: ExemplarScratch::default(),
         pieces: Vec::new(),
         charge: Charge::new(body, permit),
         guess,
@@ -93,6 +94,7 @@ fn decode<'s>(
 struct Decoder<'d, 's> {
     batch: &'d mut WriteBatch<'s>,
     extras: Extras,
+    exemplars: ExemplarScratch,
     /// Series whose labels do not lie in one piece; they come last.
     pieces: Vec<Series<'s>>,
     charge: Charge<'d>,
@@ -106,6 +108,7 @@ struct Series<'s> {
     message: Wire<'s>,
     samples: u64,
     histograms: u64,
+    exemplars: u64,
 }
 
 impl<'s> Decoder<'_, 's> {
@@ -141,6 +144,7 @@ impl<'s> Decoder<'_, 's> {
             message,
             samples: 0,
             histograms: 0,
+            exemplars: 0,
         };
         let (mut first, mut last) = (message, message);
         let mut pieces = 0u64;
@@ -165,8 +169,8 @@ impl<'s> Decoder<'_, 's> {
                     series.samples += 1;
                 }
                 3 => {
-                    wire.message()?.check(schema::EXEMPLAR_V1)?;
-                    self.extras.exemplars += 1;
+                    wire.bytes()?;
+                    series.exemplars += 1;
                 }
                 4 => {
                     wire.bytes()?;
@@ -185,7 +189,7 @@ impl<'s> Decoder<'_, 's> {
 
     /// Adds a series with all its labels in one slice.
     fn store(&mut self, labels: &'s [u8], series: Series<'s>) -> Result<(), DecodeError> {
-        if series.samples == 0 && series.histograms == 0 {
+        if series.samples + series.histograms + series.exemplars == 0 {
             return Ok(split(labels, |_, _| {})?);
         }
         self.charge
@@ -198,6 +202,12 @@ impl<'s> Decoder<'_, 's> {
                 2 => {
                     let (timestamp, value) = sample(wire.message()?)?;
                     self.batch.sample(timestamp, value);
+                }
+                3 => {
+                    let message = wire.message()?;
+                    self.charge.take(exemplar::BYTES_AT_MOST)?;
+                    let (timestamp, value, labels) = self.exemplars.take_v1(message)?;
+                    self.batch.exemplar(timestamp, value, labels);
                 }
                 4 => {
                     let message = wire.message()?;

@@ -6,9 +6,9 @@ use tsdb_core::model::{
 };
 
 use super::charge::Charge;
+use super::exemplar::{self, ExemplarScratch};
 use super::extras::{Extras, METADATA_BYTES};
 use super::histogram;
-use super::schema;
 use crate::error::DecodeError;
 use crate::limits::BytePermit;
 use crate::wire::{Wire, WireType};
@@ -53,6 +53,7 @@ pub fn decode_v2<'s>(
         batch,
         metadata,
         extras: Extras::default(),
+        exemplars: ExemplarScratch::default(),
         name_symbol: None,
         charge: Charge::new(body, permit),
     };
@@ -70,6 +71,7 @@ struct Decoder<'d, 's> {
     batch: &'d mut WriteBatch<'s>,
     metadata: &'d mut Vec<MetadataRefs>,
     extras: Extras,
+    exemplars: ExemplarScratch,
     /// Index of `__name__`, once it was met.
     name_symbol: Option<u32>,
     charge: Charge<'d>,
@@ -79,6 +81,7 @@ struct Decoder<'d, 's> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Rest {
     histograms: u64,
+    exemplars: u64,
     kind: u64,
     help: u32,
     unit: u32,
@@ -198,8 +201,13 @@ impl<'s> Decoder<'_, 's> {
                 rest.histograms += 1;
             }
             4 => {
-                wire.message()?.check(schema::EXEMPLAR_V2)?;
-                self.extras.exemplars += 1;
+                let message = wire.message()?;
+                let refs = ExemplarScratch::refs_bytes(message);
+                self.charge.take(exemplar::BYTES_AT_MOST + refs)?;
+                let symbols = self.batch.symbols();
+                let (timestamp, value, labels) = self.exemplars.take_v2(message, symbols)?;
+                self.batch.exemplar(timestamp, value, labels);
+                rest.exemplars += 1;
             }
             5 => metadata(wire.message()?, rest)?,
             _ => wire.skip(field, wire_type)?,
@@ -238,7 +246,9 @@ impl<'s> Decoder<'_, 's> {
                 metadata.push(found);
             }
         }
-        if rest.histograms == 0 && samples == 0 {
+        // The specification wants a sample or histogram in each series, but Prometheus sends
+        // exemplars by themselves.
+        if rest.histograms + rest.exemplars == 0 && samples == 0 {
             extras.empty_series.add(1, || Ok(display(labels)))?;
             batch.cancel();
         }

@@ -1,4 +1,4 @@
-//! What a write request holds besides samples.
+//! What a write request holds besides samples and exemplars.
 
 use tsdb_core::model::MetricMetadata;
 
@@ -7,16 +7,15 @@ use crate::error::DecodeError;
 /// Memory of a metadata entry in bytes.
 pub(super) const METADATA_BYTES: u64 = size_of::<MetricMetadata>() as u64;
 
-/// What a request holds besides samples.
+/// What a request holds besides samples and exemplars.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extras {
     /// Metadata of metrics.
     pub metadata: Vec<MetricMetadata>,
     /// Metadata entries left out because they are not UTF-8 or name no known symbol.
     pub refused_metadata: u64,
-    /// Exemplars found; they are not stored.
-    pub exemplars: u64,
-    /// Series of remote write 2.0 with neither sample nor histogram, which it forbids.
+    /// Series of remote write 2.0 with neither sample nor histogram, which it forbids; those with
+    /// exemplars are taken all the same.
     pub empty_series: Refused,
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn split<'a>(
     Ok(())
 }
 
-fn label(mut wire: Wire<'_>) -> Result<(&[u8], &[u8]), DecodeError> {
+/// Name and value of a label.
+pub(super) fn label(mut wire: Wire<'_>) -> Result<(&[u8], &[u8]), DecodeError> {
     let (mut name, mut value) = (&[][..], &[][..]);
     while !wire.is_empty() {
         let (field, wire_type) = wire.key()?;

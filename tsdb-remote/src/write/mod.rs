@@ -3,12 +3,12 @@
 mod charge;
 mod decode_v1;
 mod decode_v2;
+mod exemplar;
 mod extras;
 mod histogram;
 mod labels;
 mod layer;
 mod request;
-mod schema;
 mod service;
 #[cfg(test)]
 mod tests;

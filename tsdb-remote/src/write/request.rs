@@ -184,7 +184,6 @@ impl Decoded<'_> {
         WriteSummary {
             protocol: self.protocol,
             report,
-            exemplars: self.extras.exemplars,
             empty_series: self.extras.empty_series.clone(),
         }
     }
@@ -204,23 +203,16 @@ impl Drop for Decoded<'_> {
 pub struct WriteSummary {
     /// What the sender speaks, which decides what it is told.
     pub protocol: WriteProtocol,
-    /// What the store made of the samples.
+    /// What the store made of samples and exemplars.
     pub report: AppendReport,
-    /// Exemplars found, which are not stored.
-    pub exemplars: u64,
-    /// Series with neither sample nor histogram, which are refused.
+    /// Series with nothing to store, which are refused.
     pub empty_series: Refused,
 }
 
 impl WriteSummary {
-    /// Whether everything that a sender counts on was stored. Remote write 2.0 counts on
-    /// exemplars too.
+    /// Whether everything was stored but for exemplars where none are kept.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let exemplars = match self.protocol {
-            WriteProtocol::V1 => 0,
-            WriteProtocol::V2 => self.exemplars,
-        };
-        self.report.is_complete() && self.empty_series.count == 0 && exemplars == 0
+        self.report.is_complete() && self.empty_series.count == 0
     }
 }

@@ -4,12 +4,14 @@ mod v2;
 use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;
-use tsdb_core::model::{Histogram, LabelsBuilder, MetricKind, SeriesKey, WriteBatch};
+use tsdb_core::model::{
+    Exemplar, ExemplarError, Histogram, Labels, LabelsBuilder, MetricKind, SeriesKey, WriteBatch,
+};
 
 use super::decode_v1::{decode_v1, guess_v1};
 use super::extras::Extras;
 use super::labels::split;
-use super::{DecodeScratch, WriteRequest};
+use super::{DecodeScratch, WriteProtocol, WriteRequest};
 use crate::error::{DecodeError, RequestFault};
 use crate::limits::InflightBytes;
 
@@ -70,7 +72,38 @@ mod oracle {
 type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 /// Times and canonical bytes.
 type Histograms = Vec<(i64, Vec<u8>)>;
-type Content = (Vec<(Pairs, Vec<(i64, u64)>, Histograms)>, Extras);
+/// Time, bits of the value, and labels or why there are none.
+type Exemplars = Vec<(i64, u64, Result<Labels, String>)>;
+type Content = (Vec<(Pairs, Vec<(i64, u64)>, Histograms, Exemplars)>, Extras);
+
+/// The exemplars of one series of a batch.
+fn exemplars_of(batch: &WriteBatch<'_>, series: usize) -> Exemplars {
+    let all = batch.exemplars().iter();
+    let all = all.filter(|one| one.series == series);
+    all.map(|one| {
+        let labels = one.labels.clone().map_err(|error| error.to_string());
+        (one.timestamp, one.value.to_bits(), labels)
+    })
+    .collect()
+}
+
+/// What pairs mean as labels of an exemplar.
+fn exemplar_labels<'a>(
+    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+) -> Result<Labels, String> {
+    let mut builder = LabelsBuilder::new();
+    let mut bytes = 0;
+    for (name, value) in pairs.filter(|pair| !pair.1.is_empty()) {
+        bytes += name.len() + value.len();
+        builder.push_bytes(name, value);
+    }
+    if bytes > 512 {
+        let (characters, limit) = (bytes.div_ceil(4), 128);
+        return Err(ExemplarError::LabelsTooLong { characters, limit }.to_string());
+    }
+    let labels = builder.finish().map_err(ExemplarError::from);
+    labels.map_err(|error| error.to_string())
+}
 
 /// The histograms of one series of a batch.
 fn histograms_of(batch: &WriteBatch<'_>, series: usize) -> Histograms {
@@ -125,8 +158,8 @@ fn content(batch: &WriteBatch<'_>, extras: Extras) -> Option<Content> {
             .iter()
             .zip(values)
             .map(|(t, v)| (*t, v.to_bits()));
-        let histograms = histograms_of(batch, at);
-        content.push((pairs, samples.collect::<Vec<_>>(), histograms));
+        let (histograms, exemplars) = (histograms_of(batch, at), exemplars_of(batch, at));
+        content.push((pairs, samples.collect::<Vec<_>>(), histograms, exemplars));
     }
     content.sort();
     Some((content, extras))
@@ -138,7 +171,11 @@ fn prosts(body: &[u8]) -> Option<Content> {
     let mut extras = Extras::default();
     let mut content = Vec::new();
     for series in request.timeseries {
-        extras.exemplars += series.exemplars.len() as u64;
+        let exemplars = series.exemplars.iter().map(|one| {
+            let pairs = one.labels.iter().map(|label| (&*label.name, &*label.value));
+            (one.timestamp, one.value.to_bits(), exemplar_labels(pairs))
+        });
+        let exemplars: Exemplars = exemplars.collect();
         let labels = series
             .labels
             .into_iter()
@@ -148,8 +185,9 @@ fn prosts(body: &[u8]) -> Option<Content> {
             .iter()
             .map(|s| (s.timestamp, s.value.to_bits()));
         let histograms: Vec<_> = series.histograms.iter().map(meant).collect();
-        if !series.samples.is_empty() || !histograms.is_empty() {
-            content.push((labels.collect(), samples.collect::<Vec<_>>(), histograms));
+        if !series.samples.is_empty() || !histograms.is_empty() || !exemplars.is_empty() {
+            let samples = samples.collect::<Vec<_>>();
+            content.push((labels.collect(), samples, histograms, exemplars));
         }
     }
     content.sort();
@@ -309,9 +347,14 @@ fn exemplar() -> impl Strategy<Value = Field> {
         prop_oneof![
             label(),
             value().prop_map(|bits| Field::Fixed64(2, bits)),
-            unknown()
+            any::<u64>().prop_map(|time| Field::Varint(3, time)),
+            unknown(),
+            (0..800usize).prop_map(|len| {
+                let long = Field::Bytes(2, vec![b'x'; len]);
+                Field::Message(1, vec![Field::Bytes(1, b"long".to_vec()), long])
+            }),
         ],
-        0..3,
+        0..4,
     )
     .prop_map(|fields| Field::Message(3, fields))
 }
@@ -565,7 +608,10 @@ fn scratch_keeps_its_memory_and_forgets_its_content() {
         let decoded = request.decode(&mut scratch).unwrap();
         assert_eq!(decoded.batch.series_len(), 3);
         assert_eq!(decoded.batch.samples_len(), 4);
-        assert_eq!(decoded.extras.exemplars, 1);
+        let exemplar = &decoded.batch.exemplars()[0];
+        assert_eq!((exemplar.series, exemplar.timestamp), (1, 6));
+        let labels = Labels::from_pairs([("__name__", "up")]).unwrap();
+        assert_eq!(exemplar.labels.as_ref(), Ok(&labels));
         assert_eq!(decoded.batch.histograms().len(), 1);
         assert_eq!(decoded.extras.metadata[0].kind, MetricKind::Counter);
         drop(decoded);
@@ -646,4 +692,37 @@ fn labels_that_end_like_a_sample_are_guessed_wrong_and_found_out() {
     };
     assert!((labels.parse)(labels.bytes, &mut LabelsBuilder::new()).is_err());
     assert_eq!(ours(&body), prosts(&body));
+}
+
+#[test]
+fn exemplars_of_our_clients_come_back() {
+    let labels = Labels::from_pairs([("__name__", "latency_bucket"), ("le", "1")]).unwrap();
+    let own = Labels::from_pairs([("span", "b"), ("trace_id", "a")]).unwrap();
+    let exemplar = |timestamp, value| Exemplar {
+        labels: own.clone(),
+        value,
+        timestamp,
+    };
+    let sent = [exemplar(-7, f64::NAN), exemplar(1_700_000_000_000, 0.5)];
+    let mut first = crate::client::write::WriteEncoder::new();
+    first.exemplars(&labels, &sent);
+    let mut second = crate::client::write_v2::WriteEncoder::new();
+    second.exemplars(&labels, &sent);
+    for (body, protocol) in [
+        (first.finish().unwrap(), WriteProtocol::V1),
+        (second.finish().unwrap(), WriteProtocol::V2),
+    ] {
+        let request = WriteRequest::from_body(body, 1 << 20).unwrap();
+        let mut scratch = DecodeScratch::new();
+        let decoded = request.speaking(protocol).decode(&mut scratch).unwrap();
+        let mut builder = LabelsBuilder::new();
+        let (key, ..) = decoded.batch.series().next().unwrap();
+        key.parse(&mut builder).unwrap();
+        assert_eq!(builder.finish().as_ref(), Ok(&labels));
+        let found = exemplars_of(&decoded.batch, 0);
+        let wanted = sent.each_ref();
+        let wanted = wanted.map(|one| (one.timestamp, one.value.to_bits(), Ok(own.clone())));
+        assert_eq!(found, wanted);
+        assert_eq!(decoded.batch.series_len(), 1);
+    }
 }

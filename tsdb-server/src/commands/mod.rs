@@ -5,6 +5,7 @@ mod command_line;
 mod compact;
 mod delete;
 mod error;
+mod offline;
 mod progress;
 mod remote;
 mod restore;

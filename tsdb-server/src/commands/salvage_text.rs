@@ -84,6 +84,14 @@ fn given_up(lost: &Lost) -> String {
             let of = namespace.as_ref().map(|name| format!(" of {name}"));
             format!("gives up {which}{}", of.unwrap_or_default())
         }
+        Lost::Exemplars {
+            namespace,
+            exemplars,
+        } => {
+            let count = exemplars.map_or_else(String::new, |count| format!("{count} "));
+            let of = namespace.as_ref().map(|name| format!(" of {name}"));
+            format!("gives up {count}exemplars{}", of.unwrap_or_default())
+        }
         Lost::Options { namespace } => format!("gives up the options of {namespace}"),
         _ => "gives up what this build cannot name".to_owned(),
     }
@@ -162,6 +170,10 @@ fn damage_json(damage: &Damage) -> Value {
             "kind": "deletes", "namespace": namespace,
             "generation": generation.map(|generation| generation.0),
         }),
+        Lost::Exemplars {
+            namespace,
+            exemplars,
+        } => json!({"kind": "exemplars", "namespace": namespace, "exemplars": exemplars}),
         Lost::Options { namespace } => json!({"kind": "options", "namespace": namespace}),
         _ => json!({"kind": "other"}),
     };

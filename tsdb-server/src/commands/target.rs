@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tsdb_core::vfs::{OpenMode, OsVfs};
-use tsdb_core::{Db, DbOptions, ErrorKind, Vfs};
+use tsdb_core::{Db, ErrorKind, Vfs};
 
+use super::offline::offline_options;
 use super::progress::Progress;
 use super::{CommandError, remote};
 use crate::config::Config;
@@ -41,7 +42,7 @@ impl Target {
         }
         let folder = Folder::existing(&config.data_dir)?;
         progress.say("opening");
-        let db = Db::open(&folder.path, DbOptions::default()).map_err(folder.failed())?;
+        let db = Db::open(&folder.path, offline_options()).map_err(folder.failed())?;
         progress.say(what);
         here(&db, &folder)?;
         progress.say("closing");

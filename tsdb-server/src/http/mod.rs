@@ -4,6 +4,7 @@ mod admin;
 mod app;
 mod body_watch;
 mod envelope;
+mod exemplars;
 mod export;
 mod form;
 mod health;

@@ -86,11 +86,7 @@ fn store(
         tickets.push(namespace.set_metadata(&extras.metadata)?);
     }
     telemetry.stored(WriteSource::RemoteWrite, &report);
-    telemetry.extras(
-        extras.exemplars,
-        extras.metadata.len() as u64,
-        extras.refused_metadata,
-    );
+    telemetry.extras(extras.metadata.len() as u64, extras.refused_metadata);
     Ok((tickets, decoded.summary(report)))
 }
 

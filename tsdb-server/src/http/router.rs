@@ -16,7 +16,7 @@ use tsdb_remote::{RemoteReadLayer, RemoteWriteLayer};
 use super::app::App;
 use super::body_watch::watch_body;
 use super::remote::{StoreReader, StoreWriter};
-use super::{admin, export, health, home, import, labels, metadata, series};
+use super::{admin, exemplars, export, health, home, import, labels, metadata, series};
 use crate::machine::process_usage;
 use crate::telemetry::render;
 
@@ -35,6 +35,7 @@ pub(crate) fn api(app: &App) -> Router {
     let read = RemoteReadLayer::new(app.limits.clone())
         .share(app.inflight.clone())
         .layer(reader);
+    let query_exemplars = get(exemplars::query_exemplars).post(exemplars::query_exemplars);
     Router::new()
         .route_service("/api/v1/write", write.clone())
         .route_service("/api/v1/prom/remote/write", write)
@@ -44,6 +45,7 @@ pub(crate) fn api(app: &App) -> Router {
         .route("/api/v1/labels", get(labels::names).post(labels::names))
         .route("/api/v1/label/{name}/values", get(labels::values))
         .route("/api/v1/metadata", get(metadata::metadata))
+        .route("/api/v1/query_exemplars", query_exemplars)
         .route("/api/v1/export", get(export::export).post(export::export))
         .route("/api/v1/import", post(import::import))
         .merge(admin_routes())

@@ -14,7 +14,7 @@ use super::matching::{required_matcher_sets, union};
 pub(super) const MAX_RESULTS: usize = 10_000_000;
 
 /// A label set as a JSON object.
-struct LabelSet<'a>(&'a Labels);
+pub(super) struct LabelSet<'a>(pub(super) &'a Labels);
 
 impl Serialize for LabelSet<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

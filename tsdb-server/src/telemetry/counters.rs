@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tsdb_core::model::{AppendReport, RejectReason};
+use tsdb_core::model::{AppendReport, RejectReason, Rejected};
 
 /// Upper bounds of the request durations, in seconds.
 pub(super) const DURATION_BOUNDS: [f64; 12] = [
@@ -51,7 +51,9 @@ pub(super) struct Tables {
 #[derive(Debug, Default)]
 pub(crate) struct Telemetry {
     tables: Mutex<Tables>,
-    pub(super) exemplars_not_stored: AtomicU64,
+    pub(super) exemplars_stored: AtomicU64,
+    pub(super) exemplars_dropped: AtomicU64,
+    pub(super) exemplars_rejected: AtomicU64,
     pub(super) histograms_stored: AtomicU64,
     pub(super) metadata_stored: AtomicU64,
     pub(super) metadata_refused: AtomicU64,
@@ -93,7 +95,8 @@ impl Telemetry {
         let mut tables = self.tables();
         *tables.stored.entry(source).or_default() += report.appended;
         let mut listed = 0;
-        for rejected in &report.rejected {
+        let samples = |one: &&Rejected| !matches!(one.reason, RejectReason::Exemplar(_));
+        for rejected in report.rejected.iter().filter(samples) {
             *tables
                 .rejected
                 .entry((source, reason_name(&rejected.reason)))
@@ -111,11 +114,13 @@ impl Telemetry {
         drop(tables);
         add(&self.rejected_series, report.rejected_series);
         add(&self.histograms_stored, report.appended_histograms);
+        add(&self.exemplars_stored, report.appended_exemplars);
+        add(&self.exemplars_dropped, report.dropped_exemplars);
+        add(&self.exemplars_rejected, report.rejected_exemplars);
     }
 
     /// What came with samples and was stored or refused.
-    pub(crate) fn extras(&self, exemplars: u64, metadata: u64, refused_metadata: u64) {
-        add(&self.exemplars_not_stored, exemplars);
+    pub(crate) fn extras(&self, metadata: u64, refused_metadata: u64) {
         add(&self.metadata_stored, metadata);
         add(&self.metadata_refused, refused_metadata);
     }
@@ -160,6 +165,7 @@ fn reason_name(reason: &RejectReason) -> &'static str {
         RejectReason::LabelNameTooLong { .. } => "label_name_too_long",
         RejectReason::LabelValueTooLong { .. } => "label_value_too_long",
         RejectReason::Histogram(_) => "invalid_histogram",
+        RejectReason::Exemplar(_) => "invalid_exemplar",
         RejectReason::HistogramTooLong { .. } => "histogram_too_long",
         RejectReason::TooFarInFuture { .. } => "too_far_in_future",
         RejectReason::OutsideRetention { .. } => "outside_retention",

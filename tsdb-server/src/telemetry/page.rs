@@ -23,6 +23,7 @@ pub(crate) fn render(
     requests(&mut page, telemetry);
     samples(&mut page, telemetry);
     plain_counters(&mut page, telemetry);
+    exemplar_counters(&mut page, telemetry);
     if let Some(stats) = &figures.database {
         database(&mut page, stats);
         database_state(&mut page, stats);
@@ -155,17 +156,35 @@ type LimitFamily = (
     fn(&NamespaceStats) -> Option<u64>,
 );
 
+fn exemplar_counters(page: &mut Exposition, telemetry: &Telemetry) {
+    let counters: [(&'static str, &str, &AtomicU64); 3] = [
+        (
+            "tsdb_exemplars_stored_total",
+            "Exemplars stored, those that were there already included.",
+            &telemetry.exemplars_stored,
+        ),
+        (
+            "tsdb_exemplars_dropped_total",
+            "Exemplars not stored, as none are kept.",
+            &telemetry.exemplars_dropped,
+        ),
+        (
+            "tsdb_exemplars_rejected_total",
+            "Exemplars refused, by themselves or with their series.",
+            &telemetry.exemplars_rejected,
+        ),
+    ];
+    for (name, help, counter) in counters {
+        page.single(name, Counter, help, read(counter));
+    }
+}
+
 fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
-    let counters: [(&'static str, &str, &AtomicU64); 12] = [
+    let counters: [(&'static str, &str, &AtomicU64); 11] = [
         (
             "tsdb_series_rejected_total",
             "Series refused as a whole.",
             &telemetry.rejected_series,
-        ),
-        (
-            "tsdb_exemplars_not_stored_total",
-            "Exemplars that were sent; this version does not store them.",
-            &telemetry.exemplars_not_stored,
         ),
         (
             "tsdb_native_histograms_stored_total",
@@ -295,6 +314,7 @@ fn database_state(page: &mut Exposition, stats: &Stats) {
         .sample(&[("use", "appends")], size(stats.append_memory_bytes))
         .sample(&[("use", "files")], size(stats.file_memory_bytes))
         .sample(&[("use", "upkeep")], size(stats.upkeep_memory_bytes))
+        .sample(&[("use", "exemplars")], size(stats.exemplar_memory_bytes))
         .sample(&[("use", "log_queue")], size(stats.queue_memory_bytes));
     page.single(
         "tsdb_memory_budget_bytes",
@@ -357,8 +377,11 @@ fn readers(page: &mut Exposition, stats: &Stats) {
 }
 
 fn namespaces(page: &mut Exposition, namespaces: &[NamespaceStats]) {
-    let families: [Family<NamespaceStats>; 6] = [
+    let families: [Family<NamespaceStats>; 7] = [
         ("tsdb_series", "Series in memory.", |n| size(n.series)),
+        ("tsdb_exemplars", "Exemplars kept just now.", |n| {
+            size(n.exemplars.held)
+        }),
         (
             "tsdb_buffered_samples",
             "Samples in memory that are not in runs, duplicates included.",
@@ -426,6 +449,7 @@ fn namespace_memory(page: &mut Exposition, namespaces: &[NamespaceStats]) {
             ("appends", used.appends),
             ("files", used.files),
             ("upkeep", used.upkeep),
+            ("exemplars", used.exemplars),
         ];
         for (name, bytes) in uses {
             let labels = [("namespace", namespace.name.as_str()), ("use", name)];

@@ -150,14 +150,14 @@ async fn what_is_refused_is_named_and_what_is_stored_is_counted() {
         (
             TimeSeries {
                 exemplars: vec![Exemplar {
-                    labels_refs: vec![3, 4],
+                    labels_refs: vec![3, 4, 1],
                     value: 1.0,
                     timestamp: TIME,
                 }],
                 ..floats(&[1, 2, 3, 4], &[(TIME, 1.0)])
             },
             2,
-            "1 exemplars refused",
+            "labels of an exemplar: 3 label indices are no pairs of name and value",
         ),
     ];
     for (bad, samples, reason) in cases {
@@ -196,4 +196,47 @@ async fn a_malformed_request_stores_nothing_and_says_so() {
     let ready = get(&format!("{}/ready", server.api)).await;
     assert_eq!(ready.status, 200);
     assert!(exported(&server, "up").await.is_empty());
+}
+
+#[tokio::test]
+async fn exemplars_are_counted_exactly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]);
+    let exemplar = |value| Exemplar {
+        labels_refs: vec![3, 4],
+        value,
+        timestamp: TIME,
+    };
+    // Beside a sample, and by themselves as Prometheus sends them; one twice.
+    let beside = TimeSeries {
+        exemplars: vec![exemplar(1.0), exemplar(2.0)],
+        ..floats(&[1, 2, 3, 4], &[(TIME, 1.0)])
+    };
+    let alone = TimeSeries {
+        exemplars: vec![exemplar(2.0), exemplar(-0.5)],
+        ..floats(&[1, 2, 3, 7], &[])
+    };
+    let again = TimeSeries {
+        exemplars: vec![exemplar(2.0)],
+        ..floats(&[1, 2, 3, 4], &[])
+    };
+    let answer = send(&server, &request(vec![beside, alone, again])).await;
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    assert_eq!(written(&answer), [Some(1), Some(0), Some(5)]);
+    assert_eq!(server.metric("tsdb_exemplars").await, 4.0);
+    let url = format!("{}/api/v1/query_exemplars?query=up", server.api);
+    let data = json(&url).await["data"].clone();
+    let values = |at: usize| -> Vec<String> {
+        let exemplars = data[at]["exemplars"].as_array().expect("a list").iter();
+        exemplars
+            .map(|one| one["value"].as_str().expect("text").to_owned())
+            .collect()
+    };
+    assert_eq!(
+        (values(0), values(1)),
+        (
+            vec!["1".to_owned(), "2".to_owned()],
+            vec!["2".to_owned(), "-0.5".to_owned()],
+        )
+    );
 }

@@ -323,7 +323,7 @@ async fn exemplars_histograms_and_metadata() {
         send(&server, write_body(vec![with_exemplar])).await.status,
         204
     );
-    assert_eq!(server.metric("tsdb_exemplars_not_stored_total").await, 1.0);
+    assert_eq!(server.metric("tsdb_exemplars_stored_total").await, 1.0);
 
     let mut native = series(&[("__name__", "native")], &[]);
     native.histograms.push(Histogram {

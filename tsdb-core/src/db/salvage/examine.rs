@@ -12,6 +12,7 @@ use crate::block::BlockError;
 use crate::db::open::{CATALOG_PATH, FORMAT_PATH};
 use crate::db::paths::{block_path, open_block, open_run, run_path};
 use crate::db::{Error, NamespaceOptions};
+use crate::exemplar::exemplars_path;
 use crate::manifest::{
     BlockEntry, Catalog, DataFormat, Manifest, ManifestError, NamespaceEntry, RunEntry,
     SeriesFileEntry, check_namespace_name,
@@ -47,6 +48,8 @@ pub(super) struct ExaminedNamespace {
     pub(super) names_damaged: bool,
     pub(super) damaged_runs: BTreeSet<RunId>,
     pub(super) damaged_blocks: BTreeSet<BlockId>,
+    /// Whether there is a file of exemplars, and it is whole.
+    pub(super) exemplars: bool,
 }
 
 /// Tells what is being read: the file.
@@ -229,11 +232,34 @@ fn examine_namespace(
         names_damaged,
         damaged_runs: BTreeSet::new(),
         damaged_blocks: BTreeSet::new(),
+        exemplars: false,
     };
+    namespace.exemplars = has_exemplars(vfs, entry, report);
     // Blocks first: they know names that series files may have lost.
     namespace.blocks(vfs, progress, report)?;
     namespace.runs(vfs, progress, report)?;
     Ok(namespace)
+}
+
+/// Whether there is a file of exemplars that is whole.
+fn has_exemplars(vfs: &dyn Vfs, entry: &NamespaceEntry, report: &mut SalvageReport) -> bool {
+    let folder = Path::new(&entry.name);
+    match crate::db::exemplars::read(vfs, folder, entry.id) {
+        Ok(image) => image.is_some(),
+        Err(error) => {
+            report.damage.push(Damage {
+                path: exemplars_path(folder),
+                offset: 0,
+                bytes: 0,
+                what: error.to_string(),
+                lost: Lost::Exemplars {
+                    namespace: Some(entry.name.clone()),
+                    exemplars: None,
+                },
+            });
+            false
+        }
+    }
 }
 
 /// What is live, as the files themselves tell it.

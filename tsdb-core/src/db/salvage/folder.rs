@@ -12,6 +12,7 @@ use crate::db::Error;
 use crate::db::copy::{copy_between, file_len, link_or_copy, make_folder, sync};
 use crate::db::open::{CATALOG_PATH, FORMAT_PATH, random_key};
 use crate::db::paths::{block_path, open_block, open_run, run_path};
+use crate::exemplar::exemplars_path;
 use crate::manifest::{BlockEntry, DataFormat, Manifest, RunEntry};
 use crate::model::SeriesId;
 use crate::run::RunWriter;
@@ -146,6 +147,9 @@ fn write_namespace(
         for (_, path) in namespace.series_paths() {
             place.copy(&path)?;
         }
+    }
+    if namespace.exemplars {
+        place.keep(&exemplars_path(&namespace.folder))?;
     }
     for part in &parts {
         sync(place.to, part)?;

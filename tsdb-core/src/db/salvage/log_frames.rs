@@ -5,11 +5,11 @@ use std::path::Path;
 use super::examine::ExaminedNamespace;
 use super::report::{Damage, Lost, LostRows, LostSamples, SalvageReport};
 use crate::bits::DecodeError;
-use crate::model::{Generation, HashMap, Histogram, NamespaceId, SeriesId};
+use crate::model::{Generation, HashMap, Histogram, Labels, NamespaceId, SeriesId};
 use crate::shard::Delete;
 use crate::wal::{
-    DeleteFrame, FRAME_STAMP_BYTES, HistogramFrame, HistogramFrameEncoder, Row, SampleFrame,
-    SampleFrameEncoder,
+    DeleteFrame, ExemplarFrame, ExemplarFrameEncoder, FRAME_STAMP_BYTES, HistogramFrame,
+    HistogramFrameEncoder, Row, SampleFrame, SampleFrameEncoder,
 };
 
 /// What is written of a frame.
@@ -110,6 +110,8 @@ impl<'a> Frames<'a> {
         let is_delete = DeleteFrame::is_one(payload);
         let read = if is_delete {
             self.delete(payload, (path, offset), report)
+        } else if ExemplarFrame::is_one(payload) {
+            self.exemplars(payload, (path, offset), report)
         } else if HistogramFrame::is_one(payload) {
             self.histograms(payload, (path, offset), report)
         } else {
@@ -120,6 +122,11 @@ impl<'a> Frames<'a> {
                 Lost::Deletes {
                     namespace: None,
                     generation: Some(self.generation),
+                }
+            } else if ExemplarFrame::is_one(payload) {
+                Lost::Exemplars {
+                    namespace: None,
+                    exemplars: None,
                 }
             } else {
                 Lost::Samples(LostSamples::default())
@@ -220,7 +227,7 @@ impl<'a> Frames<'a> {
     ) -> Result<Written, String> {
         let text = |error: DecodeError| error.to_string();
         let frame = SampleFrame::decode(payload).map_err(text)?;
-        let number = self.number(frame.namespace)?;
+        let number = self.number(frame.head.namespace)?;
         if self.is_flushed(number) {
             return Ok(Written::Same);
         }
@@ -230,7 +237,7 @@ impl<'a> Frames<'a> {
             decoded.push(row);
         }
         let mut anew = self.some_lost;
-        anew |= self.lost_delete(number, frame.delete_seen, place, report);
+        anew |= self.lost_delete(number, frame.head.delete_seen, place, report);
         let all = decoded.len();
         self.keep_rows(number, &mut decoded);
         report.samples += decoded.len() as u64;
@@ -241,14 +248,14 @@ impl<'a> Frames<'a> {
             return Ok(Written::Not);
         };
         self.floats.start(first.timestamp);
-        let seen = frame.delete_seen.min(self.last_delete(number));
+        let seen = frame.head.delete_seen.min(self.last_delete(number));
         self.floats.saw_delete(seen);
         for row in decoded {
             self.floats.push(row);
         }
         let mut payload = Vec::new();
         self.floats
-            .finish(frame.namespace, frame.shard, &mut payload);
+            .finish(frame.head.namespace, frame.head.shard, &mut payload);
         Ok(Written::Anew(payload))
     }
 
@@ -293,6 +300,64 @@ impl<'a> Frames<'a> {
         });
     }
 
+    /// Leaves the rows whose series has a name. Those that are left keep the place of the first.
+    fn exemplars(
+        &mut self,
+        payload: &[u8],
+        place: (&Path, u64),
+        report: &mut SalvageReport,
+    ) -> Result<Written, String> {
+        let text = |error: DecodeError| error.to_string();
+        let frame = ExemplarFrame::decode(payload).map_err(text)?;
+        let head = frame.head;
+        let number = self.number(head.namespace)?;
+        if self.is_flushed(number) {
+            return Ok(Written::Same);
+        }
+        let mut rows = frame.rows();
+        let mut decoded = Vec::new();
+        while let Some(row) = rows.next_row().map_err(text)? {
+            Labels::from_bytes(row.labels.into()).map_err(|error| error.to_string())?;
+            decoded.push(row);
+        }
+        let anew = self.lost_delete(number, head.delete_seen, place, report);
+        let seen = head.delete_seen.min(self.last_delete(number));
+        let Some(namespace) = self.namespaces.get_mut(number) else {
+            return Ok(Written::Same);
+        };
+        let all = decoded.len();
+        decoded.retain(|row| {
+            namespace.names.given(row.series);
+            namespace.names.has(row.series)
+        });
+        let lost = all - decoded.len();
+        if lost > 0 {
+            report.damage.push(Damage {
+                path: place.0.to_owned(),
+                offset: place.1,
+                bytes: 0,
+                what: "exemplars of series that no series file and no block names".to_owned(),
+                lost: Lost::Exemplars {
+                    namespace: Some(namespace.entry.name.clone()),
+                    exemplars: Some(lost as u64),
+                },
+            });
+        }
+        if !anew && lost == 0 {
+            return Ok(Written::Same);
+        }
+        let Some(first) = decoded.first() else {
+            return Ok(Written::Not);
+        };
+        let mut encoder = ExemplarFrameEncoder::default();
+        encoder.start(first.timestamp, frame.first_arrival);
+        encoder.saw_delete(seen);
+        decoded.into_iter().for_each(|row| encoder.push(row));
+        let mut payload = Vec::new();
+        encoder.finish(head.namespace, head.shard, &mut payload);
+        Ok(Written::Anew(payload))
+    }
+
     fn histograms(
         &mut self,
         payload: &[u8],
@@ -301,7 +366,7 @@ impl<'a> Frames<'a> {
     ) -> Result<Written, String> {
         let text = |error: DecodeError| error.to_string();
         let frame = HistogramFrame::decode(payload).map_err(text)?;
-        let number = self.number(frame.namespace)?;
+        let number = self.number(frame.head.namespace)?;
         if self.is_flushed(number) {
             return Ok(Written::Same);
         }
@@ -311,7 +376,7 @@ impl<'a> Frames<'a> {
             Histogram::from_bytes(row.bytes).map_err(text)?;
             decoded.push(row);
         }
-        let anew = self.lost_delete(number, frame.delete_seen, place, report);
+        let anew = self.lost_delete(number, frame.head.delete_seen, place, report);
         let all = decoded.len();
         let lost = (
             self.namespaces.get_mut(number),
@@ -336,14 +401,14 @@ impl<'a> Frames<'a> {
             return Ok(Written::Not);
         };
         self.histograms.start(first.timestamp);
-        let seen = frame.delete_seen.min(self.last_delete(number));
+        let seen = frame.head.delete_seen.min(self.last_delete(number));
         self.histograms.saw_delete(seen);
         for row in decoded {
             self.histograms.push(row);
         }
         let mut payload = Vec::new();
         self.histograms
-            .finish(frame.namespace, frame.shard, &mut payload);
+            .finish(frame.head.namespace, frame.head.shard, &mut payload);
         Ok(Written::Anew(payload))
     }
 }

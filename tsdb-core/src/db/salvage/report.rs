@@ -63,6 +63,13 @@ pub enum Lost {
         /// The delete; any if that is not known.
         generation: Option<Generation>,
     },
+    /// Exemplars.
+    Exemplars {
+        /// The namespace; any if that is not known.
+        namespace: Option<String>,
+        /// How many there are, if that is known.
+        exemplars: Option<u64>,
+    },
     /// The options of a namespace, which has those of a new one instead.
     Options {
         /// The namespace.

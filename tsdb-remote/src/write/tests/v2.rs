@@ -1,6 +1,6 @@
 //! Remote write 2.0 against what generated code makes of the same bytes.
 
-use tsdb_core::model::{Labels, MetricMetadata, Sample};
+use tsdb_core::model::{LabelsError, MetricMetadata, Sample};
 
 use super::*;
 use crate::client::write_v2::WriteEncoder;
@@ -19,8 +19,8 @@ mod oracle {
     }
 }
 
-/// Labels or why there are none, with timestamps and bits of values, and histograms.
-type Series = (Result<Pairs, ()>, Vec<(i64, u64)>, Histograms);
+/// Labels or why there are none, with timestamps and bits of values, histograms and exemplars.
+type Series = (Result<Pairs, ()>, Vec<(i64, u64)>, Histograms, Exemplars);
 type Found = (Vec<Series>, Extras);
 
 fn ours(body: &[u8]) -> Option<Found> {
@@ -39,7 +39,8 @@ fn ours(body: &[u8]) -> Option<Found> {
         });
         let samples = timestamps.iter().zip(values);
         let samples = samples.map(|(t, v)| (*t, v.to_bits())).collect();
-        content.push((pairs, samples, histograms_of(&batch, at)));
+        let (histograms, exemplars) = (histograms_of(&batch, at), exemplars_of(&batch, at));
+        content.push((pairs, samples, histograms, exemplars));
     }
     Some((content, extras))
 }
@@ -67,17 +68,22 @@ fn prosts(body: &[u8]) -> Option<Found> {
             .iter()
             .map(|s| (s.timestamp, s.value.to_bits()))
             .collect();
-        extras.exemplars += series.exemplars.len() as u64;
+        let exemplars = series.exemplars.iter();
+        let exemplars: Exemplars = exemplars
+            .map(|one| {
+                let labels = meant_labels(&one.labels_refs, &request.symbols);
+                (one.timestamp, one.value.to_bits(), labels)
+            })
+            .collect();
         let histograms: Vec<_> = series
             .histograms
             .iter()
             .map(histogram::meant_bytes)
             .collect();
-        if samples.is_empty() && series.histograms.is_empty() {
+        if samples.is_empty() && histograms.is_empty() && exemplars.is_empty() {
             extras.empty_series.count += 1;
-        }
-        if !samples.is_empty() || !histograms.is_empty() {
-            content.push((pairs, samples, histograms));
+        } else {
+            content.push((pairs, samples, histograms, exemplars));
         }
         let Some(metadata) = series
             .metadata
@@ -102,6 +108,22 @@ fn prosts(body: &[u8]) -> Option<Found> {
         }
     }
     Some((content, extras))
+}
+
+/// What indices mean as labels of an exemplar.
+fn meant_labels(refs: &[u32], symbols: &[Vec<u8>]) -> Result<Labels, String> {
+    let refused = |error: LabelsError| Err(ExemplarError::from(error).to_string());
+    if refs.len() % 2 == 1 {
+        return refused(LabelsError::OddSymbols { count: refs.len() });
+    }
+    if let Some(index) = refs.iter().find(|at| **at as usize >= symbols.len()) {
+        return refused(LabelsError::UnknownSymbol {
+            index: *index,
+            symbols: symbols.len(),
+        });
+    }
+    let text = |at: u32| &*symbols[at as usize];
+    exemplar_labels(refs.chunks(2).map(|pair| (text(pair[0]), text(pair[1]))))
 }
 
 /// Metadata as a set: ours leaves out what it said just before, of a family of series once.
@@ -395,12 +417,15 @@ fn a_specimen_says_what_it_holds() {
     assert_eq!(
         series
             .iter()
-            .map(|(_, samples, _)| samples.len())
+            .map(|(_, samples, ..)| samples.len())
             .sum::<usize>(),
         4
     );
-    let histograms = series.iter().map(|(_, _, histograms)| histograms.len());
-    assert_eq!((extras.exemplars, histograms.sum::<usize>()), (1, 1));
+    let histograms = series.iter().map(|(_, _, histograms, _)| histograms.len());
+    let exemplars = series.iter().flat_map(|(.., exemplars)| exemplars);
+    let labels = Labels::from_pairs([("job", "a")]).unwrap();
+    assert_eq!(exemplars.collect::<Vec<_>>(), [&(6, 5, Ok(labels))]);
+    assert_eq!(histograms.sum::<usize>(), 1);
     assert_eq!(extras.empty_series.count, 1);
     assert_eq!(
         extras.empty_series.first_series.as_deref(),

@@ -50,6 +50,16 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts it in `folder`; `SELF` in the configuration stands for its own address.
     pub(crate) async fn start(program: &Path, folder: &Path, config: &str) -> Self {
+        Self::start_with(program, folder, config, &[]).await
+    }
+
+    /// As [`Prometheus::start`], with more arguments.
+    pub(crate) async fn start_with(
+        program: &Path,
+        folder: &Path,
+        config: &str,
+        more: &[&str],
+    ) -> Self {
         std::fs::create_dir_all(folder).expect("a folder");
         let address = format!("127.0.0.1:{}", free_port());
         let file = folder.join("prometheus.yml");
@@ -60,6 +70,8 @@ impl Prometheus {
             format!("--web.listen-address={address}"),
             "--web.enable-lifecycle".to_owned(),
         ];
+        let more = more.iter().map(|argument| (*argument).to_owned());
+        let arguments: Vec<String> = arguments.into_iter().chain(more).collect();
         let process = Process::start(program, &arguments);
         let started = Self {
             _process: process,
