@@ -319,7 +319,8 @@ pub(crate) fn run_open(input: &[u8]) {
     let Some(run) = edited.accept(RunReader::open(edited.path, file)) else {
         return;
     };
-    for section in 0..run.sections().len() {
+    let sections = run.sections().map_or(0, <[_]>::len);
+    for section in 0..sections {
         let Ok(mut scan) = run.iter_section(section) else {
             continue;
         };
@@ -333,7 +334,7 @@ pub(crate) fn run_open(input: &[u8]) {
         return;
     };
     for row in rows.into_iter().take(64) {
-        for section in 0..run.sections().len() {
+        for section in 0..sections {
             for chunk in run.chunks_of(section, row).unwrap_or_default() {
                 let _ = run.read_chunk(&chunk);
             }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
-use tsdb_core::{Db, DbOptions};
+use tsdb_core::{Db, DbOptions, OpeningProgress};
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::config::{Config, Retention};
@@ -108,8 +108,9 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     let metrics_listener = bind(config.metrics_listen, "metrics", "--metrics-listen").await?;
     let addresses = (address_of(&api_listener)?, address_of(&metrics_listener)?);
 
-    let app = open(config).await?;
-    announce(config, addresses);
+    let app = prepare(config)?;
+    let (api_address, metrics_address) = addresses;
+    tracing::info!(api = %api_address, metrics = %metrics_address, "listening, not ready yet");
     let (stop, stopped) = watch::channel(false);
     let api_server = tokio::spawn(serve(
         api_listener,
@@ -123,11 +124,16 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
         stopped,
         REQUESTS_GRACE,
     ));
+    tokio::select! {
+        opened = open(config, &app) => opened?,
+        signal = ended(&mut terminate, &mut interrupt) => {
+            tracing::info!(signal, "stopped while the database was being opened; nothing is lost");
+            return Ok(());
+        }
+    }
+    announce(config, addresses);
 
-    let name = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    };
+    let name = ended(&mut terminate, &mut interrupt).await;
     let began = Instant::now();
     tracing::info!(
         signal = name,
@@ -144,13 +150,22 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     close(&app.store, began).await
 }
 
+/// Waits for a signal to stop; its name.
+async fn ended(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
     listener
         .local_addr()
         .map_err(system("learn the own address"))
 }
 
-async fn open(config: &Config) -> Result<App, ServerError> {
+/// All but the database, which is opened while the server listens already.
+fn prepare(config: &Config) -> Result<App, ServerError> {
     let memory_limit = memory_limit_bytes();
     let budget = config.memory_budget.or(memory_limit.map(|limit| limit / 2));
     let mut database = DbOptions::default();
@@ -177,7 +192,10 @@ async fn open(config: &Config) -> Result<App, ServerError> {
         "opening the data"
     );
     let folder = config.data_dir.clone();
+    let progress = Arc::new(OpeningProgress::default());
+    database.progress = Some(Arc::clone(&progress));
     let options = StoreOptions {
+        progress,
         open: Arc::new(move || Db::open(&folder, database.clone())),
         retention: config.retention.map(Retention::limit),
         max_concurrent_queries: usize::from(config.max_concurrent_queries),
@@ -188,13 +206,7 @@ async fn open(config: &Config) -> Result<App, ServerError> {
         writers: parallelism(),
     };
     let telemetry = Arc::new(Telemetry::default());
-    let for_store = Arc::clone(&telemetry);
-    let opened = tokio::task::spawn_blocking(move || Store::open(options, &for_store)).await;
-    let opened = opened.unwrap_or_else(|_| Err(StoreError::Lost));
-    let store = opened.map_err(|error| ServerError::Open {
-        folder: config.data_dir.display().to_string(),
-        source: Box::new(error),
-    })?;
+    let store = Store::start(options, &telemetry).map_err(|error| not_opened(config, error))?;
     let inflight = InflightBytes::new(limits.max_inflight_bytes);
     Ok(App {
         store,
@@ -204,6 +216,21 @@ async fn open(config: &Config) -> Result<App, ServerError> {
         started: Instant::now(),
         admin: config.enable_admin_api,
     })
+}
+
+/// Opens the database, on a thread of its own.
+async fn open(config: &Config, app: &App) -> Result<(), ServerError> {
+    let store = app.store.clone();
+    let opened = tokio::task::spawn_blocking(move || store.open()).await;
+    let opened = opened.unwrap_or_else(|_| Err(StoreError::Lost));
+    opened.map_err(|error| not_opened(config, error))
+}
+
+fn not_opened(config: &Config, error: StoreError) -> ServerError {
+    ServerError::Open {
+        folder: config.data_dir.display().to_string(),
+        source: Box::new(error),
+    }
 }
 
 /// Says what was opened, who can reach it, and what to put into prometheus.yml.

@@ -5,6 +5,7 @@
 mod capture;
 mod chance;
 mod column;
+mod counting;
 mod encoder;
 mod fleet;
 mod order;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use capture::{Capture, CaptureError, CapturedSeries, CapturedTarget};
 pub use chance::{below, mix};
+pub use counting::{Asked, CountingVfs};
 pub use encoder::WriteEncoder;
 pub use fleet::{Churn, Fleet, FleetError, FleetSample, FleetSize, TargetClone};
 pub use size::{LoadError, bench_fleet, is_tiny};

@@ -2,7 +2,7 @@
 
 use super::group::pieces;
 use super::layout::{CRC_BYTES, GROUP_ROWS_MAX, HEADER_BYTES};
-use super::meta::BlockMeta;
+use super::meta::{BlockMeta, Footer};
 use crate::bits::{ByteReader, DecodeError, check_crc, crc32c, put_i64, put_u32, put_u64};
 use crate::model::{RowKey, SeriesId, ShardId};
 
@@ -78,11 +78,12 @@ pub(super) fn encode_group_index(groups: &[GroupSummary]) -> Vec<u8> {
     out
 }
 
-/// Reads the index of groups of the block that `meta` describes.
+/// Reads the index of groups of the block that `footer` describes.
 pub(super) fn decode_group_index(
     bytes: &[u8],
-    meta: &BlockMeta,
+    footer: &Footer,
 ) -> Result<Box<[GroupSummary]>, DecodeError> {
+    let meta = &footer.meta;
     let body = bytes.len().saturating_sub(CRC_BYTES);
     let mut reader = ByteReader::new(bytes);
     reader.take(body)?;
@@ -95,12 +96,12 @@ pub(super) fn decode_group_index(
     while !reader.is_empty() {
         let offset = reader.position();
         let group = read_group(&mut reader)?;
-        check_group(&group, groups.last(), meta).map_err(|what| DecodeError { what, offset })?;
+        check_group(&group, groups.last(), footer).map_err(|what| DecodeError { what, offset })?;
         end_group(groups.last_mut(), group.offset, meta)
             .map_err(|what| DecodeError { what, offset })?;
         groups.push(group);
     }
-    let ended = end_group(groups.last_mut(), meta.tables.offset, meta);
+    let ended = end_group(groups.last_mut(), footer.tables.offset, meta);
     if ended.is_err() || groups.last().map(GroupSummary::end_row) != Some(meta.rows) {
         return Err(reader.error("groups that are not all of the block"));
     }
@@ -145,8 +146,9 @@ fn end_group(
 fn check_group(
     group: &GroupSummary,
     previous: Option<&GroupSummary>,
-    meta: &BlockMeta,
+    footer: &Footer,
 ) -> Result<(), &'static str> {
+    let meta = &footer.meta;
     let begins = previous.is_some() || group.offset == HEADER_BYTES as u64;
     let row = previous.map_or(0, GroupSummary::end_row);
     if group.first > group.last || previous.is_some_and(|previous| previous.last >= group.first) {
@@ -158,7 +160,7 @@ fn check_group(
     if group.rows as usize > GROUP_ROWS_MAX {
         return Err("more rows than a group may have");
     }
-    if group.end() > meta.tables.offset {
+    if group.end() > footer.tables.offset {
         return Err("a group behind the pages");
     }
     if group.min_time > group.max_time

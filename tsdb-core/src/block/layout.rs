@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::BlockError;
-use super::meta::{BlockHeader, BlockMeta, Span};
+use super::meta::{BlockHeader, BlockMeta, Footer, Span};
 use crate::bits::{ByteReader, DecodeError, check_crc, crc32c, put_i64, put_u32, put_u64};
 use crate::model::{BlockId, Generation, NamespaceId, SeriesId, Window};
 
@@ -65,7 +65,8 @@ pub(super) fn decode_header(path: &Path, bytes: &[u8]) -> Result<BlockHeader, Bl
     Ok(header)
 }
 
-pub(super) fn encode_footer(meta: &BlockMeta) -> Vec<u8> {
+pub(super) fn encode_footer(footer: &Footer) -> Vec<u8> {
+    let meta = &footer.meta;
     let mut out = Vec::with_capacity(FOOTER_BYTES);
     put_identity(&mut out, &meta.header);
     let flags = [(meta.dense, FLAG_DENSE), (meta.histograms, FLAG_HISTOGRAMS)];
@@ -78,7 +79,7 @@ pub(super) fn encode_footer(meta: &BlockMeta) -> Vec<u8> {
     put_u32(&mut out, meta.rows);
     put_u64(&mut out, meta.samples);
     put_u64(&mut out, meta.row_samples_max);
-    for span in [meta.tables, meta.group_index, meta.labels] {
+    for span in [footer.tables, footer.group_index, footer.labels] {
         put_u64(&mut out, span.offset);
         put_u64(&mut out, span.len);
     }
@@ -93,7 +94,7 @@ pub(super) fn decode_footer(
     offset: u64,
     bytes: &[u8],
     file_len: u64,
-) -> Result<BlockMeta, BlockError> {
+) -> Result<Footer, BlockError> {
     let at = |error| BlockError::decode(path, offset, error);
     let mut reader = ByteReader::new(bytes);
     reader
@@ -101,18 +102,18 @@ pub(super) fn decode_footer(
         .map_err(at)?;
     check_crc(&mut reader, bytes, "wrong checksum of the footer").map_err(at)?;
     let mut reader = ByteReader::new(bytes);
-    let meta = read_footer(&mut reader, file_len).map_err(at)?;
-    check_meta(&meta, offset).map_err(|what| at(DecodeError { what, offset: 0 }))?;
-    Ok(meta)
+    let footer = read_footer(&mut reader, file_len).map_err(at)?;
+    check_footer(&footer, offset).map_err(|what| at(DecodeError { what, offset: 0 }))?;
+    Ok(footer)
 }
 
-fn read_footer(reader: &mut ByteReader<'_>, bytes: u64) -> Result<BlockMeta, DecodeError> {
+fn read_footer(reader: &mut ByteReader<'_>, bytes: u64) -> Result<Footer, DecodeError> {
     let header = read_identity(reader)?;
     let flags = reader.u32()?;
     if flags & !(FLAG_DENSE | FLAG_HISTOGRAMS) != 0 {
         return Err(reader.error("unknown flags of a block"));
     }
-    let mut meta = BlockMeta {
+    let meta = BlockMeta {
         header,
         bytes,
         dense: flags & FLAG_DENSE != 0,
@@ -124,21 +125,24 @@ fn read_footer(reader: &mut ByteReader<'_>, bytes: u64) -> Result<BlockMeta, Dec
         rows: reader.u32()?,
         samples: reader.u64()?,
         row_samples_max: reader.u64()?,
-        tables: Span::default(),
-        group_index: Span::default(),
-        labels: Span::default(),
     };
-    for span in [&mut meta.tables, &mut meta.group_index, &mut meta.labels] {
-        *span = Span {
+    let mut span = || -> Result<Span, DecodeError> {
+        Ok(Span {
             offset: reader.u64()?,
             len: reader.u64()?,
-        };
-    }
-    Ok(meta)
+        })
+    };
+    Ok(Footer {
+        meta,
+        tables: span()?,
+        group_index: span()?,
+        labels: span()?,
+    })
 }
 
 /// Tables, group index and labels follow each other and end where the footer begins.
-fn check_meta(meta: &BlockMeta, footer_offset: u64) -> Result<(), &'static str> {
+fn check_footer(footer: &Footer, footer_offset: u64) -> Result<(), &'static str> {
+    let meta = &footer.meta;
     let window = meta.header.window;
     if meta.min_time > meta.max_time || meta.min_time < window.start || meta.max_time > window.last
     {
@@ -154,10 +158,10 @@ fn check_meta(meta: &BlockMeta, footer_offset: u64) -> Result<(), &'static str> 
     {
         return Err("impossible counts of a block");
     }
-    if meta.tables.offset < HEADER_BYTES as u64
-        || meta.tables.end() != meta.group_index.offset
-        || meta.group_index.end() != meta.labels.offset
-        || meta.labels.end() != footer_offset
+    if footer.tables.offset < HEADER_BYTES as u64
+        || footer.tables.end() != footer.group_index.offset
+        || footer.group_index.end() != footer.labels.offset
+        || footer.labels.end() != footer_offset
     {
         return Err("parts of a block that do not follow each other");
     }

@@ -40,7 +40,7 @@ impl Span {
     }
 }
 
-/// All that a block's footer tells.
+/// What is known of a block before its footer is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockMeta {
     /// Which block it is.
@@ -65,6 +65,12 @@ pub struct BlockMeta {
     pub samples: u64,
     /// The most samples that a row has.
     pub row_samples_max: u64,
+}
+
+/// All that a block's footer tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Footer {
+    pub(super) meta: BlockMeta,
     pub(super) tables: Span,
     pub(super) group_index: Span,
     pub(super) labels: Span,

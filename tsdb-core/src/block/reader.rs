@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -10,24 +10,25 @@ use super::layout::{
     CRC_BYTES, FOOTER_BYTES, HEADER_BYTES, TAIL_BYTES, TRAILER_BYTES, decode_footer, decode_header,
     decode_trailer,
 };
-use super::meta::{BlockHeader, BlockMeta, Span};
+use super::meta::{BlockHeader, BlockMeta, Footer, Span};
 use crate::bits::{ByteReader, check_crc};
 use crate::index::{IndexError, IndexReader};
 use crate::model::{Labels, Matcher, RowKey, Texts, TimeRange};
 use crate::page::TokenTables;
 use crate::postings::Postings;
-use crate::vfs::{File, read_exact_at};
+use crate::vfs::{File, LazyFile, read_exact_at};
 
 /// Directories that a reader keeps decoded, so that rows asked for in another order than that of
 /// the file do not read each directory over and over.
 const KEPT_BYTES: usize = 4 << 20;
 
-/// An open block. Opening reads its footer; everything else is read when it is needed.
+/// A block. Its footer is read when it is opened, or first needed; everything else is read when
+/// it is needed.
 #[derive(Debug)]
 pub struct BlockReader {
-    file: Arc<dyn File>,
-    path: PathBuf,
+    file: LazyFile,
     meta: BlockMeta,
+    footer: OnceLock<Footer>,
     groups: OnceLock<Box<[GroupSummary]>>,
     tables: OnceLock<TokenTables>,
     labels: OnceLock<IndexReader>,
@@ -47,33 +48,37 @@ impl BlockReader {
     /// # Errors
     /// When the disk fails, or the file is not a whole block of this version.
     pub fn open(path: &Path, file: Box<dyn File>) -> Result<Self, BlockError> {
-        let len = file
-            .len()
-            .map_err(|source| BlockError::read(path, 0, source))?;
-        let whole = (HEADER_BYTES + TAIL_BYTES) as u64;
-        if len < whole {
-            return Err(BlockError::corrupt(path, len, "the file ends early"));
-        }
-        let base = len - TAIL_BYTES as u64;
-        let mut tail = [0; TAIL_BYTES];
-        read_exact_at(&*file, &mut tail, base)
-            .map_err(|source| BlockError::read(path, base, source))?;
-        let (footer, trailer) = tail.split_at(FOOTER_BYTES);
-        debug_assert_eq!(trailer.len(), TRAILER_BYTES);
-        let offset = decode_trailer(path, trailer, len)?;
-        let meta = decode_footer(path, offset, footer, len)?;
+        let footer = read_footer(path, &*file)?;
+        let reader = Self::listed(LazyFile::open(path, file), footer.meta);
         Ok(Self {
-            file: Arc::from(file),
-            path: path.to_owned(),
+            footer: OnceLock::from(footer),
+            ..reader
+        })
+    }
+
+    /// A block of which all that a manifest lists is known; opened when more is needed.
+    #[must_use]
+    pub fn listed(file: LazyFile, meta: BlockMeta) -> Self {
+        Self {
+            file,
             meta,
+            footer: OnceLock::new(),
             groups: OnceLock::new(),
             tables: OnceLock::new(),
             labels: OnceLock::new(),
             kept: Mutex::default(),
-        })
+        }
     }
 
-    /// What the footer tells.
+    /// Opens the file if it is not open, so that it can be read although its name goes.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the file is gone.
+    pub fn hold(&self) -> std::io::Result<()> {
+        self.file.get().map(drop)
+    }
+
+    /// What is known of it without reading it.
     #[must_use]
     pub fn meta(&self) -> &BlockMeta {
         &self.meta
@@ -82,7 +87,38 @@ impl BlockReader {
     /// The path given when it was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
+    }
+
+    pub(super) fn footer(&self) -> Result<&Footer, BlockError> {
+        if let Some(footer) = self.footer.get() {
+            return Ok(footer);
+        }
+        let read = self.read_listed_footer();
+        if read.is_err() {
+            self.file.note_refused();
+        }
+        // Two first readers may race: they read the same bytes.
+        read.map(|footer| self.footer.get_or_init(|| footer))
+    }
+
+    fn read_listed_footer(&self) -> Result<Footer, BlockError> {
+        let footer = read_footer(self.path(), &**self.file()?)?;
+        if footer.meta != self.meta {
+            let what = "the footer tells of another block than the manifest lists";
+            return Err(self.corrupt(0, what));
+        }
+        Ok(footer)
+    }
+
+    fn file(&self) -> Result<&Arc<dyn File>, BlockError> {
+        self.file.get().map_err(|source| {
+            if source.kind() == std::io::ErrorKind::NotFound {
+                let what = "the file is gone, although the manifest lists it: restore it";
+                return self.corrupt(0, what);
+            }
+            BlockError::io(self.path(), "open", 0, source)
+        })
     }
 
     /// Bytes of memory held by footer, indexes and directories.
@@ -109,7 +145,7 @@ impl BlockReader {
     pub fn labels(&self, row: u32) -> Result<Labels, BlockError> {
         let found = self.labels_index()?.labels(row);
         let found = found.map_err(|error| self.index_error(error))?;
-        found.ok_or_else(|| BlockError::refused(&self.path, "a row past the last row"))
+        found.ok_or_else(|| BlockError::refused(self.path(), "a row past the last row"))
     }
 
     /// Hands over the labels of some rows, in the order given; rising rows take the fewest reads.
@@ -213,7 +249,7 @@ impl BlockReader {
             let groups = self.groups()?;
             let at = groups.partition_point(|group| group.end_row() <= row);
             let Some(summary) = groups.get(at) else {
-                return Err(BlockError::refused(&self.path, "a row past the last row"));
+                return Err(BlockError::refused(self.path(), "a row past the last row"));
             };
             batch.clear();
             while let Some(row) = rows.next_if(|row| *row < summary.end_row()) {
@@ -228,9 +264,10 @@ impl BlockReader {
         if let Some(groups) = self.groups.get() {
             return Ok(groups);
         }
-        let bytes = self.read_span(self.meta.group_index)?;
-        let groups = decode_group_index(&bytes, &self.meta)
-            .map_err(|error| BlockError::decode(&self.path, self.meta.group_index.offset, error))?;
+        let footer = self.footer()?;
+        let bytes = self.read_span(footer.group_index)?;
+        let groups = decode_group_index(&bytes, footer)
+            .map_err(|error| BlockError::decode(self.path(), footer.group_index.offset, error))?;
         // Two first readers may race: they read the same bytes.
         Ok(self.groups.get_or_init(|| groups))
     }
@@ -247,7 +284,10 @@ impl BlockReader {
             }
         }
         let Some(&summary) = self.groups()?.get(at) else {
-            return Err(BlockError::refused(&self.path, "a group past the last one"));
+            return Err(BlockError::refused(
+                self.path(),
+                "a group past the last one",
+            ));
         };
         let group = Arc::new(self.read_group(summary)?);
         let mut kept = self.kept.lock();
@@ -274,7 +314,7 @@ impl BlockReader {
         summary: &GroupSummary,
         error: crate::bits::DecodeError,
     ) -> BlockError {
-        BlockError::decode(&self.path, summary.directory_offset(), error)
+        BlockError::decode(self.path(), summary.directory_offset(), error)
     }
 
     /// The tables that dense pages are encoded under.
@@ -282,9 +322,9 @@ impl BlockReader {
         if let Some(tables) = self.tables.get() {
             return Ok(tables);
         }
-        let span = self.meta.tables;
+        let span = self.footer()?.tables;
         let bytes = self.read_span(span)?;
-        let at = |error| BlockError::decode(&self.path, span.offset, error);
+        let at = |error| BlockError::decode(self.path(), span.offset, error);
         let body = bytes.len().saturating_sub(CRC_BYTES);
         let mut reader = ByteReader::new(&bytes);
         let body = reader.take(body).map_err(at)?;
@@ -299,10 +339,10 @@ impl BlockReader {
         Ok(self.tables.get_or_init(|| tables))
     }
 
-    /// Where the index of labels begins in the file.
+    /// Where the index of labels begins in the file; 0 before the footer was read.
     #[must_use]
     pub fn labels_offset(&self) -> u64 {
-        self.meta.labels.offset
+        self.footer.get().map_or(0, |footer| footer.labels.offset)
     }
 
     /// Reads on without tables that no page needs.
@@ -314,8 +354,8 @@ impl BlockReader {
         if let Some(labels) = self.labels.get() {
             return Ok(labels);
         }
-        let span = self.meta.labels;
-        let file = Arc::clone(&self.file);
+        let span = self.footer()?.labels;
+        let file = Arc::clone(self.file()?);
         let labels = IndexReader::open(file, span.offset, span.len)
             .map_err(|error| self.index_error(error))?;
         if labels.rows() != self.meta.rows {
@@ -325,13 +365,13 @@ impl BlockReader {
     }
 
     pub(super) fn index_error(&self, error: IndexError) -> BlockError {
-        let offset = self.meta.labels.offset;
+        let offset = self.labels_offset();
         match error {
             IndexError::Corrupt { offset: at, what } => {
-                BlockError::corrupt(&self.path, offset.saturating_add(at), what)
+                BlockError::corrupt(self.path(), offset.saturating_add(at), what)
             }
             source => BlockError::Index {
-                path: self.path.clone(),
+                path: self.path().to_path_buf(),
                 offset,
                 source,
             },
@@ -342,7 +382,7 @@ impl BlockReader {
     pub(super) fn read_header(&self) -> Result<BlockHeader, BlockError> {
         let mut bytes = [0; HEADER_BYTES];
         self.read_exact(0, &mut bytes)?;
-        decode_header(&self.path, &bytes)
+        decode_header(self.path(), &bytes)
     }
 
     /// Some bytes of the file. Nothing is allocated that the file is too short for.
@@ -359,13 +399,31 @@ impl BlockReader {
     }
 
     pub(super) fn read_exact(&self, offset: u64, bytes: &mut [u8]) -> Result<(), BlockError> {
-        read_exact_at(&*self.file, bytes, offset)
-            .map_err(|source| BlockError::read(&self.path, offset, source))
+        read_exact_at(&**self.file()?, bytes, offset)
+            .map_err(|source| BlockError::read(self.path(), offset, source))
     }
 
     pub(super) fn corrupt(&self, offset: u64, what: &'static str) -> BlockError {
-        BlockError::corrupt(&self.path, offset, what)
+        BlockError::corrupt(self.path(), offset, what)
     }
+}
+
+/// What a block's footer tells, with one read at its end.
+fn read_footer(path: &Path, file: &dyn File) -> Result<Footer, BlockError> {
+    let len = file
+        .len()
+        .map_err(|source| BlockError::read(path, 0, source))?;
+    let whole = (HEADER_BYTES + TAIL_BYTES) as u64;
+    if len < whole {
+        return Err(BlockError::corrupt(path, len, "the file ends early"));
+    }
+    let base = len - TAIL_BYTES as u64;
+    let mut tail = [0; TAIL_BYTES];
+    read_exact_at(file, &mut tail, base).map_err(|source| BlockError::read(path, base, source))?;
+    let (footer, trailer) = tail.split_at(FOOTER_BYTES);
+    debug_assert_eq!(trailer.len(), TRAILER_BYTES);
+    let offset = decode_trailer(path, trailer, len)?;
+    decode_footer(path, offset, footer, len)
 }
 
 fn narrow(number: usize) -> u32 {

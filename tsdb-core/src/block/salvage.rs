@@ -101,7 +101,8 @@ impl Pass<'_> {
 
     fn read(&mut self, visit: Visit<'_>) -> Result<(), BlockError> {
         let reader = self.reader;
-        let meta = *reader.meta();
+        let footer = *reader.footer()?;
+        let meta = footer.meta;
         let header = Span {
             offset: 0,
             len: HEADER_BYTES as u64,
@@ -121,9 +122,9 @@ impl Pass<'_> {
         );
         if let Err(error) = reader.tables() {
             if meta.dense {
-                return self.lost(meta.tables, error.to_string(), all, visit);
+                return self.lost(footer.tables, error.to_string(), all, visit);
             }
-            self.harmless(meta.tables, error.to_string(), visit)?;
+            self.harmless(footer.tables, error.to_string(), visit)?;
             reader.do_without_tables();
         }
         let labels = reader.labels_index().and_then(|index| {
@@ -131,11 +132,11 @@ impl Pass<'_> {
             verified.map_err(|error| reader.index_error(error))
         });
         if let Err(error) = labels {
-            self.harmless(meta.labels, error.to_string(), visit)?;
+            self.harmless(footer.labels, error.to_string(), visit)?;
         }
         let groups = match reader.groups() {
             Ok(groups) => groups,
-            Err(error) => return self.lost(meta.group_index, error.to_string(), all, visit),
+            Err(error) => return self.lost(footer.group_index, error.to_string(), all, visit),
         };
         for &summary in groups {
             self.group(summary, visit)?;
@@ -143,7 +144,7 @@ impl Pass<'_> {
         let found = (self.totals.rows, self.totals.samples);
         if !self.damaged && found != (u64::from(meta.rows), meta.samples) {
             let what = "the footer tells of another block".to_owned();
-            self.harmless(meta.labels, what, visit)?;
+            self.harmless(footer.labels, what, visit)?;
         }
         Ok(())
     }

@@ -54,7 +54,10 @@ impl BlockReader {
             || times != (meta.min_time, meta.max_time)
             || ids != (meta.first_series, meta.last_series)
         {
-            return Err(self.corrupt(meta.labels.end(), "the footer tells of another block"));
+            return Err(self.corrupt(
+                self.footer()?.labels.end(),
+                "the footer tells of another block",
+            ));
         }
         Ok(totals)
     }
@@ -90,7 +93,7 @@ impl BlockReader {
             }
         }
         if times != (summary.min_time, summary.max_time) {
-            let offset = self.meta().group_index.offset;
+            let offset = self.footer()?.group_index.offset;
             return Err(self.corrupt(offset, "the index tells of another group"));
         }
         self.verify_statistics(group, &seen)?;
@@ -111,7 +114,7 @@ impl BlockReader {
                 .and_then(|at| values.get(at))
                 .is_some_and(|value| is_stale(*value))
             {
-                let offset = self.meta().group_index.offset;
+                let offset = self.footer()?.group_index.offset;
                 return Err(self.corrupt(offset, "a histogram whose place nothing holds"));
             }
         }

@@ -4,7 +4,7 @@ use super::BlockError;
 use super::group_builder::GroupBuilder;
 use super::group_index::{GroupSummary, encode_group_index};
 use super::layout::{encode_footer, encode_header, encode_trailer};
-use super::meta::{BlockHeader, BlockMeta, Sealing, Span};
+use super::meta::{BlockHeader, BlockMeta, Footer, Sealing, Span};
 use crate::bits::{crc32c, put_u32};
 use crate::index::IndexWriter;
 use crate::model::{Labels, RowKey, STALE_NAN_BITS, SeriesId};
@@ -64,9 +64,6 @@ impl BlockWriter {
             rows: 0,
             samples: 0,
             row_samples_max: 0,
-            tables: Span::default(),
-            group_index: Span::default(),
-            labels: Span::default(),
         };
         Ok(Self {
             file,
@@ -231,19 +228,24 @@ impl BlockWriter {
         }
         let crc = crc32c(&tables);
         put_u32(&mut tables, crc);
-        self.meta.tables = self.place(tables);
+        let tables = self.place(tables);
         let index = encode_group_index(&self.groups);
-        self.meta.group_index = self.place(index);
+        let group_index = self.place(index);
         self.write()?;
         let offset = self.offset();
         let labels = std::mem::take(&mut self.labels);
         labels.finish(&mut self.buffer);
-        self.meta.labels = Span {
-            offset,
-            len: self.offset() - offset,
-        };
         let footer_offset = self.offset();
-        self.buffer.extend(encode_footer(&self.meta));
+        let footer = Footer {
+            meta: self.meta,
+            tables,
+            group_index,
+            labels: Span {
+                offset,
+                len: footer_offset - offset,
+            },
+        };
+        self.buffer.extend(encode_footer(&footer));
         self.buffer.extend(encode_trailer(footer_offset));
         self.write()?;
         self.meta.bytes = self.written;

@@ -17,7 +17,7 @@ use crate::manifest::BlockEntry;
 use crate::model::{
     BlockId, Generation, HashSet, NamespaceId, ProtocolRules, RunId, TimeRange, Window,
 };
-use crate::run::{RunReader, publish, temporary_path};
+use crate::run::{RunError, RunReader, publish, temporary_path};
 use crate::shard::{Compaction, CompactionInput, Delete, Live, train};
 
 /// A step merges about so many samples.
@@ -160,6 +160,17 @@ impl Db {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Opens files that readers may still come to, before their names go. One that cannot be opened is
+/// met again by the reader that needs it.
+fn hold(runs: &[Arc<RunReader>], blocks: &[Arc<BlockReader>]) {
+    for run in runs {
+        let _ = run.hold();
+    }
+    for block in blocks {
+        let _ = block.hold();
     }
 }
 
@@ -386,6 +397,7 @@ impl Inner {
             state.runs_gone.fetch_add(1, Ordering::Relaxed);
         }
         let blocks: Vec<_> = before.blocks.iter().filter(gone_block).cloned().collect();
+        hold(&runs, &blocks);
         state.head().pins().note(&runs, &blocks);
         Ok(())
     }
@@ -420,7 +432,7 @@ impl Inner {
         upkeep: &mut Upkeep,
         eagerness: Eagerness,
     ) -> Result<Option<Box<Job>>, Error> {
-        if let Some(job) = self.next_merge(upkeep, eagerness) {
+        if let Some(job) = self.next_merge(upkeep, eagerness)? {
             return Ok(Some(job));
         }
         let Some(Scrub { state, block }) = self.next_scrub(upkeep)? else {
@@ -451,7 +463,11 @@ impl Inner {
         })
     }
 
-    fn next_merge(&self, upkeep: &Upkeep, eagerness: Eagerness) -> Option<Box<Job>> {
+    fn next_merge(
+        &self,
+        upkeep: &mut Upkeep,
+        eagerness: Eagerness,
+    ) -> Result<Option<Box<Job>>, Error> {
         let nothing = HashSet::new();
         for state in self.states() {
             let damaged = upkeep.damaged.get(&state.id).unwrap_or(&nothing);
@@ -475,13 +491,23 @@ impl Inner {
                 eagerness,
                 damaged,
             };
-            let Some(plan) = planner.runs().or_else(|| planner.blocks()) else {
-                continue;
-            };
             let oldest_ms = planner.oldest_ms;
-            return Some(self.job(state, plan, oldest_ms));
+            let plan = match planner.runs() {
+                Ok(plan) => plan.or_else(|| planner.blocks()),
+                Err((run, error)) => {
+                    let error = Error::from(error);
+                    if error.kind() == ErrorKind::Corrupt {
+                        // The next step goes on without it.
+                        upkeep.damaged.entry(state.id).or_default().insert(run.0);
+                    }
+                    return Err(error);
+                }
+            };
+            if let Some(plan) = plan {
+                return Ok(Some(self.job(state, plan, oldest_ms)));
+            }
         }
-        None
+        Ok(None)
     }
 }
 
@@ -508,32 +534,52 @@ impl Planner<'_> {
             || window.start > self.now_ms.saturating_add(length)
     }
 
-    /// Runs whose windows are all settled, oldest first, as blocks of their windows.
-    fn runs(&self) -> Option<Plan> {
-        let due = |run: &&Arc<RunReader>| {
+    /// Whether the windows of a run are all settled. It is read only where what is known of it does
+    /// not tell.
+    fn is_run_settled(&self, run: &RunReader) -> Result<bool, RunError> {
+        let last = run.meta().extent.map(|extent| extent.windows_max);
+        if last.is_some_and(|last| last.saturating_add(SLACK_MS) < self.now_ms) {
+            return Ok(true);
+        }
+        let mut sections = run.sections()?.iter();
+        Ok(sections.all(|section| self.is_settled(section.window)))
+    }
+
+    /// Runs whose windows are all settled, oldest first, as blocks of their windows. The error
+    /// names the run that cannot be read.
+    fn runs(&self) -> Result<Option<Plan>, (RunId, RunError)> {
+        let mut runs = Vec::new();
+        for run in &self.live.runs {
             let header = run.meta().header;
-            !self.damaged.contains(&header.id.0)
+            let due = !self.damaged.contains(&header.id.0)
                 && match self.eagerness {
-                    Eagerness::Due => run.sections().iter().all(|one| self.is_settled(one.window)),
+                    Eagerness::Due => {
+                        let settled = self.is_run_settled(run);
+                        settled.map_err(|error| (header.id, error))?
+                    }
                     Eagerness::All(flushed) => header.last_generation <= flushed,
-                }
-        };
-        let mut runs: Vec<_> = self.live.runs.iter().filter(due).cloned().collect();
+                };
+            runs.extend(due.then(|| Arc::clone(run)));
+        }
         runs.sort_by_key(|run| run.meta().header.id);
         runs.truncate(INPUTS_MAX);
         if runs.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let sections = runs.iter().flat_map(|run| run.sections());
-        let mut windows: Vec<Window> = sections.map(|section| section.window).collect();
+        let mut windows: Vec<Window> = Vec::new();
+        for run in &runs {
+            let sections = run.sections();
+            let sections = sections.map_err(|error| (run.meta().header.id, error))?;
+            windows.extend(sections.iter().map(|section| section.window));
+        }
         windows.sort_unstable();
         windows.dedup();
         windows.retain(|window| window.last >= self.oldest_ms);
-        Some(Plan {
+        Ok(Some(Plan {
             runs,
             windows: windows.into(),
             ..Plan::default()
-        })
+        }))
     }
 
     /// Blocks of one longer window, or of one window that came late, or one that should be small.

@@ -12,13 +12,13 @@ use super::namespace::NamespaceState;
 use super::open::{self, CATALOG_PATH};
 use super::snapshot::SNAPSHOTS_PATH;
 use super::stats::Counters;
-use super::{DbOptions, Error, Namespace, NamespaceOptions, RecoveryReport, Stats};
+use super::{DbOptions, Error, Namespace, NamespaceOptions, OpeningPhase, RecoveryReport, Stats};
 use crate::clock::{Clock, SystemClock, TrustedClock};
 use crate::manifest::{Catalog, check_namespace_name};
 use crate::model::FingerprintKey;
 use crate::series::SeriesFile;
 use crate::shard::{MemoryLedger, MemoryUse};
-use crate::vfs::{FileLock, MemVfs, OsVfs, Vfs};
+use crate::vfs::{FileLock, LazyFiles, MemVfs, OsVfs, Vfs};
 use crate::wal::{BeforeFrames, CommitLog, WalError};
 
 /// The name of the namespace that exists from the first start.
@@ -55,6 +55,8 @@ impl BeforeFrames for SeriesFiles {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) vfs: Arc<dyn Vfs>,
+    /// The same disk, as runs and blocks see it that are opened when they are first read.
+    pub(super) files: Arc<LazyFiles>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: DbOptions,
     pub(super) key: FingerprintKey,
@@ -131,7 +133,18 @@ impl Db {
         options: DbOptions,
     ) -> Result<Self, Error> {
         options.check()?;
-        open::open(vfs, clock, options).map(|inner| Self {
+        let progress = options.progress.clone();
+        if let Some(progress) = &progress {
+            progress.begin();
+        }
+        let opened = open::open(vfs, clock, options);
+        if let Some(progress) = &progress {
+            progress.enter(match opened {
+                Ok(_) => OpeningPhase::Open,
+                Err(_) => OpeningPhase::Failed,
+            });
+        }
+        opened.map(|inner| Self {
             inner: Arc::new(inner),
         })
     }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Error;
 use super::database::Inner;
 use super::maintenance::Upkeep;
 use super::namespace::NamespaceState;
+use super::{Error, ErrorKind};
 use crate::manifest::SeriesFileEntry;
 use crate::model::SeriesId;
 use crate::series::{SeriesFile, SeriesHeader, series_path, snapshot_path};
@@ -80,8 +80,13 @@ impl Inner {
             }
             let head = state.head();
             let gone = state.runs_gone.load(Ordering::Relaxed);
-            let (unnamed, all) = head.unnamed()?;
-            upkeep.scanned.insert(state.id, gone);
+            let found = head.unnamed().map_err(Error::from);
+            let damaged = |error: &Error| error.kind() == ErrorKind::Corrupt;
+            if found.as_ref().err().is_none_or(damaged) {
+                // What a damaged run names is not known: nothing leaves until it is gone.
+                upkeep.scanned.insert(state.id, gone);
+            }
+            let (unnamed, all) = found?;
             if unnamed.len() * LEAVING_PART <= all || unnamed.is_empty() {
                 continue;
             }

@@ -10,7 +10,7 @@ use crate::index::MemIndex;
 use crate::model::{Generation, NamespaceId};
 use crate::series::Registry;
 use crate::shard::{Delete, Exemplars, GenerationBuffers};
-use crate::vfs::Vfs;
+use crate::vfs::{OpenMode, Vfs};
 use crate::wal::{
     DeleteFrame, LOG_HEADER_BYTES, LogFile, LogReader, Torn, WalError, first_valid_frame, log_path,
 };
@@ -113,6 +113,8 @@ pub(super) fn replay(
         let noted = target.exemplars.lock().last_generation();
         logs.last_generation = logs.last_generation.max(target.flushed).max(noted);
     }
+    let live = generations.iter().filter(|one| **one > flushed_by_all);
+    count_logs(vfs, options, live.copied())?;
     let mut expected = None;
     for (at, &generation) in generations.iter().enumerate() {
         logs.last_generation = logs.last_generation.max(generation);
@@ -138,6 +140,36 @@ pub(super) fn replay(
     }
     finish(targets, &mut logs);
     Ok(logs)
+}
+
+/// Tells whoever looks how much there is to replay.
+fn count_logs(
+    vfs: &dyn Vfs,
+    options: &DbOptions,
+    generations: impl Iterator<Item = Generation>,
+) -> Result<(), Error> {
+    let Some(progress) = &options.progress else {
+        return Ok(());
+    };
+    let (mut logs, mut bytes) = (0, 0);
+    for path in generations.map(log_path) {
+        let file = vfs.open(&path, OpenMode::Read);
+        let len = file.and_then(|file| file.len());
+        bytes += len.map_err(Error::io("reading the length of", path))?;
+        logs += 1;
+    }
+    progress.set_logs(logs, bytes);
+    Ok(())
+}
+
+impl Logs {
+    /// Tells whoever looks how much was replayed, `offset` bytes of the log at hand among it.
+    fn tell(&self, options: &DbOptions, offset: u64) {
+        if let Some(progress) = &options.progress {
+            let before: u64 = self.replayed.iter().map(|log| log.len).sum();
+            progress.replayed(self.replayed.len() as u64, before + offset);
+        }
+    }
 }
 
 fn finish(targets: &mut [Target<'_>], logs: &mut Logs) {
@@ -189,13 +221,13 @@ fn read_log(
         return Err(ends_early(logs, expected, &path));
     }
     begin_generation(targets, options, generation);
-    let rules = ReplayRules {
-        threads: options.open_threads,
-        order_free: options.rules.order_free_winner,
-        limits: BatchLimits::of(&options.rules),
-    };
+    let rules = ReplayRules::of(options);
     let mut replay = Replay::new(rules);
-    let mut read = |batch: &mut Batch| read_batch(&mut reader, batch, rules.limits, &mut log, logs);
+    let mut read = |batch: &mut Batch| {
+        // What stands before it was applied, or is being.
+        logs.tell(options, reader.offset());
+        read_batch(&mut reader, batch, rules.limits, &mut log, logs)
+    };
     let (mut batch, mut next) = (Batch::default(), Batch::default());
     let mut end = read(&mut batch);
     let corrupt = |offset, what| {
@@ -229,6 +261,7 @@ fn read_log(
     report.samples += replay.samples();
     log.end = reader.offset();
     logs.replayed.push(log);
+    logs.tell(options, 0);
     Ok(torn)
 }
 

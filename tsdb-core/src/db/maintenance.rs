@@ -8,7 +8,7 @@ use super::compaction::{Eagerness, Job};
 use super::database::Inner;
 use super::forget::Forgetting;
 use super::namespace::NamespaceState;
-use super::{Db, Error, NamespaceStats, Stats};
+use super::{Db, Error, ErrorKind, NamespaceStats, Stats};
 use crate::clock::Clock as _;
 use crate::manifest::{Manifest, RunEntry};
 use crate::model::{BlockId, Generation, HashMap, HashSet, NamespaceId, RowKey, RunId, Window};
@@ -133,7 +133,7 @@ impl Db {
             return done(MaintenanceStep::Forget);
         }
         for state in inner.states() {
-            if inner.merge(&upkeep, &state, trusted)? {
+            if inner.merge(&mut upkeep, &state, trusted)? {
                 return done(MaintenanceStep::Merge);
             }
         }
@@ -507,22 +507,36 @@ impl Inner {
         Ok(done)
     }
 
-    /// Merges the runs of the smallest sizes once there are too many of them.
-    fn merge(&self, upkeep: &Upkeep, state: &NamespaceState, trusted: bool) -> Result<bool, Error> {
+    /// Merges the runs of the smallest sizes once there are too many of them. Damaged ones are left
+    /// as they are.
+    fn merge(
+        &self,
+        upkeep: &mut Upkeep,
+        state: &NamespaceState,
+        trusted: bool,
+    ) -> Result<bool, Error> {
         let live = state.head().live();
-        let reads = |run: &RunReader| {
+        let is_free = |run: &&Arc<RunReader>| {
+            let id = run.meta().header.id;
+            let damaged = upkeep.damaged.get(&state.id);
             let job = upkeep.job.as_ref();
-            job.is_some_and(|job| job.reads(state.id, run.meta().header.id))
+            !job.is_some_and(|job| job.reads(state.id, id))
+                && !damaged.is_some_and(|damaged| damaged.contains(&id.0))
         };
-        let free: Vec<_> = live
-            .runs
-            .iter()
-            .filter(|run| !reads(run))
-            .cloned()
-            .collect();
+        let free: Vec<_> = live.runs.iter().filter(is_free).cloned().collect();
         let Some(inputs) = choose_runs(&free, self.options.runs_max) else {
             return Ok(false);
         };
+        for run in &inputs {
+            if let Err(error) = run.sections() {
+                let error = Error::from(error);
+                if error.kind() == ErrorKind::Corrupt {
+                    let id = run.meta().header.id.0;
+                    upkeep.damaged.entry(state.id).or_default().insert(id);
+                }
+                return Err(error);
+            }
+        }
         let before = self
             .expired_before(state)
             .filter(|_| trusted)
@@ -600,6 +614,7 @@ impl Inner {
             blocks_expired: count(&self.counters.blocks_expired),
             series_forgotten: count(&self.counters.series_forgotten),
             series_files_rewritten: count(&self.counters.series_files_rewritten),
+            files_refused: self.files.refused(),
             pinned_files: pinned.iter().map(|one| one.files).sum(),
             pinned_bytes: pinned.iter().map(|one| one.bytes).sum(),
             pinned_memory_bytes: used.readers,

@@ -10,24 +10,25 @@ use parking_lot::{Mutex, RwLock};
 
 use super::database::{DEFAULT_NAMESPACE, Inner, SeriesFiles};
 use super::exemplars::{self, RingBounds};
+use super::listed_files::ListedFiles;
 use super::logs::{self, Logs, Replayed, Target};
 use super::maintenance::{Closed, Upkeep};
 use super::namespace::NamespaceState;
-use super::paths::{block_path, open_block, open_run, run_path};
+use super::paths::{block_path, run_path};
 use super::read_series::{ReadSeries, SeriesSource, read_series};
 use super::recovery::{RecoveryReport, RefusedSnapshot};
 use super::series_snapshot::LoadedSeries;
 use super::snapshot::remove_unfinished;
 use super::stats::Counters;
-use super::{DbOptions, Error, NamespaceOptions};
-use crate::block::BlockReader;
+use super::{DbOptions, Error, NamespaceOptions, OpeningPhase};
 use crate::clock::{Clock, TrustedClock};
-use crate::manifest::{BlockEntry, Catalog, DataFormat, Manifest, NamespaceEntry, SeriesFileEntry};
-use crate::model::{FingerprintKey, Generation, MetricMetadata, NamespaceId, SeriesId, Tombstone};
-use crate::run::RunReader;
-use crate::series::{Registry, SeriesEnd, SeriesFile, SeriesHeader, series_path, snapshot_path};
+use crate::manifest::{Catalog, DataFormat, Manifest, NamespaceEntry, SeriesFileEntry};
+use crate::model::{
+    FingerprintKey, Generation, HashSet, MetricMetadata, NamespaceId, SeriesId, Tombstone,
+};
+use crate::series::{SeriesEnd, SeriesFile, SeriesHeader, series_path, snapshot_path};
 use crate::shard::{Delete, Exemplars, GenerationBuffers, Head, Live, MemoryLedger, Names};
-use crate::vfs::{OpenMode, Vfs};
+use crate::vfs::{FileLock, LazyFiles, OpenMode, Vfs};
 use crate::wal::{CommitLog, LogFile};
 
 /// Path of the catalog.
@@ -43,8 +44,7 @@ pub(super) struct Found {
     pub(super) manifest: Manifest,
     pub(super) names: Names,
     pub(super) metadata: BTreeMap<String, MetricMetadata>,
-    pub(super) runs: Vec<Arc<RunReader>>,
-    pub(super) blocks: Vec<Arc<BlockReader>>,
+    pub(super) files: ListedFiles,
     /// Deletes that the manifest lists.
     deletes: Vec<Arc<Delete>>,
     /// Filled by [`exemplars::read_all`], then by replay.
@@ -68,12 +68,20 @@ pub(super) fn open(
     let catalog = Catalog::read(&*vfs, Path::new(CATALOG_PATH))?;
     prepare_namespaces(&*vfs, &catalog, &options)?;
     let mut report = RecoveryReport::default();
-    let with = (&key, options.open_threads);
-    let mut found = read_namespaces(&*vfs, &catalog, with, &mut report)?;
+    let files = Arc::new(LazyFiles::new(Arc::clone(&vfs)));
+    let source = FolderSource {
+        vfs: &*vfs,
+        files: &files,
+        key: &key,
+        threads: options.open_threads,
+    };
+    let mut found = read_namespaces(source, &catalog, &mut report)?;
     exemplars::read_all(&*vfs, &mut found, RingBounds::of(&options), &options)?;
+    options.enter(OpeningPhase::Replay);
     let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
     let replayed: Vec<_> = targets.into_iter().map(Target::replayed).collect();
+    options.enter(OpeningPhase::Finish);
     // Everything was found right: from here on the folder is changed.
     logs.make_durable(&*vfs, &options)?;
     let next = Generation(logs.last_generation.0 + 1);
@@ -84,11 +92,7 @@ pub(super) fn open(
         )?));
     }
     remove_unlisted(&*vfs, &namespaces, &logs, &mut report)?;
-    let files = namespaces
-        .iter()
-        .filter_map(|state| state.head().series_file().cloned())
-        .collect();
-    let series_files = Arc::new(SeriesFiles(RwLock::new(files)));
+    let series_files = series_files_of(&namespaces);
     let log_file = LogFile::prepare(&*vfs, next)?;
     log_file.begin(&*vfs, logs.last_lsn + 1, &options.rules)?;
     let trusted_clock = trust(&clock, &namespaces, &logs);
@@ -103,6 +107,7 @@ pub(super) fn open(
     Ok(assemble(
         Parts {
             vfs,
+            files,
             clock,
             trusted_clock,
             options,
@@ -118,8 +123,14 @@ pub(super) fn open(
     ))
 }
 
+fn series_files_of(namespaces: &[Arc<NamespaceState>]) -> Arc<SeriesFiles> {
+    let files = namespaces.iter();
+    let files = files.filter_map(|state| state.head().series_file().cloned());
+    Arc::new(SeriesFiles(RwLock::new(files.collect())))
+}
+
 /// Makes sure that nobody else has the folder open for writing.
-pub(super) fn take_lock(vfs: &dyn Vfs) -> Result<Box<dyn crate::vfs::FileLock>, Error> {
+pub(super) fn take_lock(vfs: &dyn Vfs) -> Result<Box<dyn FileLock>, Error> {
     let locked = vfs.lock(Path::new(LOCK_PATH));
     locked.map_err(|error| match error.kind() {
         std::io::ErrorKind::WouldBlock => Error::Locked {
@@ -152,6 +163,7 @@ pub(super) fn trust(
 /// What [`assemble`] puts together.
 pub(super) struct Parts {
     pub(super) vfs: Arc<dyn Vfs>,
+    pub(super) files: Arc<LazyFiles>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) trusted_clock: Arc<TrustedClock>,
     pub(super) options: DbOptions,
@@ -170,6 +182,7 @@ pub(super) fn assemble(
 ) -> Inner {
     let Parts {
         vfs,
+        files,
         clock,
         trusted_clock,
         options,
@@ -195,6 +208,7 @@ pub(super) fn assemble(
     let memory = MemoryLedger::new("memory_budget_bytes", options.memory_budget_bytes);
     Inner {
         vfs,
+        files,
         clock,
         options,
         key,
@@ -371,55 +385,62 @@ fn sync_file(vfs: &dyn Vfs, path: &Path) -> Result<(), Error> {
     file.sync().map_err(Error::io("syncing", path))
 }
 
+/// Where a folder is read from, and what with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FolderSource<'a> {
+    pub(super) vfs: &'a dyn Vfs,
+    pub(super) files: &'a Arc<LazyFiles>,
+    pub(super) key: &'a FingerprintKey,
+    pub(super) threads: usize,
+}
+
 /// Reads all namespaces.
 pub(super) fn read_namespaces(
-    vfs: &dyn Vfs,
+    source: FolderSource<'_>,
     catalog: &Catalog,
-    with: (&FingerprintKey, usize),
     report: &mut RecoveryReport,
 ) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     for entry in &catalog.namespaces {
-        found.push(read_namespace(vfs, entry, with, report)?);
+        found.push(read_namespace(source, entry, report)?);
     }
     Ok(found)
 }
 
-/// Reads a namespace: manifest, series files, footers of runs. Changes nothing.
+/// Reads a namespace: manifest and series files; that runs and blocks are there. Changes nothing.
 fn read_namespace(
-    vfs: &dyn Vfs,
+    source: FolderSource<'_>,
     entry: &NamespaceEntry,
-    (key, threads): (&FingerprintKey, usize),
     report: &mut RecoveryReport,
 ) -> Result<Found, Error> {
+    let FolderSource { vfs, key, .. } = source;
     let folder = PathBuf::from(&entry.name);
-    let manifest = Manifest::read(vfs, &NamespaceState::manifest_path(&folder))?;
-    let source = SeriesSource {
+    let mut manifest = Manifest::read(vfs, &NamespaceState::manifest_path(&folder))?;
+    let series = SeriesSource {
         vfs,
         folder: &folder,
         namespace: entry.id,
         manifest: &manifest,
         key,
-        threads,
+        threads: source.threads,
     };
-    let ReadSeries { series, ends, .. } = read_series(source, report)?;
+    let ReadSeries { series, ends, .. } = read_series(series, report)?;
     let LoadedSeries {
         names, metadata, ..
     } = series;
     let deletes = compile_deletes(&folder, &manifest)?;
-    let runs = open_runs(vfs, (&folder, &ends), &manifest, &names.registry)?;
-    let blocks = open_blocks(vfs, &folder, &manifest)?;
+    let files = ListedFiles::find(vfs, source.files, &folder, &mut manifest)?;
+    files.check_ids(&names.registry, &definitions_end(&folder, &manifest, &ends))?;
     report.series += names.registry.len() as u64;
-    report.runs += runs.len() as u64;
-    report.blocks += blocks.len() as u64;
+    report.runs += files.runs.len() as u64;
+    report.blocks += files.blocks.len() as u64;
     Ok(Found {
         entry: entry.clone(),
         folder,
         manifest,
         names,
         metadata,
-        runs,
-        blocks,
+        files,
         deletes,
         exemplars: Arc::new(Exemplars::none()),
         ends,
@@ -439,36 +460,6 @@ fn compile_deletes(folder: &Path, manifest: &Manifest) -> Result<Vec<Arc<Delete>
     manifest.tombstones.iter().map(compile).collect()
 }
 
-/// Opens the listed blocks.
-fn open_blocks(
-    vfs: &dyn Vfs,
-    folder: &Path,
-    manifest: &Manifest,
-) -> Result<Vec<Arc<BlockReader>>, Error> {
-    let open = |block: &BlockEntry| open_block(vfs, &block_path(folder, block.id)).map(Arc::new);
-    manifest.blocks.iter().map(open).collect()
-}
-
-/// Opens the listed runs, which may name no series that the series files do not define.
-fn open_runs(
-    vfs: &dyn Vfs,
-    (folder, ends): (&Path, &[SeriesEnd]),
-    manifest: &Manifest,
-    registry: &Registry,
-) -> Result<Vec<Arc<RunReader>>, Error> {
-    let mut runs = Vec::new();
-    for run in &manifest.runs {
-        let reader = open_run(vfs, &run_path(folder, run.id))?;
-        check_run_ids(&reader, registry).map_err(|what| Error::Corrupt {
-            path: reader.path().to_path_buf(),
-            offset: 0,
-            what: format!("{what}: {}", definitions_end(folder, manifest, ends)),
-        })?;
-        runs.push(Arc::new(reader));
-    }
-    Ok(runs)
-}
-
 /// Where the definitions of a namespace end: what to look at when one is missing.
 fn definitions_end(folder: &Path, manifest: &Manifest, ends: &[SeriesEnd]) -> String {
     let last = manifest.series_files.last().zip(ends.last());
@@ -481,19 +472,6 @@ fn definitions_end(folder: &Path, manifest: &Manifest, ends: &[SeriesEnd]) -> St
         };
         format!("{} ends at byte {}{torn}", path.display(), end.end)
     })
-}
-
-/// A run may name no series that the series files do not define. Ids are lost from their end on,
-/// so the highest one tells.
-fn check_run_ids(reader: &RunReader, registry: &Registry) -> Result<(), String> {
-    let sections = reader.sections().iter();
-    match sections.map(|section| section.last_series).max() {
-        Some(id) if registry.slot(id).is_none() => Err(format!(
-            "it names series {}, which no series file defines",
-            id.0
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// Makes a namespace ready for appends.
@@ -511,8 +489,7 @@ fn revive(
         mut manifest,
         names,
         metadata,
-        runs,
-        blocks,
+        files,
         deletes,
         exemplars,
         ends,
@@ -546,8 +523,7 @@ fn revive(
         manifest,
         names,
         metadata,
-        runs,
-        blocks,
+        files,
         deletes,
         exemplars,
         ends: Vec::new(),
@@ -569,8 +545,8 @@ impl Found {
         let open = Arc::new(GenerationBuffers::new(next, namespace_options.window_ms()));
         let generations = replayed.generations.into_iter().chain([open]).collect();
         let live = Live {
-            blocks: self.blocks,
-            runs: self.runs,
+            blocks: self.files.blocks,
+            runs: self.files.runs,
             generations,
             deletes: replayed.deletes,
             last_delete: replayed.last_delete,
@@ -619,11 +595,11 @@ fn remove_unlisted(
         let series = series.map(|file| series_path(&state.folder, file.number));
         let blocks = manifest.blocks.iter();
         let blocks = blocks.map(|block| block_path(&state.folder, block.id));
-        let mut listed: Vec<PathBuf> = runs.chain(series).chain(blocks).collect();
+        let mut listed: HashSet<PathBuf> = runs.chain(series).chain(blocks).collect();
         let snapshot = snapshot_path(&state.folder);
         let refused = |one: &RefusedSnapshot| one.path == snapshot;
         if !refused_snapshots.iter().any(refused) {
-            listed.push(snapshot);
+            listed.insert(snapshot);
         }
         for folder in ["runs", "series", "blocks"] {
             let folder = state.folder.join(folder);
@@ -657,11 +633,8 @@ pub(super) fn namespace(
     if let Some(state) = existing {
         if *state.options.read() != options {
             inner.change_catalog(|catalog| {
-                for entry in catalog
-                    .namespaces
-                    .iter_mut()
-                    .filter(|entry| entry.name == name)
-                {
+                let of_name = |entry: &&mut NamespaceEntry| entry.name == name;
+                for entry in catalog.namespaces.iter_mut().filter(of_name) {
                     *entry = options.entry(entry.id, name);
                 }
             })?;
@@ -675,14 +648,16 @@ pub(super) fn namespace(
     let entry = options.entry(id, name);
     make_namespace(&*inner.vfs, &entry)?;
     let mut report = RecoveryReport::default();
-    let mut found = read_namespace(&*inner.vfs, &entry, (&inner.key, 1), &mut report)?;
+    let source = FolderSource {
+        vfs: &*inner.vfs,
+        files: &inner.files,
+        key: &inner.key,
+        threads: 1,
+    };
+    let mut found = read_namespace(source, &entry, &mut report)?;
     let bounds = RingBounds::of(&inner.options);
-    exemplars::read_all(
-        &*inner.vfs,
-        std::slice::from_mut(&mut found),
-        bounds,
-        &inner.options,
-    )?;
+    let one = std::slice::from_mut(&mut found);
+    exemplars::read_all(&*inner.vfs, one, bounds, &inner.options)?;
     // No generation is cut meanwhile: upkeep is locked.
     let generation = inner
         .log

@@ -1,8 +1,9 @@
 //! Options: plain structs, checked once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Error;
+use super::{Error, OpeningPhase, OpeningProgress};
 use crate::manifest::{AckMode, NamespaceEntry};
 use crate::model::{NamespaceId, ProtocolRules};
 use crate::series::LABELS_BYTES_MAX;
@@ -62,12 +63,21 @@ pub struct DbOptions {
     /// Default: as many as the machine runs at once, at most 8. With 1 none is started. What is
     /// found does not depend on it.
     pub open_threads: usize,
+    /// Is told how far opening is, for others to look at meanwhile. Default: nobody looks.
+    pub progress: Option<Arc<OpeningProgress>>,
     /// Rules of the commit protocol, all of which hold outside of tests.
     #[doc(hidden)]
     pub rules: ProtocolRules,
 }
 
 impl DbOptions {
+    /// Tells whoever looks what opening does now.
+    pub(super) fn enter(&self, phase: OpeningPhase) {
+        if let Some(progress) = &self.progress {
+            progress.enter(phase);
+        }
+    }
+
     pub(super) fn reader_limits(&self) -> ReaderLimits {
         let half = self.memory_budget_bytes / 2;
         ReaderLimits {
@@ -117,6 +127,7 @@ impl Default for DbOptions {
             exemplars_max: 100_000,
             fingerprint_key: None,
             open_threads: crate::bits::default_threads(),
+            progress: None,
             rules: ProtocolRules::default(),
         }
     }

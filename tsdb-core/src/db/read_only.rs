@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::database::SeriesFiles;
 use super::exemplars::{self, RingBounds};
-use super::open::{CATALOG_PATH, Parts};
+use super::open::{CATALOG_PATH, FolderSource, Parts};
 use super::{Db, DbOptions, Error, RecoveryReport};
 use crate::clock::{Clock, SystemClock};
 use crate::manifest::Manifest;
-use crate::vfs::{OsVfs, Vfs};
+use crate::vfs::{LazyFiles, OsVfs, Vfs};
 use crate::wal::WalError;
 
 /// How often opening starts over because a listed file was gone: the writer had replaced it.
@@ -60,15 +60,25 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
     let key = crate::model::FingerprintKey::new(format.fingerprint_key);
     let catalog = crate::manifest::Catalog::read(&**vfs, Path::new(CATALOG_PATH))?;
     let mut report = RecoveryReport::default();
-    let with = (&key, options.open_threads);
-    let mut found = super::open::read_namespaces(&**vfs, &catalog, with, &mut report)?;
+    let files = Arc::new(LazyFiles::new(Arc::clone(vfs)));
+    let source = FolderSource {
+        vfs: &**vfs,
+        files: &files,
+        key: &key,
+        threads: options.open_threads,
+    };
+    let mut found = super::open::read_namespaces(source, &catalog, &mut report)?;
+    for found in &found {
+        // The writer may remove them while they are read.
+        found.files.hold()?;
+    }
     exemplars::read_all(&**vfs, &mut found, RingBounds::Writer, &options)?;
     let mut targets: Vec<_> = found.iter().map(super::open::target).collect();
     let logs = super::logs::replay(&**vfs, &options, &mut targets, &mut report)?;
     // A log that was flushed and removed before it was listed would be missed.
     for (entry, found) in catalog.namespaces.iter().zip(&found) {
         let path = super::namespace::NamespaceState::manifest_path(Path::new(&entry.name));
-        if Manifest::read(&**vfs, &path)? != found.manifest {
+        if Manifest::read(&**vfs, &path)?.sequence != found.manifest.sequence {
             return Ok(None);
         }
         if !exemplars::is_unchanged(&**vfs, &found.folder, found.exemplars.saved())? {
@@ -89,6 +99,7 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
     report.duration_ms = clock.monotonic_ms() - began_ms;
     let parts = Parts {
         vfs: Arc::clone(vfs),
+        files,
         clock: Arc::clone(clock),
         trusted_clock: super::open::trust(clock, &namespaces, &logs),
         options,

@@ -9,10 +9,11 @@
 
 use parking_lot::Mutex;
 
+use super::DbOptions;
 use super::logs::{Target, check_seen, unlisted};
 use super::replay_exemplars::apply_exemplars;
 use super::replay_histograms::apply_histograms;
-use crate::bits::share_out;
+use crate::bits::{DecodeError, share_out};
 use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId};
 use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
 use crate::wal::{ExemplarFrame, HistogramFrame, Row, SampleFrame};
@@ -51,12 +52,43 @@ impl BatchLimits {
     }
 }
 
+/// Why a row cannot be placed.
+enum BadRow {
+    Undecodable(DecodeError),
+    Undefined(String),
+}
+
+impl From<DecodeError> for BadRow {
+    fn from(error: DecodeError) -> Self {
+        Self::Undecodable(error)
+    }
+}
+
+impl From<BadRow> for String {
+    fn from(bad: BadRow) -> Self {
+        match bad {
+            BadRow::Undecodable(error) => error.to_string(),
+            BadRow::Undefined(what) => what,
+        }
+    }
+}
+
 /// How frames are applied.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReplayRules {
     pub(super) threads: usize,
     pub(super) order_free: bool,
     pub(super) limits: BatchLimits,
+}
+
+impl ReplayRules {
+    pub(super) fn of(options: &DbOptions) -> Self {
+        Self {
+            threads: options.open_threads,
+            order_free: options.rules.order_free_winner,
+            limits: BatchLimits::of(&options.rules),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -319,9 +351,8 @@ fn decode_frame(
     let Some(buckets) = part.buckets.get_mut(first..first + BUCKETS) else {
         return Ok(());
     };
-    let mut rows = frame.rows();
-    while let Some(row) = rows.next_row().map_err(|error| error.to_string())? {
-        let slot = slot_of(target, &row)?;
+    frame.rows().for_each(|row| {
+        let slot = slot_of(target, &row).map_err(BadRow::Undefined)?;
         if let Some(bucket) = buckets.get_mut(slot as usize / STRIPE_SLOTS % BUCKETS) {
             bucket.push(PlacedRow {
                 slot,
@@ -330,7 +361,8 @@ fn decode_frame(
                 bits: row.value.unwrap_or_default(),
             });
         }
-    }
+        Ok::<(), BadRow>(())
+    })?;
     part.samples += frame.head.rows;
     Ok(())
 }
@@ -425,16 +457,20 @@ fn apply_rows<'a>(
     };
     let stripes = locked.get_or_insert_with(|| buffers.lock(std::iter::once(first.slot)));
     let mut ahead = rows.iter().skip(PREFETCH_ROWS);
-    for &row in rows {
-        if let Some(row) = ahead.next() {
-            stripes.prefetch(row.slot);
-        }
-        let bits = if row.frame & SAME == 0 {
-            row.bits
-        } else {
-            stripes.logged(row.slot).ok_or(row)?
+    let mut rows = rows.iter().copied().peekable();
+    while let Some(&first) = rows.peek() {
+        let Some(mut page) = stripes.page(first.slot) else {
+            return Err(first);
         };
-        stripes.append(row.slot, row.timestamp, bits, order_free);
+        while let Some(row) = rows.next_if(|row| page.has(row.slot)) {
+            if let Some(row) = ahead.next() {
+                page.prefetch(row.slot);
+            }
+            let bits = (row.frame & SAME == 0).then_some(row.bits);
+            if !page.append(row.slot, row.timestamp, bits, order_free) {
+                return Err(row);
+            }
+        }
     }
     Ok(())
 }

@@ -59,6 +59,9 @@ pub struct Stats {
     pub series_forgotten: u64,
     /// Rewrites of series files since opening.
     pub series_files_rewritten: u64,
+    /// How often a run or block could not be taken into use when it was first needed: it was gone,
+    /// damaged, or the disk failed.
+    pub files_refused: u64,
     /// Removed files that readers hold.
     pub pinned_files: usize,
     /// Bytes of those, which come free when they are let go.

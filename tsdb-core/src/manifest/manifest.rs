@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use super::ManifestError;
+use super::entries::{BlockDetails, BlockEntry, RunDetails, RunEntry, SeriesFileEntry};
 use super::file::{
     FORMAT_VERSION, MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal,
 };
 use crate::bits::{ByteReader, DecodeError, put_i64, put_u32, put_u64};
-use crate::block::BlockMeta;
 use crate::model::{BlockId, Generation, NamespaceId, RunId, SeriesId, Tombstone, Window};
-use crate::run::RunMeta;
 use crate::vfs::Vfs;
 
 const MAGIC: [u8; MAGIC_BYTES] = *b"tsdb-man";
@@ -17,6 +16,8 @@ const MAGIC: [u8; MAGIC_BYTES] = *b"tsdb-man";
 const BLOCKS_VERSION: u32 = 2;
 /// A manifest of this version may list tombstones.
 const TOMBSTONES_VERSION: u32 = 3;
+/// A manifest of this version tells of runs and blocks what else their footers would.
+const DETAILS_VERSION: u32 = 4;
 const RUN_BYTES: usize = 6 * 8;
 const BLOCK_BYTES: usize = 8 * 8;
 const SERIES_FILE_BYTES: usize = 2 * 8;
@@ -49,90 +50,6 @@ pub struct Manifest {
     /// The generation of the last delete that was flushed, whether it is still listed or not; 0
     /// for none.
     pub last_delete: Generation,
-}
-
-/// A live block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlockEntry {
-    /// Its number.
-    pub id: BlockId,
-    /// The newest generation whose samples it holds; at most the flushed one.
-    pub generation: Generation,
-    /// Its window.
-    pub window: Window,
-    /// Timestamp of its first sample, in milliseconds.
-    pub min_time: i64,
-    /// Timestamp of its last sample, in milliseconds.
-    pub max_time: i64,
-    /// Length of the file in bytes.
-    pub bytes: u64,
-    /// Number of samples.
-    pub samples: u64,
-}
-
-impl BlockEntry {
-    /// The entry of a finished block.
-    #[must_use]
-    pub fn of(block: &BlockMeta) -> Self {
-        Self {
-            id: block.header.id,
-            generation: block.header.last_generation,
-            window: block.header.window,
-            min_time: block.min_time,
-            max_time: block.max_time,
-            bytes: block.bytes,
-            samples: block.samples,
-        }
-    }
-}
-
-/// A live run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunEntry {
-    /// Its number.
-    pub id: RunId,
-    /// The newest generation whose samples it holds; at most the flushed one.
-    pub generation: Generation,
-    /// First millisecond of its first window.
-    pub windows_min: i64,
-    /// Last millisecond of its windows, included.
-    pub windows_max: i64,
-    /// Length of the file in bytes.
-    pub bytes: u64,
-    /// Number of samples.
-    pub samples: u64,
-}
-
-impl RunEntry {
-    /// The entry of a finished run; none if it holds nothing and need not be listed.
-    #[must_use]
-    pub fn of(run: &RunMeta) -> Option<Self> {
-        Some(Self {
-            id: run.header.id,
-            generation: run.header.last_generation,
-            windows_min: run
-                .sections
-                .iter()
-                .map(|section| section.window.start)
-                .min()?,
-            windows_max: run
-                .sections
-                .iter()
-                .map(|section| section.window.last)
-                .max()?,
-            bytes: run.bytes,
-            samples: run.samples(),
-        })
-    }
-}
-
-/// A live series file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SeriesFileEntry {
-    /// Its number.
-    pub number: u64,
-    /// How many of its bytes were known durable when the manifest was written.
-    pub synced_len: u64,
 }
 
 impl Manifest {
@@ -171,6 +88,12 @@ impl Manifest {
         for tombstone in &self.tombstones {
             tombstone.encode(&mut body);
         }
+        if self.has_details() {
+            self.put_blocks(&mut body);
+            put_u64(&mut body, self.last_delete.0);
+            self.put_details(&mut body);
+            return seal(&MAGIC, DETAILS_VERSION, &body);
+        }
         if self.last_delete > Generation(0) {
             self.put_blocks(&mut body);
             put_u64(&mut body, self.last_delete.0);
@@ -181,6 +104,36 @@ impl Manifest {
         }
         self.put_blocks(&mut body);
         seal(&MAGIC, BLOCKS_VERSION, &body)
+    }
+
+    /// Whether there is a run or a block, and of each is known what its footer tells.
+    fn has_details(&self) -> bool {
+        let listed = !self.runs.is_empty() || !self.blocks.is_empty();
+        listed
+            && self.runs.iter().all(|run| run.details.is_some())
+            && self.blocks.iter().all(|block| block.details.is_some())
+    }
+
+    fn put_details(&self, body: &mut Vec<u8>) {
+        for details in self.runs.iter().filter_map(|run| run.details) {
+            details.encode(body);
+        }
+        for details in self.blocks.iter().filter_map(|block| block.details) {
+            details.encode(body);
+        }
+    }
+
+    fn read_details(&mut self, reader: &mut ByteReader<'_>) -> Result<(), DecodeError> {
+        if self.runs.is_empty() && self.blocks.is_empty() {
+            return Err(reader.error("a version that tells of runs and blocks, and none listed"));
+        }
+        for run in &mut self.runs {
+            run.details = Some(RunDetails::decode(reader)?);
+        }
+        for block in &mut self.blocks {
+            block.details = Some(BlockDetails::decode(reader)?);
+        }
+        Ok(())
     }
 
     fn put_blocks(&self, body: &mut Vec<u8>) {
@@ -202,7 +155,7 @@ impl Manifest {
     /// # Errors
     /// When they are damaged, cut short, of another version or say what makes no sense.
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let (version, mut reader) = unseal(path, &MAGIC, TOMBSTONES_VERSION, bytes)?;
+        let (version, mut reader) = unseal(path, &MAGIC, DETAILS_VERSION, bytes)?;
         Self::read_body(&mut reader, version).map_err(|error| ManifestError::corrupt(path, error))
     }
 
@@ -245,6 +198,7 @@ impl Manifest {
                 windows_max: reader.i64()?,
                 bytes: reader.u64()?,
                 samples: reader.u64()?,
+                details: None,
             });
         }
         for _ in 0..read_count(reader, SERIES_FILE_BYTES)? {
@@ -266,9 +220,12 @@ impl Manifest {
         }
         if version >= TOMBSTONES_VERSION {
             manifest.last_delete = Generation(reader.u64()?);
-            if manifest.last_delete == Generation(0) {
+            if manifest.last_delete == Generation(0) && version == TOMBSTONES_VERSION {
                 return Err(reader.error("a version that knows deletes, and there were none"));
             }
+        }
+        if version >= DETAILS_VERSION {
+            manifest.read_details(reader)?;
         }
         expect_end(reader)?;
         manifest.check().map_err(|what| reader.error(what))?;
@@ -295,6 +252,7 @@ impl Manifest {
                 max_time: reader.i64()?,
                 bytes: reader.u64()?,
                 samples: reader.u64()?,
+                details: None,
             });
         }
         Ok(())
@@ -315,6 +273,9 @@ impl Manifest {
             }
             if run.windows_min > run.windows_max || run.bytes == 0 || run.samples == 0 {
                 return Err("a run that holds nothing");
+            }
+            if !run.details.is_none_or(|details| details.fits(run)) {
+                return Err("what is told of a run contradicts its entry");
             }
         }
         if !self.series_files.is_sorted_by(|a, b| a.number < b.number) {
@@ -365,6 +326,9 @@ impl Manifest {
                 || block.samples == 0
             {
                 return Err("a block that holds nothing, or times outside its window");
+            }
+            if !block.details.is_none_or(|details| details.fits(block)) {
+                return Err("what is told of a block contradicts its entry");
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 mod backup_manifest;
 mod catalog;
 mod data_format;
+mod entries;
 mod error;
 mod file;
 #[expect(
@@ -16,6 +17,7 @@ mod tests;
 pub use backup_manifest::{BackupFile, BackupManifest, FileSums};
 pub use catalog::{AckMode, Catalog, NamespaceEntry, check_namespace_name};
 pub use data_format::DataFormat;
+pub use entries::{BlockDetails, BlockEntry, RunDetails, RunEntry, SeriesFileEntry};
 pub use error::ManifestError;
 pub use file::FORMAT_VERSION;
-pub use manifest::{BlockEntry, Manifest, RunEntry, SeriesFileEntry};
+pub use manifest::Manifest;

@@ -1,12 +1,13 @@
 mod backup;
+mod details;
 
 use std::path::Path;
 
 use proptest::prelude::*;
 
 use super::{
-    AckMode, BlockEntry, Catalog, DataFormat, Manifest, ManifestError, NamespaceEntry, RunEntry,
-    SeriesFileEntry, check_namespace_name,
+    AckMode, BlockDetails, BlockEntry, Catalog, DataFormat, Manifest, ManifestError,
+    NamespaceEntry, RunDetails, RunEntry, SeriesFileEntry, check_namespace_name,
 };
 use crate::bits::{crc32c, put_i64, put_u32, put_u64};
 use crate::model::{
@@ -14,6 +15,7 @@ use crate::model::{
     TOMBSTONE_MATCHERS_MAX, TimeRange, Tombstone, Window,
 };
 use crate::vfs::{Fault, FaultVfs, MemVfs, OperationKind, Verdict, Vfs};
+use details::with_details;
 
 const PATH: &str = "default/FILE";
 
@@ -23,6 +25,7 @@ const FORMAT: &[u8] = include_bytes!("../../tests/testdata/v1/small.format");
 
 const MANIFEST_2: &[u8] = include_bytes!("../../tests/testdata/v1/blocks.manifest");
 const MANIFEST_3: &[u8] = include_bytes!("../../tests/testdata/v1/deletes.manifest");
+const MANIFEST_4: &[u8] = include_bytes!("../../tests/testdata/v1/details.manifest");
 const CATALOG_3: &[u8] = include_bytes!("../../tests/testdata/v1/limits.catalog");
 const CATALOG_2: &[u8] = include_bytes!("../../tests/testdata/v1/sizes.catalog");
 
@@ -38,6 +41,7 @@ fn run(id: u64, generation: u64) -> RunEntry {
         windows_max: 7_199_999,
         bytes: 1008,
         samples: 33,
+        details: None,
     }
 }
 
@@ -78,6 +82,7 @@ fn block(id: u64, generation: u64) -> BlockEntry {
         max_time: 5,
         bytes: 4242,
         samples: 99,
+        details: None,
     }
 }
 
@@ -209,6 +214,11 @@ fn the_formats_have_not_changed() {
     assert_eq!(
         Manifest::decode(path(), MANIFEST_3).unwrap(),
         with_tombstones()
+    );
+    assert_eq!(with_details().encode(), MANIFEST_4);
+    assert_eq!(
+        Manifest::decode(path(), MANIFEST_4).unwrap(),
+        with_details()
     );
     assert_eq!(with_sizes().encode(), CATALOG_2);
     assert_eq!(Catalog::decode(path(), CATALOG_2).unwrap(), with_sizes());
@@ -675,11 +685,30 @@ proptest! {
         clock in any::<i64>(),
         times in any::<(i64, i64)>(),
         deletes in prop::collection::btree_set(0..9u64, 0..5),
+        detailed in any::<bool>(),
     ) {
         let entry = |id| RunEntry {
             windows_min: times.0.min(times.1),
             windows_max: times.0.max(times.1),
+            details: detailed.then_some(RunDetails {
+                first_generation: Generation(numbers[0] / 2),
+                min_time: times.0.min(times.1),
+                max_time: times.0.max(times.1),
+                last_series: SeriesId(numbers[3]),
+            }),
             ..run(id, numbers[0])
+        };
+        let block = |id| BlockEntry {
+            details: detailed.then_some(BlockDetails {
+                first_generation: Generation(numbers[0] / 2),
+                first_series: SeriesId(numbers[1].min(numbers[3])),
+                last_series: SeriesId(numbers[1].max(numbers[3])),
+                rows: 9,
+                row_samples_max: 99,
+                dense: id % 2 == 0,
+                histograms: id % 3 == 0,
+            }),
+            ..block(id, numbers[0])
         };
         let file = |number| SeriesFileEntry { number, synced_len: numbers[1] };
         let manifest = Manifest {
@@ -691,7 +720,7 @@ proptest! {
             last_wall_clock_ms: clock,
             runs: ids.into_iter().map(entry).collect(),
             series_files: files.into_iter().map(file).collect(),
-            blocks: blocks.into_iter().map(|id| block(id, numbers[0])).collect(),
+            blocks: blocks.into_iter().map(block).collect(),
             tombstones: deletes
                 .into_iter()
                 .rev()
@@ -725,6 +754,7 @@ fn write_golden_files() {
     let files = [
         ("blocks.manifest", with_blocks().encode()),
         ("deletes.manifest", with_tombstones().encode()),
+        ("details.manifest", with_details().encode()),
         ("sizes.catalog", with_sizes().encode()),
         ("limits.catalog", with_limits().encode()),
         ("small.manifest", manifest().encode()),

@@ -108,6 +108,17 @@ impl Labels {
         Ok(Self { bytes })
     }
 
+    /// Takes bytes that were made as canonical ones: of texts, their names rising, no value empty.
+    pub(crate) fn from_canonical(bytes: &[u8]) -> Self {
+        debug_assert!(
+            Self::from_bytes(bytes.into()).is_ok(),
+            "labels that are not canonical"
+        );
+        Self {
+            bytes: bytes.into(),
+        }
+    }
+
     /// The canonical bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -85,6 +85,15 @@ impl RunError {
         }
     }
 
+    pub(super) fn open(path: &Path, source: io::Error) -> Self {
+        RunError::Io {
+            path: path.to_owned(),
+            action: "open",
+            offset: 0,
+            source,
+        }
+    }
+
     pub(super) fn write(path: &Path, offset: u64, source: io::Error) -> Self {
         RunError::Io {
             path: path.to_owned(),

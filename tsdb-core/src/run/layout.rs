@@ -86,13 +86,14 @@ pub(super) fn footer_len(sections: usize) -> usize {
     IDENTITY_BYTES + 4 + sections.saturating_mul(SECTION_BYTES) + CRC_BYTES
 }
 
-/// Reads a footer that stands at `offset` of a file of `file_len` bytes.
+/// Reads a footer that stands at `offset` of a file of `file_len` bytes: what it tells together,
+/// and its sections.
 pub(super) fn decode_footer(
     path: &Path,
     offset: u64,
     bytes: &[u8],
     file_len: u64,
-) -> Result<RunMeta, RunError> {
+) -> Result<(RunMeta, Vec<SectionMeta>), RunError> {
     let at = |error| RunError::decode(path, offset, error);
     let mut reader = ByteReader::new(bytes);
     let body = bytes.len().saturating_sub(CRC_BYTES);
@@ -127,11 +128,7 @@ pub(super) fn decode_footer(
             "bytes that belong to no section",
         ));
     }
-    Ok(RunMeta {
-        header,
-        bytes: file_len,
-        sections,
-    })
+    Ok((RunMeta::of(header, file_len, &sections), sections))
 }
 
 fn read_section(reader: &mut ByteReader<'_>) -> Result<SectionMeta, DecodeError> {

@@ -32,7 +32,10 @@ impl RunReader {
         range: TimeRange,
         mut visit: impl FnMut(RowKey, &ChunkMeta, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
-        for section in 0..self.sections().len() {
+        if !self.meta().overlaps(range) {
+            return Ok(());
+        }
+        for section in 0..self.sections()?.len() {
             if self
                 .read_section(section, keys, range, &mut visit)?
                 .is_break()
@@ -81,7 +84,10 @@ impl RunReader {
     /// When the disk fails or a directory is damaged.
     pub fn present(&self, keys: &[RowKey], range: TimeRange) -> Result<Vec<RowKey>, RunError> {
         let mut present: Vec<RowKey> = Vec::new();
-        for section in 0..self.sections().len() {
+        if !self.meta().overlaps(range) {
+            return Ok(present);
+        }
+        for section in 0..self.sections()?.len() {
             self.visit_directory(section, keys, range, &mut |chunk| {
                 if present.last() != Some(&chunk.key) {
                     present.push(chunk.key);
@@ -106,7 +112,7 @@ impl RunReader {
             keys.is_sorted_by(|a, b| a < b),
             "keys are sorted, each once"
         );
-        let footer = self.sections().get(section);
+        let footer = self.sections()?.get(section);
         let inside = |min, max| range.overlaps(min, max);
         if footer.is_some_and(|section| !inside(section.min_time, section.max_time)) {
             return Ok(());

@@ -51,8 +51,10 @@ pub fn merge_visible(
             ));
         }
     }
-    let sections = inputs.iter().flat_map(|input| input.sections());
-    let mut windows: Vec<Window> = sections.map(|section| section.window).collect();
+    let mut windows: Vec<Window> = Vec::new();
+    for input in inputs {
+        windows.extend(input.sections()?.iter().map(|section| section.window));
+    }
     windows.sort_unstable();
     windows.dedup();
     for window in windows.into_iter().filter(|window| keep(*window)) {
@@ -71,7 +73,7 @@ fn merge_window(
     let mut scans = Vec::new();
     for input in inputs {
         let found = input
-            .sections()
+            .sections()?
             .binary_search_by_key(&window, |section| section.window);
         if let Ok(at) = found {
             let mut scan = input.iter_section(at)?;

@@ -3,7 +3,7 @@
 use super::reader::RunReader;
 use crate::chunk::Encoding;
 pub use crate::model::RowKey;
-use crate::model::{Generation, NamespaceId, RunId, SeriesId, Window};
+use crate::model::{Generation, NamespaceId, RunId, SeriesId, TimeRange, Window};
 
 /// What the directory says of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,32 +100,76 @@ impl SectionMeta {
     }
 }
 
-/// All that a run's footer tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is known of a run before its footer is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunMeta {
     /// Which run it is.
     pub header: RunHeader,
     /// Length of the file in bytes.
     pub bytes: u64,
-    /// Its windows, in order.
-    pub sections: Vec<SectionMeta>,
+    /// What its windows hold together; none if the run is empty.
+    pub extent: Option<RunExtent>,
+}
+
+/// What the windows of a run hold together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunExtent {
+    /// First millisecond of the first window.
+    pub windows_min: i64,
+    /// Last millisecond of the windows, included.
+    pub windows_max: i64,
+    /// Timestamp of the first sample, in milliseconds.
+    pub min_time: i64,
+    /// Timestamp of the last sample, in milliseconds.
+    pub max_time: i64,
+    /// The largest series id.
+    pub last_series: SeriesId,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+impl RunExtent {
+    fn of(sections: &[SectionMeta]) -> Option<Self> {
+        let each = || sections.iter();
+        Some(Self {
+            windows_min: each().map(|section| section.window.start).min()?,
+            windows_max: each().map(|section| section.window.last).max()?,
+            min_time: each().map(|section| section.min_time).min()?,
+            max_time: each().map(|section| section.max_time).max()?,
+            last_series: each().map(|section| section.last_series).max()?,
+            samples: each()
+                .map(|section| section.samples)
+                .fold(0, u64::saturating_add),
+        })
+    }
 }
 
 impl RunMeta {
+    /// What a run with these sections is.
+    pub(super) fn of(header: RunHeader, bytes: u64, sections: &[SectionMeta]) -> Self {
+        Self {
+            header,
+            bytes,
+            extent: RunExtent::of(sections),
+        }
+    }
+
     /// Number of samples in all sections.
     #[must_use]
     pub fn samples(&self) -> u64 {
-        self.sections
-            .iter()
-            .map(|section| section.samples)
-            .fold(0, u64::saturating_add)
+        self.extent.map_or(0, |extent| extent.samples)
     }
 
     /// Timestamps of the first and the last sample; none if the run is empty.
     #[must_use]
     pub fn time_range(&self) -> Option<(i64, i64)> {
-        let min = self.sections.iter().map(|section| section.min_time).min()?;
-        let max = self.sections.iter().map(|section| section.max_time).max()?;
-        Some((min, max))
+        self.extent.map(|extent| (extent.min_time, extent.max_time))
+    }
+
+    /// Whether it may have samples in `range`.
+    #[must_use]
+    pub fn overlaps(&self, range: TimeRange) -> bool {
+        self.time_range()
+            .is_some_and(|(min, max)| range.overlaps(min, max))
     }
 }

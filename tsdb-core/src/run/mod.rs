@@ -20,7 +20,7 @@ mod writer;
 pub use error::RunError;
 pub use layout::FORMAT_VERSION;
 pub use merge::{merge_runs, merge_visible};
-pub use meta::{ChunkMeta, ChunkRef, RowKey, RunHeader, RunMeta, SectionMeta};
+pub use meta::{ChunkMeta, ChunkRef, RowKey, RunExtent, RunHeader, RunMeta, SectionMeta};
 pub use publish::{parse_run_file_name, publish, run_file_name, temporary_path};
 pub use reader::RunReader;
 pub use salvage::{LostRunPart, RunPart};

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use super::RunError;
 use super::layout::{CRC_BYTES, TRAILER_BYTES, decode_footer, decode_trailer};
@@ -10,17 +10,23 @@ use super::page_loader::PageLoader;
 use super::scan::SectionScan;
 use crate::bits::crc32c;
 use crate::model::TimeRange;
-use crate::vfs::{File, read_exact_at};
+use crate::vfs::{File, LazyFile, read_exact_at};
 
 /// Read from the end of the file at once; most footers are within it.
 const TAIL_BYTES: u64 = 8 << 10;
 
-/// An immutable run. Opening reads its footer; page indexes are read when first needed and kept.
+/// An immutable run. Its footer is read when it is opened, or first needed; page indexes are read
+/// when first needed and kept.
 #[derive(Debug)]
 pub struct RunReader {
-    file: Box<dyn File>,
-    path: PathBuf,
+    file: LazyFile,
     meta: RunMeta,
+    footer: OnceLock<Footer>,
+}
+
+#[derive(Debug)]
+struct Footer {
+    sections: Box<[SectionMeta]>,
     indexes: Box<[OnceLock<Box<[PageSummary]>>]>,
 }
 
@@ -30,38 +36,33 @@ impl RunReader {
     /// # Errors
     /// When the disk fails, or the file is no run, cut short, damaged, or of another version.
     pub fn open(path: &Path, file: Box<dyn File>) -> Result<Self, RunError> {
-        let len = file
-            .len()
-            .map_err(|source| RunError::read(path, 0, source))?;
-        let tail_len = len.min(TAIL_BYTES);
-        let mut tail = Vec::new();
-        read_into(path, &*file, len - tail_len, tail_len, &mut tail)?;
-        let Some(at) = tail.len().checked_sub(TRAILER_BYTES) else {
-            return Err(RunError::corrupt(path, 0, "too short for a run"));
-        };
-        let (footer, trailer) = tail.split_at(at);
-        let (offset, footer_len) = decode_trailer(path, trailer, len)?;
-        let meta = match footer.len().checked_sub(footer_len as usize) {
-            Some(begin) => {
-                let footer = footer.get(begin..).unwrap_or_default();
-                decode_footer(path, offset, footer, len)?
-            }
-            None => {
-                let mut footer = Vec::new();
-                read_into(path, &*file, offset, u64::from(footer_len), &mut footer)?;
-                decode_footer(path, offset, &footer, len)?
-            }
-        };
-        let indexes = meta.sections.iter().map(|_| OnceLock::new()).collect();
+        let (meta, footer) = read_footer(path, &*file)?;
         Ok(Self {
-            file,
-            path: path.to_owned(),
+            file: LazyFile::open(path, file),
             meta,
-            indexes,
+            footer: OnceLock::from(footer),
         })
     }
 
-    /// What the footer tells.
+    /// A run of which all that a manifest lists is known; opened when more is needed.
+    #[must_use]
+    pub fn listed(file: LazyFile, meta: RunMeta) -> Self {
+        Self {
+            file,
+            meta,
+            footer: OnceLock::new(),
+        }
+    }
+
+    /// Opens the file if it is not open, so that it can be read although its name goes.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the file is gone.
+    pub fn hold(&self) -> std::io::Result<()> {
+        self.file.get().map(drop)
+    }
+
+    /// What is known of it without reading it.
     #[must_use]
     pub fn meta(&self) -> &RunMeta {
         &self.meta
@@ -70,27 +71,63 @@ impl RunReader {
     /// The path given when it was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Its windows, in order.
-    #[must_use]
-    pub fn sections(&self) -> &[SectionMeta] {
-        &self.meta.sections
+    ///
+    /// # Errors
+    /// When the footer was not read before: the disk fails, or the file is gone, damaged, or
+    /// another than the manifest lists.
+    pub fn sections(&self) -> Result<&[SectionMeta], RunError> {
+        Ok(&self.footer()?.sections)
+    }
+
+    fn footer(&self) -> Result<&Footer, RunError> {
+        if let Some(footer) = self.footer.get() {
+            return Ok(footer);
+        }
+        let read = self.read_listed_footer();
+        if read.is_err() {
+            self.file.note_refused();
+        }
+        // Two first readers may race: they read the same bytes.
+        read.map(|footer| self.footer.get_or_init(|| footer))
+    }
+
+    fn read_listed_footer(&self) -> Result<Footer, RunError> {
+        let (meta, footer) = read_footer(self.path(), &**self.file()?)?;
+        if meta != self.meta {
+            return Err(RunError::corrupt(
+                self.path(),
+                0,
+                "the footer tells of another run than the manifest lists",
+            ));
+        }
+        Ok(footer)
+    }
+
+    fn file(&self) -> Result<&Arc<dyn File>, RunError> {
+        self.file.get().map_err(|source| {
+            if source.kind() == std::io::ErrorKind::NotFound {
+                let what = "the file is gone, although the manifest lists it: restore it";
+                return RunError::corrupt(self.path(), 0, what);
+            }
+            RunError::open(self.path(), source)
+        })
     }
 
     /// Bytes of memory held by footer and page indexes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let pages = self
-            .indexes
-            .iter()
-            .filter_map(OnceLock::get)
-            .map(|pages| pages.len());
+        let Some(footer) = self.footer.get() else {
+            return size_of::<Self>();
+        };
+        let pages = footer.indexes.iter().filter_map(OnceLock::get);
         size_of::<Self>()
-            + self.meta.sections.capacity() * size_of::<SectionMeta>()
-            + self.indexes.len() * size_of::<OnceLock<Box<[PageSummary]>>>()
-            + pages.sum::<usize>() * size_of::<PageSummary>()
+            + footer.sections.len() * size_of::<SectionMeta>()
+            + footer.indexes.len() * size_of::<OnceLock<Box<[PageSummary]>>>()
+            + pages.map(|pages| pages.len()).sum::<usize>() * size_of::<PageSummary>()
     }
 
     /// The chunks of one row in a section, in order of time; none if the section has no such row.
@@ -118,7 +155,7 @@ impl RunReader {
             u64::from(chunk.len) + CRC_BYTES as u64,
             &mut bytes,
         )?;
-        let len = check_chunk(&self.path, chunk, &bytes)?.len();
+        let len = check_chunk(self.path(), chunk, &bytes)?.len();
         bytes.truncate(len);
         Ok(bytes)
     }
@@ -129,7 +166,10 @@ impl RunReader {
     /// When the disk fails or a directory is damaged.
     pub fn ids(&self, range: TimeRange) -> Result<Vec<RowKey>, RunError> {
         let mut keys: Vec<RowKey> = Vec::new();
-        for (at, section) in self.sections().iter().enumerate() {
+        if !self.meta.overlaps(range) {
+            return Ok(keys);
+        }
+        for (at, section) in self.sections()?.iter().enumerate() {
             if !range.overlaps(section.min_time, section.max_time) {
                 continue;
             }
@@ -181,13 +221,13 @@ impl RunReader {
     /// The error of a chunk that could be read but not decoded.
     #[must_use]
     pub fn damaged(&self, chunk: &ChunkRef, error: crate::bits::DecodeError) -> RunError {
-        RunError::decode(&self.path, chunk.offset, error)
+        RunError::decode(self.path(), chunk.offset, error)
     }
 
     pub(super) fn section(&self, at: usize) -> Result<(&SectionMeta, &[PageSummary]), RunError> {
-        let Some(section) = self.meta.sections.get(at) else {
+        let Some(section) = self.sections()?.get(at) else {
             return Err(RunError::refused(
-                &self.path,
+                self.path(),
                 "a section number past the last section",
             ));
         };
@@ -195,7 +235,7 @@ impl RunReader {
     }
 
     fn page_index(&self, at: usize, section: &SectionMeta) -> Result<&[PageSummary], RunError> {
-        let slot = self.indexes.get(at);
+        let slot = self.footer()?.indexes.get(at);
         if let Some(pages) = slot.and_then(OnceLock::get) {
             return Ok(pages);
         }
@@ -206,12 +246,12 @@ impl RunReader {
             &mut bytes,
         )?;
         let pages = decode_page_index(&bytes, section)
-            .map_err(|error| RunError::decode(&self.path, section.index_offset, error))?;
+            .map_err(|error| RunError::decode(self.path(), section.index_offset, error))?;
         match slot {
             // Two first readers may race: they read the same bytes.
             Some(slot) => Ok(slot.get_or_init(|| pages)),
             None => Err(RunError::refused(
-                &self.path,
+                self.path(),
                 "a section number past the last section",
             )),
         }
@@ -225,13 +265,44 @@ impl RunReader {
             .is_none_or(|end| end > self.meta.bytes)
         {
             return Err(RunError::corrupt(
-                &self.path,
+                self.path(),
                 offset,
                 "bytes behind the end of the file",
             ));
         }
-        read_into(&self.path, &*self.file, offset, len, buffer)
+        read_into(self.path(), &**self.file()?, offset, len, buffer)
     }
+}
+
+/// What a run's footer tells, with one read at its end, two if it is very long.
+fn read_footer(path: &Path, file: &dyn File) -> Result<(RunMeta, Footer), RunError> {
+    let len = file
+        .len()
+        .map_err(|source| RunError::read(path, 0, source))?;
+    let tail_len = len.min(TAIL_BYTES);
+    let mut tail = Vec::new();
+    read_into(path, file, len - tail_len, tail_len, &mut tail)?;
+    let Some(at) = tail.len().checked_sub(TRAILER_BYTES) else {
+        return Err(RunError::corrupt(path, 0, "too short for a run"));
+    };
+    let (footer, trailer) = tail.split_at(at);
+    let (offset, footer_len) = decode_trailer(path, trailer, len)?;
+    let (meta, sections) = match footer.len().checked_sub(footer_len as usize) {
+        Some(begin) => {
+            let footer = footer.get(begin..).unwrap_or_default();
+            decode_footer(path, offset, footer, len)?
+        }
+        None => {
+            let mut footer = Vec::new();
+            read_into(path, file, offset, u64::from(footer_len), &mut footer)?;
+            decode_footer(path, offset, &footer, len)?
+        }
+    };
+    let footer = Footer {
+        indexes: sections.iter().map(|_| OnceLock::new()).collect(),
+        sections: sections.into_boxed_slice(),
+    };
+    Ok((meta, footer))
 }
 
 fn read_into(

@@ -62,7 +62,7 @@ impl RunReader {
             }))?;
         }
         let mut totals = RunTotals::default();
-        for (at, section) in self.sections().iter().enumerate() {
+        for (at, section) in self.sections()?.iter().enumerate() {
             visit(RunPart::Section(section.window))?;
             let found = SectionPass::run(self, at, section, visit)?;
             totals.series += found.series;

@@ -93,7 +93,7 @@ fn add(rows: &mut Rows, window: Window, key: RowKey, bytes: &[u8]) {
 /// All rows by a pass over each section.
 fn scan(reader: &RunReader) -> Result<Rows, RunError> {
     let mut rows = Rows::new();
-    for (at, section) in reader.sections().iter().enumerate() {
+    for (at, section) in reader.sections().unwrap().iter().enumerate() {
         let mut scan = reader.iter_section(at)?;
         while scan.advance()? {
             let (chunk, bytes) = scan.chunk().unwrap();
@@ -106,7 +106,7 @@ fn scan(reader: &RunReader) -> Result<Rows, RunError> {
 /// The rows `keys` by look-up, of one section after another.
 fn look_up(reader: &RunReader, keys: &[RowKey], range: TimeRange) -> Result<Rows, RunError> {
     let mut rows = Rows::new();
-    for (at, section) in reader.sections().iter().enumerate() {
+    for (at, section) in reader.sections().unwrap().iter().enumerate() {
         let flow = reader.read_section(at, keys, range, |key, _, bytes| {
             add(&mut rows, section.window, key, bytes);
             ControlFlow::Continue(())

@@ -31,7 +31,7 @@ impl RunReader {
             return Err(self.corrupt(0, "header and footer tell of different runs"));
         }
         let mut totals = RunTotals::default();
-        for (at, section) in self.sections().iter().enumerate() {
+        for (at, section) in self.sections()?.iter().enumerate() {
             let found = self.verify_section(at, section)?;
             totals.series += found.series;
             totals.chunks += found.chunks;

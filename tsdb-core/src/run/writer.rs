@@ -131,11 +131,7 @@ impl RunWriter {
             let synced = self.out.file.sync();
             synced.map_err(|source| RunError::sync(&self.out.path, bytes, source))?;
         }
-        Ok(RunMeta {
-            header: self.header,
-            bytes,
-            sections: self.sections,
-        })
+        Ok(RunMeta::of(self.header, bytes, &self.sections))
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -275,24 +275,38 @@ pub(super) fn read_series(
             .ok_or_else(|| reader.error("series id overflows"))?;
         let shard = u32::try_from(reader.uvarint()?).map_err(|_| reader.error("shard"))?;
         canonical.clear();
+        let mut last_name = "";
         for _ in 0..reader.uvarint()? {
-            for _ in 0..2 {
-                let symbol = usize::try_from(reader.uvarint()?).ok();
-                let symbol = symbol.and_then(|at| symbols.get(at)).map(AsRef::as_ref);
-                let symbol = symbol.ok_or_else(|| reader.error("a symbol that is not defined"))?;
+            let name = read_symbol(reader, symbols)?;
+            let value = read_symbol(reader, symbols)?;
+            // A name sorts after the last, so it is neither empty nor a second one.
+            if name <= last_name || value.is_empty() {
+                return Err(reader.error("labels that are not sorted, or empty"));
+            }
+            last_name = name;
+            for symbol in [name, value] {
                 put_uvarint(&mut canonical, symbol.len() as u64);
                 canonical.extend_from_slice(symbol.as_bytes());
-                // One long symbol, named often, would be far larger than the file.
-                if canonical.len() > LABELS_BYTES_MAX {
-                    return Err(reader.error("labels longer than any series may have"));
-                }
+            }
+            // One long symbol, named often, would be far larger than the file.
+            if canonical.len() > LABELS_BYTES_MAX {
+                return Err(reader.error("labels longer than any series may have"));
             }
         }
-        let labels = Labels::from_bytes(canonical.as_slice().into())
-            .map_err(|_| reader.error("labels that are not sorted, or empty"))?;
+        let labels = Labels::from_canonical(&canonical);
         visit(SeriesId(id), ShardId(shard), labels).map_err(|what| reader.error(what))?;
     }
     Ok(())
+}
+
+#[inline]
+fn read_symbol<'s>(
+    reader: &mut ByteReader<'_>,
+    symbols: &'s [impl AsRef<str>],
+) -> Result<&'s str, DecodeError> {
+    let symbol = usize::try_from(reader.uvarint()?).ok();
+    let symbol = symbol.and_then(|at| symbols.get(at)).map(AsRef::as_ref);
+    symbol.ok_or_else(|| reader.error("a symbol that is not defined"))
 }
 
 fn text<'a>(reader: &mut ByteReader<'a>) -> Result<&'a str, DecodeError> {

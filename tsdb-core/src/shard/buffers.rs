@@ -162,6 +162,24 @@ impl LockedStripes<'_> {
         same
     }
 
+    /// The page of a slot, made if need be, to append to its slots one after the other. The slot's
+    /// stripe must be locked.
+    #[inline]
+    pub fn page(&mut self, slot: u32) -> Option<LockedPage<'_>> {
+        let stripe = self.stripes.get_mut(stripe_of(slot))?.as_mut()?;
+        let (page, _) = place_of(slot);
+        if stripe.pages.get(page).is_none_or(Option::is_none) {
+            stripe.make_page(page);
+        }
+        let stripe = &mut **stripe;
+        Some(LockedPage {
+            number: slot as usize / PAGE_SLOTS,
+            buffers: stripe.pages.get_mut(page)?.as_mut()?,
+            arena: &mut stripe.arena,
+            samples: &mut stripe.samples,
+        })
+    }
+
     /// Adds a histogram given by its canonical bytes. The slot's stripe must be locked.
     pub fn append_histogram(&mut self, slot: u32, timestamp: i64, bytes: &[u8]) {
         let stripe = self.stripes.get_mut(stripe_of(slot));
@@ -207,6 +225,57 @@ impl LockedStripes<'_> {
         stripe.get(slot)?.logged()
     }
 }
+
+/// The buffers of some slots that lie beside each other, locked.
+#[derive(Debug)]
+pub struct LockedPage<'a> {
+    /// Of all slots' pages.
+    number: usize,
+    buffers: &'a mut [Buffer],
+    arena: &'a mut BufferArena,
+    samples: &'a mut u64,
+}
+
+impl LockedPage<'_> {
+    /// Whether a slot lies in it.
+    #[inline]
+    #[must_use]
+    pub fn has(&self, slot: u32) -> bool {
+        slot as usize / PAGE_SLOTS == self.number
+    }
+
+    /// Asks for the memory that appending to a slot will look at, if it lies in this page.
+    #[inline]
+    pub fn prefetch(&self, slot: u32) {
+        if self.has(slot) {
+            prefetch(self.buffers, slot as usize % PAGE_SLOTS);
+        }
+    }
+
+    /// Adds a sample to a slot of this page; without bits, with those of the row of its series that
+    /// was logged before. Whether it could: false if there is no such row.
+    #[inline]
+    pub fn append(
+        &mut self,
+        slot: u32,
+        timestamp: i64,
+        bits: Option<u64>,
+        order_free: bool,
+    ) -> bool {
+        debug_assert!(self.has(slot), "slot {slot} lies in another page");
+        let Some(buffer) = self.buffers.get_mut(slot as usize % PAGE_SLOTS) else {
+            return false;
+        };
+        let Some(bits) = bits.or_else(|| buffer.logged()) else {
+            return false;
+        };
+        *self.samples += 1;
+        buffer.append(self.arena, timestamp, bits, order_free);
+        true
+    }
+}
+
+const _: () = assert!(STRIPE_SLOTS.is_multiple_of(PAGE_SLOTS));
 
 /// The buffers of one generation. Once a later one is live, nothing is appended any more.
 #[derive(Debug)]

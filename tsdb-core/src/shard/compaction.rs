@@ -44,7 +44,7 @@ impl CompactionInput {
     fn scan(&self, window: Window, key: RowKey) -> Result<Option<RowScan<'_>>, ShardError> {
         match self {
             Self::Run(run) => {
-                let sections = run.sections();
+                let sections = run.sections()?;
                 let at = sections.binary_search_by_key(&window, |section| section.window);
                 let Ok(at) = at else {
                     return Ok(None);
@@ -61,16 +61,16 @@ impl CompactionInput {
     }
 
     /// Smallest and largest series id, and about how many rows lie between them.
-    fn ids(&self, window: Window) -> Option<(u64, u64)> {
+    fn ids(&self, window: Window) -> Result<Option<(u64, u64)>, ShardError> {
         match self {
             Self::Run(run) => {
-                let mut sections = run.sections().iter();
-                let section = sections.find(|section| section.window == window)?;
-                Some((section.first_series.0, section.last_series.0))
+                let mut sections = run.sections()?.iter();
+                let section = sections.find(|section| section.window == window);
+                Ok(section.map(|section| (section.first_series.0, section.last_series.0)))
             }
             Self::Block(block) => {
                 let meta = block.meta();
-                Some((meta.first_series.0, meta.last_series.0))
+                Ok(Some((meta.first_series.0, meta.last_series.0)))
             }
         }
     }
@@ -266,7 +266,7 @@ pub fn train(inputs: &[CompactionInput], window: Window) -> Result<TokenTables, 
     let (mut encoder, mut training) = (PageEncoder::new(), TokenTraining::new());
     let mut values = Vec::new();
     for input in inputs {
-        let Some((first, last)) = input.ids(window) else {
+        let Some((first, last)) = input.ids(window)? else {
             continue;
         };
         let mut next = FIRST_KEY;

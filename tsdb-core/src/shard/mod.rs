@@ -27,7 +27,9 @@ mod series_set;
 mod tests;
 
 pub use append::{AppendEnvironment, Appended};
-pub use buffers::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
+pub use buffers::{
+    GenerationBuffers, LockedPage, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES,
+};
 pub use compaction::{Compaction, CompactionInput, train};
 pub use deletes::{Delete, Mask};
 pub use error::ShardError;

@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "testkit"))]
 mod fault;
 mod file_system;
+mod lazy;
 mod memory;
 mod os;
 mod path;
@@ -16,6 +17,7 @@ pub use fault::{
     Verdict,
 };
 pub use file_system::{File, FileLock, OpenMode, Vfs};
+pub use lazy::{LazyFile, LazyFiles};
 pub use memory::MemVfs;
 pub use os::OsVfs;
 pub use transfer::{

@@ -205,6 +205,29 @@ pub struct SampleRows<'a> {
 }
 
 impl SampleRows<'_> {
+    /// Hands over all rows that are left, which takes less time than one call for each.
+    ///
+    /// # Errors
+    /// When a column is malformed, after the rows before; and at the first error of `visit`.
+    #[inline]
+    pub fn for_each<E: From<DecodeError>>(
+        mut self,
+        mut visit: impl FnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Self { keys, same, values } = &mut self;
+        keys.for_each(|row, series, timestamp| {
+            let value = take_value(row, same, values)?;
+            visit(Row {
+                series,
+                timestamp,
+                value,
+            })
+        })?;
+        // Tells whether anything is left behind the last row.
+        self.next_row()?;
+        Ok(())
+    }
+
     /// The next row; `None` after the last, when all columns must be used up.
     ///
     /// # Errors
@@ -215,15 +238,23 @@ impl SampleRows<'_> {
         let Some((series, timestamp)) = self.keys.next_key(&self.values)? else {
             return Ok(None);
         };
-        let byte = usize::try_from(row / 8)
-            .ok()
-            .and_then(|at| self.same.get(at));
-        let same = byte.is_some_and(|byte| byte >> (row % 8) & 1 == 1);
-        let value = if same { None } else { Some(self.values.u64()?) };
+        let value = take_value(row, self.same, &mut self.values)?;
         Ok(Some(Row {
             series,
             timestamp,
             value,
         }))
     }
+}
+
+/// The value of a row, or `None` for "as before".
+#[inline]
+fn take_value(
+    row: u64,
+    same: &[u8],
+    values: &mut ByteReader<'_>,
+) -> Result<Option<u64>, DecodeError> {
+    let byte = usize::try_from(row / 8).ok().and_then(|at| same.get(at));
+    let same = byte.is_some_and(|byte| byte >> (row % 8) & 1 == 1);
+    Ok(if same { None } else { Some(values.u64()?) })
 }

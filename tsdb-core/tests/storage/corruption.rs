@@ -219,27 +219,23 @@ fn the_newest_log_is_refused_or_torn() {
 }
 
 #[test]
-fn runs_are_refused_when_opened_or_read() {
+fn runs_are_refused_when_read() {
     let folder = folder();
     let fates = folder.flip(|path| path.ends_with(".run"));
     // The header says nothing that reading needs: only `verify` looks at it.
-    let noticed = |(_, fate): &(String, Fate)| {
-        matches!(fate, Fate::Refused | Fate::Unreadable | Fate::Verified)
-    };
+    let noticed = |(_, fate): &(String, Fate)| matches!(fate, Fate::Unreadable | Fate::Verified);
     assert!(fates.keys().all(noticed), "{fates:?}");
-    assert_eq!(fates.len(), 6, "{fates:?}");
+    assert_eq!(fates.len(), 4, "{fates:?}");
 }
 
 #[test]
-fn blocks_are_refused_when_opened_or_read() {
+fn blocks_are_refused_when_read() {
     let folder = folder();
     let fates = folder.flip(|path| path.ends_with(".block"));
     // Labels are known in memory, and statistics not asked for: these only `verify` looks at.
-    let noticed = |(_, fate): &(String, Fate)| {
-        matches!(fate, Fate::Refused | Fate::Unreadable | Fate::Verified)
-    };
+    let noticed = |(_, fate): &(String, Fate)| matches!(fate, Fate::Unreadable | Fate::Verified);
     assert!(fates.keys().all(noticed), "{fates:?}");
-    assert_eq!(fates.len(), 6, "{fates:?}");
+    assert_eq!(fates.len(), 4, "{fates:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod forget_crash;
 mod format_compat;
 mod histogram_compat;
 mod io_budget;
+mod lazy_files;
 mod model;
 mod namespace_limits;
 mod readers;

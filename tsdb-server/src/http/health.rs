@@ -4,10 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 use tsdb_core::clock::{Clock, SystemClock};
+use tsdb_core::{OpeningPhase, OpeningState};
 
 use super::app::App;
+use super::envelope::success;
 use crate::timestamp::format_rfc3339;
 
 #[derive(Serialize)]
@@ -30,6 +33,39 @@ struct Readiness {
     not_ready_writes: Vec<NamespaceReadiness>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opening: Option<Opening>,
+}
+
+/// How far opening is, as long as it goes on.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Opening {
+    phase: &'static str,
+    logs: u64,
+    logs_replayed: u64,
+    log_bytes: u64,
+    log_bytes_replayed: u64,
+}
+
+impl Opening {
+    fn of(state: OpeningState) -> Option<Self> {
+        (state.phase != OpeningPhase::Open).then(|| Self {
+            phase: state.phase.name(),
+            logs: state.logs,
+            logs_replayed: state.logs_replayed,
+            log_bytes: state.log_bytes,
+            log_bytes_replayed: state.log_bytes_replayed,
+        })
+    }
+}
+
+/// Prometheus' answer: numbers of the first and the last piece of the log, and of the present one.
+#[derive(Serialize)]
+struct WalReplay {
+    min: u64,
+    max: u64,
+    current: u64,
 }
 
 /// `/health`: the process answers.
@@ -63,9 +99,34 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
         not_ready_reads: not_ready(),
         ready_writes: ready(),
         not_ready_writes: not_ready(),
+        opening: reason
+            .as_ref()
+            .and_then(|_| Opening::of(app.store.opening())),
         reason,
     };
-    (status, Json(readiness)).into_response()
+    let mut response = (status, Json(readiness)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        ask_to_come_back(&mut response);
+    }
+    response
+}
+
+/// Probes and proxies may look again soon.
+fn ask_to_come_back(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+}
+
+/// `/api/v1/status/walreplay`, as Prometheus has it: how many logs there are to replay, and how
+/// many were.
+pub(super) async fn wal_replay(State(app): State<App>) -> Response {
+    let state = app.store.opening();
+    let replay = WalReplay {
+        min: 0,
+        max: state.logs,
+        current: state.logs_replayed,
+    };
+    success(&replay, &[])
 }
 
 /// `/-/healthy`, as Prometheus has it.
@@ -77,7 +138,12 @@ pub(super) async fn healthy() -> &'static str {
 pub(super) async fn plain_ready(State(app): State<App>) -> Response {
     match app.store.not_ready() {
         None => "tsdb-server is ready.\n".into_response(),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+        Some(reason) => {
+            let unready = (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"));
+            let mut response = unready.into_response();
+            ask_to_come_back(&mut response);
+            response
+        }
     }
 }
 

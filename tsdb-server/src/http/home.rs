@@ -14,6 +14,7 @@ GET      /api/v1/metadata               type, help and unit: metric, limit, limi
 GET POST /api/v1/export                 samples as JSON lines: match[], start, end
 POST     /api/v1/import                 the same lines back in
 POST     /api/v1/admin/tsdb/delete_series, snapshot; /api/v1/admin/compact, confirm-clock (--enable-admin-api)
+GET      /api/v1/status/walreplay       logs to replay at the start, and how many were
 GET      /health  /-/healthy            the process answers
 GET      /ready   /-/ready              200 when reads and writes are right, else 503
 

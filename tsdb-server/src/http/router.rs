@@ -48,6 +48,7 @@ pub(crate) fn api(app: &App) -> Router {
         .route("/api/v1/query_exemplars", query_exemplars)
         .route("/api/v1/export", get(export::export).post(export::export))
         .route("/api/v1/import", post(import::import))
+        .route("/api/v1/status/walreplay", get(health::wal_replay))
         .merge(admin_routes())
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tsdb_core::{Db, ErrorKind, NamespaceOptions, RecoveryReport, Stats};
+use tsdb_core::{
+    Db, ErrorKind, NamespaceOptions, OpeningPhase, OpeningProgress, OpeningState, RecoveryReport,
+    Stats,
+};
 use tsdb_remote::write::DecodeScratch;
 
 use super::committer;
@@ -34,6 +37,8 @@ pub(crate) type OpenDatabase = Arc<dyn Fn() -> Result<Db, tsdb_core::Error> + Se
 pub(crate) struct StoreOptions {
     /// Opens the database.
     pub(crate) open: OpenDatabase,
+    /// Where that tells how far it is.
+    pub(crate) progress: Arc<OpeningProgress>,
     /// Retention of the default namespace: `None` leaves it as it is.
     pub(crate) retention: Option<Option<Duration>>,
     /// Most queries that run at a time.
@@ -54,7 +59,11 @@ struct Shared {
     slot: Arc<Slot>,
     writes: Arc<Queue<Job<DecodeScratch>>>,
     queries: Queries,
-    recovery: RecoveryReport,
+    /// How far opening is, the first one or a later one.
+    progress: Arc<OpeningProgress>,
+    /// What the first opening found.
+    recovery: OnceLock<RecoveryReport>,
+    opening: Mutex<Option<Opening>>,
     /// When and why a write failed last, if none succeeded since.
     trouble: Mutex<Option<(Instant, String)>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
@@ -69,6 +78,12 @@ impl fmt::Debug for Shared {
     }
 }
 
+/// What opening at the start needs.
+struct Opening {
+    maintainer: Maintainer,
+    retention: Option<Option<Duration>>,
+}
+
 /// Figures of the store at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
@@ -76,8 +91,10 @@ pub(crate) struct Figures {
     pub(crate) database: Option<Stats>,
     /// Why writes are refused; `None` when they are not.
     pub(crate) not_ready: Option<String>,
-    /// What opening at the start found.
+    /// What opening at the start found; nothing as long as it goes on.
     pub(crate) recovery: RecoveryReport,
+    /// How far opening is.
+    pub(crate) opening: OpeningState,
     /// Writes waiting for a thread, and how many may.
     pub(crate) writes_queued: (usize, usize),
     /// Queries running, and how many may.
@@ -94,25 +111,71 @@ pub(crate) struct Closing {
 }
 
 impl Store {
-    /// Opens the database and starts the threads.
+    /// Starts the threads. Until [`Store::open`] has succeeded every request is told to come back.
     ///
     /// # Errors
-    /// When the database cannot be opened.
-    ///
-    /// # Panics
-    /// Never; a machine without threads to give is an error.
-    pub(crate) fn open(
+    /// When the machine has no threads to give.
+    pub(crate) fn start(
         options: StoreOptions,
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, StoreError> {
         let StoreOptions {
             open,
+            progress,
             retention,
             max_concurrent_queries,
             disk,
             writers,
         } = options;
-        let db = open()?;
+        let slot = Arc::new(Slot::new());
+        let writes = Arc::new(Queue::new(WRITE_QUEUE));
+        let maintainer = Maintainer {
+            slot: Arc::clone(&slot),
+            open,
+            disk,
+            telemetry: Arc::clone(telemetry),
+        };
+        let commits = Arc::clone(&slot);
+        let threads = || -> io::Result<_> {
+            let writers = start("store", writers, &writes, telemetry)?;
+            let queries = Queries::start(max_concurrent_queries, telemetry)?;
+            let committer = spawn("committer", move || committer::run(&commits))?;
+            Ok((writers, queries, vec![committer]))
+        };
+        let (writers, queries, keepers) = threads().map_err(no_thread)?;
+        let (writers, keepers) = (Mutex::new(writers), Mutex::new(keepers));
+        Ok(Self {
+            shared: Arc::new(Shared {
+                slot,
+                writes,
+                queries,
+                progress,
+                recovery: OnceLock::new(),
+                opening: Mutex::new(Some(Opening {
+                    maintainer,
+                    retention,
+                })),
+                trouble: Mutex::new(None),
+                writers,
+                keepers,
+            }),
+        })
+    }
+
+    /// Opens the database, once. Takes as long as replay does, so not for async tasks.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    pub(crate) fn open(&self) -> Result<(), StoreError> {
+        let opening = lock(&self.shared.opening).take();
+        let Some(Opening {
+            maintainer,
+            retention,
+        }) = opening
+        else {
+            return Ok(());
+        };
+        let db = (maintainer.open)()?;
         if let Some(retention) = retention {
             let present = db.default_namespace().options();
             db.namespace(
@@ -123,42 +186,15 @@ impl Store {
                 },
             )?;
         }
-        let recovery = db.recovery().clone();
-        tell(&recovery);
-        let slot = Arc::new(Slot::new(db));
-        let writes = Arc::new(Queue::new(WRITE_QUEUE));
-        let maintainer = Maintainer {
-            slot: Arc::clone(&slot),
-            open,
-            disk,
-            telemetry: Arc::clone(telemetry),
-        };
+        tell(db.recovery());
+        self.shared.recovery.get_or_init(|| db.recovery().clone());
+        // Before anybody can write.
         maintainer.check_disk();
-        let commits = Arc::clone(&slot);
-        let threads = || -> io::Result<_> {
-            let writers = start("store", writers, &writes, telemetry)?;
-            let queries = Queries::start(max_concurrent_queries, telemetry)?;
-            let keepers = vec![
-                spawn("committer", move || committer::run(&commits))?,
-                spawn("maintainer", move || maintainer.run())?,
-            ];
-            Ok((writers, queries, keepers))
-        };
-        let (writers, queries, keepers) = threads().map_err(|error| {
-            StoreError::Unavailable(format!("no thread can be started: {error}"))
-        })?;
-        let (writers, keepers) = (Mutex::new(writers), Mutex::new(keepers));
-        Ok(Self {
-            shared: Arc::new(Shared {
-                slot,
-                writes,
-                queries,
-                recovery,
-                trouble: Mutex::new(None),
-                writers,
-                keepers,
-            }),
-        })
+        self.shared.slot.put(db);
+        let maintain = move || maintainer.run();
+        let maintainer = spawn("maintainer", maintain).map_err(no_thread)?;
+        lock(&self.shared.keepers).push(maintainer);
+        Ok(())
     }
 
     /// The open database.
@@ -189,11 +225,7 @@ impl Store {
 
     /// Remembers how the last write ended, for readiness, and has a poisoned database reopened.
     fn note(&self, error: Option<&StoreError>) {
-        let mut trouble = self
-            .shared
-            .trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = lock(&self.shared.trouble);
         match error {
             None => *trouble = None,
             Some(StoreError::Database(error)) if error.kind() != ErrorKind::InvalidInput => {
@@ -220,7 +252,7 @@ impl Store {
         }
         let opened = match self.current() {
             Ok(opened) => opened,
-            Err(error) => return Some(error.to_string()),
+            Err(error) => return Some(format!("{error}{}", show(self.shared.progress.state()))),
         };
         if let Some(reason) = opened.db.poisoned() {
             return Some(format!("the database refuses writes: {reason}"));
@@ -228,15 +260,17 @@ impl Store {
         if let Some(reason) = self.shared.slot.refusal() {
             return Some(reason);
         }
-        let trouble = self
-            .shared
-            .trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let trouble = lock(&self.shared.trouble);
         let lately = trouble
             .as_ref()
             .filter(|(when, _)| when.elapsed() < TROUBLE);
         lately.map(|(_, reason)| format!("the last write failed: {reason}"))
+    }
+
+    /// How far opening is.
+    #[must_use]
+    pub(crate) fn opening(&self) -> OpeningState {
+        self.shared.progress.state()
     }
 
     /// Figures for the metrics. May wait for locks of the database.
@@ -245,7 +279,8 @@ impl Store {
         Figures {
             database: self.current().ok().map(|opened| opened.db.stats()),
             not_ready: self.not_ready(),
-            recovery: self.shared.recovery.clone(),
+            recovery: self.shared.recovery.get().cloned().unwrap_or_default(),
+            opening: self.opening(),
             writes_queued: (self.shared.writes.len(), self.shared.writes.capacity()),
             queries_running: self.shared.queries.load(),
         }
@@ -328,8 +363,30 @@ pub(super) fn tell(found: &RecoveryReport) {
     }
 }
 
+/// Nothing is left half changed under these locks, so a panic elsewhere does not matter here.
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn no_thread(error: io::Error) -> StoreError {
+    StoreError::Unavailable(format!("no thread can be started: {error}"))
+}
+
+/// How far opening is, to be put behind the reason why the database is not open.
+fn show(state: OpeningState) -> String {
+    match state.phase {
+        OpeningPhase::Series => ": reading series".to_owned(),
+        OpeningPhase::Replay => format!(
+            ": replaying logs, {} of {} bytes, {} of {} files",
+            state.log_bytes_replayed, state.log_bytes, state.logs_replayed, state.logs
+        ),
+        OpeningPhase::Finish => ": making durable what was found".to_owned(),
+        _ => String::new(),
+    }
+}
+
 fn join(threads: &Mutex<Vec<JoinHandle<()>>>) {
-    let threads = std::mem::take(&mut *threads.lock().unwrap_or_else(PoisonError::into_inner));
+    let threads = std::mem::take(&mut *lock(threads));
     for thread in threads {
         if thread.join().is_err() {
             tracing::error!("a thread ended in a panic, which is a bug");

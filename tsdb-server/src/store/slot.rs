@@ -37,15 +37,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(db: Db) -> Self {
-        let current = Ok(Opened {
-            namespace: db.default_namespace(),
-            db,
-            epoch: 0,
-        });
+    /// Nothing is open yet.
+    pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(State {
-                current,
+                current: Err("it is being opened".to_owned()),
                 epoch: 0,
                 stopping: false,
                 called: false,

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tsdb_core::vfs::{Fault, FaultVfs, OperationKind, Verdict, Vfs};
-use tsdb_core::{Db, DbOptions, Labels, Matcher, Sample, SystemClock, TimeRange, WriteBatch};
+use tsdb_core::{
+    Db, DbOptions, Labels, Matcher, OpeningPhase, OpeningProgress, Sample, SystemClock, TimeRange,
+    WriteBatch,
+};
 use tsdb_remote::{ReadError, WriteError};
 
 use super::{Opened, Reply, Store, StoreError, StoreOptions};
@@ -13,20 +16,100 @@ use crate::telemetry::Telemetry;
 
 /// A store over `disk`, and what it counts.
 fn open(disk: &FaultVfs) -> (Store, Arc<Telemetry>) {
+    let (store, telemetry) = start(disk);
+    store.open().expect("a database");
+    (store, telemetry)
+}
+
+/// A store over `disk` that is not open yet.
+fn start(disk: &FaultVfs) -> (Store, Arc<Telemetry>) {
     let telemetry = Arc::new(Telemetry::default());
+    let progress = Arc::new(OpeningProgress::default());
+    let for_open = Arc::clone(&progress);
     let disk: Arc<dyn Vfs> = Arc::new(disk.clone());
     let options = StoreOptions {
         open: Arc::new(move || {
             let clock = Arc::new(SystemClock::new());
-            Db::open_with(Arc::clone(&disk), clock, DbOptions::default())
+            let options = DbOptions {
+                progress: Some(Arc::clone(&for_open)),
+                ..DbOptions::default()
+            };
+            Db::open_with(Arc::clone(&disk), clock, options)
         }),
+        progress,
         retention: None,
         max_concurrent_queries: 2,
         disk: None,
         writers: 2,
     };
-    let store = Store::open(options, &telemetry).expect("a database");
+    let store = Store::start(options, &telemetry).expect("threads");
     (store, telemetry)
+}
+
+/// While a log is replayed the store answers: not ready, and how far it is; writes and reads are
+/// told to come back, and none of them is lost or acked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_the_database_is_opened_is_told_to_come_back() {
+    let disk = FaultVfs::new(2);
+    let (store, _telemetry) = open(&disk);
+    for timestamp in 1..100 {
+        write(&store, timestamp).await.expect("a write");
+    }
+    let disk = disk.kill();
+
+    let (store, telemetry) = start(&disk);
+    let reason = store.not_ready().expect("it is not open");
+    assert!(reason.contains("being opened"), "{reason}");
+    // The disk holds opening up in the middle of replay, until it is told to go on.
+    let (reached, at_log) = channel();
+    let (go_on, told) = channel::<()>();
+    let (reached, told) = (Mutex::new(Some(reached)), Mutex::new(told));
+    disk.on_operation(move |_, operation| {
+        // The first read of a log is that of its header.
+        let read = operation.kind == OperationKind::Read && operation.offset > 0;
+        let frames = read && operation.path.starts_with("wal");
+        if frames && let Some(reached) = reached.lock().expect("reached").take() {
+            reached.send(()).expect("the test waits");
+            told.lock().expect("told").recv().expect("the test goes on");
+        }
+        Verdict::Proceed
+    });
+    let opening = store.clone();
+    let opened = tokio::task::spawn_blocking(move || opening.open());
+    tokio::task::spawn_blocking(move || at_log.recv())
+        .await
+        .expect("a thread")
+        .expect("a read");
+    let state = store.opening();
+    assert_eq!(state.phase, OpeningPhase::Replay);
+    assert_eq!((state.logs, state.logs_replayed), (1, 0));
+    assert!(
+        state.log_bytes > 0 && state.log_bytes_replayed < state.log_bytes,
+        "{state:?}"
+    );
+    let reason = store.not_ready().expect("it is not open");
+    assert!(
+        reason.contains("replaying logs, ") && reason.contains("0 of 1 files"),
+        "{reason}"
+    );
+    let error = write(&store, 1000).await.expect_err("nobody could take it");
+    assert!(error.is_passing(), "{error}");
+    assert!(store.current().is_err_and(|error| error.is_passing()));
+    assert_eq!(store.figures().opening, state);
+
+    go_on.send(()).expect("the disk waits");
+    opened.await.expect("a thread").expect("a database");
+    let state = store.opening();
+    assert_eq!(state.phase, OpeningPhase::Open);
+    assert_eq!((state.logs, state.logs_replayed), (1, 1));
+    assert_eq!(state.log_bytes_replayed, state.log_bytes);
+    assert_eq!(store.not_ready(), None);
+    write(&store, 101).await.expect("a write");
+    let db = store.current().expect("an open database").db;
+    assert_eq!(timestamps(&db), (1..100).chain([101]).collect::<Vec<_>>());
+    drop(db);
+    drop(telemetry);
+    store.close().expect("a clean stop");
 }
 
 fn labels() -> Labels {

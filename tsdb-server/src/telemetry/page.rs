@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tsdb_core::{NamespaceStats, Stats};
+use tsdb_core::{NamespaceStats, OpeningPhase, OpeningState, Stats};
 
 use super::counters::{DURATION_BOUNDS, Telemetry};
 use super::exposition::FamilyKind::{Counter, Gauge, Histogram};
@@ -29,6 +29,7 @@ pub(crate) fn render(
         database_state(&mut page, stats);
         namespaces(&mut page, &stats.namespaces);
     }
+    opening(&mut page, figures.opening);
     recovery(&mut page, figures);
     if let Some(usage) = usage {
         process(&mut page, usage);
@@ -96,6 +97,42 @@ fn server(page: &mut Exposition, figures: &Figures, inflight_bytes: (u64, u64)) 
         "Bytes they may hold; further requests get 503.",
         count_as_value(inflight_limit),
     );
+}
+
+fn opening(page: &mut Exposition, state: OpeningState) {
+    page.family(
+        "tsdb_opening_phase",
+        Gauge,
+        "What opening does at the moment: 1 for its phase, 0 for the others.",
+    );
+    for phase in OpeningPhase::ALL {
+        page.sample(&[("phase", phase.name())], truth(phase == state.phase));
+    }
+    let logs = [
+        (
+            "tsdb_opening_logs",
+            "Logs that opening has to replay.",
+            state.logs,
+        ),
+        (
+            "tsdb_opening_logs_replayed",
+            "Logs that it replayed.",
+            state.logs_replayed,
+        ),
+        (
+            "tsdb_opening_log_bytes",
+            "Bytes of logs that opening has to replay.",
+            state.log_bytes,
+        ),
+        (
+            "tsdb_opening_log_bytes_replayed",
+            "Bytes of logs that it replayed.",
+            state.log_bytes_replayed,
+        ),
+    ];
+    for (name, meaning, value) in logs {
+        page.single(name, Gauge, meaning, count_as_value(value));
+    }
 }
 
 fn requests(page: &mut Exposition, telemetry: &Telemetry) {
@@ -243,7 +280,7 @@ fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
 }
 
 fn database(page: &mut Exposition, stats: &Stats) {
-    let counters: [(&'static str, &str, u64); 9] = [
+    let counters: [(&'static str, &str, u64); 10] = [
         (
             "tsdb_log_commits_total",
             "Group commits of the log since it was opened.",
@@ -283,6 +320,11 @@ fn database(page: &mut Exposition, stats: &Stats) {
             "tsdb_series_files_rewritten_total",
             "Rewrites of series files since opening.",
             stats.series_files_rewritten,
+        ),
+        (
+            "tsdb_files_refused_total",
+            "Times a run or block could not be taken into use when it was first needed.",
+            stats.files_refused,
         ),
         (
             "tsdb_runs_expired_total",

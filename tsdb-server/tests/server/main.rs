@@ -17,6 +17,7 @@ mod full_disk;
 mod interop;
 mod kill;
 mod lifecycle;
+mod opening;
 mod support;
 mod write_v2;
 mod wrong_input;

@@ -122,7 +122,7 @@ fn directories_with_right_checksums_and_wrong_numbers_never_panic() {
             spans.push(page.offset as usize..page.end() as usize - 4);
         }
     }
-    let footer = reader.sections()[1].end() as usize;
+    let footer = reader.sections().unwrap()[1].end() as usize;
     spans.push(footer..bytes.len() - 28 - 4);
     for span in spans {
         for at in span.clone() {

@@ -98,7 +98,7 @@ fn nothing_kept_is_an_empty_run() {
     let reader = open(&vfs, PATH).unwrap();
     let meta = merge(&vfs, &[&reader], |_| false).unwrap();
     assert_eq!(meta.samples(), 0);
-    assert_eq!(open(&vfs, "merged.run").unwrap().sections(), []);
+    assert_eq!(open(&vfs, "merged.run").unwrap().sections().unwrap(), []);
 }
 
 #[test]

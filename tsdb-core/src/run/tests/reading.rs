@@ -26,7 +26,7 @@ fn what_is_written_is_read_in_every_way() {
     assert_eq!(reader.meta().header, header());
     assert_eq!(reader.meta().samples(), 2 + 4 * 7 + 3);
     assert_eq!(reader.meta().time_range(), Some((-7_200_000, 7_199_999)));
-    let [first, second] = reader.sections() else {
+    let [first, second] = reader.sections().unwrap() else {
         panic!("two sections")
     };
     assert_eq!((first.series, first.chunks, first.samples), (1, 1, 2));
@@ -222,7 +222,7 @@ fn an_empty_run_and_empty_sections_are_fine() {
     writer.section(window(10, 10)).unwrap();
     assert_eq!(writer.finish().unwrap().time_range(), None);
     let reader = open(&vfs, PATH).unwrap();
-    assert_eq!(reader.sections(), []);
+    assert_eq!(reader.sections().unwrap(), []);
     assert_eq!(reader.ids(TimeRange::ALL).unwrap(), []);
     reader.verify().unwrap();
 }
