@@ -224,7 +224,7 @@ fn exemplars_are_as_long_as_openmetrics_allows() {
     assert!(
         error
             .to_string()
-            .contains("129 characters, more than the 128"),
+            .contains("129 characters or more, beyond the 128"),
         "{error}"
     );
     assert_ne!(
