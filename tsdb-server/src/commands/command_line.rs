@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Backup, CommandError, Compact, Delete, Restore, Verify};
-use crate::config::{Config, EXAMPLES};
+use super::{Backup, CommandError, Compact, ConfigCommand, Delete, Restore, Verify};
+use crate::config::{Config, EXAMPLES, SettleError, settle};
 
 /// The command line.
 #[derive(Clone, Debug, Parser)]
@@ -32,6 +32,27 @@ pub enum Command {
     Backup(Backup),
     /// Make a data folder of a backup
     Restore(Restore),
+    /// Check a file of settings, and show what holds and who decided it
+    Config(ConfigCommand),
+}
+
+impl CommandLine {
+    /// Reads this process's arguments, its environment, and the file that they name.
+    ///
+    /// # Errors
+    /// When any of them is wrong, or help was asked for.
+    pub fn read() -> Result<Self, SettleError> {
+        let environment = std::env::vars_os();
+        let environment = environment
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment: Vec<_> = environment.collect();
+        let settled = settle::<Self>(std::env::args_os().collect(), &environment)?;
+        let mut line = settled.line;
+        line.config.settings = settled.settings;
+        line.config.namespaces = settled.loaded.namespaces;
+        line.config.warnings = settled.warnings;
+        Ok(line)
+    }
 }
 
 impl Command {
@@ -46,6 +67,7 @@ impl Command {
             Self::Compact(compact) => compact.run(config),
             Self::Backup(backup) => backup.run(config),
             Self::Restore(restore) => restore.run(config),
+            Self::Config(command) => command.run(config),
         }
     }
 }

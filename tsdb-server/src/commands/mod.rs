@@ -3,6 +3,7 @@
 mod backup;
 mod command_line;
 mod compact;
+mod config;
 mod delete;
 mod error;
 mod offline;
@@ -16,6 +17,7 @@ mod verify;
 pub use backup::Backup;
 pub use command_line::{Command, CommandLine};
 pub use compact::Compact;
+pub use config::ConfigCommand;
 pub use delete::Delete;
 pub use error::CommandError;
 pub use restore::Restore;

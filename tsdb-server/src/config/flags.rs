@@ -1,11 +1,15 @@
 //! What the command line and the environment say.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::builder::OsStr;
+use clap::{ArgAction, CommandFactory as _, Parser};
 
+use super::load::Origin;
+use super::namespaces::NamespaceSetting;
 use crate::units::{duration_of, size_of};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -32,6 +36,16 @@ prometheus.yml:
 #[derive(Clone, Debug, Parser)]
 #[command(name = "tsdb-server", version, about, after_help = EXAMPLES)]
 pub struct Config {
+    /// File of settings: M3's of a node or a coordinator, or our own; flags and variables go before it
+    #[arg(
+        short = 'f',
+        long,
+        env = "TSDB_CONFIG",
+        value_name = "FILE",
+        global = true
+    )]
+    pub config: Option<PathBuf>,
+
     /// Folder of the data, made if it is not there
     #[arg(
         long,
@@ -112,6 +126,60 @@ pub struct Config {
     /// Take deletes, snapshots and compaction over HTTP, below /api/v1/admin
     #[arg(long, env = "TSDB_ENABLE_ADMIN_API")]
     pub enable_admin_api: bool,
+
+    /// Namespaces that the file asks for.
+    #[arg(skip)]
+    pub namespaces: Vec<NamespaceSetting>,
+
+    /// What of the file has no effect, each as it is to be shown.
+    #[arg(skip)]
+    pub warnings: Vec<String>,
+
+    /// Every setting with who decided it.
+    #[arg(skip)]
+    pub settings: Vec<Setting>,
+}
+
+/// A setting and who decided it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its flag, without dashes.
+    pub flag: String,
+    /// What it is; `None` when it is left to the server.
+    pub text: Option<String>,
+    /// Who says so.
+    pub decided: Decided,
+}
+
+/// Who decided a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// The command line.
+    Flag,
+    /// The environment variable of the flag.
+    Variable(String),
+    /// This key, of the file or of a variable that overrides it.
+    Key(String, Origin),
+    /// Nobody.
+    Default,
+}
+
+/// Why a flag would not take a text; `None` when it takes it.
+pub(super) fn flag_error(id: &str, text: &str) -> Option<String> {
+    // What the environment says is judged where it is used.
+    let command = Config::command().mut_args(|argument| argument.env(None::<OsStr>));
+    let argument = command.get_arguments().find(|argument| argument.get_id() == id)?;
+    if matches!(argument.get_action(), ArgAction::SetTrue) {
+        let is_flag = matches!(text, "true" | "false");
+        return (!is_flag).then(|| format!("{text:?} is neither true nor false"));
+    }
+    let argument = format!("--{}={text}", argument.get_long()?);
+    let error = command.try_get_matches_from(["tsdb-server", &argument]).err()?;
+    let reason = error.source().map(ToString::to_string);
+    Some(match reason {
+        Some(reason) => format!("{text:?}: {reason}"),
+        None => error.to_string().lines().next().unwrap_or_default().to_owned(),
+    })
 }
 
 /// How long samples are kept.

@@ -1,0 +1,92 @@
+//! `tsdb-server config`: a file of settings, checked and shown.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::CommandError;
+use crate::config::{Config, Decided};
+
+const EXAMPLES: &str = "\
+Examples:
+  tsdb-server config check --config m3dbnode.yml
+      Whether the file is one, and what of it has no effect here.
+  TSDB__DB__LOGGING__LEVEL=debug tsdb-server config show --config m3dbnode.yml --retention 1y
+      What holds in the end, and who decided it.
+
+Exit codes: 0 the settings can be used, 1 the file cannot be read, 2 something in it is wrong: every place is named.";
+
+/// Checks and shows what a file of settings, the environment and flags say together.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ConfigCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Say what is wrong with the file of --config, and what of it has no effect
+    Check,
+    /// Print every setting, its value, and who decided it
+    Show,
+}
+
+impl ConfigCommand {
+    pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
+        let mut out = std::io::stdout();
+        match self.action {
+            Action::Check => {
+                let Some(file) = &config.config else {
+                    return Err(CommandError::Argument {
+                        argument: "--config",
+                        value: String::new(),
+                        why: "names the file to check".to_owned(),
+                    });
+                };
+                for warning in &config.warnings {
+                    writeln!(out, "{warning}")?;
+                }
+                let (file, count) = (file.display(), config.warnings.len());
+                match count {
+                    0 => writeln!(out, "{file}: every key is used")?,
+                    count => writeln!(out, "{file}: can be used; {count} warnings")?,
+                }
+            }
+            Action::Show => show(config, &mut out)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show(config: &Config, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    let mut rows: Vec<[String; 3]> = Vec::new();
+    for setting in &config.settings {
+        let by = match &setting.decided {
+            Decided::Flag => "flag".to_owned(),
+            Decided::Variable(name) => format!("environment, {name}"),
+            Decided::Key(path, origin) => format!("{origin}, {path}"),
+            Decided::Default => "default".to_owned(),
+        };
+        let text = setting.text.clone().unwrap_or_else(|| "-".to_owned());
+        rows.push([setting.flag.clone(), text, by]);
+    }
+    for namespace in &config.namespaces {
+        let kept = match namespace.retention {
+            Some(retention) => format!("kept for {}", crate::units::duration_text(retention)),
+            None => "kept as long as it was".to_owned(),
+        };
+        let name = format!("namespace {}", namespace.name);
+        rows.push([name, kept, namespace.origin.to_string()]);
+    }
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let (first, second) = (width(0), width(1));
+    for [name, value, by] in &rows {
+        writeln!(out, "{name:first$}  {value:second$}  {by}")?;
+    }
+    Ok(())
+}

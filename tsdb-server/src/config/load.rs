@@ -1,0 +1,273 @@
+//! A file and the environment's overrides of it, checked and turned into settings.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use super::document::{Node, Placed, parse};
+use super::environment::overrides;
+use super::expand::expand;
+use super::findings::{ConfigError, Finding, Place};
+use super::flags::flag_error;
+use super::keys::{Key, Known, Meaning, keys, look_up, names_below};
+use super::namespaces::{NamespaceSetting, namespaces};
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This place of the file.
+    File(Place),
+    /// This environment variable.
+    Environment(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(place) => write!(f, "file, {place}"),
+            Self::Environment(name) => write!(f, "environment, {name}"),
+        }
+    }
+}
+
+/// A value of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// Names with dots between, places in lists as `[0]`.
+    pub path: String,
+    /// What it says.
+    pub text: String,
+    /// Who says so.
+    pub origin: Origin,
+}
+
+/// What a file and the environment say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// For flags, by their identifiers: each at most once.
+    pub flags: Vec<(String, Value)>,
+    /// Namespaces that are there from the start.
+    pub namespaces: Vec<NamespaceSetting>,
+    /// What has no effect, or another one than it has in M3.
+    pub warnings: Vec<Finding>,
+}
+
+/// Reads the text of a file. `environment` are all variables, of which those that begin with
+/// `TSDB__` override keys; `${NAME}` in the text is looked up among them as well.
+///
+/// # Errors
+/// When the text is no YAML, has a key that does not exist, or a value that cannot be.
+pub fn load(text: &str, environment: &[(String, String)]) -> Result<Loaded, ConfigError> {
+    let variable = |name: &str| {
+        let found = environment.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone())
+    };
+    let text = expand(text, variable)?;
+    let document = parse(&text)?;
+    let keys = keys();
+    let mut walk = Walk {
+        keys: &keys,
+        values: Vec::new(),
+        wrong: Vec::new(),
+        warnings: Vec::new(),
+    };
+    walk.section("", &document);
+    for value in overrides(&keys, environment, &mut walk.wrong) {
+        walk.values.retain(|(other, _)| other.path != value.path);
+        if let Known::Key(key) = look_up(&keys, &value.path) {
+            walk.values.push((value, key));
+        }
+    }
+    let mut loaded = Loaded {
+        warnings: walk.warnings,
+        ..Loaded::default()
+    };
+    let mut wrong = walk.wrong;
+    flags(&keys, &walk.values, &mut loaded, &mut wrong);
+    let named = walk.values.iter();
+    let named = named.filter(|(_, key)| key.meaning == Meaning::Namespace);
+    loaded.namespaces = namespaces(
+        named.map(|(value, _)| value),
+        &mut loaded.warnings,
+        &mut wrong,
+    );
+    wrong.sort();
+    loaded.warnings.sort();
+    match wrong.is_empty() {
+        true => Ok(loaded),
+        false => Err(ConfigError::Wrong(wrong)),
+    }
+}
+
+struct Walk<'a> {
+    keys: &'a [Key],
+    values: Vec<(Value, &'a Key)>,
+    wrong: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl Walk<'_> {
+    /// Goes through what stands below a path that is no key itself.
+    fn section(&mut self, path: &str, value: &Placed) {
+        match &value.node {
+            Node::Null => {}
+            Node::Map(entries) => {
+                for (name, value, place) in entries {
+                    self.entry(path, name, value, *place);
+                }
+            }
+            Node::List(items) => {
+                for (number, item) in items.iter().enumerate() {
+                    self.value(&format!("{path}[{number}]"), item, item.place);
+                }
+            }
+            Node::Scalar(text) => {
+                let names = names_below(self.keys, path).join(", ");
+                let what = match path {
+                    "" => format!("the file is a map of {names}, not {text:?}"),
+                    path => format!("{path} has keys of its own ({names}), not {text:?}"),
+                };
+                self.wrong(value.place, what);
+            }
+        }
+    }
+
+    fn entry(&mut self, above: &str, name: &str, value: &Placed, place: Place) {
+        let path = match above {
+            "" => name.to_owned(),
+            above => format!("{above}.{name}"),
+        };
+        self.value(&path, value, place);
+    }
+
+    fn value(&mut self, path: &str, value: &Placed, place: Place) {
+        match look_up(self.keys, path) {
+            Known::Nothing => self.unknown(path, place),
+            Known::Section => self.section(path, value),
+            Known::Key(key) => match (&key.meaning, &value.node) {
+                (Meaning::Repeats, _) => {}
+                (Meaning::Without(why), _) => {
+                    // Once for a key, however often a list has it.
+                    let what = format!("{} has no effect: {why}", key.path.trim_end_matches(".**"));
+                    if self.warnings.iter().all(|other| other.what != what) {
+                        self.warnings.push(Finding { place, what });
+                    }
+                }
+                (_, Node::Null) => {}
+                (_, Node::Scalar(text)) => {
+                    let value = Value {
+                        path: path.to_owned(),
+                        text: text.clone(),
+                        origin: Origin::File(value.place),
+                    };
+                    self.values.push((value, key));
+                }
+                // An older form of the key has keys of its own.
+                (_, Node::Map(_)) if !names_below(self.keys, path).is_empty() => {
+                    self.section(path, value);
+                }
+                (_, node) => {
+                    let what = format!("{path} is a single value, not {}", node.kind());
+                    self.wrong(value.place, what);
+                }
+            },
+        }
+    }
+
+    fn unknown(&mut self, path: &str, place: Place) {
+        let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut what = format!("unknown key {path}");
+        let names = names_below(self.keys, above);
+        match nearest(name, &names) {
+            // Writing to a text cannot fail.
+            Some(nearest) => _ = write!(what, ": did you mean {nearest}?"),
+            None => _ = write!(what, ": known here are {}", names.join(", ")),
+        }
+        self.wrong(place, what);
+    }
+
+    fn wrong(&mut self, place: Place, what: String) {
+        self.wrong.push(Finding { place, what });
+    }
+}
+
+/// The name that one is most likely a slip of.
+pub(super) fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
+    let wanted = name.to_lowercase();
+    let distance = |other: &str| strsim::damerau_levenshtein(&wanted, &other.to_lowercase());
+    let nearest = names.iter().min_by_key(|other| distance(other))?;
+    (distance(nearest) <= nearest.len().max(3) / 3).then_some(nearest)
+}
+
+/// The values that say what flags say: the first key of those that say the same holds.
+fn flags(
+    keys: &[Key],
+    values: &[(Value, &Key)],
+    loaded: &mut Loaded,
+    wrong: &mut Vec<Finding>,
+) {
+    for key in keys {
+        let Some((value, _)) = values.iter().find(|(_, of)| of.path == key.path) else {
+            continue;
+        };
+        let Some((id, text)) = meant(&key.meaning, &value.text) else {
+            continue;
+        };
+        let place = match value.origin {
+            Origin::File(place) => place,
+            Origin::Environment(_) => Place::default(),
+        };
+        let said = Value {
+            text,
+            ..value.clone()
+        };
+        match loaded.flags.iter().find(|(other, _)| *other == id) {
+            Some((_, other)) if other.text != said.text => {
+                let what = format!(
+                    "{} has no effect: {} says the same setting, with {}",
+                    said.path, other.path, other.text
+                );
+                loaded.warnings.push(Finding { place, what });
+            }
+            Some(_) => {}
+            None => match flag_error(&id, &said.text) {
+                Some(error) => {
+                    let what = match &value.origin {
+                        Origin::File(_) => format!("{}: {error}", value.path),
+                        Origin::Environment(name) => format!("{name}: {error}"),
+                    };
+                    wrong.push(Finding { place, what });
+                }
+                None => loaded.flags.push((id, said)),
+            },
+        }
+    }
+}
+
+/// The flag and the text for it.
+fn meant(meaning: &Meaning, text: &str) -> Option<(String, String)> {
+    match meaning {
+        Meaning::DataAbove => {
+            let folder = format!("{}/tsdb", text.trim_end_matches('/'));
+            Some(("data_dir".to_owned(), folder))
+        }
+        Meaning::Flag(id) => {
+            let text = match (id.as_str(), text) {
+                // Levels of M3's logger that end the program.
+                ("log", "panic" | "dpanic" | "fatal") => "error".to_owned(),
+                ("listen" | "metrics_listen", text) => address(text),
+                (_, text) => text.to_owned(),
+            };
+            Some((id.clone(), text))
+        }
+        _ => None,
+    }
+}
+
+/// An address as Go takes it: without a host it means all of the machine's.
+fn address(text: &str) -> String {
+    match text.rsplit_once(':') {
+        Some(("", port)) => format!("0.0.0.0:{port}"),
+        Some(("localhost", port)) => format!("127.0.0.1:{port}"),
+        _ => text.to_owned(),
+    }
+}

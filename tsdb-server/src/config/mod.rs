@@ -1,0 +1,18 @@
+//! What the command line, the environment and a file say.
+
+mod document;
+mod environment;
+mod expand;
+mod findings;
+mod flags;
+mod keys;
+mod load;
+mod namespaces;
+mod settle;
+
+pub use findings::{ConfigError, Finding, Place};
+pub(crate) use flags::EXAMPLES;
+pub use flags::{Config, Decided, MaxFuture, Retention, Setting};
+pub use load::{Loaded, Origin, Value, load};
+pub use namespaces::NamespaceSetting;
+pub use settle::{SettleError, Settled, settle};
