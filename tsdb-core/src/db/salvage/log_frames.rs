@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::examine::ExaminedNamespace;
-use super::report::{Damage, Lost, LostRows, LostSamples, SalvageReport};
+use super::report::{Damage, Lost, LostRows, LostSamples, NAMELESS, SalvageReport};
 use crate::bits::DecodeError;
 use crate::model::{Generation, HashMap, Histogram, Labels, NamespaceId, SeriesId};
 use crate::shard::Delete;
@@ -79,21 +79,11 @@ impl<'a> Frames<'a> {
     pub(super) fn end(&mut self, path: &Path, report: &mut SalvageReport) {
         let mut tell = |rows: &[LostRows], what: &str| {
             for (namespace, rows) in self.namespaces.iter().zip(rows) {
-                report
-                    .damage
-                    .extend(rows.lost(&namespace.entry.name).map(|lost| Damage {
-                        path: path.to_owned(),
-                        offset: 0,
-                        bytes: 0,
-                        what: what.to_owned(),
-                        lost,
-                    }));
+                let place = (path, namespace.entry.name.as_str());
+                report.damage.extend(rows.damage(place, 0, what));
             }
         };
-        tell(
-            &self.nameless,
-            "rows of series that no series file and no block names",
-        );
+        tell(&self.nameless, NAMELESS);
         tell(
             &self.repeats,
             "rows that repeat a value which may stand in a lost frame",
