@@ -26,9 +26,8 @@ pub(super) fn salvage_run(
             }
             RunPart::Chunk(chunk, bytes) => {
                 let id = chunk.key.series;
-                names.given(id);
                 let count = u64::from(chunk.meta.count);
-                if !names.has(id) {
+                if !names.meet(id) {
                     nameless.add(id, (chunk.meta.min_time, chunk.meta.max_time), count);
                     return Ok(());
                 }
