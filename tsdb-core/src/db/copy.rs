@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::Error;
+use crate::run::{publish, temporary_path};
 use crate::vfs::{File, OpenMode, Vfs, create_anew, read_exact_at, write_all_at};
 
 /// Files are copied in pieces of this size.
@@ -26,6 +27,15 @@ pub(super) fn copy_between(
         Ok(())
     })?;
     written.sync().map_err(Error::io("syncing", target))
+}
+
+/// Makes a file whole, durably, or replaces it: a crash leaves what was there before, or this.
+pub(super) fn replace(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let temporary = temporary_path(path);
+    let file = create_anew(vfs, &temporary).map_err(Error::io("creating", &temporary))?;
+    write_all_at(&*file, bytes, 0).map_err(Error::io("writing", &temporary))?;
+    file.sync().map_err(Error::io("syncing", &temporary))?;
+    publish(vfs, &temporary, path).map_err(Error::io("renaming", path))
 }
 
 /// Passes the first `len` bytes of a file to `each`, piece by piece.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::copy::replace;
 use super::database::Inner;
 use super::namespace::NamespaceState;
 use super::open::Found;
@@ -14,9 +15,8 @@ use crate::exemplar::{
     exemplars_path,
 };
 use crate::model::{Matcher, NamespaceId, TimeRange};
-use crate::run::{publish, temporary_path};
 use crate::shard::Exemplars;
-use crate::vfs::{OpenMode, Vfs, create_anew, read_exact_at, read_to_end, write_all_at};
+use crate::vfs::{OpenMode, Vfs, read_exact_at, read_to_end};
 
 /// The exemplars of a namespace may take this part of the memory budget.
 const MEMORY_PART: u64 = 16;
@@ -136,13 +136,7 @@ impl Inner {
         drop(ring);
         // What the log may yet lose must not be in the file: half of a delete would stay.
         log.barrier().wait()?;
-        let path = exemplars_path(&state.folder);
-        let temporary = temporary_path(&path);
-        let vfs = &*self.vfs;
-        let file = create_anew(vfs, &temporary).map_err(Error::io("creating", &temporary))?;
-        write_all_at(&*file, &image.encode(), 0).map_err(Error::io("writing", &temporary))?;
-        file.sync().map_err(Error::io("syncing", &temporary))?;
-        publish(vfs, &temporary, &path).map_err(Error::io("renaming", &path))?;
+        replace(&*self.vfs, &exemplars_path(&state.folder), &image.encode())?;
         let mut ring = head.exemplars().lock();
         ring.note_saved(changes, image.header.generation);
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::backups::{Backups, object_name, read_object};
 use super::report::{BackupProgress, RestoreReport};
 use crate::clock::SystemClock;
-use crate::db::copy::{file_len, list, make_folder, read_through, sync};
+use crate::db::copy::{file_len, list, make_folder, read_through, replace, sync};
 use crate::db::open::{CATALOG_PATH, FORMAT_PATH};
 use crate::db::{Db, Error};
 use crate::manifest::{BackupFile, BackupManifest, FileSums};
@@ -127,15 +127,11 @@ fn prepare(to: &dyn Vfs, name: &str) -> Result<(), Error> {
             "a restore of another backup was cut short in it: empty it first",
         ));
     }
-    let temporary = temporary_path(marker);
-    let ours = |name: &&String| Path::new(name) == temporary;
+    let ours = |name: &&String| Path::new(name) == temporary_path(marker);
     if let Some(found) = names.iter().find(|name| !ours(name)) {
         return Err(refused(found, "it must be empty"));
     }
-    let file = create_anew(to, &temporary).map_err(Error::io("creating", &temporary))?;
-    write_all_at(&*file, name.as_bytes(), 0).map_err(Error::io("writing", &temporary))?;
-    file.sync().map_err(Error::io("syncing", &temporary))?;
-    publish(to, &temporary, marker).map_err(Error::io("renaming", &temporary))
+    replace(to, marker, name.as_bytes())
 }
 
 /// Makes the folders that files are in, and those of every namespace.
