@@ -19,6 +19,7 @@ use crate::model::{
 };
 use crate::run::{RunError, RunReader, publish, temporary_path};
 use crate::shard::{Compaction, CompactionInput, Delete, Live, train};
+use crate::vfs::remove_if_there;
 
 /// A step merges about so many samples.
 const STEP_SAMPLES: u64 = 1 << 20;
@@ -239,12 +240,7 @@ impl Inner {
     fn remove_abandoned(&self, upkeep: &mut Upkeep) -> Result<(), Error> {
         while let Some(path) = upkeep.abandoned.last() {
             for path in [path.clone(), temporary_path(path)] {
-                match self.vfs.remove(&path) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Error::io("removing", path)(error));
-                    }
-                    _ => {}
-                }
+                remove_if_there(&*self.vfs, &path).map_err(Error::io("removing", path))?;
             }
             upkeep.abandoned.pop();
         }

@@ -19,7 +19,7 @@ use crate::series::{
     snapshot_path,
 };
 use crate::shard::Names;
-use crate::vfs::{OpenMode, Vfs, read_exact_at, read_to_end};
+use crate::vfs::{OpenMode, Vfs, open_if_there, read_exact_at, read_to_end};
 
 /// Bytes of a series file that are summed at once.
 const READ_BYTES: usize = 1 << 20;
@@ -59,10 +59,9 @@ pub(super) fn load(
     images: &[SeriesImage],
     threads: usize,
 ) -> Result<Option<LoadedSeries>, String> {
-    let file = match vfs.open(&snapshot_path(folder), OpenMode::Read) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("it cannot be opened: {error}")),
+    let file = open_if_there(vfs, &snapshot_path(folder), OpenMode::Read);
+    let Some(file) = file.map_err(|error| format!("it cannot be opened: {error}"))? else {
+        return Ok(None);
     };
     let bytes = read_to_end(&*file).map_err(|error| format!("it cannot be read: {error}"))?;
     let snapshot = SeriesSnapshot::decode(&bytes, key).map_err(|error| error.to_string())?;

@@ -12,7 +12,7 @@ use crate::db::open::{CATALOG_PATH, FORMAT_PATH};
 use crate::db::{Db, Error};
 use crate::manifest::{BackupFile, BackupManifest, FileSums};
 use crate::run::{publish, temporary_path};
-use crate::vfs::{Vfs, create_anew, write_all_at};
+use crate::vfs::{OpenMode, Vfs, create_anew, open_if_there, write_all_at};
 
 /// Stands in a folder that is being restored, and names the backup.
 const UNFINISHED_PATH: &str = "RESTORE";
@@ -155,14 +155,10 @@ fn make_folders(to: &dyn Vfs, manifest: &BackupManifest) -> Result<(), Error> {
 /// Whether a file is there already, byte for byte as far as length and checksum tell.
 fn has(to: &dyn Vfs, file: &BackupFile) -> Result<bool, Error> {
     let path = Path::new(&file.path);
-    match to.open(path, crate::vfs::OpenMode::Read) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        opened => {
-            let len = opened.and_then(|opened| opened.len());
-            if len.map_err(Error::io("opening", path))? != file.len {
-                return Ok(false);
-            }
-        }
+    let found = open_if_there(to, path, OpenMode::Read);
+    let len = found.and_then(|found| found.map(|found| found.len()).transpose());
+    if len.map_err(Error::io("opening", path))? != Some(file.len) {
+        return Ok(false);
     }
     let mut sums = FileSums::default();
     read_through((to, path), file.len, &mut |piece| {
