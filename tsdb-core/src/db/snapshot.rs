@@ -177,9 +177,7 @@ impl Inner {
         manifest.write(vfs, &NamespaceState::manifest_path(&folder))?;
         sync(vfs, &folder)
     }
-}
 
-impl Inner {
     /// Takes over the file of a namespace's exemplars, which was saved when all was flushed.
     fn snapshot_exemplars(
         &self,
