@@ -16,6 +16,7 @@ use crate::run::{RunHeader, RunReader, RunWriter, merge_visible, publish, tempor
 
 use super::delete::still_needed;
 use super::paths::run_path;
+use crate::series::SeriesFile;
 use crate::shard::{Delete, GenerationBuffers, Live, Mask, write_generation};
 use crate::vfs::{create_anew, remove_if_there};
 use crate::wal::{WalError, log_path};
@@ -425,10 +426,7 @@ impl Inner {
         // A clock that jumped is not noted: the next Db shall see the jump too.
         next.last_wall_clock_ms = self.trusted_clock.now_ms();
         if let Some(active) = state.head().series_file() {
-            let mut files = next.series_files.iter_mut();
-            if let Some(file) = files.find(|file| file.number == active.number()) {
-                file.synced_len = active.synced_end();
-            }
+            note_synced(&mut next, active);
         }
         next.write(&*self.vfs, &NamespaceState::manifest_path(&state.folder))?;
         *manifest = next;
@@ -629,6 +627,14 @@ impl Inner {
                 .map(|state| namespace_stats(state))
                 .collect(),
         }
+    }
+}
+
+/// Lists how much of a series file is durable.
+pub(super) fn note_synced(manifest: &mut Manifest, active: &SeriesFile) {
+    let mut files = manifest.series_files.iter_mut();
+    if let Some(file) = files.find(|file| file.number == active.number()) {
+        file.synced_len = active.synced_end();
     }
 }
 
