@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::compaction::{Eagerness, Job};
 use super::database::Inner;
+use super::delete::still_needed;
 use super::forget::Forgetting;
 use super::namespace::NamespaceState;
+use super::paths::run_path;
 use super::{Db, Error, ErrorKind, NamespaceStats, Stats};
 use crate::clock::Clock as _;
 use crate::manifest::{Manifest, RunEntry};
 use crate::model::{BlockId, Generation, HashMap, HashSet, NamespaceId, RowKey, RunId, Window};
-use crate::run::{RunHeader, RunReader, RunWriter, merge_visible, publish, temporary_path};
-
-use super::delete::still_needed;
-use super::paths::run_path;
+use crate::run::{
+    RunError, RunHeader, RunReader, RunWriter, merge_visible, publish, temporary_path,
+};
 use crate::series::SeriesFile;
 use crate::shard::{Delete, GenerationBuffers, Live, Mask, write_generation};
 use crate::vfs::{create_anew, remove_if_there};
@@ -87,6 +88,17 @@ pub(super) struct Upkeep {
     pub(super) rest_until_ms: u64,
 }
 
+impl Upkeep {
+    /// Notes that a run cannot be read, if it is damaged: the next steps go on without it.
+    pub(super) fn leave_out(&mut self, namespace: NamespaceId, run: RunId, why: RunError) -> Error {
+        let error = Error::from(why);
+        if error.kind() == ErrorKind::Corrupt {
+            self.damaged.entry(namespace).or_default().insert(run.0);
+        }
+        error
+    }
+}
+
 impl Db {
     /// Does one bounded step of upkeep on this thread: syncs what is due, closes a generation,
     /// writes one out, drops expired runs, or merges some. Call it again while `more` is true.
@@ -134,7 +146,7 @@ impl Db {
             return done(MaintenanceStep::Forget);
         }
         for state in inner.states() {
-            if inner.merge(&mut upkeep, &state, trusted)? {
+            if inner.merge(&mut upkeep, &state)? {
                 return done(MaintenanceStep::Merge);
             }
         }
@@ -439,6 +451,13 @@ impl Inner {
         Some(self.clock.now_ms().saturating_sub(retention))
     }
 
+    /// Samples before this are left out of what is made; none are while the clock is not trusted.
+    pub(super) fn left_out_before(&self, state: &NamespaceState) -> i64 {
+        let expired = self.expired_before(state);
+        let expired = expired.filter(|_| self.trusted_clock.is_trusted());
+        expired.unwrap_or(i64::MIN)
+    }
+
     fn expire(&self, state: &NamespaceState) -> Result<bool, Error> {
         let Some(before) = self.expired_before(state) else {
             return Ok(false);
@@ -507,12 +526,7 @@ impl Inner {
 
     /// Merges the runs of the smallest sizes once there are too many of them. Damaged ones are left
     /// as they are.
-    fn merge(
-        &self,
-        upkeep: &mut Upkeep,
-        state: &NamespaceState,
-        trusted: bool,
-    ) -> Result<bool, Error> {
+    fn merge(&self, upkeep: &mut Upkeep, state: &NamespaceState) -> Result<bool, Error> {
         let live = state.head().live();
         let is_free = |run: &&Arc<RunReader>| {
             let id = run.meta().header.id;
@@ -527,18 +541,10 @@ impl Inner {
         };
         for run in &inputs {
             if let Err(error) = run.sections() {
-                let error = Error::from(error);
-                if error.kind() == ErrorKind::Corrupt {
-                    let id = run.meta().header.id.0;
-                    upkeep.damaged.entry(state.id).or_default().insert(id);
-                }
-                return Err(error);
+                return Err(upkeep.leave_out(state.id, run.meta().header.id, error));
             }
         }
-        let before = self
-            .expired_before(state)
-            .filter(|_| trusted)
-            .unwrap_or(i64::MIN);
+        let before = self.left_out_before(state);
         let run = state.new_file();
         let headers = inputs.iter().map(|run| run.meta().header);
         let first = headers.clone().map(|header| header.first_generation).min();
