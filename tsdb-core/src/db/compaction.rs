@@ -17,7 +17,7 @@ use crate::manifest::BlockEntry;
 use crate::model::{
     BlockId, Generation, HashSet, NamespaceId, ProtocolRules, RunId, TimeRange, Window,
 };
-use crate::run::{RunError, RunReader, publish, temporary_path};
+use crate::run::{RunError, RunReader, temporary_path};
 use crate::shard::{Compaction, CompactionInput, Delete, Live, train};
 use crate::vfs::remove_if_there;
 
@@ -317,13 +317,7 @@ impl Inner {
         id: BlockId,
     ) -> Result<Arc<BlockReader>, Error> {
         let path = block_path(&state.folder, id);
-        let temporary = temporary_path(&path);
-        let published = if self.options.rules.run_synced_before_listed {
-            publish(&*self.vfs, &temporary, &path)
-        } else {
-            self.vfs.rename(&temporary, &path)
-        };
-        published.map_err(Error::io("renaming", &path))?;
+        self.publish_file(&path)?;
         Ok(Arc::new(open_block(&*self.vfs, &path)?))
     }
 

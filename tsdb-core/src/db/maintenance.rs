@@ -9,7 +9,7 @@ use super::database::Inner;
 use super::delete::still_needed;
 use super::forget::Forgetting;
 use super::namespace::NamespaceState;
-use super::paths::run_path;
+use super::paths::{open_run, run_path};
 use super::{Db, Error, ErrorKind, NamespaceStats, Stats};
 use crate::clock::Clock as _;
 use crate::manifest::{Manifest, RunEntry};
@@ -416,14 +416,19 @@ impl Inner {
     /// Gives a run that was written its name, durably, and opens it.
     fn publish_run(&self, state: &NamespaceState, id: RunId) -> Result<Arc<RunReader>, Error> {
         let path = run_path(&state.folder, id);
-        let temporary = temporary_path(&path);
+        self.publish_file(&path)?;
+        Ok(Arc::new(open_run(&*self.vfs, &path)?))
+    }
+
+    /// Gives a run or a block that was written its name, durably.
+    pub(super) fn publish_file(&self, path: &Path) -> Result<(), Error> {
+        let temporary = temporary_path(path);
         let published = if self.options.rules.run_synced_before_listed {
-            publish(&*self.vfs, &temporary, &path)
+            publish(&*self.vfs, &temporary, path)
         } else {
-            self.vfs.rename(&temporary, &path)
+            self.vfs.rename(&temporary, path)
         };
-        published.map_err(Error::io("renaming", &path))?;
-        Ok(Arc::new(super::paths::open_run(&*self.vfs, &path)?))
+        published.map_err(Error::io("renaming", path))
     }
 
     /// Writes the manifest, and only then takes it for true.
