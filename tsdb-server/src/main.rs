@@ -4,11 +4,20 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
 use tsdb_server::commands::CommandLine;
+use tsdb_server::config::SettleError;
 
 fn main() -> ExitCode {
-    let CommandLine { command, config } = CommandLine::parse();
+    let CommandLine { command, config } = match CommandLine::read() {
+        Ok(line) => line,
+        Err(SettleError::Arguments(error)) => error.exit(),
+        Err(error @ SettleError::Unreadable { .. }) => return fail(&error.to_string()),
+        Err(SettleError::Wrong(text)) => {
+            // Nothing is left to do for an error about telling an error.
+            let _unread = writeln!(std::io::stderr(), "{text}");
+            return ExitCode::from(2);
+        }
+    };
     if let Some(command) = command {
         return command
             .run(&config)

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use tsdb_core::{Db, DbOptions, OpeningProgress};
 use tsdb_remote::{InflightBytes, Limits};
 
-use crate::config::{Config, Retention};
+use crate::config::Config;
 use crate::http::{App, Connections, api, metrics, serve};
 use crate::machine::memory_limit_bytes;
 use crate::runtime::parallelism;
@@ -166,6 +166,9 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
 
 /// All but the database, which is opened while the server listens already.
 fn prepare(config: &Config) -> Result<App, ServerError> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let memory_limit = memory_limit_bytes();
     let budget = config.memory_budget.or(memory_limit.map(|limit| limit / 2));
     let mut database = DbOptions::default();
@@ -197,7 +200,7 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
     let options = StoreOptions {
         progress,
         open: Arc::new(move || Db::open(&folder, database.clone())),
-        retention: config.retention.map(Retention::limit),
+        namespaces: namespaces(config),
         max_concurrent_queries: usize::from(config.max_concurrent_queries),
         disk: Some(DiskWatch {
             folder: config.data_dir.clone(),
@@ -216,6 +219,22 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
         started: Instant::now(),
         admin: config.enable_admin_api,
     })
+}
+
+/// The namespaces that are to be there, first the one that plain requests use: the unaggregated
+/// one of the file, or `default`. The retention of the command line is its retention.
+fn namespaces(config: &Config) -> Vec<(String, Option<Option<Duration>>)> {
+    let named = config.namespaces.iter();
+    let mut all: Vec<_> = named
+        .map(|namespace| (namespace.name.clone(), namespace.retention.map(Some)))
+        .collect();
+    if config.namespaces.first().is_none_or(|first| first.aggregated) {
+        all.insert(0, ("default".to_owned(), None));
+    }
+    if let (Some((_, retention)), Some(said)) = (all.first_mut(), config.retention) {
+        *retention = Some(said.limit());
+    }
+    all
 }
 
 /// Opens the database, on a thread of its own.

@@ -84,6 +84,31 @@ pub fn duration_of(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(total_ms))
 }
 
+/// A duration as [`duration_of`] reads it, in the fewest units: `1d12h`.
+#[must_use]
+pub fn duration_text(duration: Duration) -> String {
+    let mut rest_ms = duration.as_millis();
+    let units = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ];
+    let mut text = String::new();
+    for (unit, unit_ms) in units {
+        let count = rest_ms / unit_ms;
+        if count > 0 {
+            text.push_str(&format!("{count}{unit}"));
+        }
+        rest_ms %= unit_ms;
+    }
+    match text.is_empty() {
+        true => "0s".to_owned(),
+        false => text,
+    }
+}
+
 fn split_unit(text: &str) -> (&str, &str) {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -124,6 +149,10 @@ mod tests {
         assert_eq!(duration_of("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(duration_of("30d"), Ok(Duration::from_secs(30 * 86_400)));
         assert_eq!(duration_of("0s"), Ok(Duration::ZERO));
+        assert_eq!(duration_of("48h0m0s"), Ok(Duration::from_secs(172_800)));
+        for text in ["0s", "1d12h", "30d", "90d1ms", "1m30s"] {
+            assert_eq!(duration_of(text).map(duration_text).as_deref(), Ok(text));
+        }
         for wrong in [
             "",
             "5",

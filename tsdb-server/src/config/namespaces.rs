@@ -12,13 +12,16 @@ use crate::units::duration_of;
 pub struct NamespaceSetting {
     /// Its name.
     pub name: String,
+    /// Whether it is one for aggregated metrics; plain requests do not use it.
+    pub aggregated: bool,
     /// How long it keeps samples; `None` leaves it as it is, at first for ever.
     pub retention: Option<Duration>,
     /// Who says so.
     pub origin: Origin,
 }
 
-/// The namespaces that values name, those of one place of a list together.
+/// The namespaces that values name, those of one place of a list together; the unaggregated one
+/// first.
 pub(super) fn namespaces<'a>(
     values: impl Iterator<Item = &'a Value>,
     warnings: &mut Vec<Finding>,
@@ -54,6 +57,22 @@ pub(super) fn namespaces<'a>(
             Some(Ok(retention)) => Some(retention),
             None => None,
         };
+        let aggregated = match keys.get("type").map(|value| value.text.as_str()) {
+            None | Some("unaggregated") => false,
+            Some("aggregated") => true,
+            Some(other) => {
+                tell(format!(
+                    "{path}.type: {other:?} is neither unaggregated nor aggregated"
+                ));
+                continue;
+            }
+        };
+        if !aggregated && found.iter().any(|other| !other.aggregated) {
+            tell(format!(
+                "{path}: there is an unaggregated namespace already, and writes go to that"
+            ));
+            continue;
+        }
         if let Some(value) = keys.get("resolution") {
             let what = format!(
                 "{path}.resolution has no effect: nothing aggregates, {} holds what is written to it",
@@ -68,10 +87,12 @@ pub(super) fn namespaces<'a>(
         }
         found.push(NamespaceSetting {
             name: name.text.clone(),
+            aggregated,
             retention,
             origin: name.origin.clone(),
         });
     }
+    found.sort_by_key(|namespace| namespace.aggregated);
     found
 }
 

@@ -39,8 +39,9 @@ pub(crate) struct StoreOptions {
     pub(crate) open: OpenDatabase,
     /// Where that tells how far it is.
     pub(crate) progress: Arc<OpeningProgress>,
-    /// Retention of the default namespace: `None` leaves it as it is.
-    pub(crate) retention: Option<Option<Duration>>,
+    /// Namespaces that are to be there, with their retention: `None` leaves it as it is. Plain
+    /// requests use the first.
+    pub(crate) namespaces: Vec<(String, Option<Option<Duration>>)>,
     /// Most queries that run at a time.
     pub(crate) max_concurrent_queries: usize,
     /// How full the disk may get; `None` when there is none.
@@ -81,7 +82,7 @@ impl fmt::Debug for Shared {
 /// What opening at the start needs.
 struct Opening {
     maintainer: Maintainer,
-    retention: Option<Option<Duration>>,
+    namespaces: Vec<(String, Option<Option<Duration>>)>,
 }
 
 /// Figures of the store at one moment.
@@ -122,12 +123,13 @@ impl Store {
         let StoreOptions {
             open,
             progress,
-            retention,
+            namespaces,
             max_concurrent_queries,
             disk,
             writers,
         } = options;
-        let slot = Arc::new(Slot::new());
+        let plain = namespaces.first().map(|(name, _)| name.clone());
+        let slot = Arc::new(Slot::new(plain.unwrap_or_else(|| "default".to_owned())));
         let writes = Arc::new(Queue::new(WRITE_QUEUE));
         let maintainer = Maintainer {
             slot: Arc::clone(&slot),
@@ -153,7 +155,7 @@ impl Store {
                 recovery: OnceLock::new(),
                 opening: Mutex::new(Some(Opening {
                     maintainer,
-                    retention,
+                    namespaces,
                 })),
                 trouble: Mutex::new(None),
                 writers,
@@ -170,21 +172,17 @@ impl Store {
         let opening = lock(&self.shared.opening).take();
         let Some(Opening {
             maintainer,
-            retention,
+            namespaces,
         }) = opening
         else {
             return Ok(());
         };
         let db = (maintainer.open)()?;
-        if let Some(retention) = retention {
-            let present = db.default_namespace().options();
-            db.namespace(
-                "default",
-                NamespaceOptions {
-                    retention,
-                    ..present
-                },
-            )?;
+        for (name, retention) in namespaces {
+            let present = db.find(&name).map(|namespace| namespace.options());
+            let mut options = present.unwrap_or_default();
+            options.retention = retention.unwrap_or(options.retention);
+            db.namespace(&name, options)?;
         }
         tell(db.recovery());
         self.shared.recovery.get_or_init(|| db.recovery().clone());

@@ -34,11 +34,13 @@ struct State {
 pub(super) struct Slot {
     state: Mutex<State>,
     changed: Condvar,
+    /// Name of the namespace that plain requests use.
+    namespace: String,
 }
 
 impl Slot {
-    /// Nothing is open yet.
-    pub(super) fn new() -> Self {
+    /// Nothing is open yet; plain requests will use `namespace`.
+    pub(super) fn new(namespace: String) -> Self {
         Self {
             state: Mutex::new(State {
                 current: Err("it is being opened".to_owned()),
@@ -48,6 +50,7 @@ impl Slot {
                 refusal: None,
             }),
             changed: Condvar::new(),
+            namespace,
         }
     }
 
@@ -71,7 +74,9 @@ impl Slot {
         let mut state = self.lock();
         state.epoch += 1;
         state.current = Ok(Opened {
-            namespace: db.default_namespace(),
+            namespace: db
+                .find(&self.namespace)
+                .unwrap_or_else(|| db.default_namespace()),
             db,
             epoch: state.epoch,
         });

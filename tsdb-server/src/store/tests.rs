@@ -37,7 +37,7 @@ fn start(disk: &FaultVfs) -> (Store, Arc<Telemetry>) {
             Db::open_with(Arc::clone(&disk), clock, options)
         }),
         progress,
-        retention: None,
+        namespaces: Vec::new(),
         max_concurrent_queries: 2,
         disk: None,
         writers: 2,
