@@ -228,7 +228,11 @@ fn namespaces(config: &Config) -> Vec<(String, Option<Option<Duration>>)> {
     let mut all: Vec<_> = named
         .map(|namespace| (namespace.name.clone(), namespace.retention.map(Some)))
         .collect();
-    if config.namespaces.first().is_none_or(|first| first.aggregated) {
+    if config
+        .namespaces
+        .first()
+        .is_none_or(|first| first.aggregated)
+    {
         all.insert(0, ("default".to_owned(), None));
     }
     if let (Some((_, retention)), Some(said)) = (all.first_mut(), config.retention) {

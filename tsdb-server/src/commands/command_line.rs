@@ -43,8 +43,9 @@ impl CommandLine {
     /// When any of them is wrong, or help was asked for.
     pub fn read() -> Result<Self, SettleError> {
         let environment = std::env::vars_os();
-        let environment = environment
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment = environment.filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
         let environment: Vec<_> = environment.collect();
         let settled = settle::<Self>(std::env::args_os().collect(), &environment)?;
         let mut line = settled.line;

@@ -44,40 +44,6 @@ impl Node {
     }
 }
 
-impl Placed {
-    /// The value of a key, whatever the case of its letters.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        let Node::Map(entries) = &self.node else {
-            return None;
-        };
-        let mut entries = entries.iter();
-        entries
-            .find(|(name, ..)| name == key)
-            .map(|(_, value, _)| value)
-    }
-
-    /// The value at a path of keys.
-    pub(super) fn at(&self, path: &[&str]) -> Option<&Self> {
-        path.iter().try_fold(self, |value, key| value.get(key))
-    }
-
-    /// The text of a single value.
-    pub(super) fn text(&self) -> Option<&str> {
-        match &self.node {
-            Node::Scalar(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The values of a list; none of anything else.
-    pub(super) fn items(&self) -> &[Self] {
-        match &self.node {
-            Node::List(items) => items,
-            _ => &[],
-        }
-    }
-}
-
 fn placed(value: Spanned<Node>) -> Placed {
     Placed {
         place: place_of(&value),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::OsStr;
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, CommandFactory as _, Parser};
 
 use super::load::Origin;
@@ -166,19 +166,35 @@ pub enum Decided {
 
 /// Why a flag would not take a text; `None` when it takes it.
 pub(super) fn flag_error(id: &str, text: &str) -> Option<String> {
-    // What the environment says is judged where it is used.
-    let command = Config::command().mut_args(|argument| argument.env(None::<OsStr>));
-    let argument = command.get_arguments().find(|argument| argument.get_id() == id)?;
+    let command = Config::command();
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_id() == id)?;
     if matches!(argument.get_action(), ArgAction::SetTrue) {
         let is_flag = matches!(text, "true" | "false");
         return (!is_flag).then(|| format!("{text:?} is neither true nor false"));
     }
-    let argument = format!("--{}={text}", argument.get_long()?);
-    let error = command.try_get_matches_from(["tsdb-server", &argument]).err()?;
+    let flag = format!("--{}", argument.get_long()?);
+    let given = format!("{flag}={text}");
+    let error = command
+        .try_get_matches_from(["tsdb-server", &given])
+        .err()?;
+    // What the environment says of other flags is judged where it is used.
+    let Some(ContextValue::String(of)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    if of.split(' ').next() != Some(&flag) {
+        return None;
+    }
     let reason = error.source().map(ToString::to_string);
     Some(match reason {
         Some(reason) => format!("{text:?}: {reason}"),
-        None => error.to_string().lines().next().unwrap_or_default().to_owned(),
+        None => error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
     })
 }
 
@@ -292,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_documentation_names_every_flag() {
-        let documentation = include_str!("../../docs/server.md");
+        let documentation = include_str!("../../../docs/server.md");
         for argument in Config::command().get_arguments() {
             let (Some(flag), Some(variable)) = (argument.get_long(), argument.get_env()) else {
                 continue;

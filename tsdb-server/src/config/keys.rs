@@ -85,7 +85,10 @@ fn camel_case(flag: &str) -> String {
 const FLAGS: &[(&str, &str)] = &[
     ("coordinator.listenAddress", "listen"),
     ("coordinator.listenAddress.value", "listen"),
-    ("coordinator.metrics.prometheus.listenAddress", "metrics_listen"),
+    (
+        "coordinator.metrics.prometheus.listenAddress",
+        "metrics_listen",
+    ),
     ("coordinator.logging.level", "log"),
     ("db.logging.level", "log"),
 ];

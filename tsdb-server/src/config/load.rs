@@ -199,12 +199,7 @@ pub(super) fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
 }
 
 /// The values that say what flags say: the first key of those that say the same holds.
-fn flags(
-    keys: &[Key],
-    values: &[(Value, &Key)],
-    loaded: &mut Loaded,
-    wrong: &mut Vec<Finding>,
-) {
+fn flags(keys: &[Key], values: &[(Value, &Key)], loaded: &mut Loaded, wrong: &mut Vec<Finding>) {
     for key in keys {
         let Some((value, _)) = values.iter().find(|(_, of)| of.path == key.path) else {
             continue;

@@ -16,3 +16,6 @@ pub use flags::{Config, Decided, MaxFuture, Retention, Setting};
 pub use load::{Loaded, Origin, Value, load};
 pub use namespaces::NamespaceSetting;
 pub use settle::{SettleError, Settled, settle};
+
+#[cfg(test)]
+mod tests;

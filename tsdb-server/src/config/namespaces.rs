@@ -51,7 +51,9 @@ pub(super) fn namespaces<'a>(
                 continue;
             }
             Some(Ok(Duration::ZERO)) => {
-                tell(format!("{path}.retention: a retention of nothing keeps nothing"));
+                tell(format!(
+                    "{path}.retention: a retention of nothing keeps nothing"
+                ));
                 continue;
             }
             Some(Ok(retention)) => Some(retention),
@@ -82,7 +84,10 @@ pub(super) fn namespaces<'a>(
             warnings.push(Finding { place, what });
         }
         if found.iter().any(|other| other.name == name.text) {
-            tell(format!("{path}: the namespace {} is there already", name.text));
+            tell(format!(
+                "{path}: the namespace {} is there already",
+                name.text
+            ));
             continue;
         }
         found.push(NamespaceSetting {

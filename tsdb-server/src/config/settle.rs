@@ -72,7 +72,11 @@ pub fn settle<L: Parser>(
             (loaded, Vec::new())
         }
     };
-    let is_open = |id: &str| matches.value_source(id).is_none_or(|by| by == ValueSource::DefaultValue);
+    let is_open = |id: &str| {
+        matches
+            .value_source(id)
+            .is_none_or(|by| by == ValueSource::DefaultValue)
+    };
     let flags = loaded.flags.iter().filter(|(id, _)| is_open(id));
     let added = flags.filter_map(|(id, value)| argument(id, &value.text));
     let mut all = arguments.into_iter();
@@ -92,7 +96,9 @@ pub fn settle<L: Parser>(
 /// The argument that sets a flag; none when it says that a switch is off.
 fn argument(id: &str, text: &str) -> Option<String> {
     let command = Config::command();
-    let argument = command.get_arguments().find(|argument| argument.get_id() == id)?;
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_id() == id)?;
     let long = argument.get_long()?;
     match (argument.get_action().takes_values(), text) {
         (true, text) => Some(format!("--{long}={text}")),
@@ -103,7 +109,9 @@ fn argument(id: &str, text: &str) -> Option<String> {
 
 fn settings(matches: &ArgMatches, loaded: &Loaded) -> Vec<Setting> {
     let command = Config::command();
-    let shown = command.get_arguments().filter(|argument| argument.get_long().is_some());
+    let shown = command
+        .get_arguments()
+        .filter(|argument| argument.get_long().is_some());
     let setting = |argument: &clap::Arg| {
         let id = argument.get_id().as_str();
         let raw = || {
@@ -116,7 +124,10 @@ fn settings(matches: &ArgMatches, loaded: &Loaded) -> Vec<Setting> {
             (Some(ValueSource::CommandLine), _) => (raw(), Decided::Flag),
             (Some(ValueSource::EnvVariable), _) => {
                 let name = argument.get_env().unwrap_or_default();
-                (raw(), Decided::Variable(name.to_string_lossy().into_owned()))
+                (
+                    raw(),
+                    Decided::Variable(name.to_string_lossy().into_owned()),
+                )
             }
             (_, Some((_, value))) => (
                 Some(value.text.clone()),

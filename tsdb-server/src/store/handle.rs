@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tsdb_core::{
-    Db, ErrorKind, NamespaceOptions, OpeningPhase, OpeningProgress, OpeningState, RecoveryReport,
-    Stats,
+    Db, ErrorKind, OpeningPhase, OpeningProgress, OpeningState, RecoveryReport, Stats,
 };
 use tsdb_remote::write::DecodeScratch;
 

@@ -1,0 +1,286 @@
+use std::time::Duration;
+
+use super::{ConfigError, Decided, Loaded, Origin, load};
+use crate::commands::CommandLine;
+use crate::config::settle;
+
+/// A node with its coordinator as M3 up to 0.15 has it.
+const CLASSIC: &str = r#"
+coordinator:
+  listenAddress:
+    type: "config"
+    value: "0.0.0.0:7201"
+  local:
+    namespaces:
+      - namespace: default
+        type: unaggregated
+        retention: 48h
+  logging:
+    level: info
+  metrics:
+    scope:
+      prefix: "coordinator"
+    prometheus:
+      handlerPath: /metrics
+      listenAddress: 0.0.0.0:7203
+    sanitization: prometheus
+    samplingRate: 1.0
+    extended: none
+  limits:
+    maxComputedDatapoints: 10000
+  tagOptions:
+    idScheme: quoted
+db:
+  logging:
+    level: info
+  metrics:
+    prometheus:
+      handlerPath: /metrics
+    sanitization: prometheus
+    samplingRate: 1.0
+    extended: detailed
+  listenAddress: 0.0.0.0:9000
+  clusterListenAddress: 0.0.0.0:9001
+  httpNodeListenAddress: 0.0.0.0:9002
+  httpClusterListenAddress: 0.0.0.0:9003
+  debugListenAddress: 0.0.0.0:9004
+  hostID:
+    resolver: config
+    value: m3db_local
+  client:
+    writeConsistencyLevel: majority
+    readConsistencyLevel: unstrict_majority
+    writeTimeout: 10s
+    writeRetry:
+      initialBackoff: 500ms
+      backoffFactor: 3
+      maxRetries: 2
+      jitter: true
+  gcPercentage: 100
+  writeNewSeriesAsync: true
+  writeNewSeriesLimitPerSecond: 1048576
+  writeNewSeriesBackoffDuration: 2ms
+  bootstrap:
+    bootstrappers:
+      - filesystem
+      - commitlog
+      - peers
+      - uninitialized_topology
+    commitlog:
+      returnUnfulfilledForCorruptCommitLogFiles: false
+  cache:
+    series:
+      policy: lru
+    postingsList:
+      size: 262144
+  commitlog:
+    flushMaxBytes: 524288
+    flushEvery: 1s
+    queue:
+      calculationType: fixed
+      size: 2097152
+  fs:
+    filePathPrefix: /var/lib/m3db
+  config:
+    service:
+      env: default_env
+      zone: embedded
+      service: m3db
+      cacheDir: /var/lib/m3kv
+      etcdClusters:
+        - zone: embedded
+          endpoints:
+            - 127.0.0.1:2379
+    seedNodes:
+      initialCluster:
+        - hostID: m3db_local
+          endpoint: http://127.0.0.1:2380
+"#;
+
+fn loaded(text: &str) -> Loaded {
+    load(text, &[]).unwrap_or_else(|error| panic!("{}", error.render("file", text)))
+}
+
+fn flag<'a>(loaded: &'a Loaded, id: &str) -> Option<&'a str> {
+    let found = loaded.flags.iter().find(|(flag, _)| flag == id);
+    found.map(|(_, value)| value.text.as_str())
+}
+
+fn wrong(text: &str) -> String {
+    match load(text, &[]) {
+        Err(error) => error.render("m3.yml", text),
+        Ok(loaded) => panic!("{text} was taken: {loaded:?}"),
+    }
+}
+
+#[test]
+fn a_classic_file_of_a_single_node_is_taken_as_it_is() {
+    let loaded = loaded(CLASSIC);
+    assert_eq!(flag(&loaded, "listen"), Some("0.0.0.0:7201"));
+    assert_eq!(flag(&loaded, "metrics_listen"), Some("0.0.0.0:7203"));
+    assert_eq!(flag(&loaded, "log"), Some("info"));
+    assert_eq!(flag(&loaded, "data_dir"), Some("/var/lib/m3db/tsdb"));
+    let [namespace] = loaded.namespaces.as_slice() else {
+        panic!("{:?}", loaded.namespaces);
+    };
+    assert_eq!(namespace.name, "default");
+    assert_eq!(namespace.retention, Some(Duration::from_secs(48 * 3600)));
+    // A weaker ack than ours is not what the file can ask for, and it is told so.
+    let told = |key: &str| {
+        let all = loaded.warnings.iter();
+        all.filter(|warning| warning.what.starts_with(key)).count()
+    };
+    assert_eq!(told("db.commitlog.flushEvery has no effect"), 1);
+    assert_eq!(told("db.client has no effect"), 1);
+    assert_eq!(told("db.bootstrap.bootstrappers"), 0);
+}
+
+#[test]
+fn a_file_of_today_needs_no_more_than_the_roles() {
+    for text in [
+        "coordinator: {}\ndb: {}\n",
+        "coordinator:\ndb:\n",
+        "db: {}",
+        "",
+    ] {
+        assert_eq!(loaded(text), Loaded::default(), "{text}");
+    }
+    let text = "coordinator:\n  listenAddress: :7201\ndb:\n  filesystem:\n    filePathPrefix: data/\ntsdb:\n  memoryBudget: 4GiB\n  enableAdminApi: true\n";
+    let loaded = loaded(text);
+    assert_eq!(flag(&loaded, "listen"), Some("0.0.0.0:7201"));
+    assert_eq!(flag(&loaded, "data_dir"), Some("data/tsdb"));
+    assert_eq!(flag(&loaded, "memory_budget"), Some("4GiB"));
+    assert_eq!(flag(&loaded, "enable_admin_api"), Some("true"));
+    assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn a_slip_is_shown_with_its_line_and_the_key_that_was_meant() {
+    let cases = [
+        (
+            "coordinator:\n  listenAdress: x\n",
+            "m3.yml:2:3: unknown key coordinator.listenAdress: did you mean listenAddress?\n  2 |   listenAdress: x\n    |   ^",
+        ),
+        (
+            "cordinator: {}\n",
+            "m3.yml:1:1: unknown key cordinator: did you mean coordinator?",
+        ),
+        (
+            "coordinator:\n  local:\n    namespaces:\n      - namespace: a\n        retntion: 1d\n",
+            "m3.yml:5:9: unknown key coordinator.local.namespaces[0].retntion: did you mean retention?",
+        ),
+        ("db:\n  zzzzzzzz: 1\n", "known here are"),
+        ("db: 7\n", "m3.yml:1:5: db has keys of its own"),
+        (
+            "tsdb:\n  retention: [1d]\n",
+            "tsdb.retention is a single value, not a list",
+        ),
+        (
+            "tsdb:\n  retention: soon\n",
+            "m3.yml:2:14: tsdb.retention: \"soon\": duration",
+        ),
+        ("tsdb:\n  enableAdminApi: maybe\n", "neither true nor false"),
+        (
+            "tsdb:\n  memoryBudget: 1GiB\n  memoryBudget: 2GiB\n",
+            "m3.yml: ",
+        ),
+        ("db: {\n", "m3.yml: "),
+        (
+            "coordinator:\n  local:\n    namespaces:\n      - type: unaggregated\n",
+            "namespaces[0] has no namespace, which is its name",
+        ),
+        (
+            "coordinator:\n  local:\n    namespaces:\n      - {namespace: a}\n      - {namespace: b}\n",
+            "m3.yml:5:21: coordinator.local.namespaces[1]: there is an unaggregated namespace already",
+        ),
+    ];
+    for (text, expected) in cases {
+        let said = wrong(text);
+        assert!(said.contains(expected), "{said}\nis not\n{expected}");
+    }
+    // All slips at once.
+    let error = load("db:\n  a1: 1\n  b1: 2\n", &[]).expect_err("two slips");
+    assert!(matches!(error, ConfigError::Wrong(found) if found.len() == 2));
+}
+
+#[test]
+fn variables_override_any_key_and_a_slip_in_them_is_named() {
+    let set = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    let text = "coordinator:\n  local:\n    namespaces:\n      - namespace: default\n        retention: 48h\n";
+    let variables = set("TSDB__COORDINATOR__LOCAL__NAMESPACES__0__RETENTION", "2d");
+    let loaded = load(text, &variables).expect("an override");
+    let retention = loaded
+        .namespaces
+        .first()
+        .and_then(|namespace| namespace.retention);
+    assert_eq!(retention, Some(Duration::from_secs(2 * 86_400)));
+
+    let variables = set("TSDB__DB__FILESYSTEM__FILEPATHPREFIX", "/srv");
+    let loaded = load("", &variables).expect("a key that the file has not");
+    assert_eq!(flag(&loaded, "data_dir"), Some("/srv/tsdb"));
+    let origin = loaded.flags.first().map(|(_, value)| value.origin.clone());
+    let name = "TSDB__DB__FILESYSTEM__FILEPATHPREFIX".to_owned();
+    assert_eq!(origin, Some(Origin::Environment(name)));
+
+    let error = load("", &set("TSDB__DB__FILESYSTEM__FILEPATHPREFX", "/srv"));
+    let error = error.expect_err("a slip").to_string();
+    assert!(
+        error.contains("did you mean TSDB__DB__FILESYSTEM__FILEPATHPREFIX"),
+        "{error}"
+    );
+}
+
+#[test]
+fn flags_go_before_variables_before_the_file_before_defaults() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("m3.yml");
+    let text =
+        "tsdb:\n  maxSeries: 5\n  retention: 30d\n  exemplarsMax: 7\ndb:\n  gcPercentage: 100\n";
+    std::fs::write(&file, text).expect("writing");
+    let file = file.to_str().expect("a path");
+    let arguments = ["tsdb-server", "-f", file, "--retention", "1y", "verify"];
+    let arguments = arguments.iter().map(Into::into).collect();
+    let variables = [("TSDB__TSDB__EXEMPLARSMAX".to_owned(), "8".to_owned())];
+    let settled = settle::<CommandLine>(arguments, &variables).expect("settings");
+    let config = &settled.line.config;
+    assert_eq!(config.max_series, Some(5));
+    assert_eq!(config.exemplars_max, 8);
+    let retention = config.retention.and_then(super::Retention::limit);
+    assert_eq!(retention, Some(Duration::from_secs(365 * 86_400)));
+    let decided = |flag: &str| {
+        let setting = settled.settings.iter().find(|setting| setting.flag == flag);
+        setting.map(|setting| setting.decided.clone())
+    };
+    assert_eq!(decided("retention"), Some(Decided::Flag));
+    assert_eq!(decided("log"), Some(Decided::Default));
+    assert!(
+        matches!(decided("max-series"), Some(Decided::Key(path, _)) if path == "tsdb.maxSeries")
+    );
+    assert!(matches!(
+        decided("exemplars-max"),
+        Some(Decided::Key(_, Origin::Environment(_)))
+    ));
+    assert!(
+        settled
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("gcPercentage"))
+    );
+}
+
+#[test]
+fn a_flag_behind_a_command_goes_before_the_file_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("m3.yml");
+    std::fs::write(&file, "tsdb:\n  dataDir: /from/file\n").expect("writing");
+    let file = file.to_str().expect("a path");
+    let dir = |arguments: &[&str]| {
+        let arguments = arguments.iter().map(Into::into).collect();
+        let settled = settle::<CommandLine>(arguments, &[]).expect("settings");
+        settled.line.config.data_dir
+    };
+    let from_file = ["tsdb-server", "verify", "--config", file];
+    assert_eq!(dir(&from_file), std::path::Path::new("/from/file"));
+    let given = ["tsdb-server", "-f", file, "verify", "--data-dir", "/given"];
+    assert_eq!(dir(&given), std::path::Path::new("/given"));
+}
