@@ -15,7 +15,9 @@ use super::replay_exemplars::apply_exemplars;
 use super::replay_histograms::apply_histograms;
 use crate::bits::{DecodeError, share_out};
 use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId};
-use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
+use crate::shard::{
+    GenerationBuffers, LockedStripes, PREFETCH_LATE_ROWS, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES,
+};
 use crate::wal::{ExemplarFrame, HistogramFrame, Row, SampleFrame};
 
 /// Buckets of a namespace: pages of series that are so far apart share one.
@@ -457,6 +459,7 @@ fn apply_rows<'a>(
     };
     let stripes = locked.get_or_insert_with(|| buffers.lock(std::iter::once(first.slot)));
     let mut ahead = rows.iter().skip(PREFETCH_ROWS);
+    let mut soon = rows.iter().skip(PREFETCH_LATE_ROWS);
     let mut rows = rows.iter().copied().peekable();
     while let Some(&first) = rows.peek() {
         let Some(mut page) = stripes.page(first.slot) else {
@@ -465,6 +468,9 @@ fn apply_rows<'a>(
         while let Some(row) = rows.next_if(|row| page.has(row.slot)) {
             if let Some(row) = ahead.next() {
                 page.prefetch(row.slot);
+            }
+            if let Some(row) = soon.next() {
+                page.prefetch_late(row.slot, row.timestamp);
             }
             let bits = (row.frame & SAME == 0).then_some(row.bits);
             if !page.append(row.slot, row.timestamp, bits, order_free) {
