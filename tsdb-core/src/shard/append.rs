@@ -23,7 +23,7 @@ const SCRATCH_BYTES_MAX: usize = 4 << 20;
 /// Rows are sorted where more than one of so many lies before the one that came before it.
 const SCATTERED_ROWS: usize = 8;
 
-/// Stands for a series of a batch that was rejected.
+/// Stands where a series has no slot, as one of a batch that was rejected.
 pub(super) const NO_SLOT: u32 = u32::MAX;
 
 /// A series of a batch that was not found by its fingerprint.
