@@ -14,7 +14,7 @@ use super::logs::{Target, check_seen, unlisted};
 use super::replay_exemplars::apply_exemplars;
 use super::replay_histograms::apply_histograms;
 use crate::bits::{DecodeError, share_out};
-use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId};
+use crate::model::{Generation, NamespaceId, SeriesId};
 use crate::shard::{
     GenerationBuffers, LockedStripes, PREFETCH_LATE_ROWS, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES,
 };
@@ -38,17 +38,19 @@ pub(super) struct BatchLimits {
 }
 
 impl BatchLimits {
-    pub(super) fn of(rules: &ProtocolRules) -> Self {
-        if !rules.replay_in_large_batches {
+    pub(super) fn of(options: &DbOptions) -> Self {
+        if !options.rules.replay_in_large_batches {
             return Self {
                 bytes: 4096,
                 rows: 64,
                 rows_worth_threads: 32,
             };
         }
+        // A decoded row takes up to 48 bytes: all of it a twentieth of the memory budget.
+        let budget = options.memory_budget_bytes;
         Self {
-            bytes: 8 << 20,
-            rows: 1 << 20,
+            bytes: ((budget / 128) as usize).clamp(4096, 8 << 20),
+            rows: (budget / 1024).clamp(64, 1 << 20),
             rows_worth_threads: 8192,
         }
     }
@@ -88,7 +90,7 @@ impl ReplayRules {
         Self {
             threads: options.open_threads,
             order_free: options.rules.order_free_winner,
-            limits: BatchLimits::of(&options.rules),
+            limits: BatchLimits::of(options),
         }
     }
 }

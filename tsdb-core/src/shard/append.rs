@@ -52,7 +52,7 @@ pub(super) struct Scratch {
     pub(super) slots: Vec<u32>,
     pub(super) fingerprints: Vec<Fingerprint>,
     /// Numbers of the series of the batch that were not where their order told.
-    pub(super) deferred: Vec<usize>,
+    pub(super) deferred: Vec<u32>,
     /// Hashes of the symbols of the batch.
     pub(super) symbols: Vec<SymbolHash>,
     pub(super) missing: Vec<Missing>,
@@ -175,7 +175,8 @@ impl Scratch {
             + self.symbols.capacity() * size_of::<SymbolHash>()
             + self.missing.capacity() * size_of::<Missing>()
             + (self.rows.capacity() + self.sorted.capacity()) * size_of::<(u32, i64, u64)>()
-            + (self.order.capacity() + self.deferred.capacity()) * size_of::<u64>()
+            + self.order.capacity() * size_of::<u64>()
+            + self.deferred.capacity() * size_of::<u32>()
             + self.histograms.heap_bytes()
             + self.exemplars.heap_bytes()
             + self.ids.capacity() * size_of::<u64>()

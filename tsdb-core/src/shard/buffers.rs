@@ -29,8 +29,8 @@ pub const PREFETCH_LATE_ROWS: usize = 8;
 pub(super) const PAGE_BYTES: usize = PAGE_SLOTS * size_of::<Buffer>();
 
 /// A sample takes no more than this beside its series' hot line, but for the odd one that fills
-/// an arena's page: the first late one of a series takes a block of them.
-pub(super) const ROW_BYTES: usize = 72;
+/// an arena's page, with which the links of late samples' blocks come.
+pub(super) const ROW_BYTES: usize = 64;
 
 /// Which stripe a slot belongs to.
 #[inline]

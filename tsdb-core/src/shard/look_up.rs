@@ -104,7 +104,8 @@ impl Head {
                         find(fingerprint)
                     } else {
                         registry.prefetch(fingerprint);
-                        deferred.push(at);
+                        // One that cannot be told is found by its labels.
+                        deferred.push(u32::try_from(at).unwrap_or(u32::MAX));
                         NO_SLOT
                     }
                 }
@@ -117,9 +118,11 @@ impl Head {
         // What finds these was asked for; what proves it is asked for some series before.
         let mut ahead = deferred.iter().skip(PREFETCH_PROOFS);
         for &at in &*deferred {
-            if let Some(later) = ahead.next().and_then(|later| fingerprints.get(*later)) {
+            let later = ahead.next();
+            if let Some(later) = later.and_then(|later| fingerprints.get(*later as usize)) {
                 registry.prefetch_usual(*later);
             }
+            let at = at as usize;
             if let (Some(slot), Some(fingerprint)) = (slots.get_mut(at), fingerprints.get(at)) {
                 *slot = find(*fingerprint);
             }
