@@ -1,8 +1,9 @@
 //! The samples of one series in one generation: an open chunk, full chunks, and late samples.
 
 use super::histogram_buffer::HistogramBuffer;
+use super::sealed::{SealedChunk, SealedChunks};
 use super::segments::{SegmentSink, Segments};
-use crate::chunk::{ChunkAppender, Encoding, encode};
+use crate::chunk::{ChunkAppender, Encoding, encode, sealed_chunk};
 use crate::model::{Sample, TimeRange, Window, winner};
 
 /// Late samples are compressed once there are this many.
@@ -23,10 +24,10 @@ pub struct ChunkPart {
     pub bytes: Box<[u8]>,
 }
 
-/// What a series has beside its open chunk; most have nothing.
+/// What a series has beside the chunks of samples that came in order; most have nothing.
 #[derive(Debug, Default)]
 struct Aside {
-    /// Full chunks; each lies in one window. They may overlap where samples came late.
+    /// Chunks of late samples; each lies in one window. They may overlap each other and the rest.
     full: Vec<ChunkPart>,
     /// Samples at or before the open chunk's last timestamp, sorted, one a timestamp.
     late: Vec<(i64, u64)>,
@@ -85,7 +86,7 @@ impl BufferArena {
 }
 
 /// The samples of one series in one generation: one cache line, which is all that a usual append
-/// touches. The bits of the open chunk lie in the arena.
+/// touches. The bits of the open chunk and all full ones lie in the arena.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub struct Buffer {
@@ -97,6 +98,9 @@ pub struct Buffer {
     words: u16,
     /// Whether the last row in the log was a late sample's.
     logged_late: bool,
+    /// Whether there are full chunks: then the open one's bits begin behind the segment that
+    /// describes the latest.
+    has_sealed: bool,
 }
 
 const _: () = assert!(size_of::<Buffer>() == 64);
@@ -140,14 +144,45 @@ impl Buffer {
 
     #[cold]
     fn start_chunk(&mut self, arena: &mut BufferArena, timestamp: i64) {
-        if let Some(part) = self.open_part(arena) {
-            let before = self.aside_bytes();
-            self.aside.get_or_insert_default().full.push(part);
-            arena.aside_bytes += self.aside_bytes() - before;
+        if let Some(max) = self.open.last_timestamp() {
+            self.seal(&mut arena.segments, max);
         }
         self.open = ChunkAppender::new();
-        (self.segment, self.words) = (0, 0);
+        self.words = 0;
         self.first = timestamp;
+    }
+
+    /// Ends the open chunk, which has samples.
+    fn seal(&mut self, segments: &mut Segments, max: i64) {
+        let bytes = u32::from(self.words) * 8;
+        let mut sink = SegmentSink {
+            segments,
+            segment: &mut self.segment,
+            words: &mut self.words,
+        };
+        let pending = self.open.seal(&mut sink);
+        let sealed = SealedChunk {
+            min: self.first,
+            max,
+            segment: self.segment,
+            bytes: bytes + u32::from(pending),
+            count: self.open.count(),
+            before: self.last_sealed(segments),
+        };
+        self.segment = sealed.put(segments);
+        self.has_sealed = true;
+    }
+
+    /// Which segment describes the latest full chunk.
+    fn last_sealed(&self, segments: &Segments) -> Option<u32> {
+        // The first sample of a chunk fills a word: there is a segment to look at.
+        let described = || segments.before(self.segment, self.words);
+        self.has_sealed.then(described).flatten()
+    }
+
+    /// Full chunks of samples that came in order, the latest first.
+    fn sealed<'a>(&self, arena: &'a BufferArena) -> SealedChunks<'a> {
+        SealedChunks::new(&arena.segments, self.last_sealed(&arena.segments))
     }
 
     #[cold]
@@ -192,8 +227,9 @@ impl Buffer {
 
     fn open_part(&self, arena: &BufferArena) -> Option<ChunkPart> {
         let max = self.open.last_timestamp()?;
-        let bits = |target: &mut Vec<u8>| arena.segments.copy(self.segment, self.words, target);
-        let bytes = self.open.finish_with(usize::from(self.words) * 8, bits);
+        let len = usize::from(self.words) * 8;
+        let bits = |target: &mut Vec<u8>| arena.segments.copy(self.segment, len, target);
+        let bytes = self.open.finish_with(len, bits);
         Some(ChunkPart {
             min: self.first,
             max,
@@ -209,8 +245,9 @@ impl Buffer {
             .is_some_and(|last| range.overlaps(self.first, last))
     }
 
-    fn overlaps(&self, range: TimeRange) -> bool {
+    fn overlaps(&self, arena: &BufferArena, range: TimeRange) -> bool {
         self.open_overlaps(range)
+            || self.sealed(arena).any(|sealed| sealed.overlaps(range))
             || self.aside.as_ref().is_some_and(|aside| {
                 aside
                     .full
@@ -218,6 +255,20 @@ impl Buffer {
                     .any(|part| range.overlaps(part.min, part.max))
                     || aside.late.iter().any(|late| range.contains(late.0))
             })
+    }
+}
+
+impl BufferArena {
+    fn sealed_part(&self, sealed: &SealedChunk) -> ChunkPart {
+        let len = sealed.bytes as usize;
+        let bits = |target: &mut Vec<u8>| self.segments.copy(sealed.segment, len, target);
+        ChunkPart {
+            min: sealed.min,
+            max: sealed.max,
+            count: u32::from(sealed.count),
+            encoding: Encoding::Xor,
+            bytes: sealed_chunk(sealed.count, len, bits).into_boxed_slice(),
+        }
     }
 }
 
@@ -258,6 +309,9 @@ impl<'a> BufferView<'a> {
                 parts.extend(full.cloned());
                 parts.extend(late_parts(&aside.late, |t| range.contains(t)));
             }
+            let sealed = buffer.sealed(self.arena);
+            let sealed = sealed.filter(|sealed| sealed.overlaps(range));
+            parts.extend(sealed.map(|sealed| self.arena.sealed_part(&sealed)));
             if buffer.open_overlaps(range) {
                 parts.extend(buffer.open_part(self.arena));
             }
@@ -270,7 +324,8 @@ impl<'a> BufferView<'a> {
     /// Whether any sample may lie in `range`; exact but for gaps inside a chunk.
     #[must_use]
     pub fn overlaps(&self, range: TimeRange) -> bool {
-        self.buffer.is_some_and(|buffer| buffer.overlaps(range))
+        self.buffer
+            .is_some_and(|buffer| buffer.overlaps(self.arena, range))
             || self.histograms.is_some_and(|all| all.overlaps(range))
     }
 
@@ -278,6 +333,8 @@ impl<'a> BufferView<'a> {
     pub fn windows(&self, window_ms: i64, visit: &mut dyn FnMut(Window)) {
         if let Some(buffer) = self.buffer {
             visit(Window::of(buffer.first, window_ms));
+            let sealed = buffer.sealed(self.arena);
+            sealed.for_each(|sealed| visit(Window::of(sealed.min, window_ms)));
             if let Some(aside) = &buffer.aside {
                 aside
                     .full

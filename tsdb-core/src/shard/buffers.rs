@@ -27,8 +27,8 @@ pub const PREFETCH_ROWS: usize = 24;
 pub(super) const PAGE_BYTES: usize = PAGE_SLOTS * size_of::<Buffer>();
 
 /// A sample takes no more than this beside its series' hot line, but for the odd one that fills
-/// an arena's page.
-pub(super) const ROW_BYTES: usize = 64;
+/// an arena's page: three segments, where one chunk ends, is described, and another begins.
+pub(super) const ROW_BYTES: usize = 112;
 
 /// Which stripe a slot belongs to.
 #[inline]
