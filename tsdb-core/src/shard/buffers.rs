@@ -18,7 +18,7 @@ pub const STRIPE_SLOTS: usize = 1024;
 
 /// Hot lines are taken from the allocator so many at a time: where few of a namespace's series
 /// have samples, most of a page lies idle.
-const PAGE_SLOTS: usize = 256;
+pub const PAGE_SLOTS: usize = 256;
 
 /// So many rows before it is used, a buffer is asked for.
 pub const PREFETCH_ROWS: usize = 24;
