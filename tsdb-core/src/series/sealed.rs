@@ -2,7 +2,6 @@
 //! they are. Nothing is copied when a window ends, which it does for all series at once.
 
 use super::segments::{BODY_BYTES, Segments};
-use crate::bits::ByteReader;
 use crate::model::TimeRange;
 
 /// A full chunk of one series in an arena.
@@ -41,18 +40,19 @@ impl SealedChunk {
     /// What a segment describes that [`SealedChunk::put`] told.
     fn get(segments: &Segments, segment: u32) -> Option<Self> {
         let (before, body) = segments.get(segment)?;
-        let mut reader = ByteReader::new(body);
-        let mut read = || {
-            Ok::<_, crate::bits::DecodeError>(Self {
-                min: reader.i64()?,
-                max: reader.i64()?,
-                segment: reader.u32()?,
-                bytes: reader.u32()?,
-                count: reader.u16()?,
-                before: (reader.u8()? != 0).then_some(before),
-            })
-        };
-        read().ok()
+        let (min, rest) = body.split_first_chunk()?;
+        let (max, rest) = rest.split_first_chunk()?;
+        let (segment, rest) = rest.split_first_chunk()?;
+        let (bytes, rest) = rest.split_first_chunk()?;
+        let (count, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            min: i64::from_le_bytes(*min),
+            max: i64::from_le_bytes(*max),
+            segment: u32::from_le_bytes(*segment),
+            bytes: u32::from_le_bytes(*bytes),
+            count: u16::from_le_bytes(*count),
+            before: (rest.first() == Some(&1)).then_some(before),
+        })
     }
 
     /// Whether its times overlap those of `range`.
