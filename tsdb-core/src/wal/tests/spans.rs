@@ -74,7 +74,7 @@ proptest! {
     #[test]
     fn spans_hold_all_rows(rows in rows(), most in 1u64..400) {
         let payload = payload_of(&rows);
-        prop_assert_eq!(by_rows(&payload).as_ref(), Some(&rows));
+        prop_assert_eq!(by_rows(&payload), Some(rows.clone()));
         let (found, _) = by_spans(&payload, most).unwrap();
         prop_assert_eq!(found, rows);
     }
