@@ -5,10 +5,10 @@
 //! flushes, merges, expires, and reopens a database that refuses writes.
 #![forbid(unsafe_code)]
 
+pub mod allocator;
 pub mod commands;
 pub mod config;
 mod http;
-pub mod huge_pages;
 pub mod logging;
 mod machine;
 mod runtime;

@@ -14,11 +14,11 @@ fn main() -> ExitCode {
             .run(&config)
             .unwrap_or_else(|error| fail(&error.to_string()));
     }
-    let huge_pages = tsdb_server::huge_pages::prefer();
+    let allocator = tsdb_server::allocator::prepare();
     let outcome = tsdb_server::logging::start(&config.log)
         .inspect(|()| {
-            if let Err(error) = huge_pages {
-                tracing::warn!(%error, "huge pages cannot be asked for");
+            if let Err(error) = allocator {
+                tracing::warn!(%error, "the allocator cannot be told to use huge pages and to give memory back");
             }
         })
         .and_then(|()| tsdb_server::run(&config).map_err(|error| error.to_string()));

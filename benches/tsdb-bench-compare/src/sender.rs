@@ -10,6 +10,9 @@ use crate::error::Error;
 use crate::http::{Connection, Head, Request};
 use crate::wait::Watch;
 
+/// Of an answer so much is kept: enough for the labels of a series and what is wrong with it.
+const REFUSAL_CHARS: usize = 2_000;
+
 /// What a receiver of remote write 2.0 must say it stored.
 const WRITTEN: &str = "x-prometheus-remote-write-samples-written";
 /// Pause before sending again when the server names none.
@@ -93,7 +96,7 @@ fn send_part(
             }
             let said = || {
                 let text = String::from_utf8_lossy(&answer);
-                let text: String = text.trim().chars().take(300).collect();
+                let text: String = text.trim().chars().take(REFUSAL_CHARS).collect();
                 format!("{}: {text}", head.status)
             };
             if head.is_success() {

@@ -311,6 +311,22 @@ fn step(part: &str, count: usize) {
             let index = index_of(&pods());
             best(20, || index.label_values("pod", None, usize::MAX).0.len()).0
         }
+        "disk-scan" => {
+            let (reader, ..) = on_disk(&pods());
+            let matchers = [regex("pod", ".*-0[0-9]+[a-f]-.*1")];
+            best(20, || reader.matches(&matchers).expect("an index").len()).0
+        }
+        "disk-all" => {
+            let (reader, ..) = on_disk(&pods());
+            best(20, || {
+                reader
+                    .label_values("pod", None, usize::MAX)
+                    .expect("an index")
+                    .0
+                    .len()
+            })
+            .0
+        }
         _ => return,
     };
     say(part, ns / 1e6, "ms");

@@ -23,6 +23,6 @@ pub use layout::FORMAT_VERSION;
 pub use meta::{BlockHeader, BlockMeta, Sealing};
 pub use reader::BlockReader;
 pub use rows::BlockScan;
-pub use salvage::{BlockPart, LostBlockPart, SalvagedRow};
+pub use salvage::{BlockPart, SalvagedRow};
 pub use verify::BlockTotals;
 pub use writer::{BlockWriter, ROW_SAMPLES_MAX};

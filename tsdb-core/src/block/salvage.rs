@@ -8,25 +8,8 @@ use super::meta::Span;
 use super::pages::GroupPages;
 use super::reader::BlockReader;
 use super::{BlockError, BlockTotals};
-use crate::model::{Labels, RowKey, SeriesId, TimeRange, is_stale};
+use crate::model::{Labels, LostPart, RowKey, SeriesId, TimeRange, is_stale};
 use crate::series::MergedSamples;
-
-/// A part of a block that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostBlockPart {
-    /// Where it begins in the file.
-    pub offset: u64,
-    /// How many bytes it has; 0 if that is not known.
-    pub bytes: u64,
-    /// What is wrong with it.
-    pub what: String,
-    /// The smallest and the largest id among its series; none if it holds no samples.
-    pub series: Option<(SeriesId, SeriesId)>,
-    /// Its samples lie between these timestamps, in milliseconds, both included.
-    pub times: (i64, i64),
-    /// How many samples it holds, where that is known.
-    pub samples: Option<u64>,
-}
 
 /// A row of a damaged block, as far as it can be read.
 #[derive(Debug)]
@@ -45,7 +28,7 @@ pub enum BlockPart {
     /// A row, or what is left of it.
     Row(SalvagedRow),
     /// Something that cannot be read.
-    Lost(LostBlockPart),
+    Lost(LostPart),
 }
 
 /// Series, times and number of samples.
@@ -89,7 +72,7 @@ impl Pass<'_> {
         visit: Visit<'_>,
     ) -> Result<(), BlockError> {
         self.damaged = true;
-        visit(BlockPart::Lost(LostBlockPart {
+        visit(BlockPart::Lost(LostPart {
             offset: span.offset,
             bytes: span.len,
             what,

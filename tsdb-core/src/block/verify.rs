@@ -3,14 +3,13 @@
 use super::BlockError;
 use super::group::{Group, PagePlace};
 use super::histograms::HistogramPart;
+use super::layout::CRC_BYTES;
 use super::meta::Span;
 use super::pages::GroupPages;
 use super::reader::BlockReader;
 use crate::bits::{ByteReader, DecodeError, check_crc};
 use crate::model::{SeriesId, TimeRange, is_stale};
 use crate::page::PageStatistics;
-
-use super::layout::CRC_BYTES;
 
 /// What a verified block was found to hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,10 +109,8 @@ impl BlockReader {
         let row = u32::try_from(row).unwrap_or(u32::MAX);
         for (time, _) in part.read(self, row, TimeRange::ALL)? {
             let at = timestamps.binary_search(&time).ok();
-            if !at
-                .and_then(|at| values.get(at))
-                .is_some_and(|value| is_stale(*value))
-            {
+            let place = at.and_then(|at| values.get(at));
+            if place.is_none_or(|value| !is_stale(*value)) {
                 let offset = self.footer()?.group_index.offset;
                 return Err(self.corrupt(offset, "a histogram whose place nothing holds"));
             }

@@ -17,8 +17,9 @@ use crate::manifest::BlockEntry;
 use crate::model::{
     BlockId, Generation, HashSet, NamespaceId, ProtocolRules, RunId, TimeRange, Window,
 };
-use crate::run::{RunError, RunReader, publish, temporary_path};
+use crate::run::{RunError, RunReader, temporary_path};
 use crate::shard::{Compaction, CompactionInput, Delete, Live, train};
+use crate::vfs::remove_if_there;
 
 /// A step merges about so many samples.
 const STEP_SAMPLES: u64 = 1 << 20;
@@ -239,12 +240,7 @@ impl Inner {
     fn remove_abandoned(&self, upkeep: &mut Upkeep) -> Result<(), Error> {
         while let Some(path) = upkeep.abandoned.last() {
             for path in [path.clone(), temporary_path(path)] {
-                match self.vfs.remove(&path) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Error::io("removing", path)(error));
-                    }
-                    _ => {}
-                }
+                remove_if_there(&*self.vfs, &path).map_err(Error::io("removing", path))?;
             }
             upkeep.abandoned.pop();
         }
@@ -321,13 +317,7 @@ impl Inner {
         id: BlockId,
     ) -> Result<Arc<BlockReader>, Error> {
         let path = block_path(&state.folder, id);
-        let temporary = temporary_path(&path);
-        let published = if self.options.rules.run_synced_before_listed {
-            publish(&*self.vfs, &temporary, &path)
-        } else {
-            self.vfs.rename(&temporary, &path)
-        };
-        published.map_err(Error::io("renaming", &path))?;
+        self.publish_file(&path)?;
         Ok(Arc::new(open_block(&*self.vfs, &path)?))
     }
 
@@ -444,9 +434,8 @@ impl Inner {
             blocks: vec![block],
             ..Plan::default()
         };
-        let oldest = self.expired_before(&state);
-        let oldest = oldest.filter(|_| self.trusted_clock.is_trusted());
-        Ok(Some(self.job(state, plan, oldest.unwrap_or(i64::MIN))))
+        let oldest_ms = self.left_out_before(&state);
+        Ok(Some(self.job(state, plan, oldest_ms)))
     }
 
     fn job(&self, state: Arc<NamespaceState>, plan: Plan, oldest_ms: i64) -> Box<Job> {
@@ -471,37 +460,22 @@ impl Inner {
         let nothing = HashSet::new();
         for state in self.states() {
             let damaged = upkeep.damaged.get(&state.id).unwrap_or(&nothing);
-            let oldest = if self.trusted_clock.is_trusted() {
-                self.expired_before(&state)
-            } else {
-                None
-            };
+            let oldest_ms = self.left_out_before(&state);
+            let options = state.options.read();
+            let part = options.retention_ms().map(|all| all / RETENTION_PARTS);
             let planner = Planner {
                 live: state.head().live(),
-                base_ms: state.options.read().window_ms().max(1),
-                max_ms: state
-                    .options
-                    .read()
-                    .retention_ms()
-                    .map_or(WINDOW_MAX_MS, |retention| {
-                        (retention / RETENTION_PARTS).min(WINDOW_MAX_MS)
-                    }),
+                base_ms: options.window_ms().max(1),
+                max_ms: part.map_or(WINDOW_MAX_MS, |part| part.min(WINDOW_MAX_MS)),
                 now_ms: self.clock.now_ms(),
-                oldest_ms: oldest.unwrap_or(i64::MIN),
+                oldest_ms,
                 eagerness,
                 damaged,
             };
-            let oldest_ms = planner.oldest_ms;
+            drop(options);
             let plan = match planner.runs() {
                 Ok(plan) => plan.or_else(|| planner.blocks()),
-                Err((run, error)) => {
-                    let error = Error::from(error);
-                    if error.kind() == ErrorKind::Corrupt {
-                        // The next step goes on without it.
-                        upkeep.damaged.entry(state.id).or_default().insert(run.0);
-                    }
-                    return Err(error);
-                }
+                Err((run, error)) => return Err(upkeep.leave_out(state.id, run, error)),
             };
             if let Some(plan) = plan {
                 return Ok(Some(self.job(state, plan, oldest_ms)));

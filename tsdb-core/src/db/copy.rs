@@ -4,34 +4,38 @@ use std::io;
 use std::path::Path;
 
 use super::Error;
-use crate::vfs::{OpenMode, Vfs, create_anew, read_exact_at, write_all_at};
+use crate::run::{publish, temporary_path};
+use crate::vfs::{File, OpenMode, Vfs, create_anew, read_exact_at, write_all_at};
 
 /// Files are copied in pieces of this size.
 const COPY_BYTES: usize = 1 << 20;
 
-/// Copies the first `len` bytes of a file, durably but for its name. `each` sees every piece
-/// before it is written.
+/// Copies the first `len` bytes of a file, durably but for its name.
 pub(super) fn copy_between(
     (from, source): (&dyn Vfs, &Path),
     (to, target): (&dyn Vfs, &Path),
     len: u64,
-    each: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let read = from
         .open(source, OpenMode::Read)
         .map_err(Error::io("opening", source))?;
     let written = create_anew(to, target).map_err(Error::io("creating", target))?;
-    let mut piece = Vec::new();
     let mut at = 0;
-    while at < len {
-        let bytes = usize::try_from(len - at).unwrap_or(usize::MAX);
-        piece.resize(bytes.min(COPY_BYTES), 0);
-        read_exact_at(&*read, &mut piece, at).map_err(Error::io("reading", source))?;
-        each(&piece)?;
-        write_all_at(&*written, &piece, at).map_err(Error::io("writing", target))?;
+    each_piece((&*read, source), len, &mut |piece| {
+        write_all_at(&*written, piece, at).map_err(Error::io("writing", target))?;
         at += piece.len() as u64;
-    }
+        Ok(())
+    })?;
     written.sync().map_err(Error::io("syncing", target))
+}
+
+/// Makes a file whole, durably, or replaces it: a crash leaves what was there before, or this.
+pub(super) fn replace(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let temporary = temporary_path(path);
+    let file = create_anew(vfs, &temporary).map_err(Error::io("creating", &temporary))?;
+    write_all_at(&*file, bytes, 0).map_err(Error::io("writing", &temporary))?;
+    file.sync().map_err(Error::io("syncing", &temporary))?;
+    publish(vfs, &temporary, path).map_err(Error::io("renaming", path))
 }
 
 /// Passes the first `len` bytes of a file to `each`, piece by piece.
@@ -43,12 +47,20 @@ pub(super) fn read_through(
     let file = vfs
         .open(path, OpenMode::Read)
         .map_err(Error::io("opening", path))?;
+    each_piece((&*file, path), len, each)
+}
+
+fn each_piece(
+    (file, path): (&dyn File, &Path),
+    len: u64,
+    each: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut piece = Vec::new();
     let mut at = 0;
     while at < len {
         let bytes = usize::try_from(len - at).unwrap_or(usize::MAX);
         piece.resize(bytes.min(COPY_BYTES), 0);
-        read_exact_at(&*file, &mut piece, at).map_err(Error::io("reading", path))?;
+        read_exact_at(file, &mut piece, at).map_err(Error::io("reading", path))?;
         each(&piece)?;
         at += piece.len() as u64;
     }
@@ -57,7 +69,7 @@ pub(super) fn read_through(
 
 /// Copies the first `len` bytes of a file within one disk.
 pub(super) fn copy(vfs: &dyn Vfs, from: &Path, to: &Path, len: u64) -> Result<(), Error> {
-    copy_between((vfs, from), (vfs, to), len, &mut |_| Ok(()))
+    copy_between((vfs, from), (vfs, to), len)
 }
 
 /// Length of a file.

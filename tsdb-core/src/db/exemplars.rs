@@ -1,9 +1,9 @@
 //! Exemplars: read when a namespace is opened, saved before the log that holds them goes.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::copy::replace;
 use super::database::Inner;
 use super::namespace::NamespaceState;
 use super::open::Found;
@@ -14,9 +14,8 @@ use crate::exemplar::{
     exemplars_path,
 };
 use crate::model::{Matcher, NamespaceId, TimeRange};
-use crate::run::{publish, temporary_path};
 use crate::shard::Exemplars;
-use crate::vfs::{OpenMode, Vfs, create_anew, read_exact_at, read_to_end, write_all_at};
+use crate::vfs::{OpenMode, Vfs, open_if_there, read_exact_at, read_to_end};
 
 /// The exemplars of a namespace may take this part of the memory budget.
 const MEMORY_PART: u64 = 16;
@@ -74,10 +73,9 @@ pub(super) fn read(
     namespace: NamespaceId,
 ) -> Result<Option<ExemplarsImage>, Error> {
     let path = exemplars_path(folder);
-    let file = match vfs.open(&path, OpenMode::Read) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("opening", path)(error)),
+    let file = open_if_there(vfs, &path, OpenMode::Read).map_err(Error::io("opening", &path))?;
+    let Some(file) = file else {
+        return Ok(None);
     };
     let bytes = read_to_end(&*file).map_err(Error::io("reading", &path))?;
     let corrupt = |error: DecodeError| Error::Corrupt {
@@ -102,10 +100,9 @@ pub(super) fn is_unchanged(
     before: Option<ExemplarsHeader>,
 ) -> Result<bool, Error> {
     let path = exemplars_path(folder);
-    let file = match vfs.open(&path, OpenMode::Read) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(before.is_none()),
-        Err(error) => return Err(Error::io("opening", path)(error)),
+    let file = open_if_there(vfs, &path, OpenMode::Read).map_err(Error::io("opening", &path))?;
+    let Some(file) = file else {
+        return Ok(before.is_none());
     };
     let mut head = [0; EXEMPLARS_HEADER_BYTES];
     read_exact_at(&*file, &mut head, 0).map_err(Error::io("reading", &path))?;
@@ -115,10 +112,10 @@ pub(super) fn is_unchanged(
 /// Makes a file that a crash may have left unsynced durable, if there is one.
 pub(super) fn sync_if_there(vfs: &dyn Vfs, folder: &Path) -> Result<(), Error> {
     let path = exemplars_path(folder);
-    match vfs.open(&path, OpenMode::ReadWrite) {
-        Ok(file) => file.sync().map_err(Error::io("syncing", path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::io("opening", path)(error)),
+    let file = open_if_there(vfs, &path, OpenMode::ReadWrite);
+    match file.map_err(Error::io("opening", &path))? {
+        Some(file) => file.sync().map_err(Error::io("syncing", path)),
+        None => Ok(()),
     }
 }
 
@@ -136,13 +133,7 @@ impl Inner {
         drop(ring);
         // What the log may yet lose must not be in the file: half of a delete would stay.
         log.barrier().wait()?;
-        let path = exemplars_path(&state.folder);
-        let temporary = temporary_path(&path);
-        let vfs = &*self.vfs;
-        let file = create_anew(vfs, &temporary).map_err(Error::io("creating", &temporary))?;
-        write_all_at(&*file, &image.encode(), 0).map_err(Error::io("writing", &temporary))?;
-        file.sync().map_err(Error::io("syncing", &temporary))?;
-        publish(vfs, &temporary, &path).map_err(Error::io("renaming", &path))?;
+        replace(&*self.vfs, &exemplars_path(&state.folder), &image.encode())?;
         let mut ring = head.exemplars().lock();
         ring.note_saved(changes, image.header.generation);
         Ok(())

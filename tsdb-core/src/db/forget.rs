@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::database::Inner;
-use super::maintenance::Upkeep;
+use super::maintenance::{Upkeep, note_synced};
 use super::namespace::NamespaceState;
 use super::{Error, ErrorKind};
 use crate::manifest::SeriesFileEntry;
@@ -206,20 +206,11 @@ impl Inner {
         let cut = self.cut_opening(upkeep, open, |_| ());
         if cut.is_ok() && succeeded.is_some() {
             // Nothing is queued for the old file any more, and the cut has synced it.
-            let sealed = head.series_file();
-            let mut manifest = state.manifest.lock();
-            for (file, sealed) in manifest
-                .series_files
-                .iter_mut()
-                .zip(std::iter::repeat(sealed))
-            {
-                if let Some(sealed) = sealed.filter(|sealed| sealed.number() == file.number) {
-                    file.synced_len = sealed.synced_end();
-                }
+            if let Some(sealed) = head.series_file() {
+                note_synced(&mut state.manifest.lock(), sealed);
+                let mut files = self.series_files.0.write();
+                files.retain(|file| !Arc::ptr_eq(sealed, file));
             }
-            drop(manifest);
-            let mut files = self.series_files.0.write();
-            files.retain(|file| !sealed.is_some_and(|sealed| Arc::ptr_eq(sealed, file)));
         }
         (cut, succeeded)
     }

@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::compaction::{Eagerness, Job};
 use super::database::Inner;
+use super::delete::still_needed;
 use super::forget::Forgetting;
 use super::namespace::NamespaceState;
+use super::paths::{open_run, run_path};
 use super::{Db, Error, ErrorKind, NamespaceStats, Stats};
 use crate::clock::Clock as _;
 use crate::manifest::{Manifest, RunEntry};
 use crate::model::{BlockId, Generation, HashMap, HashSet, NamespaceId, RowKey, RunId, Window};
-use crate::run::{RunHeader, RunReader, RunWriter, merge_visible, publish, temporary_path};
-
-use super::delete::still_needed;
-use super::paths::run_path;
+use crate::run::{
+    RunError, RunHeader, RunReader, RunWriter, merge_visible, publish, temporary_path,
+};
+use crate::series::SeriesFile;
 use crate::shard::{Delete, GenerationBuffers, Live, Mask, write_generation};
 use crate::vfs::{create_anew, remove_if_there};
 use crate::wal::{WalError, log_path};
@@ -86,6 +88,17 @@ pub(super) struct Upkeep {
     pub(super) rest_until_ms: u64,
 }
 
+impl Upkeep {
+    /// Notes that a run cannot be read, if it is damaged: the next steps go on without it.
+    pub(super) fn leave_out(&mut self, namespace: NamespaceId, run: RunId, why: RunError) -> Error {
+        let error = Error::from(why);
+        if error.kind() == ErrorKind::Corrupt {
+            self.damaged.entry(namespace).or_default().insert(run.0);
+        }
+        error
+    }
+}
+
 impl Db {
     /// Does one bounded step of upkeep on this thread: syncs what is due, closes a generation,
     /// writes one out, drops expired runs, or merges some. Call it again while `more` is true.
@@ -133,7 +146,7 @@ impl Db {
             return done(MaintenanceStep::Forget);
         }
         for state in inner.states() {
-            if inner.merge(&mut upkeep, &state, trusted)? {
+            if inner.merge(&mut upkeep, &state)? {
                 return done(MaintenanceStep::Merge);
             }
         }
@@ -403,14 +416,19 @@ impl Inner {
     /// Gives a run that was written its name, durably, and opens it.
     fn publish_run(&self, state: &NamespaceState, id: RunId) -> Result<Arc<RunReader>, Error> {
         let path = run_path(&state.folder, id);
-        let temporary = temporary_path(&path);
+        self.publish_file(&path)?;
+        Ok(Arc::new(open_run(&*self.vfs, &path)?))
+    }
+
+    /// Gives a run or a block that was written its name, durably.
+    pub(super) fn publish_file(&self, path: &Path) -> Result<(), Error> {
+        let temporary = temporary_path(path);
         let published = if self.options.rules.run_synced_before_listed {
-            publish(&*self.vfs, &temporary, &path)
+            publish(&*self.vfs, &temporary, path)
         } else {
-            self.vfs.rename(&temporary, &path)
+            self.vfs.rename(&temporary, path)
         };
-        published.map_err(Error::io("renaming", &path))?;
-        Ok(Arc::new(super::paths::open_run(&*self.vfs, &path)?))
+        published.map_err(Error::io("renaming", path))
     }
 
     /// Writes the manifest, and only then takes it for true.
@@ -425,10 +443,7 @@ impl Inner {
         // A clock that jumped is not noted: the next Db shall see the jump too.
         next.last_wall_clock_ms = self.trusted_clock.now_ms();
         if let Some(active) = state.head().series_file() {
-            let mut files = next.series_files.iter_mut();
-            if let Some(file) = files.find(|file| file.number == active.number()) {
-                file.synced_len = active.synced_end();
-            }
+            note_synced(&mut next, active);
         }
         next.write(&*self.vfs, &NamespaceState::manifest_path(&state.folder))?;
         *manifest = next;
@@ -439,6 +454,13 @@ impl Inner {
     pub(super) fn expired_before(&self, state: &NamespaceState) -> Option<i64> {
         let retention = state.options.read().retention_ms()?;
         Some(self.clock.now_ms().saturating_sub(retention))
+    }
+
+    /// Samples before this are left out of what is made; none are while the clock is not trusted.
+    pub(super) fn left_out_before(&self, state: &NamespaceState) -> i64 {
+        let expired = self.expired_before(state);
+        let expired = expired.filter(|_| self.trusted_clock.is_trusted());
+        expired.unwrap_or(i64::MIN)
     }
 
     fn expire(&self, state: &NamespaceState) -> Result<bool, Error> {
@@ -509,12 +531,7 @@ impl Inner {
 
     /// Merges the runs of the smallest sizes once there are too many of them. Damaged ones are left
     /// as they are.
-    fn merge(
-        &self,
-        upkeep: &mut Upkeep,
-        state: &NamespaceState,
-        trusted: bool,
-    ) -> Result<bool, Error> {
+    fn merge(&self, upkeep: &mut Upkeep, state: &NamespaceState) -> Result<bool, Error> {
         let live = state.head().live();
         let is_free = |run: &&Arc<RunReader>| {
             let id = run.meta().header.id;
@@ -529,18 +546,10 @@ impl Inner {
         };
         for run in &inputs {
             if let Err(error) = run.sections() {
-                let error = Error::from(error);
-                if error.kind() == ErrorKind::Corrupt {
-                    let id = run.meta().header.id.0;
-                    upkeep.damaged.entry(state.id).or_default().insert(id);
-                }
-                return Err(error);
+                return Err(upkeep.leave_out(state.id, run.meta().header.id, error));
             }
         }
-        let before = self
-            .expired_before(state)
-            .filter(|_| trusted)
-            .unwrap_or(i64::MIN);
+        let before = self.left_out_before(state);
         let run = state.new_file();
         let headers = inputs.iter().map(|run| run.meta().header);
         let first = headers.clone().map(|header| header.first_generation).min();
@@ -629,6 +638,14 @@ impl Inner {
                 .map(|state| namespace_stats(state))
                 .collect(),
         }
+    }
+}
+
+/// Lists how much of a series file is durable.
+pub(super) fn note_synced(manifest: &mut Manifest, active: &SeriesFile) {
+    let mut files = manifest.series_files.iter_mut();
+    if let Some(file) = files.find(|file| file.number == active.number()) {
+        file.synced_len = active.synced_end();
     }
 }
 

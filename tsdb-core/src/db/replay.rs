@@ -15,7 +15,7 @@ use super::logs::{Target, check_seen, unlisted};
 use super::replay_exemplars::apply_exemplars;
 use super::replay_histograms::apply_histograms;
 use crate::bits::{DecodeError, share_out};
-use crate::model::{Generation, NamespaceId, ProtocolRules, SeriesId};
+use crate::model::{Generation, NamespaceId, SeriesId};
 use crate::shard::{
     GenerationBuffers, LockedStripes, PAGE_SLOTS, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES,
 };
@@ -29,24 +29,26 @@ const BUCKETS: usize = 16 * STRIPES;
 pub(super) struct BatchLimits {
     /// Bytes of frames.
     pub(super) bytes: usize,
-    /// Rows; a frame that has more by itself is applied row by row.
-    pub(super) rows: u64,
+    /// Spans of rows; a frame that may have more by itself is applied row by row.
+    pub(super) spans: u64,
     /// With fewer rows no thread is started: that takes as long as applying some thousand.
     pub(super) rows_worth_threads: u64,
 }
 
 impl BatchLimits {
-    pub(super) fn of(rules: &ProtocolRules) -> Self {
-        if !rules.replay_in_large_batches {
+    pub(super) fn of(options: &DbOptions) -> Self {
+        if !options.rules.replay_in_large_batches {
             return Self {
                 bytes: 4096,
-                rows: 64,
+                spans: 24,
                 rows_worth_threads: 32,
             };
         }
+        // A span takes up to 96 bytes: all of it a fifteenth of the memory budget.
+        let budget = options.memory_budget_bytes;
         Self {
-            bytes: 16 << 20,
-            rows: 4 << 20,
+            bytes: ((budget / 128) as usize).clamp(4096, 16 << 20),
+            spans: (budget / 2048).clamp(64, 1 << 20),
             rows_worth_threads: 8192,
         }
     }
@@ -86,7 +88,7 @@ impl ReplayRules {
         Self {
             threads: options.open_threads,
             order_free: options.rules.order_free_winner,
-            limits: BatchLimits::of(&options.rules),
+            limits: BatchLimits::of(options),
         }
     }
 }
@@ -97,7 +99,8 @@ struct BatchFrame {
     offset: u64,
     from: usize,
     to: usize,
-    rows: u64,
+    /// How many it has at most.
+    spans: u64,
 }
 
 /// Frames that are applied together.
@@ -106,13 +109,14 @@ pub(super) struct Batch {
     bytes: Vec<u8>,
     frames: Vec<BatchFrame>,
     rows: u64,
+    spans: u64,
 }
 
 impl Batch {
     fn clear(&mut self) {
         self.bytes.clear();
         self.frames.clear();
-        self.rows = 0;
+        (self.rows, self.spans) = (0, 0);
     }
 
     /// How many frames there are.
@@ -125,16 +129,19 @@ impl Batch {
         let from = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         // What cannot be decoded is reported when its turn comes.
-        let rows = SampleFrame::decode(payload).map_or(0, |frame| frame.head.rows);
+        let (rows, spans) = SampleFrame::decode(payload).map_or((0, 0), |frame| {
+            (frame.head.rows, frame.spans_at_most(PAGE_SLOTS as u64))
+        });
         self.frames.push(BatchFrame {
             offset,
             from,
             to: self.bytes.len(),
-            rows,
+            spans,
         });
         self.rows += rows;
+        self.spans += spans;
         self.bytes.len() < limits.bytes
-            && self.rows < limits.rows
+            && self.spans < limits.spans
             && u32::try_from(self.frames.len()).is_ok()
     }
 
@@ -212,7 +219,7 @@ impl Replay {
             self.rules.threads
         };
         let large = batch.frames.last().copied();
-        let large = large.filter(|frame| frame.rows > self.rules.limits.rows);
+        let large = large.filter(|frame| frame.spans > self.rules.limits.spans);
         if large.is_some() {
             batch.frames.pop();
         }

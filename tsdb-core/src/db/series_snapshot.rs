@@ -7,19 +7,19 @@ use std::path::Path;
 use parking_lot::Mutex;
 
 use super::Error;
+use super::copy::replace;
 use super::database::Inner;
 use super::namespace::NamespaceState;
 use crate::bits::{crc32c_append, share_out};
 use crate::index::MemIndex;
 use crate::manifest::SeriesFileEntry;
 use crate::model::{FingerprintKey, MetricMetadata, NamespaceId};
-use crate::run::{publish, temporary_path};
 use crate::series::{
     CoveredFile, Registry, SeriesImage, SeriesSnapshot, SnapshotHead, encode_snapshot, series_path,
     snapshot_path,
 };
 use crate::shard::Names;
-use crate::vfs::{OpenMode, Vfs, create_anew, read_exact_at, read_to_end, write_all_at};
+use crate::vfs::{OpenMode, Vfs, open_if_there, read_exact_at, read_to_end};
 
 /// Bytes of a series file that are summed at once.
 const READ_BYTES: usize = 1 << 20;
@@ -59,10 +59,9 @@ pub(super) fn load(
     images: &[SeriesImage],
     threads: usize,
 ) -> Result<Option<LoadedSeries>, String> {
-    let file = match vfs.open(&snapshot_path(folder), OpenMode::Read) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("it cannot be opened: {error}")),
+    let file = open_if_there(vfs, &snapshot_path(folder), OpenMode::Read);
+    let Some(file) = file.map_err(|error| format!("it cannot be opened: {error}"))? else {
+        return Ok(None);
     };
     let bytes = read_to_end(&*file).map_err(|error| format!("it cannot be read: {error}"))?;
     let snapshot = SeriesSnapshot::decode(&bytes, key).map_err(|error| error.to_string())?;
@@ -116,9 +115,7 @@ impl Inner {
     pub(super) fn save_series(&self) -> Result<(), Error> {
         for state in self.states() {
             if let Some(bytes) = self.series_snapshot(&state)? {
-                let path = snapshot_path(&state.folder);
-                write_snapshot(&*self.vfs, &path, &bytes)
-                    .map_err(Error::io("writing", path.clone()))?;
+                replace(&*self.vfs, &snapshot_path(&state.folder), &bytes)?;
             }
         }
         Ok(())
@@ -215,12 +212,4 @@ fn cover(
         })
     };
     sum().map_err(Error::io("reading", path.clone()))
-}
-
-fn write_snapshot(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let temporary = temporary_path(path);
-    let file = create_anew(vfs, &temporary)?;
-    write_all_at(&*file, bytes, 0)?;
-    file.sync()?;
-    publish(vfs, &temporary, path)
 }

@@ -1,7 +1,6 @@
 //! Snapshots: the whole data folder at one moment, beside the live one, mostly as second names of
 //! its files.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::copy::{copy, file_len, link_or_copy, list, make_folder, remove_folder, sync};
@@ -13,7 +12,7 @@ use super::{Db, Error};
 use crate::exemplar::exemplars_path;
 use crate::manifest::{Manifest, SeriesFileEntry};
 use crate::series::series_path;
-use crate::vfs::{OpenMode, Vfs};
+use crate::vfs::{OpenMode, Vfs, open_if_there};
 
 /// Where snapshots are.
 pub(super) const SNAPSHOTS_PATH: &str = "snapshots";
@@ -178,9 +177,7 @@ impl Inner {
         manifest.write(vfs, &NamespaceState::manifest_path(&folder))?;
         sync(vfs, &folder)
     }
-}
 
-impl Inner {
     /// Takes over the file of a namespace's exemplars, which was saved when all was flushed.
     fn snapshot_exemplars(
         &self,
@@ -190,11 +187,12 @@ impl Inner {
     ) -> Result<(), Error> {
         let vfs = &*self.vfs;
         let path = exemplars_path(&state.folder);
-        let bytes = match vfs.open(&path, OpenMode::Read) {
-            Ok(file) => file.len().map_err(Error::io("reading the length", &path))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(Error::io("opening", &path)(error)),
+        let file =
+            open_if_there(vfs, &path, OpenMode::Read).map_err(Error::io("opening", &path))?;
+        let Some(file) = file else {
+            return Ok(());
         };
+        let bytes = file.len().map_err(Error::io("reading the length", &path))?;
         if link_or_copy(vfs, &path, &root.join(&path), bytes)? {
             report.linked_bytes += bytes;
         } else {

@@ -123,7 +123,7 @@ impl MemIndex {
 /// An empty prefix is not compared: its address may be none, and comparing no bytes there is
 /// slow on some processors.
 #[inline]
-fn begins_with(value: &str, prefix: &str) -> bool {
+pub(super) fn begins_with(value: &str, prefix: &str) -> bool {
     prefix.is_empty() || value.starts_with(prefix)
 }
 

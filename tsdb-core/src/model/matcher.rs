@@ -6,6 +6,7 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 
+use super::Labels;
 use super::quote::{is_legacy_label_name, write_quoted};
 use super::regex_dialect::translate;
 use super::regex_shape::{Gap, Shape, shape_of};
@@ -255,6 +256,14 @@ impl Matcher {
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
         self.positive_matches(value) != self.op.is_negative()
+    }
+
+    /// Whether all of them select a series with these labels.
+    pub(crate) fn all_match(matchers: &[Self], labels: &Labels) -> bool {
+        let value = |matcher: &Self| labels.get(&matcher.name).unwrap_or("");
+        matchers
+            .iter()
+            .all(|matcher| matcher.matches(value(matcher)))
     }
 
     /// Whether series without the label are selected.

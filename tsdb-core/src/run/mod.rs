@@ -23,7 +23,7 @@ pub use merge::{merge_runs, merge_visible};
 pub use meta::{ChunkMeta, ChunkRef, RowKey, RunExtent, RunHeader, RunMeta, SectionMeta};
 pub use publish::{parse_run_file_name, publish, run_file_name, temporary_path};
 pub use reader::RunReader;
-pub use salvage::{LostRunPart, RunPart};
+pub use salvage::RunPart;
 pub use scan::SectionScan;
 pub use verify::RunTotals;
 pub use writer::RunWriter;

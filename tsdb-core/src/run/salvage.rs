@@ -9,25 +9,8 @@ use super::page_loader::PageLoader;
 use super::reader::RunReader;
 use super::verify::check_times;
 use super::{RunError, RunTotals};
-use crate::model::{SeriesId, Window};
+use crate::model::{LostPart, Window};
 use crate::series::MergedSamples;
-
-/// A part of a run that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostRunPart {
-    /// Where it begins in the file.
-    pub offset: u64,
-    /// How many bytes it has.
-    pub bytes: u64,
-    /// What is wrong with it.
-    pub what: String,
-    /// The smallest and the largest id among its series; none if it holds no samples.
-    pub series: Option<(SeriesId, SeriesId)>,
-    /// Its samples lie between these timestamps, in milliseconds, both included.
-    pub times: (i64, i64),
-    /// How many samples it holds, where that is known.
-    pub samples: Option<u64>,
-}
 
 /// What a pass over a damaged run meets, in order of the file.
 #[derive(Debug)]
@@ -37,7 +20,7 @@ pub enum RunPart<'a> {
     /// A chunk that is whole.
     Chunk(&'a ChunkRef, &'a [u8]),
     /// Something that is not.
-    Lost(LostRunPart),
+    Lost(LostPart),
 }
 
 impl RunReader {
@@ -52,7 +35,7 @@ impl RunReader {
         visit: &mut dyn FnMut(RunPart<'_>) -> Result<(), RunError>,
     ) -> Result<RunTotals, RunError> {
         if let Some(what) = self.damaged_header() {
-            visit(RunPart::Lost(LostRunPart {
+            visit(RunPart::Lost(LostPart {
                 offset: 0,
                 bytes: HEADER_BYTES as u64,
                 what,
@@ -88,7 +71,7 @@ impl RunReader {
 #[derive(Default)]
 struct SectionPass {
     totals: RunTotals,
-    lost: Vec<LostRunPart>,
+    lost: Vec<LostPart>,
     last: Option<ChunkRef>,
 }
 
@@ -106,7 +89,7 @@ impl SectionPass {
                     pass.page(reader, (section, pages), page, visit)?;
                 }
             }
-            Err(error) => pass.lost.push(LostRunPart {
+            Err(error) => pass.lost.push(LostPart {
                 offset: section.index_offset,
                 bytes: u64::from(section.index_len),
                 what: error.to_string(),
@@ -142,7 +125,7 @@ impl SectionPass {
             },
         );
         if let Err(error) = read {
-            self.lost.push(LostRunPart {
+            self.lost.push(LostPart {
                 offset: page.offset,
                 bytes: u64::from(page.len),
                 what: error.to_string(),
@@ -161,7 +144,7 @@ impl SectionPass {
                     self.last = Some(chunk);
                     visit(RunPart::Chunk(&chunk, &bytes))?;
                 }
-                Err(error) => self.lost.push(LostRunPart {
+                Err(error) => self.lost.push(LostPart {
                     offset: chunk.offset,
                     bytes: u64::from(chunk.len) + CRC_BYTES as u64,
                     what: error.to_string(),
@@ -202,7 +185,7 @@ impl SectionPass {
         if let (Some(one), None) = (uncounted.next(), uncounted.next()) {
             one.samples = left;
         } else if self.lost.is_empty() && left != Some(0) {
-            self.lost.push(LostRunPart {
+            self.lost.push(LostPart {
                 offset: section.offset,
                 bytes: section.bytes(),
                 what: "the footer tells of another section".to_owned(),

@@ -266,14 +266,10 @@ pub(super) fn read_series(
     symbols: &[impl AsRef<str>],
     visit: &mut dyn FnMut(SeriesId, ShardId, Labels) -> Result<(), &'static str>,
 ) -> Result<(), DecodeError> {
-    let mut id = 0u64;
+    let mut id = SeriesId(0);
     let mut canonical = Vec::new();
     for _ in 0..reader.uvarint()? {
-        let step = reader.uvarint()?;
-        id = id
-            .checked_add(step)
-            .ok_or_else(|| reader.error("series id overflows"))?;
-        let shard = u32::try_from(reader.uvarint()?).map_err(|_| reader.error("shard"))?;
+        let shard = read_id(reader, &mut id)?;
         canonical.clear();
         let mut last_name = "";
         for _ in 0..reader.uvarint()? {
@@ -294,9 +290,21 @@ pub(super) fn read_series(
             }
         }
         let labels = Labels::from_canonical(&canonical);
-        visit(SeriesId(id), ShardId(shard), labels).map_err(|what| reader.error(what))?;
+        visit(id, shard, labels).map_err(|what| reader.error(what))?;
     }
     Ok(())
+}
+
+/// Reads the id of a series, stored as a step from the last one's, and its placement shard.
+#[inline]
+pub(super) fn read_id(
+    reader: &mut ByteReader<'_>,
+    id: &mut SeriesId,
+) -> Result<ShardId, DecodeError> {
+    let next = id.0.checked_add(reader.uvarint()?);
+    *id = SeriesId(next.ok_or_else(|| reader.error("series id overflows"))?);
+    let shard = u32::try_from(reader.uvarint()?).map_err(|_| reader.error("shard"))?;
+    Ok(ShardId(shard))
 }
 
 #[inline]

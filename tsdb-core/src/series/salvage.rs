@@ -4,13 +4,13 @@
 //! By how much is told by the next record that defines any: it uses each symbol that it defines,
 //! so the highest number in it is that of its last one.
 
-use super::file::RECORD_HEAD_BYTES;
-use super::reader::{LABELS_BYTES_MAX, SeriesRecord, read_metadata, read_symbols, record_at};
+use super::file::{KIND_DEFINITIONS, KIND_METADATA, RECORD_HEAD_BYTES};
+use super::reader::{
+    LABELS_BYTES_MAX, SeriesRecord, read_id, read_metadata, read_symbols, record_at,
+};
 use super::{SERIES_HEADER_BYTES, SeriesHeader, decode_header};
 use crate::bits::{ByteReader, DecodeError, put_uvarint};
 use crate::model::{Labels, SeriesId, ShardId};
-
-use super::file::{KIND_DEFINITIONS, KIND_METADATA};
 
 /// Bytes of a series file that cannot be read, or cannot be understood any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,23 +235,15 @@ impl Pass {
 
 fn read_numbers(reader: &mut ByteReader<'_>) -> Result<Vec<Defined>, DecodeError> {
     let mut series = Vec::new();
-    let mut id = 0u64;
+    let mut id = SeriesId(0);
     for _ in 0..reader.uvarint()? {
-        let step = reader.uvarint()?;
-        id = id
-            .checked_add(step)
-            .ok_or_else(|| reader.error("series id overflows"))?;
-        let shard = u32::try_from(reader.uvarint()?).map_err(|_| reader.error("shard"))?;
+        let shard = read_id(reader, &mut id)?;
         let mut labels = Vec::new();
         for _ in 0..reader.uvarint()? {
             labels.push(reader.uvarint()?);
             labels.push(reader.uvarint()?);
         }
-        series.push(Defined {
-            id: SeriesId(id),
-            shard: ShardId(shard),
-            labels,
-        });
+        series.push(Defined { id, shard, labels });
     }
     Ok(series)
 }

@@ -18,7 +18,7 @@ use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFra
 /// What one append leaves for the next; after a larger batch all is given back.
 const SCRATCH_BYTES_MAX: usize = 4 << 20;
 
-/// Stands for a series of a batch that was rejected.
+/// Stands where a series has no slot, as one of a batch that was rejected.
 pub(super) const NO_SLOT: u32 = u32::MAX;
 
 /// A series of a batch that was not found by its fingerprint.

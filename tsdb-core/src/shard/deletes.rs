@@ -49,9 +49,7 @@ impl Delete {
     /// Whether it concerns the series with these labels.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        let value = |matcher: &Matcher| labels.get(matcher.name()).unwrap_or("");
-        let mut matchers = self.matchers.iter();
-        matchers.all(|matcher| matcher.matches(value(matcher)))
+        Matcher::all_match(&self.matchers, labels)
     }
 }
 

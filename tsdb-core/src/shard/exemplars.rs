@@ -106,14 +106,6 @@ impl Exemplars {
     }
 }
 
-fn all_match(matchers: &[Matcher]) -> impl Fn(&Labels) -> bool + '_ {
-    move |labels| {
-        let value = |matcher: &Matcher| labels.get(matcher.name()).unwrap_or("");
-        let mut matchers = matchers.iter();
-        matchers.all(|matcher| matcher.matches(value(matcher)))
-    }
-}
-
 /// An exemplar that will be stored.
 #[derive(Debug)]
 struct CheckedExemplar {
@@ -264,13 +256,15 @@ impl Head {
     /// labels.
     #[must_use]
     pub fn select_exemplars(&self, range: TimeRange, matchers: &[Matcher]) -> Vec<SeriesExemplars> {
-        self.exemplars.lock().select(range, all_match(matchers))
+        let wanted = |labels: &Labels| Matcher::all_match(matchers, labels);
+        self.exemplars.lock().select(range, wanted)
     }
 
     /// Whether there is any of those.
     #[must_use]
     pub fn has_exemplars(&self, range: TimeRange, matchers: &[Matcher]) -> bool {
-        self.exemplars.lock().has_any(range, all_match(matchers))
+        let wanted = |labels: &Labels| Matcher::all_match(matchers, labels);
+        self.exemplars.lock().has_any(range, wanted)
     }
 
     /// The exemplars of the namespace.

@@ -10,14 +10,12 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::append::NO_SLOT;
 use super::head::{Head, Live, Names};
 use super::{GenerationBuffers, ShardError};
 use crate::index::{IndexRebuild, MemIndex};
 use crate::model::{Generation, TimeRange};
 use crate::series::{Definition, SeriesFile, slot_of};
-
-/// No slot of an older generation: the series was not there yet.
-const NO_SLOT: u32 = u32::MAX;
 
 /// An index without the series that are leaving, in the making.
 #[derive(Debug, Default)]
@@ -49,7 +47,7 @@ impl Head {
         self.retired.load(Ordering::Acquire)
     }
 
-    /// The slots that these are in a generation, [`NO_SLOT`] where it has none.
+    /// The slots that these are in a generation, [`NO_SLOT`] where the series was not there yet.
     pub(super) fn slots_in<'a>(
         &self,
         generation: &GenerationBuffers,

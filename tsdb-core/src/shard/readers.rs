@@ -2,6 +2,7 @@
 //! for none of them; what it thereby keeps from being freed is counted, bounded and, past a bound,
 //! taken from it: it is refused at its next step.
 
+use std::cell::OnceCell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,34 +24,33 @@ pub(super) struct Held {
 
 impl Held {
     /// Whether all it holds is still live.
-    pub(super) fn is_live(&self, now: &Live) -> bool {
-        let generations = &self.live.generations;
+    pub(super) fn is_live(&self, now: &Present<'_>) -> bool {
+        let live = &self.live;
         !self.head.is_retired()
-            && (self.live.runs.iter()).all(|run| contains(&now.runs, run))
-            && (self.live.blocks.iter()).all(|block| contains(&now.blocks, block))
-            && generations
-                .iter()
-                .all(|one| contains(&now.generations, one))
+            && (now.is(live)
+                || live.runs.iter().all(|run| now.has(run))
+                    && live.blocks.iter().all(|block| now.has(block))
+                    && live.generations.iter().all(|one| now.has(one)))
     }
 
     /// Calls `held` with the address and the bytes of memory of all that is not live any more.
-    fn replaced(&self, now: &Live, held: &mut impl FnMut(usize, usize)) {
-        let runs = self.live.runs.iter();
-        for run in runs.filter(|run| !contains(&now.runs, run)) {
-            held(Arc::as_ptr(run) as usize, run.memory_bytes());
+    fn replaced(&self, now: &Present<'_>, held: &mut impl FnMut(usize, usize)) {
+        if now.is(&self.live) {
+            return;
         }
-        let blocks = self.live.blocks.iter();
-        for block in blocks.filter(|block| !contains(&now.blocks, block)) {
-            held(Arc::as_ptr(block) as usize, block.memory_bytes());
+        for run in self.live.runs.iter().filter(|run| !now.has(run)) {
+            held(address(run), run.memory_bytes());
         }
-        let generations = self.live.generations.iter();
-        for one in generations.filter(|one| !contains(&now.generations, one)) {
-            held(Arc::as_ptr(one) as usize, one.usage().0);
+        for block in self.live.blocks.iter().filter(|block| !now.has(block)) {
+            held(address(block), block.memory_bytes());
+        }
+        for one in self.live.generations.iter().filter(|one| !now.has(one)) {
+            held(address(one), one.usage().0);
         }
     }
 
     /// Bytes of memory that only readers hold, this one among them.
-    fn replaced_bytes(&self, now: &Live) -> usize {
+    fn replaced_bytes(&self, now: &Present<'_>) -> usize {
         let mut bytes = match self.head.is_retired() {
             true => self.head.names.read().heap_bytes(),
             false => 0,
@@ -60,8 +60,38 @@ impl Held {
     }
 }
 
-fn contains<T>(all: &[Arc<T>], one: &Arc<T>) -> bool {
-    all.iter().any(|other| Arc::ptr_eq(other, one))
+fn address<T>(one: &Arc<T>) -> usize {
+    Arc::as_ptr(one) as usize
+}
+
+/// What is live, to be compared with what readers hold.
+#[derive(Debug)]
+pub(super) struct Present<'a> {
+    live: &'a Live,
+    /// Where its files and buffers are; gathered once a reader holds another `Live`.
+    addresses: OnceCell<HashSet<usize>>,
+}
+
+impl<'a> Present<'a> {
+    pub(super) fn new(live: &'a Live) -> Self {
+        let addresses = OnceCell::new();
+        Self { live, addresses }
+    }
+
+    fn is(&self, live: &Arc<Live>) -> bool {
+        std::ptr::eq(self.live, &**live)
+    }
+
+    fn has<T>(&self, one: &Arc<T>) -> bool {
+        let gather = || {
+            let runs = self.live.runs.iter().map(address);
+            let blocks = self.live.blocks.iter().map(address);
+            let generations = self.live.generations.iter().map(address);
+            runs.chain(blocks).chain(generations).collect()
+        };
+        let addresses: &HashSet<usize> = self.addresses.get_or_init(gather);
+        addresses.contains(&address(one))
+    }
 }
 
 /// A reader was refused, as it held too much that was replaced, or for too long.
@@ -205,6 +235,7 @@ impl Readers {
     /// What they hold; `now` is what is live.
     #[must_use]
     pub fn counts(&self, now: &Live) -> ReaderCounts {
+        let now = Present::new(now);
         let mut counts = ReaderCounts::default();
         let mut seen: HashSet<usize> = HashSet::new();
         for reader in self.all() {
@@ -213,8 +244,8 @@ impl Readers {
             let Some(held) = reader.peek() else {
                 continue;
             };
-            counts.overtaken += usize::from(!held.is_live(now));
-            held.replaced(now, &mut |address, bytes| {
+            counts.overtaken += usize::from(!held.is_live(&now));
+            held.replaced(&now, &mut |address, bytes| {
                 if seen.insert(address) {
                     counts.memory_bytes += bytes;
                 }
@@ -226,13 +257,14 @@ impl Readers {
     /// Takes what was replaced from those that hold it past a limit, the longest first. `now` is
     /// what is live, `now_ms` the monotonic clock.
     pub fn enforce(&self, now: &Live, now_ms: u64) {
+        let now = Present::new(now);
         let limits = *self.limits.lock();
         let age_ms = limits.age.map_or(u64::MAX, |age| {
             u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
         });
         let mut overtaken = Vec::new();
         for reader in self.all() {
-            let Some(held) = reader.peek().filter(|held| !held.is_live(now)) else {
+            let Some(held) = reader.peek().filter(|held| !held.is_live(&now)) else {
                 continue;
             };
             let held_ms = reader.held_ms(now_ms);
@@ -240,7 +272,7 @@ impl Readers {
                 let (name, what) = ("reader_age_max", "milliseconds for which it was replaced");
                 self.refuse(&reader, (what, name), (age_ms, held_ms));
             } else {
-                overtaken.push((held_ms, held.replaced_bytes(now), reader));
+                overtaken.push((held_ms, held.replaced_bytes(&now), reader));
             }
         }
         overtaken.sort_by_key(|(held_ms, ..)| *held_ms);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::columns::{in_range, merge_columns};
 use super::deletes::{Delete, Mask};
-use super::readers::{Held, Reader};
+use super::readers::{Held, Present, Reader};
 use super::{Head, Live, Overtaken, SelectLimits, ShardError};
 use crate::block::BlockReader;
 use crate::chunk::Encoding;
@@ -387,7 +387,7 @@ fn chunks_of(mut parts: Parts) -> Result<Vec<ChunkPart>, ShardError> {
 fn check_pins(held: &Held) -> Result<(), ShardError> {
     let pins = &held.head.pins;
     let (value, limit) = (pins.pinned().bytes, pins.bytes_max());
-    if value <= limit || held.is_live(&held.head.live()) {
+    if value <= limit || held.is_live(&Present::new(&held.head.live())) {
         return Ok(());
     }
     pins.readers().count_refused();

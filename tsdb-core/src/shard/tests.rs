@@ -14,6 +14,8 @@ use crate::model::{
 use crate::series::Registry;
 use crate::vfs::{MemVfs, OpenMode, Vfs};
 
+mod readers;
+
 const WINDOW_MS: i64 = 1000;
 
 fn labels(host: &str) -> Labels {

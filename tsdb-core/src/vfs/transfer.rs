@@ -1,7 +1,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{File, Vfs};
+use super::{File, OpenMode, Vfs};
 
 /// Bytes asked for at once when a whole file is read: bounds what a lying length can cost.
 const READ_STEP: usize = 1 << 20;
@@ -68,6 +68,18 @@ pub fn remove_if_there(vfs: &dyn Vfs, path: &Path) -> io::Result<()> {
     match vfs.remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Opens a file that need not be there.
+pub fn open_if_there(
+    vfs: &dyn Vfs,
+    path: &Path,
+    mode: OpenMode,
+) -> io::Result<Option<Box<dyn File>>> {
+    match vfs.open(path, mode) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
     }
 }
 

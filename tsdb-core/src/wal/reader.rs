@@ -52,6 +52,17 @@ impl LogReader {
     /// # Errors
     /// When it cannot be read, or is not that log.
     pub fn open(vfs: &dyn Vfs, generation: Generation) -> Result<Self, WalError> {
+        let mut reader = Self::open_headless(vfs, generation, 0)?;
+        reader.read_header()?;
+        Ok(reader)
+    }
+
+    /// Opens the log of a generation, whose first frame is taken to be that of `first_lsn`.
+    pub(super) fn open_headless(
+        vfs: &dyn Vfs,
+        generation: Generation,
+        first_lsn: u64,
+    ) -> Result<Self, WalError> {
         let path = log_path(generation);
         let io = |operation| {
             let path = path.clone();
@@ -59,20 +70,35 @@ impl LogReader {
         };
         let file = vfs.open(&path, OpenMode::Read).map_err(io("opening"))?;
         let len = file.len().map_err(io("reading the length"))?;
-        let head_len = len.min(LOG_HEADER_BYTES as u64);
-        let mut head = vec![0; usize::try_from(head_len).unwrap_or(0)];
-        read_exact_at(&*file, &mut head, 0).map_err(io("reading"))?;
-        let header = LogHeader::decode(&head, &path, generation)?;
+        let offset = len.min(LOG_HEADER_BYTES as u64);
+        let header = LogHeader {
+            generation,
+            first_lsn,
+        };
         Ok(Self {
             file,
             path,
             header,
             len,
-            offset: head_len,
-            next_lsn: header.first_lsn,
+            offset,
+            next_lsn: first_lsn,
             buffer: Vec::new(),
-            buffer_offset: head_len,
+            buffer_offset: offset,
         })
+    }
+
+    /// Takes the first LSN from the header, after checking that.
+    pub(super) fn read_header(&mut self) -> Result<(), WalError> {
+        let mut head = vec![0; usize::try_from(self.offset).unwrap_or(0)];
+        self.read(&mut head, 0)?;
+        self.header = LogHeader::decode(&head, &self.path, self.header.generation)?;
+        self.next_lsn = self.header.first_lsn;
+        Ok(())
+    }
+
+    pub(super) fn read(&self, bytes: &mut [u8], offset: u64) -> Result<(), WalError> {
+        read_exact_at(&*self.file, bytes, offset)
+            .map_err(|error| WalError::io("reading", &self.path, error))
     }
 
     /// The file's path.
@@ -208,15 +234,9 @@ pub fn first_valid_frame(
     from: u64,
     after_lsn: u64,
 ) -> Result<Option<(u64, u64)>, WalError> {
-    let path = log_path(generation);
-    let io = |operation| {
-        let path = path.clone();
-        move |source| WalError::io(operation, path, source)
-    };
-    let file = vfs.open(&path, OpenMode::Read).map_err(io("opening"))?;
-    let len = file.len().map_err(io("reading the length"))?;
-    let mut rest = vec![0; usize::try_from(len.saturating_sub(from)).unwrap_or(0)];
-    read_exact_at(&*file, &mut rest, from).map_err(io("reading"))?;
+    let reader = LogReader::open_headless(vfs, generation, 0)?;
+    let mut rest = vec![0; usize::try_from(reader.len.saturating_sub(from)).unwrap_or(0)];
+    reader.read(&mut rest, from)?;
     let mut best: Option<(u64, u64)> = None;
     let mut at = 0;
     while let Some(tail) = rest

@@ -1,11 +1,9 @@
 //! Going on behind what cannot be read of a log.
 
 use super::reader::plausible_stamp;
-use super::{
-    FRAME_STAMP_BYTES, FrameStamp, LOG_HEADER_BYTES, LogHeader, LogReader, WalError, log_path,
-};
+use super::{FRAME_STAMP_BYTES, FrameStamp, LogReader, WalError};
 use crate::model::Generation;
-use crate::vfs::{OpenMode, Vfs, read_exact_at};
+use crate::vfs::Vfs;
 
 /// So much is searched at a time.
 const SEARCH_BYTES: usize = 1 << 20;
@@ -21,35 +19,9 @@ impl LogReader {
         generation: Generation,
         last_lsn: u64,
     ) -> Result<(Self, Result<(), WalError>), WalError> {
-        let opened = Self::open(vfs, generation);
-        let error = match opened {
-            Ok(reader) => return Ok((reader, Ok(()))),
-            Err(error) => error,
-        };
-        let path = log_path(generation);
-        let io = |operation| {
-            let path = path.clone();
-            move |source| WalError::io(operation, path, source)
-        };
-        let file = vfs.open(&path, OpenMode::Read).map_err(io("opening"))?;
-        let len = file.len().map_err(io("reading the length"))?;
-        let offset = len.min(LOG_HEADER_BYTES as u64);
-        let first_lsn = last_lsn.saturating_add(1);
-        let header = LogHeader {
-            generation,
-            first_lsn,
-        };
-        let reader = Self {
-            file,
-            path,
-            header,
-            len,
-            offset,
-            next_lsn: first_lsn,
-            buffer: Vec::new(),
-            buffer_offset: offset,
-        };
-        Ok((reader, Err(error)))
+        let mut reader = Self::open_headless(vfs, generation, last_lsn.saturating_add(1))?;
+        let header = reader.read_header();
+        Ok((reader, header))
     }
 
     /// Steps over what cannot be read: to the next whole frame of a later LSN, at this place or
@@ -95,10 +67,5 @@ impl LogReader {
         let mut frame = vec![0; usize::try_from(total).unwrap_or(usize::MAX)];
         self.read(&mut frame, offset)?;
         Ok(FrameStamp::checksum(&frame) == crc)
-    }
-
-    fn read(&self, bytes: &mut [u8], offset: u64) -> Result<(), WalError> {
-        read_exact_at(&*self.file, bytes, offset)
-            .map_err(|error| WalError::io("reading", &self.path, error))
     }
 }

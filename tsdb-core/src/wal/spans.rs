@@ -64,6 +64,28 @@ impl<'a> SampleFrame<'a> {
         Err(error("columns that are not used up by the rows").into())
     }
 
+    /// How many spans there are at most, if none is ended but by every `most` ids.
+    #[must_use]
+    pub fn spans_at_most(&self, most: u64) -> u64 {
+        let (mut ids, _) = self.head.steps();
+        let (mut left, mut spans) = (self.head.rows, 0);
+        if u32::try_from(left).is_err() {
+            // They cannot be numbered.
+            return left;
+        }
+        while left > 0 && ids.run().is_ok() {
+            let run = ids.skip(left);
+            let follow_each_other = ids.step() == 1;
+            spans += if follow_each_other {
+                run / most.max(1) + 2
+            } else {
+                run
+            };
+            left -= run;
+        }
+        spans
+    }
+
     /// How many of `len` rows from `row` on say that their value is as before.
     fn same_rows(&self, row: u64, len: u64) -> u64 {
         let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);

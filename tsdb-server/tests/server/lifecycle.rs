@@ -191,13 +191,16 @@ async fn help_shows_examples() {
 }
 
 #[test]
-fn huge_pages_are_asked_for_where_the_kernel_gives_them_on_request() {
+fn the_allocator_is_told_to_give_back_and_to_ask_for_huge_pages_where_they_are_on_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path(), &[]);
     let kernel = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
     let on_request = kernel.is_ok_and(|kernel| kernel.contains("[madvise]"));
     let environment = std::fs::read(format!("/proc/{}/environ", server.process.id()));
     let environment = environment.expect("the environment of a child");
-    let asked = String::from_utf8_lossy(&environment).contains("glibc.malloc.hugetlb=1");
-    assert_eq!(asked, on_request && cfg!(target_env = "gnu"));
+    let environment = String::from_utf8_lossy(&environment);
+    let is_told = |what: &str| environment.contains(what);
+    let is_gnu = cfg!(target_env = "gnu");
+    assert_eq!(is_told("glibc.malloc.hugetlb=1"), on_request && is_gnu);
+    assert_eq!(is_told("glibc.malloc.trim_threshold="), is_gnu);
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::backups::{Backups, object_name, read_object};
 use super::report::{BackupProgress, RestoreReport};
 use crate::clock::SystemClock;
-use crate::db::copy::{file_len, list, make_folder, read_through, sync};
+use crate::db::copy::{file_len, list, make_folder, read_through, replace, sync};
 use crate::db::open::{CATALOG_PATH, FORMAT_PATH};
 use crate::db::{Db, Error};
 use crate::manifest::{BackupFile, BackupManifest, FileSums};
 use crate::run::{publish, temporary_path};
-use crate::vfs::{Vfs, create_anew, write_all_at};
+use crate::vfs::{OpenMode, Vfs, create_anew, open_if_there, write_all_at};
 
 /// Stands in a folder that is being restored, and names the backup.
 const UNFINISHED_PATH: &str = "RESTORE";
@@ -127,15 +127,11 @@ fn prepare(to: &dyn Vfs, name: &str) -> Result<(), Error> {
             "a restore of another backup was cut short in it: empty it first",
         ));
     }
-    let temporary = temporary_path(marker);
-    let ours = |name: &&String| Path::new(name) == temporary;
+    let ours = |name: &&String| Path::new(name) == temporary_path(marker);
     if let Some(found) = names.iter().find(|name| !ours(name)) {
         return Err(refused(found, "it must be empty"));
     }
-    let file = create_anew(to, &temporary).map_err(Error::io("creating", &temporary))?;
-    write_all_at(&*file, name.as_bytes(), 0).map_err(Error::io("writing", &temporary))?;
-    file.sync().map_err(Error::io("syncing", &temporary))?;
-    publish(to, &temporary, marker).map_err(Error::io("renaming", &temporary))
+    replace(to, marker, name.as_bytes())
 }
 
 /// Makes the folders that files are in, and those of every namespace.
@@ -159,14 +155,10 @@ fn make_folders(to: &dyn Vfs, manifest: &BackupManifest) -> Result<(), Error> {
 /// Whether a file is there already, byte for byte as far as length and checksum tell.
 fn has(to: &dyn Vfs, file: &BackupFile) -> Result<bool, Error> {
     let path = Path::new(&file.path);
-    match to.open(path, crate::vfs::OpenMode::Read) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        opened => {
-            let len = opened.and_then(|opened| opened.len());
-            if len.map_err(Error::io("opening", path))? != file.len {
-                return Ok(false);
-            }
-        }
+    let found = open_if_there(to, path, OpenMode::Read);
+    let len = found.and_then(|found| found.map(|found| found.len()).transpose());
+    if len.map_err(Error::io("opening", path))? != Some(file.len) {
+        return Ok(false);
     }
     let mut sums = FileSums::default();
     read_through((to, path), file.len, &mut |piece| {

@@ -1,10 +1,8 @@
 //! Blocks, as far as they can be read and their rows have names.
 
-use std::path::Path;
-
 use super::names::Definitions;
-use super::report::{Damage, Lost, LostRows, LostSamples, SalvageReport};
-use crate::block::{BlockMeta, BlockPart, BlockReader, BlockWriter, LostBlockPart};
+use super::report::{Damage, LostRows, SalvageReport};
+use crate::block::{BlockMeta, BlockPart, BlockReader, BlockWriter};
 use crate::db::Error;
 use crate::model::{Labels, SeriesId, ShardId};
 
@@ -26,7 +24,8 @@ pub(super) fn salvage_block(
     reader.salvage(&mut |part| {
         let row = match part {
             BlockPart::Lost(lost) => {
-                report.damage.push(damage(path, namespace, names, lost));
+                let place = (path, namespace);
+                report.damage.push(Damage::of(place, lost, names));
                 return Ok(());
             }
             BlockPart::Row(row) => row,
@@ -53,35 +52,9 @@ pub(super) fn salvage_block(
         Ok(())
     })?;
     report.samples += kept;
-    report
-        .damage
-        .extend(nameless.lost(namespace).map(|lost| Damage {
-            path: path.to_owned(),
-            offset: reader.labels_offset(),
-            bytes: 0,
-            what: "rows whose labels neither the block nor a series file tells".to_owned(),
-            lost,
-        }));
+    let what = "rows whose labels neither the block nor a series file tells";
+    let nameless = nameless.damage((path, namespace), reader.labels_offset(), what);
+    report.damage.extend(nameless);
     let written = out.map(BlockWriter::finish).transpose()?.flatten();
     Ok((report.damage.len() == before, written))
-}
-
-fn damage(path: &Path, namespace: &str, names: &mut Definitions, lost: LostBlockPart) -> Damage {
-    let samples = lost.series.map(|(first, last)| {
-        names.given(last);
-        Lost::Samples(LostSamples {
-            namespace: Some(namespace.to_owned()),
-            series: Some(vec![(first, last)]),
-            labels: None,
-            times: Some(lost.times),
-            samples: lost.samples,
-        })
-    });
-    Damage {
-        path: path.to_owned(),
-        offset: lost.offset,
-        bytes: lost.bytes,
-        what: lost.what,
-        lost: samples.unwrap_or(Lost::Nothing),
-    }
 }

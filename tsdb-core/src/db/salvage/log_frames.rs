@@ -1,9 +1,10 @@
 //! Frames of logs, one after the other: what of them still makes sense.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use super::examine::ExaminedNamespace;
-use super::report::{Damage, Lost, LostRows, LostSamples, SalvageReport};
+use super::report::{Damage, Lost, LostRows, LostSamples, NAMELESS, SalvageReport};
 use crate::bits::DecodeError;
 use crate::model::{Generation, HashMap, Histogram, Labels, NamespaceId, SeriesId};
 use crate::shard::Delete;
@@ -11,6 +12,9 @@ use crate::wal::{
     DeleteFrame, ExemplarFrame, ExemplarFrameEncoder, FRAME_STAMP_BYTES, HistogramFrame,
     HistogramFrameEncoder, Row, SampleFrame, SampleFrameEncoder,
 };
+
+/// Why rows are given up whose value cannot be told.
+const REPEATS: &str = "rows that repeat a value which may stand in a lost frame";
 
 /// What is written of a frame.
 #[derive(Debug)]
@@ -23,155 +27,50 @@ pub(super) enum Written {
     Not,
 }
 
-/// What is known while the frames of logs pass by.
-pub(super) struct Frames<'a> {
-    namespaces: &'a mut [ExaminedNamespace],
-    /// The last delete known, by number of the namespace.
-    last_deletes: Vec<Generation>,
-    /// What is given up in the present log, by number of the namespace.
-    nameless: Vec<LostRows>,
-    repeats: Vec<LostRows>,
-    generation: Generation,
-    /// Whether frames of the present log are lost: a value as before may then be one of theirs.
-    some_lost: bool,
-    /// Values met since.
-    values: HashMap<(NamespaceId, SeriesId), u64>,
-    floats: SampleFrameEncoder,
-    histograms: HistogramFrameEncoder,
+impl Written {
+    /// What is written where these rows are left: `encode` is given the first of them.
+    fn of<R>(is_same: bool, left: &[R], encode: impl FnOnce(&R, &mut Vec<u8>)) -> Self {
+        match left.first() {
+            _ if is_same => Self::Same,
+            None => Self::Not,
+            Some(first) => {
+                let mut payload = Vec::new();
+                encode(first, &mut payload);
+                Self::Anew(payload)
+            }
+        }
+    }
 }
 
-impl<'a> Frames<'a> {
-    pub(super) fn new(namespaces: &'a mut [ExaminedNamespace]) -> Self {
-        let last_deletes = namespaces.iter().map(|one| one.manifest.last_delete);
-        Self {
-            last_deletes: last_deletes.collect(),
-            namespaces,
-            nameless: Vec::new(),
-            repeats: Vec::new(),
-            generation: Generation(0),
-            some_lost: false,
-            values: HashMap::default(),
-            floats: SampleFrameEncoder::new(),
-            histograms: HistogramFrameEncoder::default(),
-        }
-    }
+/// Where a frame is: its log, and the offset in it.
+type FramePlace<'a> = (&'a Path, u64);
 
-    /// A log begins.
-    pub(super) fn begin(&mut self, generation: Generation) {
-        self.generation = generation;
-        self.some_lost = false;
-        self.values.clear();
-        let rows = || {
-            (0..self.last_deletes.len())
-                .map(|_| LostRows::default())
-                .collect()
-        };
-        (self.nameless, self.repeats) = (rows(), rows());
-    }
+/// A namespace while the frames of logs pass by.
+struct Passed<'a> {
+    namespace: &'a mut ExaminedNamespace,
+    /// The last delete known.
+    last_delete: Generation,
+    /// What is given up in the present log.
+    nameless: LostRows,
+    repeats: LostRows,
+    /// Values met since frames were lost.
+    values: HashMap<SeriesId, u64>,
+}
 
-    /// Frames of the present log are lost here.
-    pub(super) fn lost_some(&mut self) {
-        self.some_lost = true;
-        self.values.clear();
-    }
-
-    /// The present log ends: what of its rows is given up.
-    pub(super) fn end(&mut self, path: &Path, report: &mut SalvageReport) {
-        let mut tell = |rows: &[LostRows], what: &str| {
-            for (namespace, rows) in self.namespaces.iter().zip(rows) {
-                report
-                    .damage
-                    .extend(rows.lost(&namespace.entry.name).map(|lost| Damage {
-                        path: path.to_owned(),
-                        offset: 0,
-                        bytes: 0,
-                        what: what.to_owned(),
-                        lost,
-                    }));
-            }
-        };
-        tell(
-            &self.nameless,
-            "rows of series that no series file and no block names",
-        );
-        tell(
-            &self.repeats,
-            "rows that repeat a value which may stand in a lost frame",
-        );
-    }
-
-    /// Looks at a frame whose checksum is right.
-    pub(super) fn frame(
-        &mut self,
-        (path, offset): (&Path, u64),
-        payload: &[u8],
-        report: &mut SalvageReport,
-    ) -> Written {
-        let is_delete = DeleteFrame::is_one(payload);
-        let read = if is_delete {
-            self.delete(payload, (path, offset), report)
-        } else if ExemplarFrame::is_one(payload) {
-            self.exemplars(payload, (path, offset), report)
-        } else if HistogramFrame::is_one(payload) {
-            self.histograms(payload, (path, offset), report)
-        } else {
-            self.floats(payload, (path, offset), report)
-        };
-        read.unwrap_or_else(|what| {
-            let lost = if is_delete {
-                Lost::Deletes {
-                    namespace: None,
-                    generation: Some(self.generation),
-                }
-            } else if ExemplarFrame::is_one(payload) {
-                Lost::Exemplars {
-                    namespace: None,
-                    exemplars: None,
-                }
-            } else {
-                Lost::Samples(LostSamples::default())
-            };
-            report.damage.push(Damage {
-                path: path.to_owned(),
-                offset,
-                bytes: (FRAME_STAMP_BYTES + payload.len()) as u64,
-                what: format!("a frame that makes no sense: {what}"),
-                lost,
-            });
-            Written::Not
-        })
-    }
-
-    fn number(&self, id: NamespaceId) -> Result<usize, String> {
-        let found = self.namespaces.iter().position(|one| one.entry.id == id);
-        found.ok_or_else(|| format!("namespace {id}, which nothing names"))
-    }
-
-    fn is_flushed(&self, number: usize) -> bool {
-        let namespace = self.namespaces.get(number);
-        namespace.is_none_or(|one| self.generation <= one.manifest.flushed_generation)
-    }
-
-    /// Whether a writer had seen a delete that is lost, which is told once.
-    fn lost_delete(
-        &mut self,
-        number: usize,
+impl Passed<'_> {
+    /// The delete that a writer had seen last, or the last one known if that is lost, which is told
+    /// once.
+    fn known_delete(
+        &self,
         seen: Generation,
-        (path, offset): (&Path, u64),
+        (path, offset): FramePlace<'_>,
         report: &mut SalvageReport,
-    ) -> bool {
-        let Some(namespace) = self.namespaces.get(number) else {
-            return false;
-        };
-        if self
-            .last_deletes
-            .get(number)
-            .is_none_or(|last| seen <= *last)
-        {
-            return false;
+    ) -> Generation {
+        if seen <= self.last_delete {
+            return seen;
         }
         let lost = Lost::Deletes {
-            namespace: Some(namespace.entry.name.clone()),
+            namespace: Some(self.namespace.entry.name.clone()),
             generation: Some(seen),
         };
         if !report.damage.iter().any(|damage| damage.lost == lost) {
@@ -183,154 +82,251 @@ impl<'a> Frames<'a> {
                 lost,
             });
         }
-        true
+        self.last_delete
     }
 
-    fn last_delete(&self, number: usize) -> Generation {
-        self.last_deletes.get(number).copied().unwrap_or_default()
+    /// Leaves the rows whose series has a name; `key` tells series and time of one.
+    fn keep_named<R>(&mut self, rows: &mut Vec<R>, key: impl Fn(&R) -> (SeriesId, i64)) {
+        rows.retain(|row| {
+            let (series, time) = key(row);
+            let is_named = self.namespace.names.meet(series);
+            if !is_named {
+                self.nameless.add(series, (time, time), 1);
+            }
+            is_named
+        });
+    }
+
+    /// Leaves the rows whose value is known although frames before them are lost.
+    fn keep_valued(&mut self, rows: &mut Vec<Row>) {
+        rows.retain_mut(|row| {
+            match row.value {
+                Some(bits) => {
+                    self.values.insert(row.series, bits);
+                }
+                None => row.value = self.values.get(&row.series).copied(),
+            }
+            if row.value.is_none() {
+                let times = (row.timestamp, row.timestamp);
+                self.repeats.add(row.series, times, 1);
+            }
+            row.value.is_some()
+        });
+    }
+}
+
+/// What is known while the frames of logs pass by.
+pub(super) struct Frames<'a> {
+    namespaces: Vec<Passed<'a>>,
+    generation: Generation,
+    /// Whether frames of the present log are lost: a value as before may then be one of theirs.
+    some_lost: bool,
+}
+
+impl<'a> Frames<'a> {
+    pub(super) fn new(namespaces: &'a mut [ExaminedNamespace]) -> Self {
+        let namespaces = namespaces.iter_mut().map(|namespace| Passed {
+            last_delete: namespace.manifest.last_delete,
+            namespace,
+            nameless: LostRows::default(),
+            repeats: LostRows::default(),
+            values: HashMap::default(),
+        });
+        Self {
+            namespaces: namespaces.collect(),
+            generation: Generation(0),
+            some_lost: false,
+        }
+    }
+
+    /// A log begins.
+    pub(super) fn begin(&mut self, generation: Generation) {
+        self.generation = generation;
+        self.some_lost = false;
+        for one in &mut self.namespaces {
+            one.values.clear();
+            (one.nameless, one.repeats) = (LostRows::default(), LostRows::default());
+        }
+    }
+
+    /// Frames of the present log are lost here.
+    pub(super) fn lost_some(&mut self) {
+        self.some_lost = true;
+        self.namespaces
+            .iter_mut()
+            .for_each(|one| one.values.clear());
+    }
+
+    /// The present log ends: what of its rows is given up.
+    pub(super) fn end(&self, path: &Path, report: &mut SalvageReport) {
+        let nameless = self
+            .namespaces
+            .iter()
+            .map(|one| (one, &one.nameless, NAMELESS));
+        let repeats = self
+            .namespaces
+            .iter()
+            .map(|one| (one, &one.repeats, REPEATS));
+        for (one, rows, what) in nameless.chain(repeats) {
+            let place = (path, one.namespace.entry.name.as_str());
+            report.damage.extend(rows.damage(place, 0, what));
+        }
+    }
+
+    /// Looks at a frame whose checksum is right.
+    pub(super) fn frame(
+        &mut self,
+        place: FramePlace<'_>,
+        payload: &[u8],
+        report: &mut SalvageReport,
+    ) -> Written {
+        let namespace = None;
+        let (read, lost) = if DeleteFrame::is_one(payload) {
+            let generation = Some(self.generation);
+            let lost = Lost::Deletes {
+                namespace,
+                generation,
+            };
+            (self.delete(payload, place, report), lost)
+        } else if ExemplarFrame::is_one(payload) {
+            let exemplars = None;
+            let lost = Lost::Exemplars {
+                namespace,
+                exemplars,
+            };
+            (self.exemplars(payload, place, report), lost)
+        } else {
+            let read = if HistogramFrame::is_one(payload) {
+                self.histograms(payload, place, report)
+            } else {
+                self.floats(payload, place, report)
+            };
+            (read, Lost::Samples(LostSamples::default()))
+        };
+        read.unwrap_or_else(|what| {
+            report.damage.push(Damage {
+                path: place.0.to_owned(),
+                offset: place.1,
+                bytes: (FRAME_STAMP_BYTES + payload.len()) as u64,
+                what: format!("a frame that makes no sense: {what}"),
+                lost,
+            });
+            Written::Not
+        })
+    }
+
+    /// The namespace of a frame; none if its samples are flushed.
+    fn unflushed(&mut self, id: NamespaceId) -> Result<Option<&mut Passed<'a>>, String> {
+        let mut namespaces = self.namespaces.iter_mut();
+        let found = namespaces.find(|one| one.namespace.entry.id == id);
+        let found = found.ok_or_else(|| format!("namespace {id}, which nothing names"))?;
+        let is_flushed = self.generation <= found.namespace.manifest.flushed_generation;
+        Ok((!is_flushed).then_some(found))
     }
 
     fn delete(
         &mut self,
         payload: &[u8],
-        place: (&Path, u64),
+        place: FramePlace<'_>,
         report: &mut SalvageReport,
     ) -> Result<Written, String> {
-        let mut frame = DeleteFrame::decode(payload).map_err(|error| error.to_string())?;
-        let number = self.number(frame.namespace)?;
-        if self.is_flushed(number) {
+        let (generation, some_lost) = (self.generation, self.some_lost);
+        let mut frame = DeleteFrame::decode(payload).map_err(text)?;
+        let Some(namespace) = self.unflushed(frame.namespace)? else {
             return Ok(Written::Same);
-        }
-        if frame.tombstone.generation != self.generation || self.some_lost {
+        };
+        if frame.tombstone.generation != generation || some_lost {
             return Err("a delete that does not begin its generation".to_owned());
         }
-        Delete::new(frame.tombstone.clone()).map_err(|error| error.to_string())?;
-        let anew = self.lost_delete(number, frame.delete_seen, place, report);
-        if anew {
-            frame.delete_seen = self.last_delete(number);
+        Delete::new(frame.tombstone.clone()).map_err(text)?;
+        let seen = namespace.known_delete(frame.delete_seen, place, report);
+        namespace.last_delete = generation;
+        if seen == frame.delete_seen {
+            return Ok(Written::Same);
         }
-        if let Some(last) = self.last_deletes.get_mut(number) {
-            *last = self.generation;
-        }
-        Ok(if anew {
-            Written::Anew(frame.encode().split_off(FRAME_STAMP_BYTES))
-        } else {
-            Written::Same
-        })
+        frame.delete_seen = seen;
+        Ok(Written::Anew(frame.encode().split_off(FRAME_STAMP_BYTES)))
     }
 
     fn floats(
         &mut self,
         payload: &[u8],
-        place: (&Path, u64),
+        place: FramePlace<'_>,
         report: &mut SalvageReport,
     ) -> Result<Written, String> {
-        let text = |error: DecodeError| error.to_string();
+        let some_lost = self.some_lost;
         let frame = SampleFrame::decode(payload).map_err(text)?;
-        let number = self.number(frame.head.namespace)?;
-        if self.is_flushed(number) {
+        let head = frame.head;
+        let Some(namespace) = self.unflushed(head.namespace)? else {
             return Ok(Written::Same);
-        }
-        let mut rows = frame.rows();
-        let mut decoded = Vec::new();
-        while let Some(row) = rows.next_row().map_err(text)? {
-            decoded.push(row);
-        }
-        let mut anew = self.some_lost;
-        anew |= self.lost_delete(number, frame.head.delete_seen, place, report);
-        let all = decoded.len();
-        self.keep_rows(number, &mut decoded);
-        report.samples += decoded.len() as u64;
-        if !anew && decoded.len() == all {
-            return Ok(Written::Same);
-        }
-        let Some(first) = decoded.first() else {
-            return Ok(Written::Not);
         };
-        self.floats.start(first.timestamp);
-        let seen = frame.head.delete_seen.min(self.last_delete(number));
-        self.floats.saw_delete(seen);
-        for row in decoded {
-            self.floats.push(row);
+        let mut rows = frame.rows();
+        let mut left = all_rows(|| rows.next_row(), |_| Ok(()))?;
+        let all = left.len();
+        let seen = namespace.known_delete(head.delete_seen, place, report);
+        namespace.keep_named(&mut left, |row| (row.series, row.timestamp));
+        if some_lost {
+            namespace.keep_valued(&mut left);
         }
-        let mut payload = Vec::new();
-        self.floats
-            .finish(frame.head.namespace, frame.head.shard, &mut payload);
-        Ok(Written::Anew(payload))
+        report.samples += left.len() as u64;
+        let is_same = !some_lost && seen == head.delete_seen && left.len() == all;
+        Ok(Written::of(is_same, &left, |first, payload| {
+            let mut encoder = SampleFrameEncoder::new();
+            encoder.start(first.timestamp);
+            encoder.saw_delete(seen);
+            left.iter().for_each(|row| encoder.push(*row));
+            encoder.finish(head.namespace, head.shard, payload);
+        }))
     }
 
-    /// Leaves the rows whose series has a name and whose value is known.
-    fn keep_rows(&mut self, number: usize, rows: &mut Vec<Row>) {
-        let Self {
-            namespaces,
-            nameless,
-            repeats,
-            values,
-            some_lost,
-            ..
-        } = self;
-        let (Some(namespace), Some(nameless), Some(repeats)) = (
-            namespaces.get_mut(number),
-            nameless.get_mut(number),
-            repeats.get_mut(number),
-        ) else {
-            return;
+    fn histograms(
+        &mut self,
+        payload: &[u8],
+        place: FramePlace<'_>,
+        report: &mut SalvageReport,
+    ) -> Result<Written, String> {
+        let frame = HistogramFrame::decode(payload).map_err(text)?;
+        let head = frame.head;
+        let Some(namespace) = self.unflushed(head.namespace)? else {
+            return Ok(Written::Same);
         };
-        rows.retain_mut(|row| {
-            let times = (row.timestamp, row.timestamp);
-            namespace.names.given(row.series);
-            if !namespace.names.has(row.series) {
-                nameless.add(row.series, times, 1);
-                return false;
-            }
-            if !*some_lost {
-                return true;
-            }
-            let key = (namespace.entry.id, row.series);
-            match row.value {
-                Some(bits) => {
-                    values.insert(key, bits);
-                }
-                None => row.value = values.get(&key).copied(),
-            }
-            if row.value.is_none() {
-                repeats.add(row.series, times, 1);
-            }
-            row.value.is_some()
-        });
+        let mut rows = frame.rows();
+        let check = |bytes| Histogram::from_bytes(bytes).map(|_| ()).map_err(text);
+        let mut left = all_rows(|| rows.next_row(), |row| check(row.bytes))?;
+        let all = left.len();
+        let seen = namespace.known_delete(head.delete_seen, place, report);
+        namespace.keep_named(&mut left, |row| (row.series, row.timestamp));
+        report.samples += left.len() as u64;
+        let is_same = seen == head.delete_seen && left.len() == all;
+        Ok(Written::of(is_same, &left, |first, payload| {
+            let mut encoder = HistogramFrameEncoder::default();
+            encoder.start(first.timestamp);
+            encoder.saw_delete(seen);
+            left.iter().for_each(|row| encoder.push(*row));
+            encoder.finish(head.namespace, head.shard, payload);
+        }))
     }
 
     /// Leaves the rows whose series has a name. Those that are left keep the place of the first.
     fn exemplars(
         &mut self,
         payload: &[u8],
-        place: (&Path, u64),
+        place: FramePlace<'_>,
         report: &mut SalvageReport,
     ) -> Result<Written, String> {
-        let text = |error: DecodeError| error.to_string();
         let frame = ExemplarFrame::decode(payload).map_err(text)?;
         let head = frame.head;
-        let number = self.number(head.namespace)?;
-        if self.is_flushed(number) {
-            return Ok(Written::Same);
-        }
-        let mut rows = frame.rows();
-        let mut decoded = Vec::new();
-        while let Some(row) = rows.next_row().map_err(text)? {
-            Labels::from_bytes(row.labels.into()).map_err(|error| error.to_string())?;
-            decoded.push(row);
-        }
-        let anew = self.lost_delete(number, head.delete_seen, place, report);
-        let seen = head.delete_seen.min(self.last_delete(number));
-        let Some(namespace) = self.namespaces.get_mut(number) else {
+        let Some(namespace) = self.unflushed(head.namespace)? else {
             return Ok(Written::Same);
         };
-        let all = decoded.len();
-        decoded.retain(|row| {
-            namespace.names.given(row.series);
-            namespace.names.has(row.series)
-        });
-        let lost = all - decoded.len();
+        let mut rows = frame.rows();
+        let check = |labels: &[u8]| Labels::from_bytes(labels.into()).map(|_| ()).map_err(text);
+        let mut left = all_rows(|| rows.next_row(), |row| check(row.labels))?;
+        let all = left.len();
+        let seen = namespace.known_delete(head.delete_seen, place, report);
+        let examined = &mut *namespace.namespace;
+        left.retain(|row| examined.names.meet(row.series));
+        let lost = all - left.len();
         if lost > 0 {
             report.damage.push(Damage {
                 path: place.0.to_owned(),
@@ -338,77 +334,35 @@ impl<'a> Frames<'a> {
                 bytes: 0,
                 what: "exemplars of series that no series file and no block names".to_owned(),
                 lost: Lost::Exemplars {
-                    namespace: Some(namespace.entry.name.clone()),
+                    namespace: Some(examined.entry.name.clone()),
                     exemplars: Some(lost as u64),
                 },
             });
         }
-        if !anew && lost == 0 {
-            return Ok(Written::Same);
-        }
-        let Some(first) = decoded.first() else {
-            return Ok(Written::Not);
-        };
-        let mut encoder = ExemplarFrameEncoder::default();
-        encoder.start(first.timestamp, frame.first_arrival);
-        encoder.saw_delete(seen);
-        decoded.into_iter().for_each(|row| encoder.push(row));
-        let mut payload = Vec::new();
-        encoder.finish(head.namespace, head.shard, &mut payload);
-        Ok(Written::Anew(payload))
+        let is_same = seen == head.delete_seen && lost == 0;
+        Ok(Written::of(is_same, &left, |first, payload| {
+            let mut encoder = ExemplarFrameEncoder::default();
+            encoder.start(first.timestamp, frame.first_arrival);
+            encoder.saw_delete(seen);
+            left.iter().for_each(|row| encoder.push(*row));
+            encoder.finish(head.namespace, head.shard, payload);
+        }))
     }
+}
 
-    fn histograms(
-        &mut self,
-        payload: &[u8],
-        place: (&Path, u64),
-        report: &mut SalvageReport,
-    ) -> Result<Written, String> {
-        let text = |error: DecodeError| error.to_string();
-        let frame = HistogramFrame::decode(payload).map_err(text)?;
-        let number = self.number(frame.head.namespace)?;
-        if self.is_flushed(number) {
-            return Ok(Written::Same);
-        }
-        let mut rows = frame.rows();
-        let mut decoded = Vec::new();
-        while let Some(row) = rows.next_row().map_err(text)? {
-            Histogram::from_bytes(row.bytes).map_err(text)?;
-            decoded.push(row);
-        }
-        let anew = self.lost_delete(number, frame.head.delete_seen, place, report);
-        let all = decoded.len();
-        let lost = (
-            self.namespaces.get_mut(number),
-            self.nameless.get_mut(number),
-        );
-        let (Some(namespace), Some(nameless)) = lost else {
-            return Ok(Written::Same);
-        };
-        decoded.retain(|row| {
-            namespace.names.given(row.series);
-            let named = namespace.names.has(row.series);
-            if !named {
-                nameless.add(row.series, (row.timestamp, row.timestamp), 1);
-            }
-            named
-        });
-        report.samples += decoded.len() as u64;
-        if !anew && decoded.len() == all {
-            return Ok(Written::Same);
-        }
-        let Some(first) = decoded.first() else {
-            return Ok(Written::Not);
-        };
-        self.histograms.start(first.timestamp);
-        let seen = frame.head.delete_seen.min(self.last_delete(number));
-        self.histograms.saw_delete(seen);
-        for row in decoded {
-            self.histograms.push(row);
-        }
-        let mut payload = Vec::new();
-        self.histograms
-            .finish(frame.head.namespace, frame.head.shard, &mut payload);
-        Ok(Written::Anew(payload))
+fn text(error: impl Display) -> String {
+    error.to_string()
+}
+
+/// All rows of a frame, if `check` lets each of them pass.
+fn all_rows<R>(
+    mut next: impl FnMut() -> Result<Option<R>, DecodeError>,
+    check: impl Fn(&R) -> Result<(), String>,
+) -> Result<Vec<R>, String> {
+    let mut rows = Vec::new();
+    while let Some(row) = next().map_err(text)? {
+        check(&row)?;
+        rows.push(row);
     }
+    Ok(rows)
 }

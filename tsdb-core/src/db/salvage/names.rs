@@ -33,7 +33,7 @@ impl Definitions {
         self.rows.get(at).map(|row| &row.2)
     }
 
-    pub(super) fn has(&self, id: SeriesId) -> bool {
+    fn has(&self, id: SeriesId) -> bool {
         self.rows.binary_search_by_key(&id, |row| row.0).is_ok()
     }
 
@@ -44,6 +44,12 @@ impl Definitions {
     /// Notes that an id was given.
     pub(super) fn given(&mut self, id: SeriesId) {
         self.next_id = self.next_id.max(SeriesId(id.0.saturating_add(1)));
+    }
+
+    /// Notes that an id was given; whether it has a name.
+    pub(super) fn meet(&mut self, id: SeriesId) -> bool {
+        self.given(id);
+        self.has(id)
     }
 
     /// Takes names that blocks know, for ids that have none.

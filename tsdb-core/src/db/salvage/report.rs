@@ -1,10 +1,13 @@
 //! What a salvage found and gives up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::names::Definitions;
 use crate::db::TornTail;
-use crate::model::{Generation, Labels, SeriesId};
+use crate::model::{Generation, Labels, LostPart, SeriesId};
+
+/// Why rows are given up whose labels nothing tells.
+pub(super) const NAMELESS: &str = "rows of series that no series file and no block names";
 
 /// What is damaged in a data folder, and what is given up for it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -142,6 +145,33 @@ impl SalvageReport {
     }
 }
 
+impl Damage {
+    /// A part that is lost of a file of a namespace, whose ids are noted as given.
+    pub(super) fn of(
+        (path, namespace): (&Path, &str),
+        part: LostPart,
+        names: &mut Definitions,
+    ) -> Self {
+        let samples = part.series.map(|(first, last)| {
+            names.given(last);
+            Lost::Samples(LostSamples {
+                namespace: Some(namespace.to_owned()),
+                series: Some(vec![(first, last)]),
+                labels: None,
+                times: Some(part.times),
+                samples: part.samples,
+            })
+        });
+        Self {
+            path: path.to_owned(),
+            offset: part.offset,
+            bytes: part.bytes,
+            what: part.what,
+            lost: samples.unwrap_or(Lost::Nothing),
+        }
+    }
+}
+
 /// Collects ids as ranges.
 #[derive(Debug, Default)]
 pub(super) struct IdRanges(std::collections::BTreeSet<SeriesId>);
@@ -179,15 +209,26 @@ impl LostRows {
         self.samples += samples;
     }
 
-    /// What is given up, if anything.
-    pub(super) fn lost(&self, namespace: &str) -> Option<Lost> {
+    /// What is given up of a file of a namespace, and why; none if nothing is.
+    pub(super) fn damage(
+        &self,
+        (path, namespace): (&Path, &str),
+        offset: u64,
+        what: &str,
+    ) -> Option<Damage> {
         let times = self.times?;
-        Some(Lost::Samples(LostSamples {
-            namespace: Some(namespace.to_owned()),
-            series: Some(self.ids.ranges()),
-            labels: None,
-            times: Some(times),
-            samples: Some(self.samples),
-        }))
+        Some(Damage {
+            path: path.to_owned(),
+            offset,
+            bytes: 0,
+            what: what.to_owned(),
+            lost: Lost::Samples(LostSamples {
+                namespace: Some(namespace.to_owned()),
+                series: Some(self.ids.ranges()),
+                labels: None,
+                times: Some(times),
+                samples: Some(self.samples),
+            }),
+        })
     }
 }

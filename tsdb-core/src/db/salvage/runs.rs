@@ -1,11 +1,9 @@
 //! Runs, as far as they can be read and their series have names.
 
-use std::path::Path;
-
 use super::names::Definitions;
-use super::report::{Damage, Lost, LostRows, LostSamples, SalvageReport};
+use super::report::{Damage, LostRows, NAMELESS, SalvageReport};
 use crate::db::Error;
-use crate::run::{LostRunPart, RunMeta, RunPart, RunReader, RunWriter};
+use crate::run::{RunMeta, RunPart, RunReader, RunWriter};
 
 /// Reads a run, and writes what is whole and has a name to `out`, if that is given. Whether it is
 /// whole itself, and what was written.
@@ -28,9 +26,8 @@ pub(super) fn salvage_run(
             }
             RunPart::Chunk(chunk, bytes) => {
                 let id = chunk.key.series;
-                names.given(id);
                 let count = u64::from(chunk.meta.count);
-                if !names.has(id) {
+                if !names.meet(id) {
                     nameless.add(id, (chunk.meta.min_time, chunk.meta.max_time), count);
                     return Ok(());
                 }
@@ -39,40 +36,16 @@ pub(super) fn salvage_run(
                     out.chunk(chunk.key, &chunk.meta, bytes)?;
                 }
             }
-            RunPart::Lost(lost) => report.damage.push(damage(path, namespace, names, lost)),
+            RunPart::Lost(lost) => {
+                let place = (path, namespace);
+                report.damage.push(Damage::of(place, lost, names));
+            }
         }
         Ok(())
     })?;
     report.samples += kept;
-    report
-        .damage
-        .extend(nameless.lost(namespace).map(|lost| Damage {
-            path: path.to_owned(),
-            offset: 0,
-            bytes: 0,
-            what: "rows of series that no series file and no block names".to_owned(),
-            lost,
-        }));
+    let nameless = nameless.damage((path, namespace), 0, NAMELESS);
+    report.damage.extend(nameless);
     let written = out.map(RunWriter::finish).transpose()?;
     Ok((report.damage.len() == before, written))
-}
-
-fn damage(path: &Path, namespace: &str, names: &mut Definitions, lost: LostRunPart) -> Damage {
-    let samples = lost.series.map(|(first, last)| {
-        names.given(last);
-        Lost::Samples(LostSamples {
-            namespace: Some(namespace.to_owned()),
-            series: Some(vec![(first, last)]),
-            labels: None,
-            times: Some(lost.times),
-            samples: lost.samples,
-        })
-    });
-    Damage {
-        path: path.to_owned(),
-        offset: lost.offset,
-        bytes: lost.bytes,
-        what: lost.what,
-        lost: samples.unwrap_or(Lost::Nothing),
-    }
 }

@@ -5,6 +5,7 @@ use super::name::{DiskName, NAME_NUMBER_BYTES, put_term_key, take_name};
 use super::{IndexError, IndexReader};
 use crate::bits::{ByteReader, DecodeError};
 use crate::index::plan::Terms;
+use crate::index::values::begins_with;
 use crate::model::HashMap;
 use crate::postings::Postings;
 
@@ -66,7 +67,7 @@ impl Terms for DiskTerms<'_> {
         let end = name.first_term.saturating_add(name.values);
         self.0.terms().scan(first, end, |_, key, reader| {
             let value = value_text(key, reader)?;
-            if !value.starts_with(prefix) {
+            if !begins_with(value, prefix) {
                 return Ok(false);
             }
             if selected(value) {

@@ -1,5 +1,7 @@
 //! Sorted terms: from a key to its number, from a number to its key, and everything in between.
 
+use std::ops::Range;
+
 use super::IndexError;
 use super::layout::{TERM_BLOCK, TreeRef};
 use super::term_page::{BlockPage, take_key};
@@ -62,35 +64,45 @@ impl TermTree<'_> {
         let (mut at, to) = (from, to.min(self.tree.items));
         let mut key = Vec::new();
         while at < to {
-            let leaf = self.parts.leaf_of(self.tree, at)?;
-            let page = open_page(&leaf)?;
-            let first_block = (at - leaf.first) as usize / TERM_BLOCK;
-            for block in first_block..page.blocks() {
-                let (mut reader, start) = page.reader(block);
-                let failed = |error| IndexError::decode(leaf.part.offset + start as u64, error);
-                key.clear();
-                for item in 0..page.items(block) {
-                    take_key(&mut reader, &mut key).map_err(failed)?;
-                    let number = leaf.first + (block * TERM_BLOCK + item) as u32;
-                    if number < at {
-                        (self.skip)(&mut reader).map_err(failed)?;
-                        continue;
-                    }
-                    if number >= to || !each(number, &key, &mut reader).map_err(failed)? {
-                        return Ok(());
-                    }
-                    at = number + 1;
+            for leaf in self.parts.leaves(self.tree, at, to)? {
+                let leaf = self.parts.leaf(leaf)?;
+                if !self.scan_leaf(&leaf, at..to, &mut key, &mut each)? {
+                    return Ok(());
                 }
-                if !reader.is_empty() {
-                    return Err(failed(reader.error("bytes behind the last term")));
-                }
-            }
-            if at != leaf.first + leaf.items {
-                let what = "a leaf of another length than its node says";
-                return Err(IndexError::corrupt(leaf.part.offset, what));
+                at = leaf.first + leaf.items;
             }
         }
         Ok(())
+    }
+
+    /// Scans the terms of `range` in a leaf; whether to go on behind it.
+    fn scan_leaf(
+        &self,
+        leaf: &Leaf,
+        range: Range<u32>,
+        key: &mut Vec<u8>,
+        mut each: impl FnMut(u32, &[u8], &mut ByteReader<'_>) -> Result<bool, DecodeError>,
+    ) -> Result<bool, IndexError> {
+        let page = open_page(leaf)?;
+        let first_block = range.start.saturating_sub(leaf.first) as usize / TERM_BLOCK;
+        for block in first_block..page.blocks() {
+            let (mut reader, start) = page.reader(block);
+            let failed = |error| IndexError::decode(leaf.part.offset + start as u64, error);
+            key.clear();
+            for item in 0..page.items(block) {
+                take_key(&mut reader, key).map_err(failed)?;
+                let number = leaf.first + (block * TERM_BLOCK + item) as u32;
+                if number < range.start {
+                    (self.skip)(&mut reader).map_err(failed)?;
+                } else if number >= range.end || !each(number, key, &mut reader).map_err(failed)? {
+                    return Ok(false);
+                }
+            }
+            if !reader.is_empty() {
+                return Err(failed(reader.error("bytes behind the last term")));
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -75,8 +75,14 @@ proptest! {
     fn spans_hold_all_rows(rows in rows(), most in 1u64..400) {
         let payload = payload_of(&rows);
         prop_assert_eq!(by_rows(&payload), Some(rows.clone()));
+        let (found, spans) = by_spans(&payload, 1).unwrap();
+        prop_assert_eq!((&found, spans), (&rows, rows.len()));
         let (found, _) = by_spans(&payload, most).unwrap();
         prop_assert_eq!(found, rows);
+        let frame = SampleFrame::decode(&payload).unwrap();
+        let (mut spans, begin) = (0, |_| Ok::<_, DecodeError>(((), most)));
+        frame.spans(begin, |(), _| spans += 1).unwrap();
+        prop_assert!(spans <= frame.spans_at_most(most));
     }
 
     #[test]
