@@ -2,9 +2,10 @@
 
 use super::histogram_buffer::HistogramBuffer;
 use super::late::{LateEnd, LateSample, LateSamples, settle};
+use super::sealed::{SealedChunk, SealedChunks};
 use super::segments::{SegmentSink, Segments};
 use crate::bits::{DecodeError, push_slowly};
-use crate::chunk::{ChunkAppender, Encoding, MAX_CHUNK_SAMPLES, decode_into, encode};
+use crate::chunk::{ChunkAppender, Encoding, MAX_CHUNK_SAMPLES, decode_into, encode, sealed_chunk};
 use crate::model::{Sample, TimeRange, Window};
 
 /// Late samples of a series are compressed once they take so many blocks: a read looks at all.
@@ -25,10 +26,10 @@ pub struct ChunkPart {
     pub bytes: Box<[u8]>,
 }
 
-/// What a series has beside its open chunk and late samples; most have nothing.
+/// What a series has beside its open chunk, full ones and late samples; most have nothing.
 #[derive(Debug, Default)]
 struct Aside {
-    /// Full chunks; each lies in one window. They may overlap where samples came late.
+    /// Chunks of late samples; each lies in one window. They may overlap each other and the rest.
     full: Vec<ChunkPart>,
     /// Bits of the value of the last row in the log, where that is of neither the open chunk nor a
     /// late sample.
@@ -115,8 +116,31 @@ impl BufferArena {
     }
 }
 
+/// What is so of a series or not, in one byte.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks(u8);
+
+impl Marks {
+    /// The value of the last row in the log is a late sample's, and not the open chunk's last one
+    /// as well.
+    const LOGGED_LATE: u8 = 1;
+    /// There are full chunks: then the open one's bits begin behind the segment that describes the
+    /// latest.
+    const SEALED: u8 = 2;
+
+    #[inline]
+    fn has(self, mark: u8) -> bool {
+        self.0 & mark != 0
+    }
+
+    #[inline]
+    fn set(&mut self, mark: u8, is_so: bool) {
+        self.0 = self.0 & !mark | mark * u8::from(is_so);
+    }
+}
+
 /// The samples of one series in one generation: one cache line, which is all that a usual append
-/// touches. The bits of the open chunk and late samples lie in the arena.
+/// touches. The bits of the open chunk and of full ones, and late samples, lie in the arena.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub struct Buffer {
@@ -131,9 +155,7 @@ pub struct Buffer {
     words: u16,
     /// How many blocks late samples take.
     late_blocks: u8,
-    /// Whether the value of the last row in the log is a late sample's, and not the open chunk's
-    /// last one as well.
-    logged_late: bool,
+    marks: Marks,
 }
 
 const _: () = assert!(size_of::<Buffer>() == 64);
@@ -150,7 +172,7 @@ impl Buffer {
     #[inline]
     #[must_use]
     pub fn logged(&self, arena: &BufferArena) -> Option<u64> {
-        if self.logged_late {
+        if self.marks.has(Marks::LOGGED_LATE) {
             let late = arena.late.last(self.late);
             return late.or_else(|| arena.aside(self.aside).map(|aside| aside.logged));
         }
@@ -162,7 +184,8 @@ impl Buffer {
     #[inline]
     #[must_use]
     pub fn repeats(&self, bits: u64) -> bool {
-        !self.logged_late && self.open.last_value().map(f64::to_bits) == Some(bits)
+        !self.marks.has(Marks::LOGGED_LATE)
+            && self.open.last_value().map(f64::to_bits) == Some(bits)
     }
 
     /// Asks for the memory beside this line that appending a sample of this time will look at.
@@ -183,7 +206,7 @@ impl Buffer {
             Some(last) if !self.open.is_full() && arena.one_window(last, timestamp) => {}
             _ => self.start_chunk(arena, timestamp),
         }
-        self.logged_late = false;
+        self.marks.set(Marks::LOGGED_LATE, false);
         let mut sink = SegmentSink {
             segments: &mut arena.segments,
             segment: &mut self.segment,
@@ -194,14 +217,48 @@ impl Buffer {
 
     #[cold]
     fn start_chunk(&mut self, arena: &mut BufferArena, timestamp: i64) {
-        if let Some(part) = self.open_part(arena) {
-            arena.change_aside(&mut self.aside, |aside| aside.full.push(part));
+        if let Some(max) = self.open.last_timestamp() {
+            self.seal(&mut arena.segments, max);
         }
         self.open = ChunkAppender::new();
-        (self.segment, self.words) = (0, 0);
+        self.words = 0;
         self.first = timestamp;
     }
 
+    /// Ends the open chunk, which has samples.
+    fn seal(&mut self, segments: &mut Segments, max: i64) {
+        let bytes = u32::from(self.words) * 8;
+        let mut sink = SegmentSink {
+            segments,
+            segment: &mut self.segment,
+            words: &mut self.words,
+        };
+        let pending = self.open.seal(&mut sink);
+        let sealed = SealedChunk {
+            min: self.first,
+            max,
+            segment: self.segment,
+            bytes: bytes + u32::from(pending),
+            count: self.open.count(),
+            before: self.last_sealed(segments),
+        };
+        self.segment = sealed.put(segments);
+        self.marks.set(Marks::SEALED, true);
+    }
+
+    /// Which segment describes the latest full chunk.
+    fn last_sealed(&self, segments: &Segments) -> Option<u32> {
+        // The first sample of a chunk fills a word: there is a segment to look at.
+        let described = || segments.before(self.segment, self.words);
+        self.marks.has(Marks::SEALED).then(described).flatten()
+    }
+
+    /// Full chunks of samples that came in order, the latest first.
+    fn sealed<'a>(&self, arena: &'a BufferArena) -> SealedChunks<'a> {
+        SealedChunks::new(&arena.segments, self.last_sealed(&arena.segments))
+    }
+
+    #[cold]
     fn append_late(
         &mut self,
         arena: &mut BufferArena,
@@ -210,7 +267,7 @@ impl Buffer {
         order_free: bool,
     ) {
         let repeats_value = self.open.last_value().map(f64::to_bits) == Some(bits);
-        self.logged_late = !repeats_value;
+        self.marks.set(Marks::LOGGED_LATE, !repeats_value);
         if repeats_value && self.open.last_timestamp() == Some(timestamp) {
             return;
         }
@@ -267,21 +324,16 @@ impl Buffer {
         arena: &mut BufferArena,
         work: &mut SettleSpace,
     ) -> Result<(), DecodeError> {
-        let full = self.full(arena);
-        let is_last = |part: &ChunkPart| self.open.count() == 0 || part.max < self.first;
-        let is_settled = full.is_sorted_by(|a, b| a.max < b.min) && full.last().is_none_or(is_last);
-        if self.late.is_none() && is_settled {
+        if self.late.is_none() && self.is_settled(arena) {
             return Ok(());
         }
         work.clear();
         for part in self.full(arena) {
             decode_into(&part.bytes, &mut work.times, &mut work.values)?;
         }
-        if self.open.count() > 0 {
-            let bits = &mut work.bits;
-            arena.segments.copy(self.segment, self.words, bits);
-            self.open.snapshot_into(bits, &mut work.chunk);
-            decode_into(&work.chunk, &mut work.times, &mut work.values)?;
+        let in_order = self.sealed(arena).map(|sealed| arena.sealed_part(&sealed));
+        for part in in_order.chain(self.open_part(arena)) {
+            decode_into(&part.bytes, &mut work.times, &mut work.values)?;
         }
         let early = work.times.iter().zip(&work.values);
         let rows = &mut work.rows;
@@ -298,16 +350,28 @@ impl Buffer {
             aside.full = chunks.filter_map(part_of).collect();
             aside.logged = logged;
         });
-        (self.late, self.late_blocks, self.logged_late) = (LateEnd::default(), 0, true);
+        (self.late, self.late_blocks) = (LateEnd::default(), 0);
+        self.marks.set(Marks::LOGGED_LATE, true);
+        self.marks.set(Marks::SEALED, false);
         self.open = ChunkAppender::new();
         (self.segment, self.words) = (0, 0);
         Ok(())
     }
 
+    /// Whether no chunk of late samples overlaps another one.
+    fn is_settled(&self, arena: &BufferArena) -> bool {
+        let full = self.full(arena);
+        let open = (self.open.count() > 0).then_some(self.first);
+        let in_order = self.sealed(arena).last().map(|first| first.min).or(open);
+        let is_before = |part: &ChunkPart| in_order.is_none_or(|min| part.max < min);
+        full.is_sorted_by(|a, b| a.max < b.min) && full.last().is_none_or(is_before)
+    }
+
     fn open_part(&self, arena: &BufferArena) -> Option<ChunkPart> {
         let max = self.open.last_timestamp()?;
-        let bits = |target: &mut Vec<u8>| arena.segments.copy(self.segment, self.words, target);
-        let bytes = self.open.finish_with(usize::from(self.words) * 8, bits);
+        let len = usize::from(self.words) * 8;
+        let bits = |target: &mut Vec<u8>| arena.segments.copy(self.segment, len, target);
+        let bytes = self.open.finish_with(len, bits);
         Some(ChunkPart {
             min: self.first,
             max,
@@ -324,12 +388,16 @@ impl Buffer {
     }
 
     fn overlaps(&self, arena: &BufferArena, range: TimeRange) -> bool {
-        let mut full = self.full(arena).iter();
         self.open_overlaps(range)
-            || full.any(|part| range.overlaps(part.min, part.max))
+            || self.sealed(arena).any(|sealed| sealed.overlaps(range))
+            || self
+                .full(arena)
+                .iter()
+                .any(|part| range.overlaps(part.min, part.max))
             || arena.late.of(self.late).any(|late| range.contains(late.0))
     }
 
+    /// Full chunks of late samples.
     fn full<'a>(&self, arena: &'a BufferArena) -> &'a [ChunkPart] {
         arena.aside(self.aside).map_or(&[], |aside| &aside.full)
     }
@@ -338,8 +406,6 @@ impl Buffer {
 /// Room for what [`Buffer::settle`] does, used again.
 #[derive(Debug, Default)]
 pub struct SettleSpace {
-    bits: Vec<u8>,
-    chunk: Vec<u8>,
     times: Vec<i64>,
     values: Vec<f64>,
     rows: Vec<LateSample>,
@@ -347,11 +413,23 @@ pub struct SettleSpace {
 
 impl SettleSpace {
     fn clear(&mut self) {
-        self.bits.clear();
-        self.chunk.clear();
         self.times.clear();
         self.values.clear();
         self.rows.clear();
+    }
+}
+
+impl BufferArena {
+    fn sealed_part(&self, sealed: &SealedChunk) -> ChunkPart {
+        let len = sealed.bytes as usize;
+        let bits = |target: &mut Vec<u8>| self.segments.copy(sealed.segment, len, target);
+        ChunkPart {
+            min: sealed.min,
+            max: sealed.max,
+            count: u32::from(sealed.count),
+            encoding: Encoding::Xor,
+            bytes: sealed_chunk(sealed.count, len, bits).into_boxed_slice(),
+        }
     }
 }
 
@@ -390,6 +468,9 @@ impl<'a> BufferView<'a> {
             if !buffer.late.is_none() {
                 parts.extend(part_of(&buffer.late_samples(self.arena, range)));
             }
+            let sealed = buffer.sealed(self.arena);
+            let sealed = sealed.filter(|sealed| sealed.overlaps(range));
+            parts.extend(sealed.map(|sealed| self.arena.sealed_part(&sealed)));
             if buffer.open_overlaps(range) {
                 parts.extend(buffer.open_part(self.arena));
             }
@@ -414,8 +495,10 @@ impl<'a> BufferView<'a> {
                 visit(Window::of(buffer.first, window_ms));
             }
             let full = buffer.full(self.arena).iter().map(|part| part.min);
+            let sealed = buffer.sealed(self.arena).map(|sealed| sealed.min);
             let late = self.arena.late.of(buffer.late).map(|late| late.0);
-            full.chain(late)
+            full.chain(sealed)
+                .chain(late)
                 .for_each(|time| visit(Window::of(time, window_ms)));
         }
         if let Some(histograms) = self.histograms {

@@ -12,6 +12,7 @@ mod merged;
 mod reader;
 mod registry;
 mod salvage;
+mod sealed;
 mod segments;
 mod snapshot;
 mod table;

@@ -332,6 +332,36 @@ fn late_samples_of_many_series_take_little_and_are_compressed_when_there_are_man
     assert!(arena.heap_bytes() < settled);
 }
 
+/// Bytes a series takes in an arena with 60 samples, where a window ends after so many.
+fn arena_bytes(before_the_end: i64) -> usize {
+    const SERIES: usize = 4_000;
+    let mut arena = BufferArena::new(1_000_000);
+    let mut buffers: Vec<Buffer> = (0..SERIES).map(|_| Buffer::default()).collect();
+    for scrape in 0..60 {
+        for (number, buffer) in (0u16..).zip(&mut buffers) {
+            let value = f64::from(number) + (scrape * scrape % 7) as f64;
+            let timestamp = 1_000_000 + (scrape - before_the_end) * 1_000;
+            buffer.append(&mut arena, timestamp, value.to_bits(), true);
+        }
+    }
+    for (number, buffer) in (0u16..).zip(&buffers) {
+        let view = BufferView::new(Some(buffer), &arena, None).unwrap();
+        let mut parts = Vec::new();
+        view.read(TimeRange::ALL, &mut parts);
+        assert_eq!(parts.len(), if before_the_end == 60 { 1 } else { 2 });
+        let merged = merge_parts(&mut parts, TimeRange::ALL).unwrap();
+        let expected = (0..60).map(|scrape| f64::from(number) + f64::from(scrape * scrape % 7));
+        assert_eq!(merged.values, expected.collect::<Vec<_>>());
+    }
+    arena.heap_bytes() / SERIES
+}
+
+#[test]
+fn a_window_that_ends_takes_little_memory() {
+    let (one, two) = (arena_bytes(60), arena_bytes(30));
+    assert!(two - one <= 100, "{one} B in one window, {two} B in two");
+}
+
 #[test]
 fn a_registry_finds_series_by_any_encoding_and_bounds_aliases() {
     let key = FingerprintKey::new([7; 16]);

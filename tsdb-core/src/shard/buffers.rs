@@ -18,7 +18,7 @@ pub const STRIPE_SLOTS: usize = 1024;
 
 /// Hot lines are taken from the allocator so many at a time: where few of a namespace's series
 /// have samples, most of a page lies idle.
-const PAGE_SLOTS: usize = 256;
+pub const PAGE_SLOTS: usize = 256;
 
 /// So many rows before it is used, a buffer is asked for,
 pub const PREFETCH_ROWS: usize = 24;
@@ -29,8 +29,9 @@ pub const PREFETCH_LATE_ROWS: usize = 8;
 pub(super) const PAGE_BYTES: usize = PAGE_SLOTS * size_of::<Buffer>();
 
 /// A sample takes no more than this beside its series' hot line, but for the odd one that fills
-/// an arena's page, with which the links of late samples' blocks come.
-pub(super) const ROW_BYTES: usize = 64;
+/// an arena's page: three segments, where one chunk ends, is described, and another begins, or the
+/// block of a late sample.
+pub(super) const ROW_BYTES: usize = 112;
 
 /// Which stripe a slot belongs to.
 #[inline]
