@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use tsdb_core::bits::DecodeError;
 use tsdb_core::block::{BlockPart, BlockReader, BlockScan};
 use tsdb_core::clock::ManualClock;
 use tsdb_core::manifest::{BackupFile, BackupManifest, Catalog, DataFormat, FileSums, Manifest};
@@ -239,13 +240,23 @@ fn frame_rows(payload: &[u8]) -> usize {
     };
     let mut rows = frame.rows();
     let mut count = 0;
-    while let Ok(Some(_)) = rows.next_row() {
-        count += 1;
+    let whole = loop {
+        match rows.next_row() {
+            Ok(Some(_)) => count += 1,
+            other => break other.is_ok(),
+        }
         assert!(
             count <= payload.len() * 8,
             "more rows than the payload has bits for"
         );
-    }
+    };
+    let mut in_spans = 0;
+    let cut = frame.spans(
+        |series| Ok::<_, DecodeError>(((), 1 + series.0 % 300)),
+        |(), span| in_spans += span.rows as usize,
+    );
+    assert_eq!(cut.is_ok(), whole, "rows and spans disagree");
+    assert!(!whole || in_spans == count, "spans leave rows out");
     count
 }
 

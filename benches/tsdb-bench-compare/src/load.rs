@@ -7,6 +7,8 @@ use crate::options::{LoadName, Options};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
+/// Length of the windows into which all three servers cut samples by default.
+const WINDOW_MS: i64 = 2 * HOUR_MS;
 
 /// What is sent to every server.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct Load {
     pub(crate) seed: u64,
     /// How samples are late, if they are.
     pub(crate) lateness: Option<Lateness>,
+    /// After how many percent of it a window ends, if that was asked for.
+    pub(crate) window_ends_at: Option<u8>,
     /// Range that holds all timestamps, both inclusive, in milliseconds.
     pub(crate) range_ms: (i64, i64),
 }
@@ -33,7 +37,8 @@ pub(crate) struct Lateness {
 }
 
 impl Load {
-    /// The load of a name, its last sample just before `now_ms`.
+    /// The load of a name, its last sample just before `now_ms`, or earlier if a window shall end
+    /// within it.
     pub(crate) fn new(
         name: LoadName,
         options: &Options,
@@ -62,6 +67,9 @@ impl Load {
         };
         let fleet = Fleet::of_size(capture, size, options.seed)?;
         let span_ms = interval_ms * i64::try_from(size.rounds + 1).unwrap_or_default();
+        let now_ms = options.window_ends_at.map_or(now_ms, |percent| {
+            end_around_window(span_ms, i64::from(percent), now_ms)
+        });
         let start_ms = now_ms - span_ms;
         let late_ms = i64::from(options.late_hours) * HOUR_MS;
         let lateness = Lateness {
@@ -76,6 +84,7 @@ impl Load {
             connections: options.connections.max(1),
             seed: options.seed,
             lateness: (name == LoadName::Late).then_some(lateness),
+            window_ends_at: options.window_ends_at,
             range_ms: (start_ms - MINUTE_MS, now_ms + MINUTE_MS),
         })
     }
@@ -96,6 +105,9 @@ impl Load {
         if all != active {
             text += &format!(", {all} series in all");
         }
+        if let Some(percent) = self.window_ends_at {
+            text += &format!(", a window ends after {percent} %");
+        }
         if let Some(lateness) = self.lateness {
             let hours = |rounds: usize| rounds as f64 * self.interval_ms as f64 / HOUR_MS as f64;
             let latest = hours(lateness.rounds_max.min(rounds));
@@ -106,4 +118,11 @@ impl Load {
         }
         text
     }
+}
+
+/// The latest moment until `now_ms` at which a load of `span_ms` may end so that a window ends
+/// within it, after so many percent of it.
+fn end_around_window(span_ms: i64, percent: i64, now_ms: i64) -> i64 {
+    let behind_ms = span_ms * (100 - percent) / 100;
+    (now_ms - behind_ms).div_euclid(WINDOW_MS) * WINDOW_MS + behind_ms
 }

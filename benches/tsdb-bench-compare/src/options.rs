@@ -12,6 +12,8 @@ Examples:
       320,000 series, 60 scrapes, into all three servers.
   compare --load all --only ours,ours-2.0,victoria-metrics,prometheus --json figures.json
       Every load in its usual size; the raw figures go to a file.
+  compare --only ours --load steady --window-ends-at 50
+      Memory while a window ends, at any hour.
   compare --only ours --load steady --pause
       Our server alone; waits before and after the load, so that a profiler can be attached.";
 
@@ -43,6 +45,12 @@ pub struct Options {
     /// Milliseconds between two scrapes, instead of the load's own
     #[arg(long, value_name = "MS")]
     pub interval_ms: Option<i64>,
+
+    /// Place the samples in the past so that a window of two hours ends when so many percent of the
+    /// scrapes were sent; without it the last scrape is of now, and whether a window ends depends
+    /// on the hour
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub window_ends_at: Option<u8>,
 
     /// Most samples of a request; Prometheus sends 2,000 by default
     #[arg(long, value_name = "COUNT", default_value_t = 2_000)]

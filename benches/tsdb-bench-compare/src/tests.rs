@@ -47,6 +47,28 @@ fn delivered(load: &Load) -> BTreeMap<String, Vec<(i64, u64)>> {
     found
 }
 
+#[test]
+fn a_window_ends_within_a_load_where_it_is_told() {
+    let window_ms = 2 * 3_600_000;
+    for (percent, at_least, at_most) in [("0", 0, 1), ("50", 13, 17), ("100", 30, 30)] {
+        let load = load(LoadName::Steady, &["--window-ends-at", percent]).unwrap();
+        let all = delivered(&load);
+        let times = || all.values().flatten().map(|sample| sample.0);
+        let last = times().max().unwrap();
+        assert!(last <= NOW_MS && last > NOW_MS - window_ms - 30 * 15_000);
+        let windows = |time: i64| time.div_euclid(window_ms);
+        let ended = windows(load.range_ms.1 - 60_000);
+        for samples in all.values() {
+            let before = samples.iter().filter(|one| windows(one.0) < ended);
+            let before = before.count();
+            assert!(
+                (at_least..=at_most).contains(&before),
+                "{percent} %: {before}"
+            );
+        }
+    }
+}
+
 /// Reads a remote write request with the receiver's decoder.
 fn read_request(body: &[u8], into: &mut BTreeMap<String, Vec<(i64, u64)>>) -> usize {
     let message = snap::raw::Decoder::new().decompress_vec(body).unwrap();

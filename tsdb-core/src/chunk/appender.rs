@@ -196,11 +196,20 @@ impl ChunkAppender {
     /// appends.
     pub fn finish_with(&self, len: usize, copy: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let pending = usize::from(self.filled).div_ceil(8);
-        let mut target = Vec::with_capacity(COUNT_BYTES + len + pending);
-        target.extend_from_slice(&self.count.swap_bytes().to_le_bytes());
+        let mut target = begin_chunk(self.count, len + pending);
         copy(&mut target);
         put_pending(&mut target, self.word, self.filled);
         target
+    }
+
+    /// Puts the bits that are pending into `out` as a whole word, if there are any, and tells how
+    /// many bytes of it belong to the chunk. Nothing may be pushed any more: [`sealed_chunk`] makes
+    /// the complete chunk.
+    pub fn seal(&self, out: &mut impl WordSink) -> u8 {
+        if self.filled > 0 {
+            out.push_word(self.word);
+        }
+        self.filled.div_ceil(8)
     }
 
     /// The complete chunk as a vector of its own.
@@ -210,6 +219,21 @@ impl ChunkAppender {
         self.snapshot_into(out, &mut target);
         target
     }
+}
+
+/// A complete chunk of `count` samples, whose bits are `len` bytes that `copy` appends: all that went
+/// to the sink, but for what [`ChunkAppender::seal`] leaves out.
+pub fn sealed_chunk(count: u16, len: usize, copy: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut target = begin_chunk(count, len);
+    copy(&mut target);
+    target
+}
+
+/// The front of a chunk, with room for so many bytes of bits.
+fn begin_chunk(count: u16, len: usize) -> Vec<u8> {
+    let mut target = Vec::with_capacity(COUNT_BYTES + len);
+    target.extend_from_slice(&count.swap_bytes().to_le_bytes());
+    target
 }
 
 /// The delta's change since the last sample. A code of n bits holds -(2^(n-1) - 1) to 2^(n-1).

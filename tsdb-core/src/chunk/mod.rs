@@ -8,7 +8,7 @@ mod iter;
 mod tests;
 mod xor;
 
-pub use appender::{ChunkAppender, MAX_CHUNK_SAMPLES, encode};
+pub use appender::{ChunkAppender, MAX_CHUNK_SAMPLES, encode, sealed_chunk};
 pub use encoding::Encoding;
 pub use histogram::{
     HistogramChunk, HistogramChunkAppender, HistogramChunkIter, decode_exact, encode_exact,

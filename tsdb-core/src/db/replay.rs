@@ -1,11 +1,12 @@
 //! Frames of a log put into buffers: many at a time, series by series that lie beside each other,
 //! on several threads.
 //!
-//! A batch of frames is first decoded, each thread taking some of the frames, and their rows are
-//! put into buckets by the page of series they belong to. Then each stripe is taken by one thread,
-//! which applies its buckets one after the other, the rows of each in the order of the log. So
-//! what comes out does not depend on the number of threads, and a page of hot lines is fetched
-//! once for all of its rows, however shuffled they came.
+//! A batch of frames is first looked through, each thread taking some of the frames: their rows
+//! are cut into spans of series that lie beside each other, which are put into buckets by the page
+//! they belong to. Then each stripe is taken by one thread, which applies its buckets one after the
+//! other, the spans of each in the order of the log. So what comes out does not depend on the
+//! number of threads, rows are not written down in between, and a page of hot lines is fetched once
+//! for all of its rows, however shuffled they came.
 
 use parking_lot::Mutex;
 
@@ -15,22 +16,22 @@ use super::replay_exemplars::apply_exemplars;
 use super::replay_histograms::apply_histograms;
 use crate::bits::{DecodeError, share_out};
 use crate::model::{Generation, NamespaceId, SeriesId};
-use crate::shard::{GenerationBuffers, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES};
-use crate::wal::{ExemplarFrame, HistogramFrame, Row, SampleFrame};
+use crate::shard::{
+    GenerationBuffers, LockedStripes, PAGE_SLOTS, PREFETCH_LATE_ROWS, PREFETCH_ROWS, STRIPE_SLOTS,
+    STRIPES,
+};
+use crate::wal::{ExemplarFrame, HistogramFrame, Row, RowSpan, SampleFrame};
 
 /// Buckets of a namespace: pages of series that are so far apart share one.
 const BUCKETS: usize = 16 * STRIPES;
-
-/// In a row's `frame`: its value is that of the row of its series before.
-const SAME: u32 = 1 << 31;
 
 /// How much is taken into a batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BatchLimits {
     /// Bytes of frames.
     pub(super) bytes: usize,
-    /// Rows; a frame that has more by itself is applied row by row.
-    pub(super) rows: u64,
+    /// Spans of rows; a frame that may have more by itself is applied row by row.
+    pub(super) spans: u64,
     /// With fewer rows no thread is started: that takes as long as applying some thousand.
     pub(super) rows_worth_threads: u64,
 }
@@ -40,15 +41,15 @@ impl BatchLimits {
         if !options.rules.replay_in_large_batches {
             return Self {
                 bytes: 4096,
-                rows: 64,
+                spans: 24,
                 rows_worth_threads: 32,
             };
         }
-        // A decoded row takes up to 48 bytes: all of it a twentieth of the memory budget.
+        // A span takes up to 96 bytes: all of it a fifteenth of the memory budget.
         let budget = options.memory_budget_bytes;
         Self {
-            bytes: ((budget / 128) as usize).clamp(4096, 8 << 20),
-            rows: (budget / 1024).clamp(64, 1 << 20),
+            bytes: ((budget / 128) as usize).clamp(4096, 16 << 20),
+            spans: (budget / 2048).clamp(64, 1 << 20),
             rows_worth_threads: 8192,
         }
     }
@@ -99,7 +100,8 @@ struct BatchFrame {
     offset: u64,
     from: usize,
     to: usize,
-    rows: u64,
+    /// How many it has at most.
+    spans: u64,
 }
 
 /// Frames that are applied together.
@@ -108,13 +110,14 @@ pub(super) struct Batch {
     bytes: Vec<u8>,
     frames: Vec<BatchFrame>,
     rows: u64,
+    spans: u64,
 }
 
 impl Batch {
     fn clear(&mut self) {
         self.bytes.clear();
         self.frames.clear();
-        self.rows = 0;
+        (self.rows, self.spans) = (0, 0);
     }
 
     /// How many frames there are.
@@ -127,17 +130,20 @@ impl Batch {
         let from = self.bytes.len();
         self.bytes.extend_from_slice(payload);
         // What cannot be decoded is reported when its turn comes.
-        let rows = SampleFrame::decode(payload).map_or(0, |frame| frame.head.rows);
+        let (rows, spans) = SampleFrame::decode(payload).map_or((0, 0), |frame| {
+            (frame.head.rows, frame.spans_at_most(PAGE_SLOTS as u64))
+        });
         self.frames.push(BatchFrame {
             offset,
             from,
             to: self.bytes.len(),
-            rows,
+            spans,
         });
         self.rows += rows;
+        self.spans += spans;
         self.bytes.len() < limits.bytes
-            && self.rows < limits.rows
-            && self.frames.len() < (SAME - 1) as usize
+            && self.spans < limits.spans
+            && u32::try_from(self.frames.len()).is_ok()
     }
 
     fn payload(&self, frame: &BatchFrame) -> &[u8] {
@@ -155,20 +161,21 @@ pub(super) struct BadFrame {
     pub(super) what: String,
 }
 
+/// Rows of slots that follow each other in one page.
 #[derive(Clone, Copy, Debug)]
-struct PlacedRow {
+struct PlacedSpan {
+    /// The slot of the first.
     slot: u32,
-    /// Number in the batch, and [`SAME`].
+    /// Number in the batch.
     frame: u32,
-    timestamp: i64,
-    bits: u64,
+    rows: RowSpan,
 }
 
 /// What one thread decoded of a batch. Reused: keeps its buckets.
 #[derive(Debug, Default)]
 struct Decoded {
     /// For each namespace [`BUCKETS`].
-    buckets: Vec<Vec<PlacedRow>>,
+    buckets: Vec<Vec<PlacedSpan>>,
     samples: u64,
     bad: Option<BadFrame>,
 }
@@ -213,7 +220,7 @@ impl Replay {
             self.rules.threads
         };
         let large = batch.frames.last().copied();
-        let large = large.filter(|frame| frame.rows > self.rules.limits.rows);
+        let large = large.filter(|frame| frame.spans > self.rules.limits.spans);
         if large.is_some() {
             batch.frames.pop();
         }
@@ -242,7 +249,7 @@ impl Replay {
             (part.samples, part.bad) = (0, None);
             let frames = batch.frames.iter().enumerate();
             for (at, frame) in frames.skip(number * share).take(share) {
-                let place = (u32::try_from(at).unwrap_or(SAME), batch.payload(frame));
+                let place = (u32::try_from(at).unwrap_or(u32::MAX), batch.payload(frame));
                 if let Err(what) = decode_frame(targets, place, &mut part) {
                     part.bad = Some(BadFrame {
                         offset: frame.offset,
@@ -266,7 +273,10 @@ impl Replay {
         let first_bad = locked.iter().filter_map(|part| part.bad.clone()).min();
         self.samples += locked.iter().map(|part| part.samples).sum::<u64>();
         let bad = Mutex::new(first_bad);
-        let parts: Vec<&[Vec<PlacedRow>]> = locked.iter().map(|part| &*part.buckets).collect();
+        let parts: Vec<&[Vec<PlacedSpan>]> = locked.iter().map(|part| &*part.buckets).collect();
+        let frames = batch.frames.iter();
+        let frames = frames.map(|frame| SampleFrame::decode(batch.payload(frame)).ok());
+        let frames: Vec<Option<SampleFrame<'_>>> = frames.collect();
         let work = |task: usize| {
             let (number, stripe) = (task / STRIPES, task % STRIPES);
             let buffers = targets.get(number);
@@ -276,16 +286,21 @@ impl Replay {
             let mut locked = None;
             let within = (stripe..BUCKETS).step_by(STRIPES);
             for bucket in within.map(|bucket| number * BUCKETS + bucket) {
-                let rows = parts.iter().filter_map(|buckets| buckets.get(bucket));
-                let applied = rows
-                    .map(|rows| apply_rows(buffers, &mut locked, rows, self.rules.order_free))
-                    .find_map(Result::err);
-                if let Some(row) = applied {
-                    let Some(frame) = batch.frames.get((row.frame & !SAME) as usize) else {
+                let spans = parts.iter().filter_map(|buckets| buckets.get(bucket));
+                let mut spans = spans.flatten();
+                let applied = spans.try_for_each(|span| {
+                    let stripes = locked.get_or_insert_with(|| {
+                        // All of a task's are of one stripe.
+                        buffers.lock(std::iter::once(span.slot))
+                    });
+                    apply_span(stripes, (span, &frames), self.rules.order_free)
+                });
+                if let Err(NoneBefore { slot, frame }) = applied {
+                    let Some(frame) = batch.frames.get(frame as usize) else {
                         return;
                     };
                     let frame = (frame, batch.payload(frame));
-                    let found = has_none_before(targets.get(number), row.slot, frame);
+                    let found = has_none_before(targets.get(number), slot, frame);
                     let mut bad = bad.lock();
                     if bad.as_ref().is_none_or(|bad| found < *bad) {
                         *bad = Some(found);
@@ -353,20 +368,48 @@ fn decode_frame(
     let Some(buckets) = part.buckets.get_mut(first..first + BUCKETS) else {
         return Ok(());
     };
-    frame.rows().for_each(|row| {
-        let slot = slot_of(target, &row).map_err(BadRow::Undefined)?;
-        if let Some(bucket) = buckets.get_mut(slot as usize / STRIPE_SLOTS % BUCKETS) {
-            bucket.push(PlacedRow {
-                slot,
-                frame: if row.value.is_none() { at | SAME } else { at },
-                timestamp: row.timestamp,
-                bits: row.value.unwrap_or_default(),
-            });
-        }
-        Ok::<(), BadRow>(())
-    })?;
+    let placed = frame.spans(
+        |series| {
+            let slot = slot_of_series(target, series).map_err(BadRow::Undefined)?;
+            Ok((slot, neighbours(target, slot)))
+        },
+        |slot, rows| {
+            if let Some(bucket) = buckets.get_mut(slot as usize / STRIPE_SLOTS % BUCKETS) {
+                let frame = at;
+                bucket.push(PlacedSpan { slot, frame, rows });
+            }
+        },
+    );
+    placed.map_err(|bad: BadRow| first_bad_row(target, &frame).unwrap_or_else(|| bad.into()))?;
     part.samples += frame.head.rows;
     Ok(())
+}
+
+/// How many slots from `slot` on lie in one page and belong to ids that follow each other.
+fn neighbours(target: &Target<'_>, slot: u32) -> u64 {
+    let ids = target.registry.ids().get(slot as usize..);
+    let page = PAGE_SLOTS - slot as usize % PAGE_SLOTS;
+    let ids = ids.and_then(|ids| ids.get(..page.min(ids.len())));
+    let (Some(first), Some(last)) = (ids.and_then(<[_]>::first), ids.and_then(<[_]>::last)) else {
+        return 1;
+    };
+    let len = ids.map_or(1, <[_]>::len);
+    // Ids rise: without gaps the last is as far from the first as there are others.
+    if (last.0 - first.0) as usize == len - 1 {
+        return len as u64;
+    }
+    let apart = ids.unwrap_or_default().windows(2);
+    let follow = |pair: &&[SeriesId]| matches!(pair, [a, b] if b.0 == a.0 + 1);
+    1 + apart.take_while(follow).count() as u64
+}
+
+/// What is wrong with the first row of a frame that cannot be decoded or placed.
+fn first_bad_row(target: &Target<'_>, frame: &SampleFrame<'_>) -> Option<String> {
+    let placed = frame.rows().for_each(|row| {
+        slot_of(target, &row).map_err(BadRow::Undefined)?;
+        Ok::<(), BadRow>(())
+    });
+    placed.err().map(String::from)
 }
 
 /// The namespace of a frame and the buffers that it goes to, unless it was flushed.
@@ -446,33 +489,41 @@ pub(super) fn slot_of_series(target: &Target<'_>, series: SeriesId) -> Result<u3
     })
 }
 
-/// Applies rows of one stripe, which is locked first; the row that has a value as before, although
-/// there is none.
-fn apply_rows<'a>(
-    buffers: &'a GenerationBuffers,
-    locked: &mut Option<LockedStripes<'a>>,
-    rows: &[PlacedRow],
-    order_free: bool,
-) -> Result<(), PlacedRow> {
-    let Some(first) = rows.first() else {
-        return Ok(());
-    };
-    let stripes = locked.get_or_insert_with(|| buffers.lock(std::iter::once(first.slot)));
-    let mut ahead = rows.iter().skip(PREFETCH_ROWS);
-    let mut rows = rows.iter().copied().peekable();
-    while let Some(&first) = rows.peek() {
-        let Some(mut page) = stripes.page(first.slot) else {
-            return Err(first);
-        };
-        while let Some(row) = rows.next_if(|row| page.has(row.slot)) {
-            if let Some(row) = ahead.next() {
-                page.prefetch(row.slot);
-            }
-            let bits = (row.frame & SAME == 0).then_some(row.bits);
-            if !page.append(row.slot, row.timestamp, bits, order_free) {
-                return Err(row);
-            }
-        }
+/// A row that has a value as before, although there is none.
+struct NoneBefore {
+    slot: u32,
+    frame: u32,
+}
+
+/// A span was not applied to its end.
+struct Stopped;
+
+impl From<DecodeError> for Stopped {
+    fn from(_: DecodeError) -> Self {
+        // Frames were looked through when they were cut into spans.
+        Self
     }
-    Ok(())
+}
+
+/// Applies the rows of a span to its page, whose stripe is locked.
+fn apply_span(
+    stripes: &mut LockedStripes<'_>,
+    (span, frames): (&PlacedSpan, &[Option<SampleFrame<'_>>]),
+    order_free: bool,
+) -> Result<(), NoneBefore> {
+    let (mut slot, frame) = (span.slot, span.frame);
+    let found = frames.get(frame as usize).and_then(Option::as_ref);
+    let (Some(rows), Some(mut page)) = (found, stripes.page(slot)) else {
+        return Err(NoneBefore { slot, frame });
+    };
+    let applied = rows.for_each_of(&span.rows, |timestamp, bits| {
+        page.prefetch(slot + PREFETCH_ROWS as u32);
+        page.prefetch_late(slot + PREFETCH_LATE_ROWS as u32, timestamp);
+        if !page.append(slot, timestamp, bits, order_free) {
+            return Err(Stopped);
+        }
+        slot += 1;
+        Ok(())
+    });
+    applied.map_err(|Stopped| NoneBefore { slot, frame })
 }

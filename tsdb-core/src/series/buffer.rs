@@ -1,12 +1,15 @@
 //! The samples of one series in one generation: an open chunk, full chunks, and late samples.
 
 use super::histogram_buffer::HistogramBuffer;
+use super::late::{LateEnd, LateSample, LateSamples, settle};
+use super::sealed::{SealedChunk, SealedChunks};
 use super::segments::{SegmentSink, Segments};
-use crate::chunk::{ChunkAppender, Encoding, encode};
-use crate::model::{Sample, TimeRange, Window, winner};
+use crate::bits::{DecodeError, push_slowly};
+use crate::chunk::{ChunkAppender, Encoding, MAX_CHUNK_SAMPLES, decode_into, encode, sealed_chunk};
+use crate::model::{Sample, TimeRange, Window};
 
-/// Late samples are compressed once there are this many.
-const LATE_SAMPLES: usize = 64;
+/// Late samples of a series are compressed once they take so many blocks: a read looks at all.
+const LATE_BLOCKS: u8 = 128;
 
 /// A compressed chunk with what a reader needs to know before decoding it.
 #[derive(Clone, Debug)]
@@ -23,24 +26,20 @@ pub struct ChunkPart {
     pub bytes: Box<[u8]>,
 }
 
-/// What a series has beside its open chunk; most have nothing.
+/// What a series has beside its open chunk, full ones and late samples; most have nothing.
 #[derive(Debug, Default)]
 struct Aside {
-    /// Full chunks; each lies in one window. They may overlap where samples came late.
+    /// Chunks of late samples; each lies in one window. They may overlap each other and the rest.
     full: Vec<ChunkPart>,
-    /// Samples at or before the open chunk's last timestamp, sorted, one a timestamp.
-    late: Vec<(i64, u64)>,
-    /// Bits of the value of the last row in the log, where that is not the open chunk's.
+    /// Bits of the value of the last row in the log, where that is of neither the open chunk nor a
+    /// late sample.
     logged: u64,
 }
 
 impl Aside {
     fn heap_bytes(&self) -> usize {
         let full = self.full.iter().map(|part| part.bytes.len());
-        size_of::<Self>()
-            + full.sum::<usize>()
-            + self.full.capacity() * size_of::<ChunkPart>()
-            + self.late.capacity() * size_of::<(i64, u64)>()
+        full.sum::<usize>() + self.full.capacity() * size_of::<ChunkPart>()
     }
 }
 
@@ -48,12 +47,16 @@ impl Aside {
 #[derive(Debug)]
 pub struct BufferArena {
     segments: Segments,
+    late: LateSamples,
+    asides: Vec<Aside>,
+    /// Whether the winner rule knows no order, as it should.
+    order_free: bool,
     /// Length of the windows into which chunks are cut, in milliseconds.
     window_ms: i64,
     /// The window that samples lay in last: most of all series' lie in the same.
     window: Window,
-    /// Bytes beside segments.
-    aside_bytes: usize,
+    /// Bytes of full chunks.
+    full_bytes: usize,
 }
 
 impl BufferArena {
@@ -62,16 +65,45 @@ impl BufferArena {
     pub fn new(window_ms: i64) -> Self {
         Self {
             segments: Segments::default(),
+            late: LateSamples::default(),
+            asides: Vec::new(),
+            order_free: true,
             window_ms,
             window: Window::of(0, window_ms),
-            aside_bytes: 0,
+            full_bytes: 0,
         }
     }
 
     /// Bytes of memory held for samples, hot lines apart.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.segments.heap_bytes() + self.aside_bytes
+        self.segments.heap_bytes()
+            + self.late.heap_bytes()
+            + self.asides.capacity() * size_of::<Aside>()
+            + self.full_bytes
+    }
+
+    /// Gives back what late samples took, once each buffer was settled.
+    pub fn release_late(&mut self) {
+        self.late = LateSamples::default();
+    }
+
+    fn aside(&self, number: u32) -> Option<&Aside> {
+        self.asides.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Lets `change` change what stands under a number, which is given if it is 0.
+    fn change_aside(&mut self, number: &mut u32, change: impl FnOnce(&mut Aside)) {
+        if *number == 0 {
+            push_slowly(&mut self.asides, Aside::default());
+            *number = u32::try_from(self.asides.len()).unwrap_or(u32::MAX);
+        }
+        if let Some(aside) = self.asides.get_mut(*number as usize - 1) {
+            let before = aside.heap_bytes();
+            change(aside);
+            // Compressing may take less than what it replaces.
+            self.full_bytes = (self.full_bytes + aside.heap_bytes()).saturating_sub(before);
+        }
     }
 
     /// Whether two timestamps, the first before the second, lie in one window.
@@ -84,19 +116,46 @@ impl BufferArena {
     }
 }
 
+/// What is so of a series or not, in one byte.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks(u8);
+
+impl Marks {
+    /// The value of the last row in the log is a late sample's, and not the open chunk's last one
+    /// as well.
+    const LOGGED_LATE: u8 = 1;
+    /// There are full chunks: then the open one's bits begin behind the segment that describes the
+    /// latest.
+    const SEALED: u8 = 2;
+
+    #[inline]
+    fn has(self, mark: u8) -> bool {
+        self.0 & mark != 0
+    }
+
+    #[inline]
+    fn set(&mut self, mark: u8, is_so: bool) {
+        self.0 = self.0 & !mark | mark * u8::from(is_so);
+    }
+}
+
 /// The samples of one series in one generation: one cache line, which is all that a usual append
-/// touches. The bits of the open chunk lie in the arena.
+/// touches. The bits of the open chunk and of full ones, and late samples, lie in the arena.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub struct Buffer {
     open: ChunkAppender,
     first: i64,
-    aside: Option<Box<Aside>>,
+    /// Number of what lies aside in the arena, and one; 0 for nothing.
+    aside: u32,
+    /// Samples at or before the open chunk's last timestamp.
+    late: LateEnd,
     /// Where the open chunk's bits end in the arena.
     segment: u32,
     words: u16,
-    /// Whether the last row in the log was a late sample's.
-    logged_late: bool,
+    /// How many blocks late samples take.
+    late_blocks: u8,
+    marks: Marks,
 }
 
 const _: () = assert!(size_of::<Buffer>() == 64);
@@ -106,17 +165,35 @@ impl Buffer {
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.open.count() == 0
+        self.open.count() == 0 && self.aside == 0
     }
 
     /// Bits of the value of the row of this series that was logged last, if there is one.
     #[inline]
     #[must_use]
-    pub fn logged(&self) -> Option<u64> {
-        if self.logged_late {
-            return self.aside.as_ref().map(|aside| aside.logged);
+    pub fn logged(&self, arena: &BufferArena) -> Option<u64> {
+        if self.marks.has(Marks::LOGGED_LATE) {
+            let late = arena.late.last(self.late);
+            return late.or_else(|| arena.aside(self.aside).map(|aside| aside.logged));
         }
         self.open.last_value().map(f64::to_bits)
+    }
+
+    /// Whether these are known, without another look at memory, to be the bits of the value of the
+    /// row that was logged last.
+    #[inline]
+    #[must_use]
+    pub fn repeats(&self, bits: u64) -> bool {
+        !self.marks.has(Marks::LOGGED_LATE)
+            && self.open.last_value().map(f64::to_bits) == Some(bits)
+    }
+
+    /// Asks for the memory beside this line that appending a sample of this time will look at.
+    #[inline]
+    pub fn prefetch(&self, arena: &BufferArena, timestamp: i64) {
+        if self.open.last_timestamp() >= Some(timestamp) {
+            arena.late.prefetch(self.late);
+        }
     }
 
     /// Adds a sample, whatever its timestamp.
@@ -129,7 +206,7 @@ impl Buffer {
             Some(last) if !self.open.is_full() && arena.one_window(last, timestamp) => {}
             _ => self.start_chunk(arena, timestamp),
         }
-        self.logged_late = false;
+        self.marks.set(Marks::LOGGED_LATE, false);
         let mut sink = SegmentSink {
             segments: &mut arena.segments,
             segment: &mut self.segment,
@@ -140,14 +217,45 @@ impl Buffer {
 
     #[cold]
     fn start_chunk(&mut self, arena: &mut BufferArena, timestamp: i64) {
-        if let Some(part) = self.open_part(arena) {
-            let before = self.aside_bytes();
-            self.aside.get_or_insert_default().full.push(part);
-            arena.aside_bytes += self.aside_bytes() - before;
+        if let Some(max) = self.open.last_timestamp() {
+            self.seal(&mut arena.segments, max);
         }
         self.open = ChunkAppender::new();
-        (self.segment, self.words) = (0, 0);
+        self.words = 0;
         self.first = timestamp;
+    }
+
+    /// Ends the open chunk, which has samples.
+    fn seal(&mut self, segments: &mut Segments, max: i64) {
+        let bytes = u32::from(self.words) * 8;
+        let mut sink = SegmentSink {
+            segments,
+            segment: &mut self.segment,
+            words: &mut self.words,
+        };
+        let pending = self.open.seal(&mut sink);
+        let sealed = SealedChunk {
+            min: self.first,
+            max,
+            segment: self.segment,
+            bytes: bytes + u32::from(pending),
+            count: self.open.count(),
+            before: self.last_sealed(segments),
+        };
+        self.segment = sealed.put(segments);
+        self.marks.set(Marks::SEALED, true);
+    }
+
+    /// Which segment describes the latest full chunk.
+    fn last_sealed(&self, segments: &Segments) -> Option<u32> {
+        // The first sample of a chunk fills a word: there is a segment to look at.
+        let described = || segments.before(self.segment, self.words);
+        self.marks.has(Marks::SEALED).then(described).flatten()
+    }
+
+    /// Full chunks of samples that came in order, the latest first.
+    fn sealed<'a>(&self, arena: &'a BufferArena) -> SealedChunks<'a> {
+        SealedChunks::new(&arena.segments, self.last_sealed(&arena.segments))
     }
 
     #[cold]
@@ -158,42 +266,112 @@ impl Buffer {
         bits: u64,
         order_free: bool,
     ) {
-        let repeats_time = self.open.last_timestamp() == Some(timestamp);
-        if repeats_time && self.open.last_value().map(f64::to_bits) == Some(bits) {
-            self.logged_late = false;
+        let repeats_value = self.open.last_value().map(f64::to_bits) == Some(bits);
+        self.marks.set(Marks::LOGGED_LATE, !repeats_value);
+        if repeats_value && self.open.last_timestamp() == Some(timestamp) {
             return;
         }
-        let before = self.aside_bytes();
-        let aside = self.aside.get_or_insert_default();
-        aside.logged = bits;
-        self.logged_late = true;
-        match aside.late.binary_search_by_key(&timestamp, |late| late.0) {
-            Ok(at) => {
-                if let Some(late) = aside.late.get_mut(at) {
-                    late.1 = if order_free {
-                        winner(f64::from_bits(late.1), f64::from_bits(bits)).to_bits()
-                    } else {
-                        bits
-                    };
+        arena.order_free = order_free;
+        match arena.late.push(&mut self.late, (timestamp, bits)) {
+            Some(false) => {}
+            Some(true) => {
+                self.late_blocks += 1;
+                if self.late_blocks > LATE_BLOCKS {
+                    self.compress(arena);
                 }
             }
-            Err(at) => aside.late.insert(at, (timestamp, bits)),
+            None => {
+                self.compress(arena);
+                arena.change_aside(&mut self.aside, |aside| {
+                    aside.full.extend(part_of(&[(timestamp, bits)]));
+                    aside.logged = bits;
+                });
+            }
         }
-        if aside.late.len() >= LATE_SAMPLES {
-            compress(aside, arena.window_ms);
-        }
-        // Compressing may take less than what it replaces.
-        arena.aside_bytes = (arena.aside_bytes + self.aside_bytes()).saturating_sub(before);
     }
 
-    fn aside_bytes(&self) -> usize {
-        self.aside.as_ref().map_or(0, |aside| aside.heap_bytes())
+    /// Turns all late samples into full chunks, one a window.
+    #[cold]
+    fn compress(&mut self, arena: &mut BufferArena) {
+        let logged = self.logged(arena).unwrap_or_default();
+        let late = self.late_samples(arena, TimeRange::ALL);
+        arena.late.release(std::mem::take(&mut self.late));
+        self.late_blocks = 0;
+        let window_ms = arena.window_ms;
+        arena.change_aside(&mut self.aside, |aside| {
+            aside.logged = logged;
+            let windows = late.chunk_by(|a, b| Window::of(a.0, window_ms).last >= b.0);
+            aside.full.extend(windows.filter_map(part_of));
+        });
+    }
+
+    /// Late samples in a range, sorted, one a timestamp.
+    fn late_samples(&self, arena: &BufferArena, range: TimeRange) -> Vec<LateSample> {
+        let late = arena.late.of(self.late);
+        let mut late: Vec<_> = late.filter(|late| range.contains(late.0)).collect();
+        late.reverse();
+        settle(&mut late, arena.order_free);
+        late
+    }
+
+    /// Brings the samples of a series that has late ones into chunks that do not overlap, each in
+    /// one window. For a generation to which nothing is appended any more.
+    ///
+    /// # Errors
+    /// When a chunk cannot be decoded; nothing has changed then.
+    pub fn settle(
+        &mut self,
+        arena: &mut BufferArena,
+        work: &mut SettleSpace,
+    ) -> Result<(), DecodeError> {
+        if self.late.is_none() && self.is_settled(arena) {
+            return Ok(());
+        }
+        work.clear();
+        for part in self.full(arena) {
+            decode_into(&part.bytes, &mut work.times, &mut work.values)?;
+        }
+        let in_order = self.sealed(arena).map(|sealed| arena.sealed_part(&sealed));
+        for part in in_order.chain(self.open_part(arena)) {
+            decode_into(&part.bytes, &mut work.times, &mut work.values)?;
+        }
+        let early = work.times.iter().zip(&work.values);
+        let rows = &mut work.rows;
+        rows.extend(early.map(|(&t, &value)| (t, value.to_bits())));
+        let late_from = rows.len();
+        rows.extend(arena.late.of(self.late));
+        rows.get_mut(late_from..).unwrap_or_default().reverse();
+        settle(rows, arena.order_free);
+        let logged = self.logged(arena).unwrap_or_default();
+        let window_ms = arena.window_ms;
+        let windows = rows.chunk_by(|a, b| Window::of(a.0, window_ms).last >= b.0);
+        let chunks = windows.flat_map(|window| window.chunks(MAX_CHUNK_SAMPLES));
+        arena.change_aside(&mut self.aside, |aside| {
+            aside.full = chunks.filter_map(part_of).collect();
+            aside.logged = logged;
+        });
+        (self.late, self.late_blocks) = (LateEnd::default(), 0);
+        self.marks.set(Marks::LOGGED_LATE, true);
+        self.marks.set(Marks::SEALED, false);
+        self.open = ChunkAppender::new();
+        (self.segment, self.words) = (0, 0);
+        Ok(())
+    }
+
+    /// Whether no chunk of late samples overlaps another one.
+    fn is_settled(&self, arena: &BufferArena) -> bool {
+        let full = self.full(arena);
+        let open = (self.open.count() > 0).then_some(self.first);
+        let in_order = self.sealed(arena).last().map(|first| first.min).or(open);
+        let is_before = |part: &ChunkPart| in_order.is_none_or(|min| part.max < min);
+        full.is_sorted_by(|a, b| a.max < b.min) && full.last().is_none_or(is_before)
     }
 
     fn open_part(&self, arena: &BufferArena) -> Option<ChunkPart> {
         let max = self.open.last_timestamp()?;
-        let bits = |target: &mut Vec<u8>| arena.segments.copy(self.segment, self.words, target);
-        let bytes = self.open.finish_with(usize::from(self.words) * 8, bits);
+        let len = usize::from(self.words) * 8;
+        let bits = |target: &mut Vec<u8>| arena.segments.copy(self.segment, len, target);
+        let bytes = self.open.finish_with(len, bits);
         Some(ChunkPart {
             min: self.first,
             max,
@@ -209,15 +387,49 @@ impl Buffer {
             .is_some_and(|last| range.overlaps(self.first, last))
     }
 
-    fn overlaps(&self, range: TimeRange) -> bool {
+    fn overlaps(&self, arena: &BufferArena, range: TimeRange) -> bool {
         self.open_overlaps(range)
-            || self.aside.as_ref().is_some_and(|aside| {
-                aside
-                    .full
-                    .iter()
-                    .any(|part| range.overlaps(part.min, part.max))
-                    || aside.late.iter().any(|late| range.contains(late.0))
-            })
+            || self.sealed(arena).any(|sealed| sealed.overlaps(range))
+            || self
+                .full(arena)
+                .iter()
+                .any(|part| range.overlaps(part.min, part.max))
+            || arena.late.of(self.late).any(|late| range.contains(late.0))
+    }
+
+    /// Full chunks of late samples.
+    fn full<'a>(&self, arena: &'a BufferArena) -> &'a [ChunkPart] {
+        arena.aside(self.aside).map_or(&[], |aside| &aside.full)
+    }
+}
+
+/// Room for what [`Buffer::settle`] does, used again.
+#[derive(Debug, Default)]
+pub struct SettleSpace {
+    times: Vec<i64>,
+    values: Vec<f64>,
+    rows: Vec<LateSample>,
+}
+
+impl SettleSpace {
+    fn clear(&mut self) {
+        self.times.clear();
+        self.values.clear();
+        self.rows.clear();
+    }
+}
+
+impl BufferArena {
+    fn sealed_part(&self, sealed: &SealedChunk) -> ChunkPart {
+        let len = sealed.bytes as usize;
+        let bits = |target: &mut Vec<u8>| self.segments.copy(sealed.segment, len, target);
+        ChunkPart {
+            min: sealed.min,
+            max: sealed.max,
+            count: u32::from(sealed.count),
+            encoding: Encoding::Xor,
+            bytes: sealed_chunk(sealed.count, len, bits).into_boxed_slice(),
+        }
     }
 }
 
@@ -250,14 +462,15 @@ impl<'a> BufferView<'a> {
     /// Copies what overlaps `range` to `parts`.
     pub fn read(&self, range: TimeRange, parts: &mut Vec<ChunkPart>) {
         if let Some(buffer) = self.buffer {
-            if let Some(aside) = &buffer.aside {
-                let full = aside
-                    .full
-                    .iter()
-                    .filter(|part| range.overlaps(part.min, part.max));
-                parts.extend(full.cloned());
-                parts.extend(late_parts(&aside.late, |t| range.contains(t)));
+            let full = buffer.full(self.arena).iter();
+            let full = full.filter(|part| range.overlaps(part.min, part.max));
+            parts.extend(full.cloned());
+            if !buffer.late.is_none() {
+                parts.extend(part_of(&buffer.late_samples(self.arena, range)));
             }
+            let sealed = buffer.sealed(self.arena);
+            let sealed = sealed.filter(|sealed| sealed.overlaps(range));
+            parts.extend(sealed.map(|sealed| self.arena.sealed_part(&sealed)));
             if buffer.open_overlaps(range) {
                 parts.extend(buffer.open_part(self.arena));
             }
@@ -270,24 +483,23 @@ impl<'a> BufferView<'a> {
     /// Whether any sample may lie in `range`; exact but for gaps inside a chunk.
     #[must_use]
     pub fn overlaps(&self, range: TimeRange) -> bool {
-        self.buffer.is_some_and(|buffer| buffer.overlaps(range))
+        self.buffer
+            .is_some_and(|buffer| buffer.overlaps(self.arena, range))
             || self.histograms.is_some_and(|all| all.overlaps(range))
     }
 
     /// Calls `visit` with each window that holds a sample; perhaps more than once.
     pub fn windows(&self, window_ms: i64, visit: &mut dyn FnMut(Window)) {
         if let Some(buffer) = self.buffer {
-            visit(Window::of(buffer.first, window_ms));
-            if let Some(aside) = &buffer.aside {
-                aside
-                    .full
-                    .iter()
-                    .for_each(|part| visit(Window::of(part.min, window_ms)));
-                aside
-                    .late
-                    .iter()
-                    .for_each(|late| visit(Window::of(late.0, window_ms)));
+            if buffer.open.count() > 0 {
+                visit(Window::of(buffer.first, window_ms));
             }
+            let full = buffer.full(self.arena).iter().map(|part| part.min);
+            let sealed = buffer.sealed(self.arena).map(|sealed| sealed.min);
+            let late = self.arena.late.of(buffer.late).map(|late| late.0);
+            full.chain(sealed)
+                .chain(late)
+                .for_each(|time| visit(Window::of(time, window_ms)));
         }
         if let Some(histograms) = self.histograms {
             histograms.windows(window_ms, visit);
@@ -295,28 +507,18 @@ impl<'a> BufferView<'a> {
     }
 }
 
-/// Turns all late samples into full chunks, one a window.
-fn compress(aside: &mut Aside, window_ms: i64) {
-    let late = std::mem::take(&mut aside.late);
-    for window in late.chunk_by(|a, b| Window::of(a.0, window_ms).last >= b.0) {
-        aside.full.extend(late_parts(window, |_| true));
-    }
-    aside.late = late;
-    aside.late.clear();
-}
-
-fn late_parts(late: &[(i64, u64)], keep: impl Fn(i64) -> bool) -> Option<ChunkPart> {
-    let mut kept = late.iter().filter(|late| keep(late.0));
-    let (min, max) = (kept.clone().next()?.0, kept.clone().next_back()?.0);
-    let count = u32::try_from(kept.clone().count()).unwrap_or(u32::MAX);
+/// Samples in order of time, at most as many as a chunk counts, as a chunk.
+fn part_of(samples: &[LateSample]) -> Option<ChunkPart> {
+    let (min, max) = (samples.first()?.0, samples.last()?.0);
     let bytes = encode(
-        kept.by_ref()
+        samples
+            .iter()
             .map(|&(t, bits)| Sample::new(t, f64::from_bits(bits))),
     );
     Some(ChunkPart {
         min,
         max,
-        count,
+        count: u32::try_from(samples.len()).unwrap_or(u32::MAX),
         encoding: Encoding::Xor,
         bytes: bytes.into_boxed_slice(),
     })

@@ -6,11 +6,13 @@ mod buffer;
 mod error;
 mod file;
 mod histogram_buffer;
+mod late;
 mod merge;
 mod merged;
 mod reader;
 mod registry;
 mod salvage;
+mod sealed;
 mod segments;
 mod snapshot;
 mod table;
@@ -18,7 +20,7 @@ mod table;
 mod tests;
 
 pub use ahead::HashedRecord;
-pub use buffer::{Buffer, BufferArena, BufferView, ChunkPart};
+pub use buffer::{Buffer, BufferArena, BufferView, ChunkPart, SettleSpace};
 pub use error::SeriesError;
 pub use file::{
     Definition, SERIES_HEADER_BYTES, SERIES_MAGIC, SERIES_VERSION, SeriesFile, SeriesHeader,

@@ -7,6 +7,9 @@ use crate::model::{Fingerprint, SeriesId};
 /// How many encodings of one series are remembered; further ones are parsed each time.
 const ALIASES_PER_SERIES: u8 = 4;
 
+/// So many slots are looked at for a series that should be the first of them.
+const NEAR_SLOTS: usize = 4;
+
 /// The series of a namespace by fingerprint and by id. A series' *slot* is its number in memory,
 /// given in the order of ids.
 #[derive(Debug)]
@@ -112,6 +115,16 @@ impl Registry {
     #[must_use]
     pub fn is_usual(&self, slot: u32, fingerprint: Fingerprint) -> bool {
         self.usual.get(slot as usize) == Some(&fingerprint)
+    }
+
+    /// The slot among some in a row from `slot` on of which `fingerprint` is the usual encoding:
+    /// senders may leave out some.
+    #[inline]
+    #[must_use]
+    pub fn find_near(&self, slot: u32, fingerprint: Fingerprint) -> Option<u32> {
+        let usual = self.usual.get(slot as usize..)?;
+        let mut near = (slot..).zip(usual).take(NEAR_SLOTS);
+        near.find_map(|(slot, usual)| (*usual == fingerprint).then_some(slot))
     }
 
     /// Asks for the memory that [`Registry::find`] looks at first.

@@ -1,13 +1,15 @@
 //! Where the bits of open chunks grow: one arena for many series, in segments of a few words, each
-//! of which names the one before it. Nothing moves when a chunk grows, and nothing is freed one by
-//! one: the arena goes as a whole.
+//! of which names the one before it. Nothing moves when a chunk grows or is full, and nothing is freed
+//! one by one: the arena goes as a whole.
 
 use crate::bits::WordSink;
 
 /// Words of bits in a segment.
 const SEGMENT_WORDS: u16 = 4;
+/// Bytes of them.
+pub(super) const BODY_BYTES: usize = SEGMENT_WORDS as usize * 8;
 const LINK_BYTES: usize = 4;
-const SEGMENT_BYTES: usize = LINK_BYTES + SEGMENT_WORDS as usize * 8;
+const SEGMENT_BYTES: usize = LINK_BYTES + BODY_BYTES;
 /// Segments of a page: a power of two.
 const PAGE_SEGMENTS: u32 = 1024;
 const PAGE_BYTES: usize = SEGMENT_BYTES * PAGE_SEGMENTS as usize;
@@ -54,20 +56,42 @@ impl Segments {
             .unwrap_or_default()
     }
 
-    /// Appends bits to `target`: so many words, of which the last lie in `segment`.
-    pub(super) fn copy(&self, mut segment: u32, words: u16, target: &mut Vec<u8>) {
+    /// Takes a segment for something else than bits, behind `before`.
+    pub(super) fn put(&mut self, before: u32, body: &[u8; BODY_BYTES]) -> u32 {
+        let segment = self.begin(before);
+        if let Some(place) = self.segment_mut(segment).get_mut(LINK_BYTES..) {
+            place.copy_from_slice(body);
+        }
+        segment
+    }
+
+    /// What a segment holds, and the one before it.
+    pub(super) fn get(&self, segment: u32) -> Option<(u32, &[u8; BODY_BYTES])> {
+        let (link, body) = self.segment(segment).split_first_chunk::<LINK_BYTES>()?;
+        Some((u32::from_le_bytes(*link), body.first_chunk()?))
+    }
+
+    /// Behind which segment the first of so many words began, of which the last lie in `segment`.
+    pub(super) fn before(&self, mut segment: u32, words: u16) -> Option<u32> {
+        for _ in 0..words.div_ceil(SEGMENT_WORDS) {
+            segment = self.get(segment)?.0;
+        }
+        Some(segment)
+    }
+
+    /// Appends bits to `target`: so many bytes, of which the last lie in `segment`.
+    pub(super) fn copy(&self, mut segment: u32, bytes: usize, target: &mut Vec<u8>) {
         let from = target.len();
-        target.resize(from + usize::from(words) * 8, 0);
+        target.resize(from + bytes, 0);
         let mut rest = target.get_mut(from..).unwrap_or_default();
-        while !rest.is_empty() {
+        while let Some(last) = rest.len().checked_sub(1) {
             // All segments but the last are full, and this one is the last of what is left.
-            let words = (rest.len() / 8 - 1) % usize::from(SEGMENT_WORDS) + 1;
-            let (front, end) = rest.split_at_mut(rest.len() - words * 8);
-            let Some((link, bits)) = self.segment(segment).split_first_chunk::<LINK_BYTES>() else {
+            let (front, end) = rest.split_at_mut(last / BODY_BYTES * BODY_BYTES);
+            let Some((before, bits)) = self.get(segment) else {
                 return;
             };
             end.iter_mut().zip(bits).for_each(|(to, from)| *to = *from);
-            segment = u32::from_le_bytes(*link);
+            segment = before;
             rest = front;
         }
     }

@@ -3,7 +3,7 @@
 mod ahead;
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{
     FingerprintDomain, FingerprintKey, MetricKind, MetricMetadata, NamespaceId, SeriesId, ShardId,
-    TimeRange, winner,
+    TimeRange, Window, winner,
 };
 use crate::vfs::{MemVfs, OpenMode, Vfs, read_to_end, write_all_at};
 
@@ -224,7 +224,7 @@ proptest! {
     fn a_buffer_gives_back_every_sample(
         samples in proptest::collection::vec(
             (prop_oneof![-50i64..400, any::<i64>()], 0u64..4, any::<bool>()),
-            1..400,
+            1..1200,
         ),
         window_ms in 1i64..200,
     ) {
@@ -234,33 +234,132 @@ proptest! {
         for (timestamp, value, stale) in samples {
             let value = if stale { f64::from_bits(crate::model::STALE_NAN_BITS) } else { value as f64 };
             buffer.append(&mut arena, timestamp, value.to_bits(), true);
-            prop_assert_eq!(buffer.logged(), Some(value.to_bits()));
+            prop_assert_eq!(buffer.logged(&arena), Some(value.to_bits()));
             let kept = model.entry(timestamp).or_insert(value);
             *kept = winner(*kept, value);
         }
-        let buffer = BufferView::new(Some(&buffer), &arena, None);
-        let Some(buffer) = buffer else {
-            prop_assert!(model.is_empty());
-            return Ok(());
-        };
-        let mut parts = Vec::new();
-        buffer.read(TimeRange::ALL, &mut parts);
-        let merged = merge_parts(&mut parts.clone(), TimeRange::ALL).unwrap();
-        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-        prop_assert_eq!(&merged.timestamps, &model.keys().copied().collect::<Vec<_>>());
-        prop_assert_eq!(bits(&merged.values), bits(&model.values().copied().collect::<Vec<_>>()));
-        let mut apart = disjoint_parts(parts).unwrap();
-        prop_assert!(apart.is_sorted_by(|a, b| a.max < b.min));
-        let again = merge_parts(&mut apart, TimeRange::ALL).unwrap();
-        prop_assert_eq!(again.timestamps, merged.timestamps);
-        let range = TimeRange::inclusive(10, 90).unwrap();
-        let mut some = Vec::new();
-        buffer.read(range, &mut some);
-        let some = merge_parts(&mut some, range).unwrap();
-        let expected: Vec<i64> = model.range(10..=90).map(|(t, _)| *t).collect();
-        prop_assert_eq!(buffer.overlaps(range) || expected.is_empty(), true);
-        prop_assert_eq!(some.timestamps, expected);
+        check_buffer(&buffer, &arena, &model, window_ms)?;
+        let logged = buffer.logged(&arena);
+        buffer.settle(&mut arena, &mut SettleSpace::default()).unwrap();
+        arena.release_late();
+        check_buffer(&buffer, &arena, &model, window_ms)?;
+        prop_assert_eq!(buffer.logged(&arena), logged);
+        let mut settled = Vec::new();
+        BufferView::new(Some(&buffer), &arena, None).unwrap().read(TimeRange::ALL, &mut settled);
+        prop_assert!(settled.is_sorted_by(|a, b| a.max < b.min));
+        let one_window = |part: &ChunkPart| Window::of(part.min, window_ms).last >= part.max;
+        prop_assert!(settled.iter().all(one_window));
     }
+}
+
+/// That a buffer has what the model has, as a whole and in part, and says in which windows.
+fn check_buffer(
+    buffer: &Buffer,
+    arena: &BufferArena,
+    model: &BTreeMap<i64, f64>,
+    window_ms: i64,
+) -> Result<(), TestCaseError> {
+    let buffer = BufferView::new(Some(buffer), arena, None).unwrap();
+    let mut parts = Vec::new();
+    buffer.read(TimeRange::ALL, &mut parts);
+    let mut windows = BTreeSet::new();
+    buffer.windows(window_ms, &mut |window| _ = windows.insert(window));
+    let expected = model.keys().map(|t| Window::of(*t, window_ms));
+    prop_assert_eq!(windows, expected.collect::<BTreeSet<_>>());
+    let merged = merge_parts(&mut parts.clone(), TimeRange::ALL).unwrap();
+    let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    prop_assert_eq!(
+        &merged.timestamps,
+        &model.keys().copied().collect::<Vec<_>>()
+    );
+    prop_assert_eq!(
+        bits(&merged.values),
+        bits(&model.values().copied().collect::<Vec<_>>())
+    );
+    let mut apart = disjoint_parts(parts).unwrap();
+    prop_assert!(apart.is_sorted_by(|a, b| a.max < b.min));
+    let again = merge_parts(&mut apart, TimeRange::ALL).unwrap();
+    prop_assert_eq!(again.timestamps, merged.timestamps);
+    let range = TimeRange::inclusive(10, 90).unwrap();
+    let mut some = Vec::new();
+    buffer.read(range, &mut some);
+    let some = merge_parts(&mut some, range).unwrap();
+    let expected: Vec<i64> = model.range(10..=90).map(|(t, _)| *t).collect();
+    prop_assert_eq!(buffer.overlaps(range) || expected.is_empty(), true);
+    prop_assert_eq!(some.timestamps, expected);
+    Ok(())
+}
+
+#[test]
+fn late_samples_of_many_series_take_little_and_are_compressed_when_there_are_many() {
+    let mut arena = BufferArena::new(7_200_000);
+    let mut buffers: Vec<Buffer> = (0..100).map(|_| Buffer::default()).collect();
+    for buffer in &mut buffers {
+        buffer.append(&mut arena, 1 << 40, 1, true);
+    }
+    let mut bytes = Vec::new();
+    // Each comes before all others, and the last value of a series is told again and again.
+    for round in 1..=4_000i64 {
+        for (number, buffer) in (0..).zip(&mut buffers) {
+            let bits = (round * 1_000 + number) as u64;
+            buffer.append(&mut arena, (1 << 40) - round * 60_000, bits, true);
+            assert_eq!(buffer.logged(&arena), Some(bits));
+        }
+        if round % 1_000 == 0 {
+            bytes.push(arena.heap_bytes());
+        }
+    }
+    assert!(bytes[0] < 100 * 1_000 * 24, "{bytes:?}");
+    assert!(bytes[3] < bytes[0] * 3, "blocks are used again: {bytes:?}");
+    for (number, buffer) in (0..).zip(&mut buffers) {
+        let samples = |buffer: &Buffer, arena: &BufferArena| {
+            let mut parts = Vec::new();
+            let view = BufferView::new(Some(buffer), arena, None).unwrap();
+            view.read(TimeRange::ALL, &mut parts);
+            merge_parts(&mut parts, TimeRange::ALL).unwrap()
+        };
+        let found = samples(buffer, &arena);
+        buffer
+            .settle(&mut arena, &mut SettleSpace::default())
+            .unwrap();
+        assert_eq!(samples(buffer, &arena), found);
+        assert_eq!(found.timestamps.len(), 4_001);
+        assert!(found.timestamps.is_sorted_by(|a, b| a < b));
+        assert_eq!(found.values[0].to_bits(), 4_000_000 + number);
+    }
+    let settled = arena.heap_bytes();
+    arena.release_late();
+    assert!(arena.heap_bytes() < settled);
+}
+
+/// Bytes a series takes in an arena with 60 samples, where a window ends after so many.
+fn arena_bytes(before_the_end: i64) -> usize {
+    const SERIES: usize = 4_000;
+    let mut arena = BufferArena::new(1_000_000);
+    let mut buffers: Vec<Buffer> = (0..SERIES).map(|_| Buffer::default()).collect();
+    for scrape in 0..60 {
+        for (number, buffer) in (0u16..).zip(&mut buffers) {
+            let value = f64::from(number) + (scrape * scrape % 7) as f64;
+            let timestamp = 1_000_000 + (scrape - before_the_end) * 1_000;
+            buffer.append(&mut arena, timestamp, value.to_bits(), true);
+        }
+    }
+    for (number, buffer) in (0u16..).zip(&buffers) {
+        let view = BufferView::new(Some(buffer), &arena, None).unwrap();
+        let mut parts = Vec::new();
+        view.read(TimeRange::ALL, &mut parts);
+        assert_eq!(parts.len(), if before_the_end == 60 { 1 } else { 2 });
+        let merged = merge_parts(&mut parts, TimeRange::ALL).unwrap();
+        let expected = (0..60).map(|scrape| f64::from(number) + f64::from(scrape * scrape % 7));
+        assert_eq!(merged.values, expected.collect::<Vec<_>>());
+    }
+    arena.heap_bytes() / SERIES
+}
+
+#[test]
+fn a_window_that_ends_takes_little_memory() {
+    let (one, two) = (arena_bytes(60), arena_bytes(30));
+    assert!(two - one <= 100, "{one} B in one window, {two} B in two");
 }
 
 #[test]

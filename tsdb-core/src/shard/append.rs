@@ -8,7 +8,9 @@ use parking_lot::RwLock;
 use super::buffers::{PAGE_BYTES, ROW_BYTES};
 use super::exemplars::CheckedExemplars;
 use super::histograms::CheckedHistograms;
-use super::{Head, LockedStripes, MemoryBounds, PREFETCH_ROWS, Pressure, ShardError};
+use super::{
+    Head, LockedStripes, MemoryBounds, PREFETCH_LATE_ROWS, PREFETCH_ROWS, Pressure, ShardError,
+};
 use crate::model::{
     AppendReport, Fingerprint, Labels, LabelsBuilder, RejectReason, Rejected, SeriesId, ShardId,
     SymbolHash, WriteBatch,
@@ -17,6 +19,9 @@ use crate::wal::{Ack, CommitLog, CommitTicket, FRAME_STAMP_BYTES, Row, SampleFra
 
 /// What one append leaves for the next; after a larger batch all is given back.
 const SCRATCH_BYTES_MAX: usize = 4 << 20;
+
+/// Rows are sorted where more than one of so many lies before the one that came before it.
+const SCATTERED_ROWS: usize = 8;
 
 /// Stands where a series has no slot, as one of a batch that was rejected.
 pub(super) const NO_SLOT: u32 = u32::MAX;
@@ -46,12 +51,17 @@ pub(super) struct NewLabels {
 pub(super) struct Scratch {
     pub(super) slots: Vec<u32>,
     pub(super) fingerprints: Vec<Fingerprint>,
+    /// Numbers of the series of the batch that were not where their order told.
+    pub(super) deferred: Vec<u32>,
     /// Hashes of the symbols of the batch.
     pub(super) symbols: Vec<SymbolHash>,
     pub(super) missing: Vec<Missing>,
     pub(super) builder: LabelsBuilder,
     /// Slot, timestamp and value bits of each sample that is stored.
     rows: Vec<(u32, i64, u64)>,
+    /// Room to sort them.
+    order: Vec<u64>,
+    sorted: Vec<(u32, i64, u64)>,
     ids: Vec<u64>,
     encoder: SampleFrameEncoder,
     frame: Vec<u8>,
@@ -118,9 +128,13 @@ fn apply_rows(
     order_free: bool,
 ) {
     let mut ahead = rows.iter().skip(PREFETCH_ROWS);
+    let mut soon = rows.iter().skip(PREFETCH_LATE_ROWS);
     for (&(slot, timestamp, bits), &id) in rows.iter().zip(ids) {
         if let Some(row) = ahead.next() {
             stripes.prefetch(row.0);
+        }
+        if let Some(row) = soon.next() {
+            stripes.prefetch_late(row.0, row.1);
         }
         let same = stripes.append(slot, timestamp, bits, order_free);
         encoder.push(Row {
@@ -132,13 +146,37 @@ fn apply_rows(
 }
 
 impl Scratch {
+    /// Puts rows that are scattered in the order of slots, those of one as they came: hot lines that
+    /// lie beside each other are then touched one after the other, and ids rise in small steps.
+    fn gather_rows(&mut self) {
+        let rows = &self.rows;
+        let falls = rows.windows(2).filter(|pair| match pair {
+            [before, after] => before.0 > after.0,
+            _ => false,
+        });
+        if falls.count() * SCATTERED_ROWS <= rows.len() {
+            return;
+        }
+        let slots = (0..).zip(rows).map(|(at, row)| u64::from(row.0) << 32 | at);
+        self.order.clear();
+        self.order.extend(slots);
+        self.order.sort_unstable();
+        self.sorted.clear();
+        let at = |key: &u64| (key & u64::from(u32::MAX)) as usize;
+        self.sorted
+            .extend(self.order.iter().filter_map(|key| rows.get(at(key))));
+        std::mem::swap(&mut self.rows, &mut self.sorted);
+    }
+
     /// Bytes held between appends.
     pub(super) fn heap_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<u32>()
             + self.fingerprints.capacity() * size_of::<Fingerprint>()
             + self.symbols.capacity() * size_of::<SymbolHash>()
             + self.missing.capacity() * size_of::<Missing>()
-            + self.rows.capacity() * size_of::<(u32, i64, u64)>()
+            + (self.rows.capacity() + self.sorted.capacity()) * size_of::<(u32, i64, u64)>()
+            + self.order.capacity() * size_of::<u64>()
+            + self.deferred.capacity() * size_of::<u32>()
             + self.histograms.heap_bytes()
             + self.exemplars.heap_bytes()
             + self.ids.capacity() * size_of::<u64>()
@@ -191,6 +229,7 @@ impl Head {
                 ticket: environment.log.nothing_to_wait_for(),
             });
         }
+        scratch.gather_rows();
         let ticket = self.log_and_apply(environment, scratch)?;
         report.appended = scratch.rows.len() as u64;
         report.appended_histograms = scratch.histograms.len() as u64;

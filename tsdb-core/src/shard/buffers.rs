@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::bits::prefetch;
+use crate::bits::{DecodeError, prefetch};
 use crate::model::{Generation, HashMap, SeriesId, TimeRange};
-use crate::series::{Buffer, BufferArena, BufferView, ChunkPart, HistogramBuffer};
+use crate::series::{Buffer, BufferArena, BufferView, ChunkPart, HistogramBuffer, SettleSpace};
 
 /// How many stripes there are.
 pub const STRIPES: usize = 16;
@@ -18,17 +18,20 @@ pub const STRIPE_SLOTS: usize = 1024;
 
 /// Hot lines are taken from the allocator so many at a time: where few of a namespace's series
 /// have samples, most of a page lies idle.
-const PAGE_SLOTS: usize = 256;
+pub const PAGE_SLOTS: usize = 256;
 
-/// So many rows before it is used, a buffer is asked for.
+/// So many rows before it is used, a buffer is asked for,
 pub const PREFETCH_ROWS: usize = 24;
+/// and so many before, where its late samples end.
+pub const PREFETCH_LATE_ROWS: usize = 8;
 
 /// Bytes of a page.
 pub(super) const PAGE_BYTES: usize = PAGE_SLOTS * size_of::<Buffer>();
 
 /// A sample takes no more than this beside its series' hot line, but for the odd one that fills
-/// an arena's page.
-pub(super) const ROW_BYTES: usize = 64;
+/// an arena's page: three segments, where one chunk ends, is described, and another begins, or the
+/// block of a late sample.
+pub(super) const ROW_BYTES: usize = 112;
 
 /// Which stripe a slot belongs to.
 #[inline]
@@ -144,7 +147,20 @@ impl LockedStripes<'_> {
         }
     }
 
-    /// Adds a sample; whether its value is that of the row of its series that was logged before.
+    /// Asks for what [`Buffer::prefetch`] does, of a slot that was asked for.
+    #[inline]
+    pub fn prefetch_late(&self, slot: u32, timestamp: i64) {
+        if let Some(stripe) = self.stripes.get(stripe_of(slot)).and_then(Option::as_ref)
+            && let (page, at) = place_of(slot)
+            && let Some(Some(page)) = stripe.pages.get(page)
+            && let Some(buffer) = page.get(at)
+        {
+            buffer.prefetch(&stripe.arena, timestamp);
+        }
+    }
+
+    /// Adds a sample; whether its value is known to be that of the row of its series that was
+    /// logged before.
     /// The slot's stripe must be locked.
     #[inline]
     pub fn append(&mut self, slot: u32, timestamp: i64, bits: u64, order_free: bool) -> bool {
@@ -157,7 +173,7 @@ impl LockedStripes<'_> {
         let Some((buffer, arena)) = stripe.buffer(slot) else {
             return false;
         };
-        let same = buffer.logged() == Some(bits);
+        let same = buffer.repeats(bits);
         buffer.append(arena, timestamp, bits, order_free);
         same
     }
@@ -222,7 +238,7 @@ impl LockedStripes<'_> {
     #[must_use]
     pub fn logged(&self, slot: u32) -> Option<u64> {
         let stripe = self.stripes.get(stripe_of(slot))?.as_ref()?;
-        stripe.get(slot)?.logged()
+        stripe.get(slot)?.logged(&stripe.arena)
     }
 }
 
@@ -252,6 +268,16 @@ impl LockedPage<'_> {
         }
     }
 
+    /// Asks for what [`Buffer::prefetch`] does, if the slot lies in this page.
+    #[inline]
+    pub fn prefetch_late(&self, slot: u32, timestamp: i64) {
+        if self.has(slot)
+            && let Some(buffer) = self.buffers.get(slot as usize % PAGE_SLOTS)
+        {
+            buffer.prefetch(self.arena, timestamp);
+        }
+    }
+
     /// Adds a sample to a slot of this page; without bits, with those of the row of its series that
     /// was logged before. Whether it could: false if there is no such row.
     #[inline]
@@ -266,7 +292,7 @@ impl LockedPage<'_> {
         let Some(buffer) = self.buffers.get_mut(slot as usize % PAGE_SLOTS) else {
             return false;
         };
-        let Some(bits) = bits.or_else(|| buffer.logged()) else {
+        let Some(bits) = bits.or_else(|| buffer.logged(self.arena)) else {
             return false;
         };
         *self.samples += 1;
@@ -379,6 +405,28 @@ impl GenerationBuffers {
             }
         }
         LockedStripes { stripes }
+    }
+
+    /// Brings late samples in order, once nothing is appended any more, so that each chunk is read
+    /// as it is from then on.
+    ///
+    /// # Errors
+    /// When a chunk cannot be decoded.
+    pub(super) fn settle(&self) -> Result<(), DecodeError> {
+        let mut space = SettleSpace::default();
+        for stripe in &self.stripes {
+            let pages = stripe.lock().pages.len();
+            for page in 0..pages {
+                // Readers wait for a page of buffers, no longer.
+                let stripe = &mut *stripe.lock();
+                let buffers = stripe.pages.get_mut(page).and_then(Option::as_mut);
+                for buffer in buffers.into_iter().flatten() {
+                    buffer.settle(&mut stripe.arena, &mut space)?;
+                }
+            }
+            stripe.lock().arena.release_late();
+        }
+        Ok(())
     }
 
     /// Calls `visit` with the buffers of some slots, in the order given, taking a stripe's lock

@@ -21,6 +21,7 @@ pub fn write_generation(
     held: &AtomicUsize,
 ) -> Result<RunMeta, ShardError> {
     let window_ms = buffers.window_ms();
+    buffers.settle()?;
     // By slot alone: ids rise with slots, and four bytes a series are enough.
     let mut windows: BTreeMap<Window, Vec<u32>> = BTreeMap::new();
     buffers.for_each(|slot, buffer| {

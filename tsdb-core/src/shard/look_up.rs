@@ -15,7 +15,7 @@ use crate::series::SeriesFile;
 /// So many series before it is used, an entry of the registry is asked for,
 const PREFETCH_SERIES: usize = 16;
 /// and so many before, what proves the entry.
-const PREFETCH_PROOFS: usize = 8;
+const PREFETCH_PROOFS: usize = 12;
 
 impl Head {
     /// Fills `scratch.slots` with the slot of each series of the batch, or [`NO_SLOT`] for one
@@ -67,6 +67,7 @@ impl Head {
         let Scratch {
             slots,
             fingerprints,
+            deferred,
             symbols,
             ..
         } = scratch;
@@ -75,45 +76,54 @@ impl Head {
         let mut lists = self.key.symbol_lists(symbols);
         fingerprints.clear();
         slots.clear();
+        deferred.clear();
         let names = self.names.read();
         let registry = &names.registry;
         let find = |fingerprint| registry.find(fingerprint).unwrap_or(NO_SLOT);
         // While series leave, two slots may have one encoding, and the table knows which counts.
         let in_order = !registry.any_leaving();
-        // The slot that follows the last one, and whether the last one was where it was expected.
-        let (mut next, mut expected) = (0, true);
+        // The slot that follows the last one, and how many were not near where they were expected.
+        let (mut next, mut astray) = (0, 0u32);
         for (at, (key, ..)) in batch.series().enumerate() {
             let fingerprint = self.fingerprint(&key, &mut lists);
             fingerprints.push(fingerprint);
-            let slot = if in_order && registry.is_usual(next, fingerprint) {
-                expected = true;
-                next
-            } else if std::mem::take(&mut expected) {
-                find(fingerprint)
-            } else {
-                // Out of order: what finds it is asked for, and looked at some series later.
-                registry.prefetch(fingerprint);
-                NO_SLOT
+            let near = match in_order {
+                true => registry.find_near(next, fingerprint),
+                false => None,
+            };
+            let slot = match near {
+                Some(slot) => {
+                    astray = 0;
+                    slot
+                }
+                None => {
+                    astray += 1;
+                    if astray.is_power_of_two() {
+                        // The order may go on elsewhere; where there is none it is asked for less
+                        // and less.
+                        find(fingerprint)
+                    } else {
+                        registry.prefetch(fingerprint);
+                        // One that cannot be told is found by its labels.
+                        deferred.push(u32::try_from(at).unwrap_or(u32::MAX));
+                        NO_SLOT
+                    }
+                }
             };
             slots.push(slot);
-            next = if slot == NO_SLOT { next } else { slot }.wrapping_add(1);
-            let pending = |before: usize| {
-                let at = at.checked_sub(before)?;
-                let slot = slots.get(at).filter(|slot| **slot == NO_SLOT);
-                slot.and(Some((at, *fingerprints.get(at)?)))
-            };
-            if let Some((_, fingerprint)) = pending(PREFETCH_SERIES - PREFETCH_PROOFS) {
-                registry.prefetch_usual(fingerprint);
-            }
-            if let Some((at, fingerprint)) = pending(PREFETCH_SERIES)
-                && let Some(slot) = slots.get_mut(at)
-            {
-                *slot = find(fingerprint);
+            if slot != NO_SLOT {
+                next = slot.wrapping_add(1);
             }
         }
-        let last = slots.iter_mut().zip(&*fingerprints).rev();
-        for (slot, fingerprint) in last.take(PREFETCH_SERIES) {
-            if *slot == NO_SLOT {
+        // What finds these was asked for; what proves it is asked for some series before.
+        let mut ahead = deferred.iter().skip(PREFETCH_PROOFS);
+        for &at in &*deferred {
+            let later = ahead.next();
+            if let Some(later) = later.and_then(|later| fingerprints.get(*later as usize)) {
+                registry.prefetch_usual(*later);
+            }
+            let at = at as usize;
+            if let (Some(slot), Some(fingerprint)) = (slots.get_mut(at), fingerprints.get(at)) {
                 *slot = find(*fingerprint);
             }
         }

@@ -28,7 +28,8 @@ mod tests;
 
 pub use append::{AppendEnvironment, Appended};
 pub use buffers::{
-    GenerationBuffers, LockedPage, LockedStripes, PREFETCH_ROWS, STRIPE_SLOTS, STRIPES,
+    GenerationBuffers, LockedPage, LockedStripes, PAGE_SLOTS, PREFETCH_LATE_ROWS, PREFETCH_ROWS,
+    STRIPE_SLOTS, STRIPES,
 };
 pub use compaction::{Compaction, CompactionInput, train};
 pub use deletes::{Delete, Mask};

@@ -165,11 +165,26 @@ impl<'a> RowsHead<'a> {
         Ok((head, reader))
     }
 
+    /// The columns of series ids and of timestamps.
+    pub(super) fn steps(&self) -> (StepReader<'a>, StepReader<'a>) {
+        let base = self.base.cast_unsigned();
+        (
+            StepReader::new(self.ids, 0),
+            StepReader::new(self.timestamps, base),
+        )
+    }
+
+    /// Bytes of the column of timestamps.
+    pub(super) fn timestamps(&self) -> &'a [u8] {
+        self.timestamps
+    }
+
     /// Series and timestamps of the rows, in the order in which they were pushed.
     pub(super) fn keys(&self) -> RowKeys<'a> {
+        let (ids, timestamps) = self.steps();
         RowKeys {
-            ids: StepReader::new(self.ids, 0),
-            timestamps: StepReader::new(self.timestamps, self.base.cast_unsigned()),
+            ids,
+            timestamps,
             row: 0,
             rows: self.rows,
         }
@@ -210,8 +225,17 @@ fn column<'a>(reader: &mut ByteReader<'a>) -> Result<&'a [u8], DecodeError> {
     reader.take(len)
 }
 
+/// Where a [`StepReader`] stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepPlace {
+    offset: u32,
+    repeats: u32,
+    last: u64,
+    step: u64,
+}
+
 #[derive(Clone, Debug)]
-struct StepReader<'a> {
+pub(super) struct StepReader<'a> {
     reader: ByteReader<'a>,
     last: u64,
     step: u64,
@@ -228,8 +252,54 @@ impl<'a> StepReader<'a> {
         }
     }
 
+    /// Goes on in a column where another reader of it stood.
     #[inline]
-    fn next(&mut self) -> Result<u64, DecodeError> {
+    pub(super) fn at(bytes: &'a [u8], place: StepPlace) -> Self {
+        let rest = bytes.get(place.offset as usize..);
+        Self {
+            reader: ByteReader::new(rest.unwrap_or_default()),
+            last: place.last,
+            step: place.step,
+            repeats: u64::from(place.repeats),
+        }
+    }
+
+    /// Where it stands, for who reads no more than `rows` numbers from there.
+    #[inline]
+    pub(super) fn place(&self, rows: u64) -> StepPlace {
+        // Columns and rows of a frame are fewer than 2^32.
+        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        StepPlace {
+            offset: narrow(self.reader.position() as u64),
+            repeats: narrow(self.repeats.min(rows)),
+            last: self.last,
+            step: self.step,
+        }
+    }
+
+    /// The number before the next.
+    #[inline]
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// How far the numbers of the present run are apart.
+    #[inline]
+    pub(super) fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Passes over as many numbers of the present run, at most, and tells how many.
+    #[inline]
+    pub(super) fn skip(&mut self, most: u64) -> u64 {
+        let skipped = self.repeats.min(most);
+        self.last = self.last.wrapping_add(self.step.wrapping_mul(skipped));
+        self.repeats -= skipped;
+        skipped
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<u64, DecodeError> {
         self.run()?;
         self.repeats -= 1;
         self.last = self.last.wrapping_add(self.step);
@@ -238,7 +308,7 @@ impl<'a> StepReader<'a> {
 
     /// How many numbers come in steps of one size; reads the next size if none is left of the last.
     #[inline]
-    fn run(&mut self) -> Result<u64, DecodeError> {
+    pub(super) fn run(&mut self) -> Result<u64, DecodeError> {
         if self.repeats == 0 {
             self.step = self.reader.ivarint()?.cast_unsigned();
             self.repeats = self.reader.uvarint()?;
@@ -249,7 +319,7 @@ impl<'a> StepReader<'a> {
         Ok(self.repeats)
     }
 
-    fn at_end(&self) -> bool {
+    pub(super) fn at_end(&self) -> bool {
         self.repeats == 0 && self.reader.is_empty()
     }
 }

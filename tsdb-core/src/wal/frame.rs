@@ -168,8 +168,8 @@ impl SampleFrameEncoder {
 pub struct SampleFrame<'a> {
     /// What frames of rows begin with.
     pub head: RowsHead<'a>,
-    same: &'a [u8],
-    values: &'a [u8],
+    pub(super) same: &'a [u8],
+    pub(super) values: &'a [u8],
 }
 
 impl<'a> SampleFrame<'a> {

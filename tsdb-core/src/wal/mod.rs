@@ -11,6 +11,7 @@ mod frame;
 mod histogram_frame;
 mod reader;
 mod salvage;
+mod spans;
 #[cfg(test)]
 mod tests;
 
@@ -29,3 +30,4 @@ pub use histogram_frame::{
     HistogramFrame, HistogramFrameEncoder, HistogramRow, HistogramRows, KIND_HISTOGRAMS,
 };
 pub use reader::{Frame, LogReader, Torn, first_valid_frame};
+pub use spans::RowSpan;

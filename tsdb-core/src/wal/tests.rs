@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 mod rows;
+mod spans;
 
 use super::*;
 use crate::clock::{Clock, ManualClock};
