@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use tsdb_core::{Db, DbOptions, OpeningProgress};
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::config::Config;
-use crate::http::{App, Connections, api, metrics, serve};
+use crate::http::{App, Connections, api, cluster, metrics, node, serve};
 use crate::machine::memory_limit_bytes;
 use crate::runtime::parallelism;
 use crate::store::{Closing, DiskWatch, Store, StoreError, StoreOptions};
@@ -86,44 +87,85 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
     move |source| ServerError::System { what, source }
 }
 
-async fn bind(
+/// An address to listen on.
+struct ListenPlace {
     address: SocketAddr,
+    /// What it is for.
     purpose: &'static str,
+    /// The flag that changes it.
     flag: &'static str,
-) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServerError::Listen {
-            address,
-            purpose,
-            flag,
-            source,
-        })
+    router: fn(&App) -> Router,
+}
+
+/// Where to listen: first for the API, then for the metrics.
+fn places(config: &Config) -> Vec<ListenPlace> {
+    let place = |address, purpose, flag, router| ListenPlace {
+        address,
+        purpose,
+        flag,
+        router,
+    };
+    let mut places = vec![
+        place(config.listen, "API", "--listen", api),
+        place(
+            config.metrics_listen,
+            "metrics",
+            "--metrics-listen",
+            metrics,
+        ),
+    ];
+    let more: [(_, _, _, fn(&App) -> Router); 3] = [
+        (config.node_listen, "node's JSON", "--node-listen", node),
+        (
+            config.cluster_listen,
+            "cluster's JSON",
+            "--cluster-listen",
+            cluster,
+        ),
+        (
+            config.debug_listen,
+            "node's metrics",
+            "--debug-listen",
+            metrics,
+        ),
+    ];
+    let more = more.into_iter();
+    places.extend(more.filter_map(|(address, purpose, flag, router)| {
+        Some(place(address?, purpose, flag, router))
+    }));
+    places
+}
+
+async fn bind(place: &ListenPlace) -> Result<TcpListener, ServerError> {
+    let bound = TcpListener::bind(place.address).await;
+    bound.map_err(|source| ServerError::Listen {
+        address: place.address,
+        purpose: place.purpose,
+        flag: place.flag,
+        source,
+    })
 }
 
 async fn run_async(config: &Config) -> Result<(), ServerError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(system("wait for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for SIGINT"))?;
-    let api_listener = bind(config.listen, "API", "--listen").await?;
-    let metrics_listener = bind(config.metrics_listen, "metrics", "--metrics-listen").await?;
-    let addresses = (address_of(&api_listener)?, address_of(&metrics_listener)?);
+    let places = places(config);
+    let mut listeners = Vec::with_capacity(places.len());
+    for place in &places {
+        listeners.push(bind(place).await?);
+    }
+    let addresses = listeners.iter().map(address_of);
+    let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
 
     let app = prepare(config)?;
-    let (api_address, metrics_address) = addresses;
-    tracing::info!(api = %api_address, metrics = %metrics_address, "listening, not ready yet");
     let (stop, stopped) = watch::channel(false);
-    let api_server = tokio::spawn(serve(
-        api_listener,
-        api(&app),
-        stopped.clone(),
-        REQUESTS_GRACE,
-    ));
-    let metrics_server = tokio::spawn(serve(
-        metrics_listener,
-        metrics(&app),
-        stopped,
-        REQUESTS_GRACE,
-    ));
+    let mut servers = Vec::with_capacity(places.len());
+    for ((place, listener), address) in places.iter().zip(listeners).zip(&addresses) {
+        tracing::info!(%address, purpose = place.purpose, "listening, not ready yet");
+        let router = (place.router)(&app);
+        let serve = serve(listener, router, stopped.clone(), REQUESTS_GRACE);
+        servers.push(tokio::spawn(serve));
+    }
     tokio::select! {
         opened = open(config, &app) => opened?,
         signal = ended(&mut terminate, &mut interrupt) => {
@@ -131,7 +173,7 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
             return Ok(());
         }
     }
-    announce(config, addresses);
+    announce(config, &addresses);
 
     let name = ended(&mut terminate, &mut interrupt).await;
     let began = Instant::now();
@@ -140,7 +182,7 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
         "stopping: no new connections, requests in flight are answered"
     );
     stop.send_replace(true);
-    for server in [api_server, metrics_server] {
+    for server in servers {
         match server.await {
             Ok(Connections::Drained) => {}
             Ok(Connections::CutOff) => tracing::warn!("requests that took too long were cut off"),
@@ -197,10 +239,13 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
     let folder = config.data_dir.clone();
     let progress = Arc::new(OpeningProgress::default());
     database.progress = Some(Arc::clone(&progress));
+    let namespaces = namespaces(config);
+    let plain = namespaces.first().map_or("default", |(name, _)| name);
+    let plain = plain.to_owned();
     let options = StoreOptions {
         progress,
         open: Arc::new(move || Db::open(&folder, database.clone())),
-        namespaces: namespaces(config),
+        namespaces,
         max_concurrent_queries: usize::from(config.max_concurrent_queries),
         disk: Some(DiskWatch {
             folder: config.data_dir.clone(),
@@ -217,6 +262,7 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
         limits,
         inflight,
         started: Instant::now(),
+        namespace: plain.into(),
         admin: config.enable_admin_api,
     })
 }
@@ -257,12 +303,15 @@ fn not_opened(config: &Config, error: StoreError) -> ServerError {
 }
 
 /// Says what was opened, who can reach it, and what to put into prometheus.yml.
-fn announce(config: &Config, (api, metrics): (SocketAddr, SocketAddr)) {
+fn announce(config: &Config, addresses: &[SocketAddr]) {
+    let [api, metrics, ..] = addresses else {
+        return;
+    };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %api, %metrics, "ready");
-    let reach = if api.ip().is_loopback() && metrics.ip().is_loopback() {
-        "only this machine can reach them".to_owned()
+    let reach = if addresses.iter().all(|address| address.ip().is_loopback()) {
+        "only this machine can reach them"
     } else {
-        "other machines can reach them; there is no authentication".to_owned()
+        "other machines can reach them; there is no authentication"
     };
     let folder = config.data_dir.display();
     let text = format!(

@@ -74,6 +74,18 @@ pub struct Config {
     )]
     pub metrics_listen: SocketAddr,
 
+    /// Address at which M3's nodes answer over HTTP and JSON; left out: not served
+    #[arg(long, env = "TSDB_NODE_LISTEN", value_name = "ADDRESS")]
+    pub node_listen: Option<SocketAddr>,
+
+    /// Address at which M3's nodes answer for their cluster; left out: not served
+    #[arg(long, env = "TSDB_CLUSTER_LISTEN", value_name = "ADDRESS")]
+    pub cluster_listen: Option<SocketAddr>,
+
+    /// Address of M3's nodes for the curious, which has /metrics as well; left out: not served
+    #[arg(long, env = "TSDB_DEBUG_LISTEN", value_name = "ADDRESS")]
+    pub debug_listen: Option<SocketAddr>,
+
     /// Log level, or levels by module (error, warn, info, debug, trace)
     #[arg(long, env = "TSDB_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

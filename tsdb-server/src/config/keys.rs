@@ -89,6 +89,9 @@ const FLAGS: &[(&str, &str)] = &[
         "coordinator.metrics.prometheus.listenAddress",
         "metrics_listen",
     ),
+    ("db.httpNodeListenAddress", "node_listen"),
+    ("db.httpClusterListenAddress", "cluster_listen"),
+    ("db.debugListenAddress", "debug_listen"),
     ("coordinator.logging.level", "log"),
     ("db.logging.level", "log"),
 ];
@@ -212,11 +215,8 @@ const WITHOUT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "this address is not served",
+        "these are not to be set",
         &[
-            "db.httpNodeListenAddress",
-            "db.httpClusterListenAddress",
-            "db.debugListenAddress",
             "db.debug.**",
             "coordinator.debug.**",
             "db.metrics.prometheus.listenAddress",

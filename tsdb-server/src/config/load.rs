@@ -249,7 +249,7 @@ fn meant(meaning: &Meaning, text: &str) -> Option<(String, String)> {
             let text = match (id.as_str(), text) {
                 // Levels of M3's logger that end the program.
                 ("log", "panic" | "dpanic" | "fatal") => "error".to_owned(),
-                ("listen" | "metrics_listen", text) => address(text),
+                (id, text) if id.ends_with("listen") => address(text),
                 (_, text) => text.to_owned(),
             };
             Some((id.clone(), text))

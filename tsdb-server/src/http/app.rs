@@ -18,6 +18,8 @@ pub(crate) struct App {
     /// Bytes that their requests hold at this moment.
     pub(crate) inflight: InflightBytes,
     pub(crate) started: Instant,
+    /// Name of the namespace that plain requests use.
+    pub(crate) namespace: Arc<str>,
     /// Whether the routes below `/api/v1/admin` do anything.
     pub(crate) admin: bool,
 }

@@ -21,7 +21,7 @@ struct Health {
 
 #[derive(Serialize)]
 struct NamespaceReadiness {
-    id: &'static str,
+    id: String,
 }
 
 #[derive(Serialize)]
@@ -81,19 +81,15 @@ pub(super) async fn health(State(app): State<App>) -> Response {
 /// `/ready`: 200 when reads and writes are right, else 503 with the reason.
 pub(super) async fn ready(State(app): State<App>) -> Response {
     let reason = app.store.not_ready();
-    let namespace = || vec![NamespaceReadiness { id: "default" }];
-    let (status, ready, not_ready) = match reason {
-        None => (
-            StatusCode::OK,
-            namespace as fn() -> _,
-            Vec::new as fn() -> _,
-        ),
-        Some(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Vec::new as fn() -> _,
-            namespace as fn() -> _,
-        ),
+    let status = match reason {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
+    let listed = |is_listed: bool| {
+        let id = || app.namespace.to_string();
+        Vec::from_iter(is_listed.then(|| NamespaceReadiness { id: id() }))
+    };
+    let (ready, not_ready) = (|| listed(reason.is_none()), || listed(reason.is_some()));
     let readiness = Readiness {
         ready_reads: ready(),
         not_ready_reads: not_ready(),

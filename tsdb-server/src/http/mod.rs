@@ -15,6 +15,7 @@ mod line_batches;
 mod listener;
 mod matching;
 mod metadata;
+mod node;
 mod remote;
 mod router;
 mod series;
@@ -22,4 +23,4 @@ mod streamed;
 
 pub(crate) use app::App;
 pub(crate) use listener::{Connections, serve};
-pub(crate) use router::{api, metrics};
+pub(crate) use router::{api, cluster, metrics, node};

@@ -16,7 +16,7 @@ use tsdb_remote::{RemoteReadLayer, RemoteWriteLayer};
 use super::app::App;
 use super::body_watch::watch_body;
 use super::remote::{StoreReader, StoreWriter};
-use super::{admin, exemplars, export, health, home, import, labels, metadata, series};
+use super::{admin, exemplars, export, health, home, import, labels, metadata, node, series};
 use crate::machine::process_usage;
 use crate::telemetry::render;
 
@@ -83,6 +83,27 @@ pub(crate) fn metrics(app: &App) -> Router {
             "/",
             get(async || "The metrics of tsdb-server are at /metrics.\n"),
         )
+        .with_state(app.clone())
+}
+
+/// The routes of a storage node's address, as M3's nodes have them.
+pub(crate) fn node(app: &App) -> Router {
+    Router::new()
+        .route("/health", get(node::health))
+        .route("/bootstrapped", get(node::bootstrapped))
+        .route(
+            "/bootstrappedinplacementornoplacement",
+            get(node::bootstrapped),
+        )
+        .fallback(home::nothing)
+        .with_state(app.clone())
+}
+
+/// The routes of the address at which M3's nodes answer for their cluster.
+pub(crate) fn cluster(app: &App) -> Router {
+    Router::new()
+        .route("/health", get(node::health))
+        .fallback(home::nothing)
         .with_state(app.clone())
 }
 

@@ -11,6 +11,7 @@
 mod api;
 mod backups;
 mod commands;
+mod config;
 mod exemplars;
 mod export_import;
 mod full_disk;
