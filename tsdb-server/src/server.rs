@@ -158,10 +158,12 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
 
     let app = prepare(config)?;
+    if let [api, metrics, more @ ..] = addresses.as_slice() {
+        tracing::info!(%api, %metrics, ?more, "listening, not ready yet");
+    }
     let (stop, stopped) = watch::channel(false);
     let mut servers = Vec::with_capacity(places.len());
-    for ((place, listener), address) in places.iter().zip(listeners).zip(&addresses) {
-        tracing::info!(%address, purpose = place.purpose, "listening, not ready yet");
+    for (place, listener) in places.iter().zip(listeners) {
         let router = (place.router)(&app);
         let serve = serve(listener, router, stopped.clone(), REQUESTS_GRACE);
         servers.push(tokio::spawn(serve));
