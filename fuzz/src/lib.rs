@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod chunk;
+mod config;
 mod exemplars;
 mod files;
 mod harness;

@@ -1,7 +1,7 @@
 //! The table of targets.
 
 use crate::{
-    chunk, exemplars, files, histogram, http, index, labels, matcher, page, remote, snapshot,
+    chunk, config, exemplars, files, histogram, http, index, labels, matcher, page, remote, snapshot,
 };
 
 /// A function that must not panic on any input.
@@ -105,6 +105,13 @@ pub const TARGETS: &[Target] = &[
         base_bytes: 64 << 20,
         slowness: 2,
         ..target("selector", http::selector)
+    },
+    // Each input is held against the flags, which takes long.
+    Target {
+        base_bytes: 8 << 20,
+        bytes_per_input_byte: 4096,
+        slowness: 32,
+        ..target("config_file", config::file)
     },
     target("log_frame", files::log_frame),
     target("exemplars", exemplars::file),

@@ -312,6 +312,15 @@ fn texts() {
             selector.as_bytes(),
         );
     }
+    let files = [
+        include_str!("../../../tsdb-server/tests/data/m3_classic.yml"),
+        "coordinator: {}\ndb: {}\ntsdb: {memoryBudget: 4GiB, enableAdminApi: true}\n",
+        "db: {hostID: &id {resolver: ${HOST:config}, value: ${HOST}}, client: *id}\n",
+        "coordinator: {local: {namespaces: [{namespace: a, type: aggregated, retention: 2d}]}}\n",
+    ];
+    for (number, file) in files.iter().enumerate() {
+        write("config_file", &format!("file-{number}"), file.as_bytes());
+    }
 }
 
 fn answers() {
