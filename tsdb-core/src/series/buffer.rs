@@ -135,7 +135,10 @@ impl Marks {
 
     #[inline]
     fn set(&mut self, mark: u8, is_so: bool) {
-        self.0 = self.0 & !mark | mark * u8::from(is_so);
+        match is_so {
+            true => self.0 |= mark,
+            false => self.0 &= !mark,
+        }
     }
 }
 
