@@ -14,7 +14,7 @@ use tsdb_core::{Db, DbOptions, OpeningProgress};
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::config::Config;
-use crate::http::{App, Connections, api, cluster, metrics, node, serve};
+use crate::http::{App, Connections, api, metrics, of_cluster, of_node, serve};
 use crate::machine::memory_limit_bytes;
 use crate::runtime::parallelism;
 use crate::store::{Closing, DiskWatch, Store, StoreError, StoreOptions};
@@ -115,12 +115,12 @@ fn places(config: &Config) -> Vec<ListenPlace> {
         ),
     ];
     let more: [(_, _, _, fn(&App) -> Router); 3] = [
-        (config.node_listen, "node's JSON", "--node-listen", node),
+        (config.node_listen, "node's JSON", "--node-listen", of_node),
         (
             config.cluster_listen,
             "cluster's JSON",
             "--cluster-listen",
-            cluster,
+            of_cluster,
         ),
         (
             config.debug_listen,

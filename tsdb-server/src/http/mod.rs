@@ -23,4 +23,4 @@ mod streamed;
 
 pub(crate) use app::App;
 pub(crate) use listener::{Connections, serve};
-pub(crate) use router::{api, cluster, metrics, node};
+pub(crate) use router::{api, metrics, of_cluster, of_node};

@@ -87,7 +87,7 @@ pub(crate) fn metrics(app: &App) -> Router {
 }
 
 /// The routes of a storage node's address, as M3's nodes have them.
-pub(crate) fn node(app: &App) -> Router {
+pub(crate) fn of_node(app: &App) -> Router {
     Router::new()
         .route("/health", get(node::health))
         .route("/bootstrapped", get(node::bootstrapped))
@@ -100,7 +100,7 @@ pub(crate) fn node(app: &App) -> Router {
 }
 
 /// The routes of the address at which M3's nodes answer for their cluster.
-pub(crate) fn cluster(app: &App) -> Router {
+pub(crate) fn of_cluster(app: &App) -> Router {
     Router::new()
         .route("/health", get(node::health))
         .fallback(home::nothing)
