@@ -87,7 +87,7 @@ fn a_slip_is_shown_with_its_line_and_the_key_that_was_meant() {
         ),
         (
             "tsdb:\n  retention: soon\n",
-            "m3.yml:2:14: tsdb.retention: \"soon\": duration",
+            "m3.yml:2:14: tsdb.retention: \"soon\": unit \"soon\" of duration",
         ),
         ("tsdb:\n  enableAdminApi: maybe\n", "neither true nor false"),
         (
