@@ -99,41 +99,37 @@ struct ListenPlace {
 
 /// Where to listen: first for the API, then for the metrics.
 fn places(config: &Config) -> Vec<ListenPlace> {
-    let place = |address, purpose, flag, router| ListenPlace {
-        address,
-        purpose,
-        flag,
-        router,
+    let place = |address, purpose, flag, router: fn(&App) -> Router| {
+        Some(ListenPlace {
+            address: address?,
+            purpose,
+            flag,
+            router,
+        })
     };
-    let mut places = vec![
-        place(config.listen, "API", "--listen", api),
+    let places = [
+        place(Some(config.listen), "API", "--listen", api),
         place(
-            config.metrics_listen,
+            Some(config.metrics_listen),
             "metrics",
             "--metrics-listen",
             metrics,
         ),
-    ];
-    let more: [(_, _, _, fn(&App) -> Router); 3] = [
-        (config.node_listen, "node's JSON", "--node-listen", of_node),
-        (
+        place(config.node_listen, "node's JSON", "--node-listen", of_node),
+        place(
             config.cluster_listen,
             "cluster's JSON",
             "--cluster-listen",
             of_cluster,
         ),
-        (
+        place(
             config.debug_listen,
             "node's metrics",
             "--debug-listen",
             metrics,
         ),
     ];
-    let more = more.into_iter();
-    places.extend(more.filter_map(|(address, purpose, flag, router)| {
-        Some(place(address?, purpose, flag, router))
-    }));
-    places
+    places.into_iter().flatten().collect()
 }
 
 async fn bind(place: &ListenPlace) -> Result<TcpListener, ServerError> {

@@ -12,7 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   tsdb-server config check --config m3dbnode.yml
       Whether the file is one, and what of it has no effect here.
-  TSDB__DB__LOGGING__LEVEL=debug tsdb-server config show --config m3dbnode.yml --retention 1y
+  TSDB__DB__LOGGING__LEVEL=debug tsdb-server --retention 1y config show --config m3dbnode.yml
       What holds in the end, and who decided it.
 
 Exit codes: 0 the settings can be used, 1 the file cannot be read, 2 something in it is wrong: every place is named.";

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "files of settings are no data")]
+
 use std::time::Duration;
 
 use super::{ConfigError, Decided, Loaded, Origin, load};

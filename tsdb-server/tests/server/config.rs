@@ -45,7 +45,7 @@ async fn a_file_of_m3_starts_the_server_with_its_namespace_and_its_folder() {
     let line = r#"{"metric":{"__name__":"up"},"values":[1],"timestamps":[1000]}"#;
     let answer = post(&format!("{}/api/v1/import", server.api), &[], line).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    let metrics = get(&format!("{}/metrics", server.metrics)).await.text();
+    let metrics = get(&server.metrics).await.text();
     assert!(
         metrics.contains("namespace=\"metrics_0_2d\""),
         "the namespace of the file is there: {metrics}"
@@ -119,7 +119,7 @@ fn check_lists_what_has_no_effect_and_show_says_who_decided() {
         ("TSDB__COORDINATOR__LOGGING__LEVEL", "debug"),
         ("TSDB_MAX_SERIES", "7"),
     ];
-    let arguments = ["config", "show", "--retention", "1y"];
+    let arguments = ["--retention", "1y", "config", "show"];
     let said = text(&run(&config, &arguments, &variables).stdout);
     let row = |flag: &str| {
         let mut rows = said.lines();
