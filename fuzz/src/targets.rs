@@ -1,7 +1,8 @@
 //! The table of targets.
 
 use crate::{
-    chunk, config, exemplars, files, histogram, http, index, labels, matcher, page, remote, snapshot,
+    chunk, config, exemplars, files, histogram, http, index, labels, matcher, page, remote,
+    snapshot,
 };
 
 /// A function that must not panic on any input.

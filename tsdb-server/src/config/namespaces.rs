@@ -27,7 +27,7 @@ pub(super) fn namespaces<'a>(
     warnings: &mut Vec<Finding>,
     wrong: &mut Vec<Finding>,
 ) -> Vec<NamespaceSetting> {
-    let mut places: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
+    let mut places: BTreeMap<&str, Keys<'_>> = BTreeMap::new();
     for value in values {
         if let Some((place, key)) = value.path.rsplit_once('.') {
             places.entry(place).or_default().insert(key, value);
@@ -35,70 +35,72 @@ pub(super) fn namespaces<'a>(
     }
     let mut found: Vec<NamespaceSetting> = Vec::new();
     for (path, keys) in places {
-        let place = keys
-            .values()
-            .map(|value| place_of(value))
-            .min()
-            .unwrap_or_default();
-        let mut tell = |what: String| wrong.push(Finding { place, what });
-        let Some(name) = keys.get("namespace") else {
-            tell(format!("{path} has no namespace, which is its name"));
-            continue;
-        };
-        let retention = match keys.get("retention").map(|value| duration_of(&value.text)) {
-            Some(Err(error)) => {
-                tell(format!("{path}.retention: {error}"));
-                continue;
-            }
-            Some(Ok(Duration::ZERO)) => {
-                tell(format!(
-                    "{path}.retention: a retention of nothing keeps nothing"
-                ));
-                continue;
-            }
-            Some(Ok(retention)) => Some(retention),
-            None => None,
-        };
-        let aggregated = match keys.get("type").map(|value| value.text.as_str()) {
-            None | Some("unaggregated") => false,
-            Some("aggregated") => true,
-            Some(other) => {
-                tell(format!(
-                    "{path}.type: {other:?} is neither unaggregated nor aggregated"
-                ));
-                continue;
-            }
-        };
-        if !aggregated && found.iter().any(|other| !other.aggregated) {
-            tell(format!(
-                "{path}: there is an unaggregated namespace already, and writes go to that"
-            ));
-            continue;
+        let said = keys.values().map(|value| place_of(value));
+        let place = said.min().unwrap_or_default();
+        let namespace = namespace(&keys).and_then(|new| joins(&found, new));
+        match namespace {
+            Ok(namespace) => found.push(namespace),
+            Err(what) => wrong.push(Finding {
+                place,
+                what: format!("{path}{what}"),
+            }),
         }
         if let Some(value) = keys.get("resolution") {
-            let what = format!(
-                "{path}.resolution has no effect: nothing aggregates, {} holds what is written to it",
-                name.text
-            );
-            let place = place_of(value);
-            warnings.push(Finding { place, what });
+            warnings.push(Finding {
+                place: place_of(value),
+                what: format!(
+                    "{path}.resolution has no effect: nothing aggregates, a namespace holds what is written to it"
+                ),
+            });
         }
-        if found.iter().any(|other| other.name == name.text) {
-            tell(format!(
-                "{path}: the namespace {} is there already",
-                name.text
-            ));
-            continue;
-        }
-        found.push(NamespaceSetting {
-            name: name.text.clone(),
-            aggregated,
-            retention,
-            origin: name.origin.clone(),
-        });
     }
     found.sort_by_key(|namespace| namespace.aggregated);
     found
+}
+
+/// What is said of one namespace, by the last name of its path.
+type Keys<'a> = BTreeMap<&'a str, &'a Value>;
+
+/// One namespace; or what is wrong with it, to be read behind its path.
+fn namespace(keys: &Keys<'_>) -> Result<NamespaceSetting, String> {
+    let Some(name) = keys.get("namespace") else {
+        return Err(" has no namespace, which is its name".to_owned());
+    };
+    let retention = keys.get("retention").map(|value| duration_of(&value.text));
+    let retention = retention
+        .transpose()
+        .map_err(|error| format!(".retention: {error}"))?;
+    if retention == Some(Duration::ZERO) {
+        return Err(".retention: a retention of nothing keeps nothing".to_owned());
+    }
+    let aggregated = match keys.get("type").map(|value| value.text.as_str()) {
+        None | Some("unaggregated") => false,
+        Some("aggregated") => true,
+        Some(other) => {
+            return Err(format!(
+                ".type: {other:?} is neither unaggregated nor aggregated"
+            ));
+        }
+    };
+    Ok(NamespaceSetting {
+        name: name.text.clone(),
+        aggregated,
+        retention,
+        origin: name.origin.clone(),
+    })
+}
+
+/// Whether a namespace can stand beside others.
+fn joins(others: &[NamespaceSetting], new: NamespaceSetting) -> Result<NamespaceSetting, String> {
+    if !new.aggregated && others.iter().any(|other| !other.aggregated) {
+        return Err(
+            ": there is an unaggregated namespace already, and writes go to that".to_owned(),
+        );
+    }
+    if others.iter().any(|other| other.name == new.name) {
+        return Err(format!(": the namespace {} is there already", new.name));
+    }
+    Ok(new)
 }
 
 fn place_of(value: &Value) -> Place {
