@@ -39,10 +39,9 @@ impl ConfigCommand {
         match self.action {
             Action::Check => {
                 let Some(file) = &config.config else {
-                    return Err(CommandError::Argument {
+                    return Err(CommandError::Missing {
                         argument: "--config",
-                        value: String::new(),
-                        why: "names the file to check".to_owned(),
+                        why: "it names the file to check",
                     });
                 };
                 for warning in &config.warnings {

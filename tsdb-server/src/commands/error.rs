@@ -22,6 +22,14 @@ pub enum CommandError {
         /// The folder.
         folder: PathBuf,
     },
+    /// An argument that has to be there is not.
+    #[error("{argument} is missing: {why}")]
+    Missing {
+        /// Which one.
+        argument: &'static str,
+        /// What it is for.
+        why: &'static str,
+    },
     /// An argument that cannot be.
     #[error("{argument} {value:?}: {why}")]
     Argument {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A place in a file, counted from 1.
+/// A place in a file, counted from 1; line 0 is no place of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The line.
@@ -31,6 +31,9 @@ impl Finding {
     #[must_use]
     pub fn render(&self, file: &str, text: &str) -> String {
         let Place { line, column } = self.place;
+        if line == 0 {
+            return self.what.clone();
+        }
         let mut rendered = format!("{file}:{}: {}", self.place, self.what);
         let at = usize::try_from(line).unwrap_or(usize::MAX);
         if let Some(excerpt) = text.lines().nth(at.wrapping_sub(1)) {
@@ -60,9 +63,10 @@ pub enum ConfigError {
 }
 
 fn list(findings: &[Finding]) -> String {
-    let lines = findings
-        .iter()
-        .map(|finding| format!("{}: {}", finding.place, finding.what));
+    let lines = findings.iter().map(|finding| match finding.place.line {
+        0 => finding.what.clone(),
+        _ => format!("{}: {}", finding.place, finding.what),
+    });
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -195,7 +195,7 @@ pub(super) fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     let distance = |other: &str| strsim::damerau_levenshtein(&wanted, &other.to_lowercase());
     let nearest = names.iter().min_by_key(|other| distance(other))?;
-    (distance(nearest) <= nearest.len().max(3) / 3).then_some(nearest)
+    (distance(nearest) <= (nearest.len() / 3).clamp(1, 3)).then_some(nearest)
 }
 
 /// The values that say what flags say: the first key of those that say the same holds.

@@ -35,15 +35,16 @@ pub(super) fn namespaces<'a>(
     }
     let mut found: Vec<NamespaceSetting> = Vec::new();
     for (path, keys) in places {
-        let said = keys.values().map(|value| place_of(value));
-        let place = said.min().unwrap_or_default();
-        let namespace = namespace(&keys).and_then(|new| joins(&found, new));
-        match namespace {
+        match namespace(&keys).and_then(|new| joins(&found, new)) {
             Ok(namespace) => found.push(namespace),
-            Err(what) => wrong.push(Finding {
-                place,
-                what: format!("{path}{what}"),
-            }),
+            Err(Slip { key, what }) => {
+                let first = keys.values().map(|value| place_of(value)).min();
+                let place = keys.get(key).map(|value| place_of(value)).or(first);
+                wrong.push(Finding {
+                    place: place.unwrap_or_default(),
+                    what: format!("{path}{what}"),
+                });
+            }
         }
         if let Some(value) = keys.get("resolution") {
             warnings.push(Finding {
@@ -61,25 +62,39 @@ pub(super) fn namespaces<'a>(
 /// What is said of one namespace, by the last name of its path.
 type Keys<'a> = BTreeMap<&'a str, &'a Value>;
 
-/// One namespace; or what is wrong with it, to be read behind its path.
-fn namespace(keys: &Keys<'_>) -> Result<NamespaceSetting, String> {
+/// What is wrong with a namespace, to be read behind its path, and with which of its keys.
+struct Slip {
+    key: &'static str,
+    what: String,
+}
+
+fn slip<T>(key: &'static str, what: impl Into<String>) -> Result<T, Slip> {
+    let what = what.into();
+    Err(Slip { key, what })
+}
+
+/// One namespace.
+fn namespace(keys: &Keys<'_>) -> Result<NamespaceSetting, Slip> {
     let Some(name) = keys.get("namespace") else {
-        return Err(" has no namespace, which is its name".to_owned());
+        return slip("namespace", " has no namespace, which is its name");
     };
-    let retention = keys.get("retention").map(|value| duration_of(&value.text));
-    let retention = retention
-        .transpose()
-        .map_err(|error| format!(".retention: {error}"))?;
-    if retention == Some(Duration::ZERO) {
-        return Err(".retention: a retention of nothing keeps nothing".to_owned());
-    }
+    let retention = match keys.get("retention").map(|value| duration_of(&value.text)) {
+        None => None,
+        Some(Ok(Duration::ZERO)) => {
+            return slip(
+                "retention",
+                ".retention: a retention of nothing keeps nothing",
+            );
+        }
+        Some(Ok(retention)) => Some(retention),
+        Some(Err(error)) => return slip("retention", format!(".retention: {error}")),
+    };
     let aggregated = match keys.get("type").map(|value| value.text.as_str()) {
         None | Some("unaggregated") => false,
         Some("aggregated") => true,
         Some(other) => {
-            return Err(format!(
-                ".type: {other:?} is neither unaggregated nor aggregated"
-            ));
+            let what = format!(".type: {other:?} is neither unaggregated nor aggregated");
+            return slip("type", what);
         }
     };
     Ok(NamespaceSetting {
@@ -91,14 +106,14 @@ fn namespace(keys: &Keys<'_>) -> Result<NamespaceSetting, String> {
 }
 
 /// Whether a namespace can stand beside others.
-fn joins(others: &[NamespaceSetting], new: NamespaceSetting) -> Result<NamespaceSetting, String> {
+fn joins(others: &[NamespaceSetting], new: NamespaceSetting) -> Result<NamespaceSetting, Slip> {
     if !new.aggregated && others.iter().any(|other| !other.aggregated) {
-        return Err(
-            ": there is an unaggregated namespace already, and writes go to that".to_owned(),
-        );
+        let what = ": there is an unaggregated namespace already, and writes go to that";
+        return slip("namespace", what);
     }
     if others.iter().any(|other| other.name == new.name) {
-        return Err(format!(": the namespace {} is there already", new.name));
+        let what = format!(": the namespace {} is there already", new.name);
+        return slip("namespace", what);
     }
     Ok(new)
 }

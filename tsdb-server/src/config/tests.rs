@@ -98,6 +98,10 @@ fn a_slip_is_shown_with_its_line_and_the_key_that_was_meant() {
         ),
         ("db: {\n", "m3.yml: "),
         (
+            "coordinator:\n  local:\n    namespaces:\n      - namespace: a\n        retention: 2x\n",
+            "m3.yml:5:20: coordinator.local.namespaces[0].retention: unit \"x\"",
+        ),
+        (
             "coordinator:\n  local:\n    namespaces:\n      - type: unaggregated\n",
             "namespaces[0] has no namespace, which is its name",
         ),
@@ -137,7 +141,8 @@ fn variables_override_any_key_and_a_slip_in_them_is_named() {
     let error = load("", &set("TSDB__DB__FILESYSTEM__FILEPATHPREFX", "/srv"));
     let error = error.expect_err("a slip").to_string();
     assert!(
-        error.contains("did you mean TSDB__DB__FILESYSTEM__FILEPATHPREFIX"),
+        error.starts_with("TSDB__DB__FILESYSTEM__FILEPATHPREFX names no key: ")
+            && error.contains("did you mean TSDB__DB__FILESYSTEM__FILEPATHPREFIX"),
         "{error}"
     );
 }

@@ -100,6 +100,17 @@ fn a_slip_ends_with_2_and_names_line_column_and_the_key_that_was_meant() {
     let output = run(&folder.path().join("none.yml"), &["config", "check"], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("none.yml"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsdb-server"));
+    let output = command
+        .args(["config", "check"])
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("--config is missing: it names the file to check"),
+        "{said}"
+    );
 }
 
 #[test]
