@@ -13,6 +13,7 @@ use super::app::App;
 use super::envelope::{ApiError, success};
 use super::form::Form;
 use super::matching::required_matcher_sets;
+use super::scope::Scope;
 use crate::store::{Opened, StoreError};
 use crate::timestamp::format_rfc3339;
 
@@ -24,13 +25,13 @@ struct Name {
 /// Runs `work` on a thread that may wait for upkeep and the disk.
 async fn run<T: Send + 'static>(
     app: &App,
-    work: impl FnOnce(&Opened) -> Result<T, tsdb_core::Error> + Send + 'static,
+    work: impl FnOnce(&Opened) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, ApiError> {
     if !app.admin {
         return Err(ApiError::unavailable("admin APIs disabled"));
     }
     let store = app.store.clone();
-    let work = move || Ok::<_, StoreError>(work(&store.current()?)?);
+    let work = move || work(&store.current()?);
     let done = tokio::task::spawn_blocking(work).await;
     Ok(done.unwrap_or(Err(StoreError::Lost))?)
 }
@@ -42,6 +43,7 @@ fn nothing() -> Response {
 /// `/api/v1/admin/tsdb/delete_series`, as Prometheus has it; durable when it answers.
 pub(super) async fn delete_series(
     State(app): State<App>,
+    scope: Scope,
     form: Form,
 ) -> Result<Response, ApiError> {
     if !app.admin {
@@ -50,9 +52,10 @@ pub(super) async fn delete_series(
     let sets = required_matcher_sets(&form)?;
     let range = form.range()?;
     run(&app, move |opened| {
+        let namespace = scope.namespace(opened)?;
         for (set, range) in sets.iter().zip(std::iter::repeat(range)) {
             if let Some(range) = range {
-                let report = opened.namespace.delete(range, set)?;
+                let report = namespace.delete(range, set)?;
                 tracing::info!(series = report.series, matchers = ?set, ?range, "deleted");
             }
         }
@@ -107,7 +110,7 @@ fn snapshot_name(now_ms: i64) -> String {
 /// `/api/v1/admin/compact` and Prometheus' `/api/v1/admin/tsdb/clean_tombstones`: compacts all
 /// there is, which takes deleted samples off the disk.
 pub(super) async fn compact(State(app): State<App>) -> Result<Response, ApiError> {
-    run(&app, |opened| opened.db.compact()).await?;
+    run(&app, |opened| Ok(opened.db.compact()?)).await?;
     Ok(nothing())
 }
 

@@ -116,7 +116,7 @@ impl From<StoreError> for ApiError {
                 ErrorKind::Limit => ErrorType::Execution,
                 _ => ErrorType::Internal,
             },
-            StoreError::Decode(_) => ErrorType::BadData,
+            StoreError::Decode(_) | StoreError::NoNamespace(_) => ErrorType::BadData,
             _ => ErrorType::Internal,
         };
         let retry_after_seconds =

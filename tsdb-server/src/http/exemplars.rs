@@ -9,6 +9,7 @@ use tsdb_core::{SeriesExemplars, TimeRange};
 use super::app::App;
 use super::envelope::{ApiError, success};
 use super::form::Form;
+use super::scope::Scope;
 use super::series::LabelSet;
 use crate::selector::parse_selector;
 
@@ -28,6 +29,7 @@ struct Shown<'a> {
 
 pub(super) async fn query_exemplars(
     State(app): State<App>,
+    scope: Scope,
     form: Form,
 ) -> Result<Response, ApiError> {
     let range = form.range()?;
@@ -38,7 +40,7 @@ pub(super) async fn query_exemplars(
     let matchers = matchers(&form)?;
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
-    let work = move || answer(&store.current()?.namespace, range, &matchers);
+    let work = move || answer(&scope.namespace(&store.current()?)?, range, &matchers);
     app.store.queries().run(&admission, work).await?
 }
 

@@ -14,6 +14,7 @@ use super::app::App;
 use super::envelope::ApiError;
 use super::form::Form;
 use super::matching::required_matcher_sets;
+use super::scope::Scope;
 use super::streamed::streamed;
 use crate::sample_json::LineWriter;
 use crate::store::StoreError;
@@ -22,14 +23,18 @@ use crate::telemetry::Telemetry;
 /// Bytes of an answer made at a time. Between two pieces no thread waits for the client.
 const PIECE_BYTES: usize = 256 << 10;
 
-pub(super) async fn export(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
+pub(super) async fn export(
+    State(app): State<App>,
+    scope: Scope,
+    form: Form,
+) -> Result<Response, ApiError> {
     let range = form.range()?;
     let sets = required_matcher_sets(&form)?;
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let telemetry = Arc::clone(&app.telemetry);
     let open = move || -> Result<_, StoreError> {
-        let namespace = store.current()?.namespace;
+        let namespace = scope.namespace(&store.current()?)?;
         Export::open(&namespace, range, &sets, telemetry)?.next_piece()
     };
     // The first piece comes before the status, so that what fails at once is told by it.

@@ -12,6 +12,7 @@ use tsdb_core::model::{Rejected, SeriesKey, WriteBatch};
 use super::app::App;
 use super::envelope::{ApiError, success};
 use super::line_batches::{Completed, LineBatches, MAX_LINE_BYTES};
+use super::scope::Scope;
 use crate::sample_json::{SeriesLine, parse_line};
 use crate::store::{Opened, Reply, StoreError};
 use crate::telemetry::WriteSource;
@@ -78,7 +79,7 @@ impl Progress {
     }
 }
 
-pub(super) async fn import(State(app): State<App>, request: Request) -> Response {
+pub(super) async fn import(State(app): State<App>, scope: Scope, request: Request) -> Response {
     let encoding = request
         .headers()
         .get(CONTENT_ENCODING)
@@ -91,7 +92,7 @@ pub(super) async fn import(State(app): State<App>, request: Request) -> Response
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, text).into_response();
     }
     let mut progress = Progress::default();
-    let read = read(&app, request.into_body(), &mut progress).await;
+    let read = read(&app, &scope, request.into_body(), &mut progress).await;
     progress.errors.sort_by_key(|problem| problem.line);
     match read {
         Err(error) => error.with_data(Some(&progress)),
@@ -102,7 +103,12 @@ pub(super) async fn import(State(app): State<App>, request: Request) -> Response
     }
 }
 
-async fn read(app: &App, mut body: Body, progress: &mut Progress) -> Result<(), ApiError> {
+async fn read(
+    app: &App,
+    scope: &Scope,
+    mut body: Body,
+    progress: &mut Progress,
+) -> Result<(), ApiError> {
     let mut batches = LineBatches::new();
     let permit = app
         .inflight
@@ -120,11 +126,11 @@ async fn read(app: &App, mut body: Body, progress: &mut Progress) -> Result<(), 
             .grow(needed.saturating_sub(permit.held()))
             .map_err(|fault| unavailable(&fault))?;
         if let Some(completed) = batches.feed(&piece) {
-            store(app, completed, progress).await?;
+            store(app, scope, completed, progress).await?;
         }
     }
     match batches.finish() {
-        Some(completed) => store(app, completed, progress).await,
+        Some(completed) => store(app, scope, completed, progress).await,
         None => Ok(()),
     }
 }
@@ -133,7 +139,12 @@ fn unavailable(fault: &tsdb_remote::RequestFault) -> ApiError {
     StoreError::Unavailable(fault.to_string()).into()
 }
 
-async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Result<(), ApiError> {
+async fn store(
+    app: &App,
+    scope: &Scope,
+    completed: Completed,
+    progress: &mut Progress,
+) -> Result<(), ApiError> {
     let (first, bytes) = match completed {
         Completed::Lines { first, bytes } => (first, bytes),
         Completed::TooLong { line } => {
@@ -152,6 +163,7 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
         }
     };
     let telemetry = std::sync::Arc::clone(&app.telemetry);
+    let scope = scope.clone();
     let work = move |opened: Opened, _: &mut _, reply: Reply<Progress>| {
         let (lines, mut progress) = read_lines(first, &bytes);
         telemetry.imported(progress.lines, progress.rejected_lines);
@@ -169,7 +181,10 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
         if batch.is_empty() {
             return reply.send(Ok(progress));
         }
-        match opened.namespace.append(&batch) {
+        let appended = scope
+            .namespace(&opened)
+            .and_then(|namespace| Ok(namespace.append(&batch)?));
+        match appended {
             Ok(append) => {
                 telemetry.stored(WriteSource::Import, &append.report);
                 progress.stored += append.report.appended + append.report.appended_histograms;
@@ -183,7 +198,7 @@ async fn store(app: &App, completed: Completed, progress: &mut Progress) -> Resu
                     reply.send(durable.map(|()| progress).map_err(StoreError::database));
                 });
             }
-            Err(error) => reply.send(Err(StoreError::database(error))),
+            Err(error) => reply.send(Err(error)),
         }
     };
     let stored = app.store.write(work).await?;

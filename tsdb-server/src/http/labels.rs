@@ -10,6 +10,7 @@ use super::app::App;
 use super::envelope::{ApiError, TRUNCATED, success};
 use super::form::Form;
 use super::matching::optional_matcher_sets;
+use super::scope::Scope;
 use super::series::MAX_RESULTS;
 
 /// A sorted list, and whether more were there.
@@ -24,8 +25,12 @@ impl Serialize for List<'_> {
     }
 }
 
-pub(super) async fn names(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
-    lists(&app, &form, |namespace, range, set, limit| {
+pub(super) async fn names(
+    State(app): State<App>,
+    scope: Scope,
+    form: Form,
+) -> Result<Response, ApiError> {
+    lists(&app, scope, &form, |namespace, range, set, limit| {
         namespace
             .label_names(range, set, limit)
             .map(|found| (found.values, found.truncated))
@@ -35,6 +40,7 @@ pub(super) async fn names(State(app): State<App>, form: Form) -> Result<Response
 
 pub(super) async fn values(
     State(app): State<App>,
+    scope: Scope,
     Path(escaped): Path<String>,
     form: Form,
 ) -> Result<Response, ApiError> {
@@ -42,7 +48,7 @@ pub(super) async fn values(
     if name.is_empty() {
         return Err(ApiError::bad_data(format!("invalid label name: {name:?}")));
     }
-    lists(&app, &form, move |namespace, range, set, limit| {
+    lists(&app, scope, &form, move |namespace, range, set, limit| {
         namespace
             .label_values(&name, range, set, limit)
             .map(|found| (found.values, found.truncated))
@@ -53,6 +59,7 @@ pub(super) async fn values(
 /// Answers with the union of what `find` finds for each set of matchers.
 async fn lists(
     app: &App,
+    scope: Scope,
     form: &Form,
     find: impl Fn(&Namespace, TimeRange, &[Matcher], usize) -> Found + Send + 'static,
 ) -> Result<Response, ApiError> {
@@ -62,7 +69,7 @@ async fn lists(
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
-        let namespace = store.current()?.namespace;
+        let namespace = scope.namespace(&store.current()?)?;
         let (mut all, mut truncated) = (Texts::new(), false);
         if let Some(range) = range {
             for set in &sets {

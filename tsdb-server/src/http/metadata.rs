@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::app::App;
 use super::envelope::{ApiError, success};
 use super::form::Form;
+use super::scope::Scope;
 use super::series::MAX_RESULTS;
 
 #[derive(Serialize)]
@@ -19,7 +20,11 @@ struct Entry<'a> {
     unit: &'a str,
 }
 
-pub(super) async fn metadata(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
+pub(super) async fn metadata(
+    State(app): State<App>,
+    scope: Scope,
+    form: Form,
+) -> Result<Response, ApiError> {
     let limit = bound(&form, "limit")?;
     // A metric has one entry here, the last that was sent, so this bound holds by itself.
     bound(&form, "limit_per_metric")?;
@@ -27,7 +32,7 @@ pub(super) async fn metadata(State(app): State<App>, form: Form) -> Result<Respo
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
-        let namespace = store.current()?.namespace;
+        let namespace = scope.namespace(&store.current()?)?;
         let found = namespace.metadata(metric.as_deref(), limit.unwrap_or(MAX_RESULTS));
         let data: BTreeMap<&str, [Entry<'_>; 1]> = found
             .iter()

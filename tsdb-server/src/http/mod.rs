@@ -18,6 +18,7 @@ mod metadata;
 mod node;
 mod remote;
 mod router;
+mod scope;
 mod series;
 mod streamed;
 

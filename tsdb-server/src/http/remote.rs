@@ -11,6 +11,7 @@ use tsdb_remote::read::{Chunk, Chunks, Columns, ReadRequest, SeriesStream, Stora
 use tsdb_remote::write::{DecodeScratch, Decoded, WriteRequest, WriteSummary};
 use tsdb_remote::{ReadError, WriteError};
 
+use super::scope::Scope;
 use crate::store::{Opened, Reply, Store, StoreError};
 use crate::telemetry::{Telemetry, WriteSource};
 
@@ -38,7 +39,10 @@ impl Service<WriteRequest> for StoreWriter {
         Box::pin(async move {
             let work =
                 move |opened: Opened, scratch: &mut DecodeScratch, reply: Reply<WriteSummary>| {
-                    write(&opened.namespace, &request, scratch, &telemetry, reply);
+                    match Scope::of(&request.parts.extensions).namespace(&opened) {
+                        Ok(namespace) => write(&namespace, &request, scratch, &telemetry, reply),
+                        Err(error) => reply.send(Err(error)),
+                    }
                 };
             store.write(work).await.map_err(WriteError::from)
         })
@@ -127,7 +131,8 @@ impl Service<ReadRequest> for StoreReader {
             let source = store.clone();
             let work = move || -> Result<(), ReadError> {
                 let opened = source.current()?;
-                request.answer(&NamespaceStorage(opened.namespace))
+                let namespace = Scope::of(&request.parts.extensions).namespace(&opened)?;
+                request.answer(&NamespaceStorage(namespace))
             };
             store.queries().run(&admission, work).await?
         })

@@ -9,6 +9,7 @@ use super::app::App;
 use super::envelope::{ApiError, TRUNCATED, success};
 use super::form::Form;
 use super::matching::{required_matcher_sets, union};
+use super::scope::Scope;
 
 /// Most results of a request that names no limit; beyond it the answer says that it is cut short.
 pub(super) const MAX_RESULTS: usize = 10_000_000;
@@ -26,7 +27,11 @@ impl Serialize for LabelSet<'_> {
     }
 }
 
-pub(super) async fn series(State(app): State<App>, form: Form) -> Result<Response, ApiError> {
+pub(super) async fn series(
+    State(app): State<App>,
+    scope: Scope,
+    form: Form,
+) -> Result<Response, ApiError> {
     if form.all("match[]").next().is_none() {
         return Err(ApiError::bad_data("no match[] parameter provided"));
     }
@@ -36,7 +41,7 @@ pub(super) async fn series(State(app): State<App>, form: Form) -> Result<Respons
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
-        let namespace = store.current()?.namespace;
+        let namespace = scope.namespace(&store.current()?)?;
         let (mut lists, mut truncated) = (Vec::new(), false);
         for set in range
             .iter()

@@ -30,6 +30,9 @@ pub(crate) enum StoreError {
         /// Queries that may run at a time.
         limit: usize,
     },
+    /// A namespace is named that is not there.
+    #[error("there is no namespace {0:?}: create it, or name another")]
+    NoNamespace(String),
     /// The request's body could not be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -55,7 +58,7 @@ impl StoreError {
             | Self::DiskFull(_)
             | Self::Busy(_)
             | Self::TooManyQueries { .. } => true,
-            Self::Decode(_) | Self::Lost => false,
+            Self::Decode(_) | Self::NoNamespace(_) | Self::Lost => false,
             Self::Database(error) => error.is_retryable() || error.kind() == ErrorKind::Closed,
         }
     }
@@ -77,6 +80,7 @@ impl From<StoreError> for WriteError {
         }
         match error {
             StoreError::Decode(error) => Self::Decode(error),
+            StoreError::NoNamespace(_) => Self::Invalid(error.to_string()),
             StoreError::Database(error) if error.kind() == ErrorKind::InvalidInput => {
                 Self::Invalid(error.to_string())
             }
@@ -95,6 +99,7 @@ impl From<StoreError> for ReadError {
         }
         match error {
             StoreError::Decode(error) => Self::Decode(error),
+            StoreError::NoNamespace(_) => Self::Invalid(error.to_string()),
             StoreError::Database(error) => match error.kind() {
                 ErrorKind::InvalidInput => Self::Invalid(error.to_string()),
                 ErrorKind::Limit => Self::TooExpensive(error.to_string()),

@@ -18,6 +18,18 @@ pub(crate) struct Opened {
     pub(super) epoch: u64,
 }
 
+impl Opened {
+    /// The namespace of this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn find(&self, name: &str) -> Result<Namespace, StoreError> {
+        self.db
+            .find(name)
+            .ok_or_else(|| StoreError::NoNamespace(name.to_owned()))
+    }
+}
+
 #[derive(Debug)]
 struct State {
     current: Result<Opened, String>,

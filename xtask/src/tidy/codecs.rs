@@ -15,7 +15,12 @@ pub(super) const DECODERS: &str = "fuzz/decoders.txt";
 pub(super) const TARGETS: &str = "fuzz/src/targets.rs";
 
 /// Crates that read what others wrote.
-const DECODING: &[&str] = &["tsdb-core/src/", "tsdb-remote/src/", "tsdb-server/src/"];
+const DECODING: &[&str] = &[
+    "tsdb-core/src/",
+    "tsdb-formats/src/",
+    "tsdb-remote/src/",
+    "tsdb-server/src/",
+];
 /// Readers of hostile bytes: a file that makes one decodes.
 const READERS: &[&str] = &["ByteReader", "BitReader"];
 /// How functions that decode are called.
