@@ -481,3 +481,62 @@ fn series_are_found_in_whatever_order_they_come() {
         assert_eq!(found, [(series.to_string(), expected)]);
     }
 }
+
+#[test]
+fn a_label_that_is_left_out_makes_no_series_of_its_own() {
+    let db = Db::in_memory(DbOptions::default()).unwrap();
+    let of = |replica: &str| {
+        Labels::from_pairs([("__name__", "up"), ("host", "a"), ("replica", replica)]).unwrap()
+    };
+    let all = [of("one"), of("two")];
+    let texts: [&[u8]; 7] = [
+        b"__name__",
+        b"up",
+        b"host",
+        b"a",
+        b"replica",
+        b"one",
+        b"two",
+    ];
+    for (round, leave_out) in [true, true, false].into_iter().enumerate() {
+        for (at, labels) in all.iter().enumerate() {
+            let start = START + (round * 100 + at * 10) as i64;
+            let mut batch = WriteBatch::new();
+            if leave_out {
+                batch.leave_out("replica".into());
+            }
+            batch.push(labels, Sample::new(start, 1.0));
+            batch.begin(SeriesKey::Encoded(EncodedLabels {
+                bytes: labels.get("replica").unwrap().as_bytes(),
+                parse: |replica, builder| {
+                    builder.push("__name__", "up");
+                    builder.push("host", "a");
+                    builder.push_bytes(b"replica", replica);
+                    Ok(())
+                },
+            }));
+            batch.sample(start + 1, 2.0);
+            texts.iter().for_each(|text| batch.symbol(text));
+            batch.begin_symbols();
+            [0, 1, 2, 3, 4, 5 + at as u32]
+                .iter()
+                .for_each(|index| batch.push_ref(*index));
+            batch.sample(start + 2, 3.0);
+            let report = db.default_namespace().write(&batch).unwrap();
+            assert_eq!((report.appended, report.rejected_samples), (3, 0));
+        }
+    }
+    let found = read(&db, &[]);
+    let counts: Vec<_> = found
+        .iter()
+        .map(|(name, all)| (&**name, all.len()))
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            (r#"up{host="a"}"#, 12),
+            (r#"up{host="a", replica="one"}"#, 3),
+            (r#"up{host="a", replica="two"}"#, 3),
+        ]
+    );
+}

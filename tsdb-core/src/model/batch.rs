@@ -1,5 +1,7 @@
 //! Samples on their way in: many series, in columns, in buffers that are used again.
 
+use std::sync::Arc;
+
 use super::{
     BatchExemplar, Exemplar, ExemplarError, Histogram, Labels, LabelsBuilder, LabelsError, Sample,
     SymbolLabels,
@@ -73,6 +75,8 @@ pub struct WriteBatch<'a> {
     timestamps: Vec<i64>,
     values: Vec<f64>,
     guessed: bool,
+    /// A label that no series of the batch is to have.
+    left_out: Option<Arc<str>>,
     symbols: Vec<&'a [u8]>,
     /// Indices of symbols of all series; what is behind `refs_len` is left over.
     refs: Vec<u32>,
@@ -103,6 +107,7 @@ impl<'a> WriteBatch<'a> {
             timestamps: Vec::new(),
             values: Vec::new(),
             guessed: false,
+            left_out: None,
             symbols: Vec::new(),
             refs: Vec::new(),
             refs_len: 0,
@@ -122,6 +127,17 @@ impl<'a> WriteBatch<'a> {
     #[must_use]
     pub fn is_guessed(&self) -> bool {
         self.guessed
+    }
+
+    /// Leaves a label out of all series of the batch: those that differ in nothing else are one.
+    pub fn leave_out(&mut self, label: Arc<str>) {
+        self.left_out = Some(label);
+    }
+
+    /// The label that [`WriteBatch::leave_out`] named.
+    #[must_use]
+    pub fn left_out(&self) -> Option<&str> {
+        self.left_out.as_deref()
     }
 
     /// Adds one sample of one series. Samples of the same `labels` in a row share an entry.
@@ -364,12 +380,47 @@ impl<'a> WriteBatch<'a> {
         self.series.is_empty()
     }
 
+    /// The earliest and the latest time of its samples, floats and histograms, in milliseconds;
+    /// `None` when it has none.
+    #[must_use]
+    pub fn times(&self) -> Option<(i64, i64)> {
+        let histograms = self.histograms.iter().map(|one| one.timestamp);
+        let mut all = self.timestamps.iter().copied().chain(histograms);
+        let first = all.next()?;
+        Some(all.fold((first, first), |(from, to), ms| (from.min(ms), to.max(ms))))
+    }
+
+    /// Takes out the samples and exemplars at `ms`, in milliseconds, and before. Series stay, with
+    /// what they have left.
+    pub fn keep_newer_than(&mut self, ms: i64) {
+        let (mut start, mut kept) = (0, 0);
+        for entry in &mut self.series {
+            for at in start..entry.end {
+                let sample = self.timestamps.get(at).zip(self.values.get(at));
+                let Some((&timestamp, &value)) = sample.filter(|(at, _)| **at > ms) else {
+                    continue;
+                };
+                let places = self.timestamps.get_mut(kept).zip(self.values.get_mut(kept));
+                if let Some((time, number)) = places {
+                    (*time, *number) = (timestamp, value);
+                    kept += 1;
+                }
+            }
+            (start, entry.end) = (entry.end, kept);
+        }
+        self.timestamps.truncate(kept);
+        self.values.truncate(kept);
+        self.histograms.retain(|one| one.timestamp > ms);
+        self.exemplars.retain(|one| one.timestamp > ms);
+    }
+
     /// Takes everything out and keeps the memory.
     pub fn clear(&mut self) {
         self.series.clear();
         self.timestamps.clear();
         self.values.clear();
         self.guessed = false;
+        self.left_out = None;
         self.symbols.clear();
         self.refs_len = 0;
         self.histograms.clear();
@@ -388,6 +439,7 @@ impl<'a> WriteBatch<'a> {
             timestamps: self.timestamps,
             values: self.values,
             guessed: false,
+            left_out: None,
             symbols,
             refs: self.refs,
             refs_len: 0,

@@ -19,6 +19,14 @@ impl Fingerprint {
         (self.0 >> 64) as u64
     }
 
+    /// The fingerprint of the same bytes where what `part` stands for is not to count: unrelated
+    /// to the one where it counts. Of `Fingerprint(0)` it is the same.
+    #[inline]
+    #[must_use]
+    pub const fn without(self, part: Self) -> Self {
+        Self(self.0 ^ part.0)
+    }
+
     /// The low half, which tells entries with the same high half apart.
     #[inline]
     #[must_use]

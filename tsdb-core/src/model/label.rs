@@ -425,6 +425,13 @@ impl LabelsBuilder {
         self.push_bytes(name.as_bytes(), value.as_bytes());
     }
 
+    /// Takes a label out again, however often it was pushed.
+    pub fn remove(&mut self, name: &str) {
+        let text = &self.text;
+        let is_named = |pair: &Pair| text.get(pair.name()) == Some(name.as_bytes());
+        self.pairs.retain(|pair| !is_named(pair));
+    }
+
     /// How many labels with a value were pushed.
     #[must_use]
     pub fn len(&self) -> usize {

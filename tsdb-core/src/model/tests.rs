@@ -148,6 +148,38 @@ fn a_batch_gives_back_its_columns() {
 }
 
 #[test]
+fn a_batch_keeps_what_is_newer() {
+    let (a, b) = (labels(&[("n", "a")]), labels(&[("n", "b")]));
+    let mut batch = WriteBatch::new();
+    assert_eq!(batch.times(), None);
+    for (series, times) in [(&a, &[5, 1, 7][..]), (&b, &[2]), (&a, &[]), (&b, &[9, 6])] {
+        batch.begin(SeriesKey::Labels(series));
+        for &ms in times {
+            batch.sample(ms, ms as f64);
+            batch.exemplar(ms, 0.5, Ok(a.clone()));
+        }
+    }
+    assert_eq!(batch.times(), Some((1, 9)));
+    batch.keep_newer_than(5);
+    let kept: Vec<_> = batch
+        .series()
+        .map(|(_, times, values)| (times.to_vec(), values.to_vec()))
+        .collect();
+    let expected = [vec![7], vec![], vec![], vec![9, 6]];
+    let expected =
+        expected.map(|times| (times.clone(), times.iter().map(|ms| *ms as f64).collect()));
+    assert_eq!(kept, expected);
+    assert_eq!(
+        batch
+            .exemplars()
+            .iter()
+            .map(|one| one.timestamp)
+            .collect::<Vec<_>>(),
+        [7, 9, 6]
+    );
+}
+
+#[test]
 fn a_recycled_batch_keeps_its_memory() {
     let mut kept = WriteBatch::new();
     let mut before = 0;

@@ -74,6 +74,7 @@ impl Head {
         symbols.clear();
         symbols.extend(batch.symbols().iter().map(|text| self.key.symbol(text)));
         let mut lists = self.key.symbol_lists(symbols);
+        let left_out = self.left_out(batch);
         fingerprints.clear();
         slots.clear();
         deferred.clear();
@@ -85,7 +86,7 @@ impl Head {
         // The slot that follows the last one, and how many were not near where they were expected.
         let (mut next, mut astray) = (0, 0u32);
         for (at, (key, ..)) in batch.series().enumerate() {
-            let fingerprint = self.fingerprint(&key, &mut lists);
+            let fingerprint = self.fingerprint(&key, &mut lists).without(left_out);
             fingerprints.push(fingerprint);
             let near = match in_order {
                 true => registry.find_near(next, fingerprint),
@@ -130,6 +131,13 @@ impl Head {
         names.skip_leaving(slots);
     }
 
+    /// What sets the fingerprints of series without a label apart from those of the whole series.
+    fn left_out(&self, batch: &WriteBatch<'_>) -> Fingerprint {
+        batch.left_out().map_or(Fingerprint(0), |label| {
+            self.key.of(FingerprintDomain::Encoded, label.as_bytes())
+        })
+    }
+
     #[inline]
     fn fingerprint<'k>(&self, key: &SeriesKey<'k>, lists: &mut SymbolLists<'k>) -> Fingerprint {
         match key {
@@ -156,7 +164,7 @@ impl Head {
             let Some((_, (key, ..))) = found else {
                 continue;
             };
-            match parse(&key, builder).and_then(|labels| self.check(labels)) {
+            match parse(&key, batch.left_out(), builder).and_then(|labels| self.check(labels)) {
                 Ok(labels) => missing.labels = Some(labels),
                 Err(RejectReason::Labels(LabelsError::Malformed { .. })) if batch.is_guessed() => {
                     return Err(ShardError::Misread);
@@ -372,20 +380,20 @@ impl Missing {
     }
 }
 
-fn parse(key: &SeriesKey<'_>, builder: &mut LabelsBuilder) -> Result<Labels, RejectReason> {
-    match key {
-        SeriesKey::Labels(labels) => Ok((*labels).clone()),
-        SeriesKey::Encoded(encoded) => {
-            builder.clear();
-            (encoded.parse)(encoded.bytes, builder)?;
-            Ok(builder.finish()?)
-        }
-        SeriesKey::Symbols(labels) => {
-            builder.clear();
-            labels.parse(builder)?;
-            Ok(builder.finish()?)
-        }
+fn parse(
+    key: &SeriesKey<'_>,
+    left_out: Option<&str>,
+    builder: &mut LabelsBuilder,
+) -> Result<Labels, RejectReason> {
+    if let (SeriesKey::Labels(labels), None) = (key, left_out) {
+        return Ok((*labels).clone());
     }
+    builder.clear();
+    key.parse(builder)?;
+    if let Some(label) = left_out {
+        builder.remove(label);
+    }
+    Ok(builder.finish()?)
 }
 
 /// What can be said of a series whose labels are refused.
