@@ -16,7 +16,7 @@ pub mod sample_json;
 pub mod selector;
 mod server;
 mod store;
-mod telemetry;
+pub mod telemetry;
 pub mod timestamp;
 pub mod units;
 

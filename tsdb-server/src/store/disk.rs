@@ -13,7 +13,24 @@ pub(crate) struct DiskWatch {
     pub(crate) high_water_percent: u8,
 }
 
+/// Room on the disk, and how much of it may be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DiskUse {
+    /// Room on it.
+    pub(crate) space: DiskSpace,
+    /// [`DiskWatch::high_water_percent`].
+    pub(crate) high_water_percent: u8,
+}
+
 impl DiskWatch {
+    /// Room at this moment; `None` when the disk does not say.
+    pub(super) fn usage(&self) -> Option<DiskUse> {
+        Some(DiskUse {
+            space: disk_space(&self.folder)?,
+            high_water_percent: self.high_water_percent,
+        })
+    }
+
     /// Why writes are to be turned away; `None` when they are not, or when the disk does not say.
     pub(super) fn refusal(&self) -> Option<String> {
         let space = disk_space(&self.folder)?;

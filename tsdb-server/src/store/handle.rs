@@ -13,7 +13,7 @@ use tsdb_core::{
 use tsdb_remote::write::DecodeScratch;
 
 use super::committer;
-use super::disk::DiskWatch;
+use super::disk::{DiskUse, DiskWatch};
 use super::error::StoreError;
 use super::maintainer::Maintainer;
 use super::queries::Queries;
@@ -66,6 +66,7 @@ struct Shared {
     opening: Mutex<Option<Opening>>,
     /// When and why a write failed last, if none succeeded since.
     trouble: Mutex<Option<(Instant, String)>>,
+    disk: Option<DiskWatch>,
     writers: Mutex<Vec<JoinHandle<()>>>,
     keepers: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -99,6 +100,8 @@ pub(crate) struct Figures {
     pub(crate) writes_queued: (usize, usize),
     /// Queries running, and how many may.
     pub(crate) queries_running: (usize, usize),
+    /// Room on the disk of the data folder; `None` when it does not say.
+    pub(crate) disk: Option<DiskUse>,
 }
 
 /// What closing found and did.
@@ -133,7 +136,7 @@ impl Store {
         let maintainer = Maintainer {
             slot: Arc::clone(&slot),
             open,
-            disk,
+            disk: disk.clone(),
             telemetry: Arc::clone(telemetry),
         };
         let commits = Arc::clone(&slot);
@@ -157,6 +160,7 @@ impl Store {
                     namespaces,
                 })),
                 trouble: Mutex::new(None),
+                disk,
                 writers,
                 keepers,
             }),
@@ -280,6 +284,7 @@ impl Store {
             opening: self.opening(),
             writes_queued: (self.shared.writes.len(), self.shared.writes.capacity()),
             queries_running: self.shared.queries.load(),
+            disk: self.shared.disk.as_ref().and_then(DiskWatch::usage),
         }
     }
 

@@ -13,7 +13,7 @@ mod slot;
 mod tests;
 mod threads;
 
-pub(crate) use disk::DiskWatch;
+pub(crate) use disk::{DiskUse, DiskWatch};
 pub(crate) use error::StoreError;
 pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
 pub(crate) use threads::Reply;

@@ -2,22 +2,14 @@
 
 use std::fmt::Write;
 
-/// What a family of metrics is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FamilyKind {
-    /// Only grows; its name ends in `_total`.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Buckets, sum and count.
-    Histogram,
-}
+use super::families::{Family, FamilyKind};
 
 /// A page of metrics in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Exposition {
     text: String,
-    family: &'static str,
+    /// The family that samples belong to.
+    family: Option<&'static Family>,
 }
 
 impl Exposition {
@@ -28,27 +20,22 @@ impl Exposition {
     }
 
     /// Starts a family; the samples that follow belong to it.
-    pub(crate) fn family(&mut self, name: &'static str, kind: FamilyKind, help: &str) -> &mut Self {
-        let kind = match kind {
+    pub(crate) fn family(&mut self, family: &'static Family) -> &mut Self {
+        let kind = match family.kind {
             FamilyKind::Counter => "counter",
             FamilyKind::Gauge => "gauge",
             FamilyKind::Histogram => "histogram",
         };
-        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+        let name = family.name;
+        let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
         self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-        self.family = name;
+        self.family = Some(family);
         self
     }
 
     /// A family of one sample without labels.
-    pub(crate) fn single(
-        &mut self,
-        name: &'static str,
-        kind: FamilyKind,
-        help: &str,
-        value: f64,
-    ) -> &mut Self {
-        self.family(name, kind, help).sample(&[], value)
+    pub(crate) fn single(&mut self, family: &'static Family, value: f64) -> &mut Self {
+        self.family(family).sample(&[], value)
     }
 
     /// One sample of the family.
@@ -83,8 +70,20 @@ impl Exposition {
     }
 
     fn line(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) -> &mut Self {
-        let family = self.family;
-        self.write(format_args!("{family}{suffix}"));
+        let Some(family) = self.family else {
+            debug_assert!(false, "a sample before its family");
+            return self;
+        };
+        debug_assert!(
+            labels
+                .iter()
+                .map(|(name, _)| name)
+                .filter(|name| **name != "le")
+                .eq(family.labels),
+            "{} is registered with other labels than {labels:?}",
+            family.name
+        );
+        self.write(format_args!("{}{suffix}", family.name));
         for (index, (name, value)) in labels.iter().enumerate() {
             let opening = if index == 0 { '{' } else { ',' };
             let value = value
@@ -122,24 +121,48 @@ pub(crate) fn count_as_value(count: u64) -> f64 {
 mod tests {
     use super::*;
 
+    const fn of(
+        name: &'static str,
+        kind: FamilyKind,
+        help: &'static str,
+        labels: &'static [&'static str],
+    ) -> Family {
+        Family {
+            name,
+            kind,
+            help,
+            labels,
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "b is registered with other labels")]
+    fn a_label_that_is_not_registered_is_noticed() {
+        const B: Family = of("b", FamilyKind::Gauge, "B.", &["x"]);
+        Exposition::new().family(&B).sample(&[("y", "1")], 0.0);
+    }
+
     #[test]
     fn a_page_looks_like_this() {
+        const A: Family = of("a_total", FamilyKind::Counter, "Things\nand \\ more.", &[]);
+        const B: Family = of("b", FamilyKind::Gauge, "B.", &["x", "y"]);
+        const C: Family = of("c_seconds", FamilyKind::Histogram, "C.", &["r"]);
+        const D: Family = of("d", FamilyKind::Gauge, "D.", &[]);
         let mut page = Exposition::new();
-        page.single("a_total", FamilyKind::Counter, "Things\nand \\ more.", 3.0);
-        page.family("b", FamilyKind::Gauge, "B.")
+        page.single(&A, 3.0);
+        page.family(&B)
             .sample(&[("x", "q\"\\\n"), ("y", "")], f64::NEG_INFINITY)
-            .sample(&[], f64::NAN)
-            .sample(&[("x", "1")], 0.25);
-        page.family("c_seconds", FamilyKind::Histogram, "C.")
+            .sample(&[("x", "1"), ("y", "2")], 0.25);
+        page.family(&C)
             .histogram(&[("r", "/")], &[(0.5, 1), (2.0, 3)], 4.5, 4);
+        page.single(&D, f64::NAN);
         let expected = r#"# HELP a_total Things\nand \\ more.
 # TYPE a_total counter
 a_total 3
 # HELP b B.
 # TYPE b gauge
 b{x="q\"\\\n",y=""} -Inf
-b NaN
-b{x="1"} 0.25
+b{x="1",y="2"} 0.25
 # HELP c_seconds C.
 # TYPE c_seconds histogram
 c_seconds_bucket{r="/",le="0.5"} 1
@@ -147,6 +170,9 @@ c_seconds_bucket{r="/",le="2"} 3
 c_seconds_bucket{r="/",le="+Inf"} 4
 c_seconds_sum{r="/"} 4.5
 c_seconds_count{r="/"} 4
+# HELP d D.
+# TYPE d gauge
+d NaN
 "#;
         assert_eq!(page.finish(), expected);
     }

@@ -2,7 +2,9 @@
 
 mod counters;
 mod exposition;
+mod families;
 mod page;
 
 pub(crate) use counters::{Telemetry, WriteSource};
+pub use families::{Family, FamilyKind, Unit, families, family};
 pub(crate) use page::render;

@@ -1,14 +1,14 @@
-//! The page of metrics: every family, its meaning and where its value comes from.
+//! The page of metrics: where the value of every family comes from.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tsdb_core::{NamespaceStats, OpeningPhase, OpeningState, Stats};
 
 use super::counters::{DURATION_BOUNDS, Telemetry};
-use super::exposition::FamilyKind::{Counter, Gauge, Histogram};
 use super::exposition::{Exposition, count_as_value};
+use super::families::{self, Family};
 use crate::machine::ProcessUsage;
-use crate::store::Figures;
+use crate::store::{DiskUse, Figures};
 
 /// The page of everything counted; `inflight_bytes` are the bytes of requests in flight and their limit.
 #[must_use]
@@ -20,6 +20,7 @@ pub(crate) fn render(
 ) -> String {
     let mut page = Exposition::new();
     server(&mut page, figures, inflight_bytes);
+    disk(&mut page, figures.disk);
     requests(&mut page, telemetry);
     samples(&mut page, telemetry);
     plain_counters(&mut page, telemetry);
@@ -50,109 +51,73 @@ fn read(counter: &AtomicU64) -> f64 {
 }
 
 fn server(page: &mut Exposition, figures: &Figures, inflight_bytes: (u64, u64)) {
-    page.family("tsdb_build_info", Gauge, "The running version; always 1.")
+    page.family(&families::BUILD_INFO)
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
-    page.single(
-        "tsdb_ready",
-        Gauge,
-        "Whether reads and writes are right, as /ready says.",
-        truth(figures.not_ready.is_none()),
-    );
+    page.single(&families::READY, truth(figures.not_ready.is_none()));
     let (queued, queue_limit) = figures.writes_queued;
-    page.single(
-        "tsdb_write_queue_length",
-        Gauge,
-        "Writes that wait for a store thread.",
-        size(queued),
-    );
-    page.single(
-        "tsdb_write_queue_limit",
-        Gauge,
-        "Writes that may wait; further ones get 503.",
-        size(queue_limit),
-    );
+    page.single(&families::WRITE_QUEUE_LENGTH, size(queued));
+    page.single(&families::WRITE_QUEUE_LIMIT, size(queue_limit));
     let (running, query_limit) = figures.queries_running;
-    page.single(
-        "tsdb_queries_running",
-        Gauge,
-        "Queries that run, remote reads included.",
-        size(running),
-    );
-    page.single(
-        "tsdb_queries_limit",
-        Gauge,
-        "Queries that may run at a time; further ones wait.",
-        size(query_limit),
-    );
+    page.single(&families::QUERIES_RUNNING, size(running));
+    page.single(&families::QUERIES_LIMIT, size(query_limit));
     let (inflight, inflight_limit) = inflight_bytes;
+    page.single(&families::REQUEST_INFLIGHT_BYTES, count_as_value(inflight));
     page.single(
-        "tsdb_request_inflight_bytes",
-        Gauge,
-        "Bytes held by remote write and read requests in flight.",
-        count_as_value(inflight),
-    );
-    page.single(
-        "tsdb_request_inflight_limit_bytes",
-        Gauge,
-        "Bytes they may hold; further requests get 503.",
+        &families::REQUEST_INFLIGHT_LIMIT_BYTES,
         count_as_value(inflight_limit),
     );
 }
 
+/// Room on the disk of the data folder; no samples when the disk does not say.
+fn disk(page: &mut Exposition, use_of_disk: Option<DiskUse>) {
+    let values: [(&Family, fn(&DiskUse) -> f64); 3] = [
+        (&families::DISK_FREE_BYTES, |disk| {
+            count_as_value(disk.space.free_bytes)
+        }),
+        (&families::DISK_SIZE_BYTES, |disk| {
+            count_as_value(disk.space.size_bytes)
+        }),
+        (&families::DISK_HIGH_WATER_RATIO, |disk| {
+            f64::from(disk.high_water_percent) / 100.0
+        }),
+    ];
+    for (family, value) in values {
+        page.family(family);
+        if let Some(disk) = &use_of_disk {
+            page.sample(&[], value(disk));
+        }
+    }
+}
+
 fn opening(page: &mut Exposition, state: OpeningState) {
-    page.family(
-        "tsdb_opening_phase",
-        Gauge,
-        "What opening does at the moment: 1 for its phase, 0 for the others.",
-    );
+    page.family(&families::OPENING_PHASE);
     for phase in OpeningPhase::ALL {
         page.sample(&[("phase", phase.name())], truth(phase == state.phase));
     }
     let logs = [
+        (&families::OPENING_LOGS, state.logs),
+        (&families::OPENING_LOGS_REPLAYED, state.logs_replayed),
+        (&families::OPENING_LOG_BYTES, state.log_bytes),
         (
-            "tsdb_opening_logs",
-            "Logs that opening has to replay.",
-            state.logs,
-        ),
-        (
-            "tsdb_opening_logs_replayed",
-            "Logs that it replayed.",
-            state.logs_replayed,
-        ),
-        (
-            "tsdb_opening_log_bytes",
-            "Bytes of logs that opening has to replay.",
-            state.log_bytes,
-        ),
-        (
-            "tsdb_opening_log_bytes_replayed",
-            "Bytes of logs that it replayed.",
+            &families::OPENING_LOG_BYTES_REPLAYED,
             state.log_bytes_replayed,
         ),
     ];
-    for (name, meaning, value) in logs {
-        page.single(name, Gauge, meaning, count_as_value(value));
+    for (family, value) in logs {
+        page.single(family, count_as_value(value));
     }
 }
 
 fn requests(page: &mut Exposition, telemetry: &Telemetry) {
     let tables = telemetry.tables();
-    page.family(
-        "tsdb_http_requests_total",
-        Counter,
-        "HTTP requests answered, by route and status.",
-    );
+    page.family(&families::HTTP_REQUESTS);
     for ((route, status), count) in &tables.requests {
         page.sample(
             &[("route", route), ("code", &status.to_string())],
             count_as_value(*count),
         );
     }
-    page.family(
-        "tsdb_http_request_duration_seconds",
-        Histogram,
-        "Time from a request's headers to its answer's headers.",
-    );
+    page.family(&families::HTTP_REQUEST_DURATION_SECONDS);
     for (route, durations) in &tables.durations {
         let buckets: Vec<(f64, u64)> = DURATION_BOUNDS.into_iter().zip(durations.buckets).collect();
         page.histogram(
@@ -166,15 +131,11 @@ fn requests(page: &mut Exposition, telemetry: &Telemetry) {
 
 fn samples(page: &mut Exposition, telemetry: &Telemetry) {
     let tables = telemetry.tables();
-    page.family(
-        "tsdb_samples_stored_total",
-        Counter,
-        "Samples stored, those that were there already included.",
-    );
+    page.family(&families::SAMPLES_STORED);
     for (source, count) in &tables.stored {
         page.sample(&[("source", source.name())], count_as_value(*count));
     }
-    page.family("tsdb_samples_rejected_total", Counter, "Samples refused, by reason; \"unlisted\" are those beyond the first 100 refusals of a request.");
+    page.family(&families::SAMPLES_REJECTED);
     for ((source, reason), count) in &tables.rejected {
         page.sample(
             &[("source", source.name()), ("reason", reason)],
@@ -183,174 +144,81 @@ fn samples(page: &mut Exposition, telemetry: &Telemetry) {
     }
 }
 
-/// Name, meaning and value of a family.
-type Family<T> = (&'static str, &'static str, fn(&T) -> f64);
-
-/// Name, meaning and value of a limit that a namespace may have.
-type LimitFamily = (
-    &'static str,
-    &'static str,
-    fn(&NamespaceStats) -> Option<u64>,
-);
+/// A family and where its value comes from.
+type Sourced<T> = (&'static Family, fn(&NamespaceStats) -> T);
 
 fn exemplar_counters(page: &mut Exposition, telemetry: &Telemetry) {
-    let counters: [(&'static str, &str, &AtomicU64); 3] = [
-        (
-            "tsdb_exemplars_stored_total",
-            "Exemplars stored, those that were there already included.",
-            &telemetry.exemplars_stored,
-        ),
-        (
-            "tsdb_exemplars_dropped_total",
-            "Exemplars not stored, as none are kept.",
-            &telemetry.exemplars_dropped,
-        ),
-        (
-            "tsdb_exemplars_rejected_total",
-            "Exemplars refused, by themselves or with their series.",
-            &telemetry.exemplars_rejected,
-        ),
+    let counters: [(&Family, &AtomicU64); 3] = [
+        (&families::EXEMPLARS_STORED, &telemetry.exemplars_stored),
+        (&families::EXEMPLARS_DROPPED, &telemetry.exemplars_dropped),
+        (&families::EXEMPLARS_REJECTED, &telemetry.exemplars_rejected),
     ];
-    for (name, help, counter) in counters {
-        page.single(name, Counter, help, read(counter));
+    for (family, counter) in counters {
+        page.single(family, read(counter));
     }
 }
 
 fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
-    let counters: [(&'static str, &str, &AtomicU64); 11] = [
+    let counters: [(&Family, &AtomicU64); 11] = [
+        (&families::SERIES_REJECTED, &telemetry.rejected_series),
         (
-            "tsdb_series_rejected_total",
-            "Series refused as a whole.",
-            &telemetry.rejected_series,
-        ),
-        (
-            "tsdb_native_histograms_stored_total",
-            "Native histograms stored, those that were there already included.",
+            &families::NATIVE_HISTOGRAMS_STORED,
             &telemetry.histograms_stored,
         ),
+        (&families::METADATA_STORED, &telemetry.metadata_stored),
+        (&families::METADATA_REJECTED, &telemetry.metadata_refused),
+        (&families::IMPORT_LINES, &telemetry.import_lines),
         (
-            "tsdb_metadata_stored_total",
-            "Metadata entries of metrics stored.",
-            &telemetry.metadata_stored,
-        ),
-        (
-            "tsdb_metadata_rejected_total",
-            "Metadata entries refused, as they are not UTF-8.",
-            &telemetry.metadata_refused,
-        ),
-        (
-            "tsdb_import_lines_total",
-            "Lines read by /api/v1/import.",
-            &telemetry.import_lines,
-        ),
-        (
-            "tsdb_import_lines_rejected_total",
-            "Lines of imports that are malformed.",
+            &families::IMPORT_LINES_REJECTED,
             &telemetry.import_lines_refused,
         ),
+        (&families::EXPORT_SERIES, &telemetry.export_series),
+        (&families::EXPORT_SAMPLES, &telemetry.export_samples),
+        (&families::REOPENINGS, &telemetry.reopenings),
         (
-            "tsdb_export_series_total",
-            "Series written by /api/v1/export.",
-            &telemetry.export_series,
-        ),
-        (
-            "tsdb_export_samples_total",
-            "Samples written by /api/v1/export.",
-            &telemetry.export_samples,
-        ),
-        (
-            "tsdb_reopenings_total",
-            "Times the database was reopened after a failed write or sync.",
-            &telemetry.reopenings,
-        ),
-        (
-            "tsdb_maintenance_failures_total",
-            "Failed steps of cutting, flushing, merging and expiring.",
+            &families::MAINTENANCE_FAILURES,
             &telemetry.maintenance_failures,
         ),
-        (
-            "tsdb_panics_total",
-            "Jobs that ended in a panic, which is a bug.",
-            &telemetry.panics,
-        ),
+        (&families::PANICS, &telemetry.panics),
     ];
-    for (name, help, counter) in counters {
-        page.single(name, Counter, help, read(counter));
+    for (family, counter) in counters {
+        page.single(family, read(counter));
     }
 }
 
 fn database(page: &mut Exposition, stats: &Stats) {
-    let counters: [(&'static str, &str, u64); 10] = [
+    let counters: [(&Family, u64); 12] = [
+        (&families::LOG_COMMITS, stats.log.commits),
+        (&families::LOG_FRAMES, stats.log.frames),
+        (&families::LOG_WRITTEN_BYTES, stats.log.bytes),
+        (&families::LOG_SYNCS, stats.log.syncs),
+        (&families::FLUSHES, stats.flushes),
+        (&families::MERGES, stats.merges),
+        (&families::SERIES_FORGOTTEN, stats.series_forgotten),
         (
-            "tsdb_log_commits_total",
-            "Group commits of the log since it was opened.",
-            stats.log.commits,
-        ),
-        (
-            "tsdb_log_frames_total",
-            "Frames written to the log since it was opened.",
-            stats.log.frames,
-        ),
-        (
-            "tsdb_log_written_bytes_total",
-            "Bytes written to the log since it was opened.",
-            stats.log.bytes,
-        ),
-        (
-            "tsdb_log_syncs_total",
-            "Times the log was synced since it was opened.",
-            stats.log.syncs,
-        ),
-        (
-            "tsdb_flushes_total",
-            "Generations flushed to runs since opening.",
-            stats.flushes,
-        ),
-        (
-            "tsdb_merges_total",
-            "Merges of runs since opening.",
-            stats.merges,
-        ),
-        (
-            "tsdb_series_forgotten_total",
-            "Series that left memory since opening: only blocks name them.",
-            stats.series_forgotten,
-        ),
-        (
-            "tsdb_series_files_rewritten_total",
-            "Rewrites of series files since opening.",
+            &families::SERIES_FILES_REWRITTEN,
             stats.series_files_rewritten,
         ),
-        (
-            "tsdb_files_refused_total",
-            "Times a run or block could not be taken into use when it was first needed.",
-            stats.files_refused,
-        ),
-        (
-            "tsdb_runs_expired_total",
-            "Runs dropped by retention since opening.",
-            stats.runs_expired,
-        ),
+        (&families::FILES_REFUSED, stats.files_refused),
+        (&families::RUNS_EXPIRED, stats.runs_expired),
+        (&families::COMPACTIONS, stats.compactions),
+        (&families::BLOCKS_EXPIRED, stats.blocks_expired),
     ];
-    for (name, help, value) in counters {
-        page.single(name, Counter, help, count_as_value(value));
+    for (family, value) in counters {
+        page.single(family, count_as_value(value));
     }
 }
 
 fn database_state(page: &mut Exposition, stats: &Stats) {
     page.single(
-        "tsdb_log_open_bytes",
-        Gauge,
-        "Bytes of the log being written.",
+        &families::LOG_OPEN_BYTES,
         count_as_value(stats.log_open_bytes),
     );
     page.single(
-        "tsdb_generations_unflushed",
-        Gauge,
-        "Closed generations that wait to be flushed.",
+        &families::GENERATIONS_UNFLUSHED,
         size(stats.generations_closed),
     );
-    page.family("tsdb_memory_bytes", Gauge, "Memory accounted for, by use.")
+    page.family(&families::MEMORY_BYTES)
         .sample(&[("use", "series")], size(stats.series_memory_bytes))
         .sample(&[("use", "buffers")], size(stats.buffer_memory_bytes))
         .sample(&[("use", "appends")], size(stats.append_memory_bytes))
@@ -359,93 +227,51 @@ fn database_state(page: &mut Exposition, stats: &Stats) {
         .sample(&[("use", "exemplars")], size(stats.exemplar_memory_bytes))
         .sample(&[("use", "log_queue")], size(stats.queue_memory_bytes));
     page.single(
-        "tsdb_memory_budget_bytes",
-        Gauge,
-        "Memory the database may use; writes beyond it get 503.",
+        &families::MEMORY_BUDGET_BYTES,
         count_as_value(stats.memory_budget_bytes),
     );
-    page.single(
-        "tsdb_clock_suspended",
-        Gauge,
-        "Whether expiry is suspended, and the limit max_future with a clock that is behind, as the clock jumped.",
-        truth(stats.expiry_suspended),
-    );
+    page.single(&families::CLOCK_SUSPENDED, truth(stats.expiry_suspended));
     readers(page, stats);
-    page.single(
-        "tsdb_poisoned",
-        Gauge,
-        "Whether writes are refused until the database is reopened.",
-        truth(stats.poisoned),
-    );
+    page.single(&families::POISONED, truth(stats.poisoned));
 }
 
 fn readers(page: &mut Exposition, stats: &Stats) {
+    page.single(&families::READERS, size(stats.readers));
+    page.single(&families::READERS_OVERTAKEN, size(stats.readers_overtaken));
     page.single(
-        "tsdb_readers",
-        Gauge,
-        "Selects that are being read.",
-        size(stats.readers),
-    );
-    page.single(
-        "tsdb_readers_overtaken",
-        Gauge,
-        "Of which hold files or memory that were replaced since they began.",
-        size(stats.readers_overtaken),
-    );
-    page.single(
-        "tsdb_readers_refused_total",
-        Counter,
-        "Selects refused since opening, as they held too much of that, or for too long.",
+        &families::READERS_REFUSED,
         count_as_value(stats.readers_refused),
     );
+    page.single(&families::PINNED_FILES, size(stats.pinned_files));
+    page.single(&families::PINNED_BYTES, count_as_value(stats.pinned_bytes));
     page.single(
-        "tsdb_pinned_files",
-        Gauge,
-        "Removed files that selects still read.",
-        size(stats.pinned_files),
-    );
-    page.single(
-        "tsdb_pinned_bytes",
-        Gauge,
-        "Bytes on disk of those.",
-        count_as_value(stats.pinned_bytes),
-    );
-    page.single(
-        "tsdb_pinned_memory_bytes",
-        Gauge,
-        "Memory that only selects hold: what was replaced since they began, and what they have read and not given out.",
+        &families::PINNED_MEMORY_BYTES,
         size(stats.pinned_memory_bytes),
     );
 }
 
 fn namespaces(page: &mut Exposition, namespaces: &[NamespaceStats]) {
-    let families: [Family<NamespaceStats>; 7] = [
-        ("tsdb_series", "Series in memory.", |n| size(n.series)),
-        ("tsdb_exemplars", "Exemplars kept just now.", |n| {
-            size(n.exemplars.held)
+    let families: [Sourced<f64>; 11] = [
+        (&families::SERIES, |n| size(n.series)),
+        (&families::EXEMPLARS, |n| size(n.exemplars.held)),
+        (&families::BUFFERED_SAMPLES, |n| {
+            count_as_value(n.buffered_samples)
         }),
-        (
-            "tsdb_buffered_samples",
-            "Samples in memory that are not in runs, duplicates included.",
-            |n| count_as_value(n.buffered_samples),
-        ),
-        (
-            "tsdb_series_file_bytes",
-            "Bytes of series files, as far as they are durable.",
-            |n| count_as_value(n.series_file_bytes),
-        ),
-        ("tsdb_runs", "Live runs on disk.", |n| size(n.runs)),
-        ("tsdb_run_bytes", "Bytes of live runs.", |n| {
-            count_as_value(n.run_bytes)
+        (&families::SERIES_FILE_BYTES, |n| {
+            count_as_value(n.series_file_bytes)
         }),
-        (
-            "tsdb_run_samples",
-            "Samples of live runs; one that lies in several counts in each.",
-            |n| count_as_value(n.run_samples),
-        ),
+        (&families::RUNS, |n| size(n.runs)),
+        (&families::RUN_BYTES, |n| count_as_value(n.run_bytes)),
+        (&families::RUN_SAMPLES, |n| count_as_value(n.run_samples)),
+        (&families::BLOCKS, |n| size(n.blocks)),
+        (&families::BLOCK_BYTES, |n| count_as_value(n.block_bytes)),
+        (&families::BLOCK_SAMPLES, |n| {
+            count_as_value(n.block_samples)
+        }),
+        (&families::TOMBSTONES, |n| size(n.tombstones)),
     ];
-    for (name, help, value) in families {
-        page.family(name, Gauge, help);
+    for (family, value) in families {
+        page.family(family);
         for namespace in namespaces {
             page.sample(&[("namespace", &namespace.name)], value(namespace));
         }
@@ -454,20 +280,16 @@ fn namespaces(page: &mut Exposition, namespaces: &[NamespaceStats]) {
 }
 
 fn namespace_memory(page: &mut Exposition, namespaces: &[NamespaceStats]) {
-    let limits: [LimitFamily; 2] = [
-        (
-            "tsdb_namespace_memory_max_bytes",
-            "Memory that a namespace may hold, where its options limit it.",
-            |namespace| namespace.memory_max,
-        ),
-        (
-            "tsdb_namespace_series_max",
-            "Series that a namespace may hold, where its options limit it.",
-            |namespace| namespace.series_max,
-        ),
+    let limits: [Sourced<Option<u64>>; 2] = [
+        (&families::NAMESPACE_MEMORY_MAX_BYTES, |namespace| {
+            namespace.memory_max
+        }),
+        (&families::NAMESPACE_SERIES_MAX, |namespace| {
+            namespace.series_max
+        }),
     ];
-    for (name, help, limit) in limits {
-        page.family(name, Gauge, help);
+    for (family, limit) in limits {
+        page.family(family);
         for namespace in namespaces {
             if let Some(limit) = limit(namespace) {
                 let labels = [("namespace", namespace.name.as_str())];
@@ -475,8 +297,7 @@ fn namespace_memory(page: &mut Exposition, namespaces: &[NamespaceStats]) {
             }
         }
     }
-    let help = "Memory accounted for, by namespace and use.";
-    page.family("tsdb_namespace_memory_bytes", Gauge, help);
+    page.family(&families::NAMESPACE_MEMORY_BYTES);
     for namespace in namespaces {
         let used = &namespace.memory;
         let uses = [
@@ -507,63 +328,27 @@ fn namespace_memory(page: &mut Exposition, namespaces: &[NamespaceStats]) {
 fn recovery(page: &mut Exposition, figures: &Figures) {
     let found = &figures.recovery;
     page.single(
-        "tsdb_recovery_duration_seconds",
-        Gauge,
-        "Time that opening the database took at the start.",
+        &families::RECOVERY_DURATION_SECONDS,
         found.duration_ms as f64 / 1000.0,
     );
-    page.single(
-        "tsdb_recovery_frames",
-        Gauge,
-        "Log frames replayed at the start.",
-        count_as_value(found.frames),
-    );
-    page.single(
-        "tsdb_recovery_samples",
-        Gauge,
-        "Samples replayed at the start.",
-        count_as_value(found.samples),
-    );
+    page.single(&families::RECOVERY_FRAMES, count_as_value(found.frames));
+    page.single(&families::RECOVERY_SAMPLES, count_as_value(found.samples));
     let torn = found.torn.iter().map(|tail| tail.bytes).sum();
-    page.single(
-        "tsdb_recovery_torn_bytes",
-        Gauge,
-        "Bytes cut off the ends of files at the start; none of them was acked.",
-        count_as_value(torn),
-    );
+    page.single(&families::RECOVERY_TORN_BYTES, count_as_value(torn));
 }
 
 fn process(page: &mut Exposition, usage: ProcessUsage) {
+    page.single(&families::PROCESS_CPU_SECONDS, usage.cpu_seconds);
     page.single(
-        "process_cpu_seconds_total",
-        Counter,
-        "CPU used by this process, user and system.",
-        usage.cpu_seconds,
-    );
-    page.single(
-        "process_resident_memory_bytes",
-        Gauge,
-        "Memory held by this process.",
+        &families::PROCESS_RESIDENT_MEMORY_BYTES,
         count_as_value(usage.resident_bytes),
     );
     page.single(
-        "process_virtual_memory_bytes",
-        Gauge,
-        "Address space of this process.",
+        &families::PROCESS_VIRTUAL_MEMORY_BYTES,
         count_as_value(usage.virtual_bytes),
     );
-    page.single(
-        "process_open_fds",
-        Gauge,
-        "Open file descriptors of this process.",
-        count_as_value(usage.open_fds),
-    );
-    page.single(
-        "process_start_time_seconds",
-        Gauge,
-        "Start of this process, since the epoch.",
-        usage.start_seconds,
-    );
+    page.single(&families::PROCESS_OPEN_FDS, count_as_value(usage.open_fds));
+    page.single(&families::PROCESS_START_TIME_SECONDS, usage.start_seconds);
 }
 
 #[cfg(test)]
@@ -571,9 +356,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documentation_names_every_family_and_no_other() {
+    fn the_page_and_the_documentation_have_every_registered_family_and_no_other() {
+        let limited = NamespaceStats {
+            memory_max: Some(1),
+            series_max: Some(1),
+            ..NamespaceStats::default()
+        };
+        let database = Stats {
+            namespaces: vec![limited],
+            ..Stats::default()
+        };
         let figures = Figures {
-            database: Some(Stats::default()),
+            database: Some(database),
             ..Figures::default()
         };
         let page = render(
@@ -582,9 +376,12 @@ mod tests {
             (0, 0),
             Some(ProcessUsage::default()),
         );
-        let families = page
+        let shown = page
             .lines()
             .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let shown: Vec<_> = shown.collect();
+        let registered = families::families().iter().map(|family| family.name);
+        assert_eq!(shown, registered.collect::<Vec<_>>(), "in this order");
         let documented = include_str!("../../../docs/server.md")
             .lines()
             .filter_map(|line| {
@@ -594,10 +391,9 @@ mod tests {
                     .any(|prefix| name.starts_with(prefix))
                     .then_some(name)
             });
-        let (mut families, mut documented): (Vec<_>, Vec<_>) =
-            (families.collect(), documented.collect());
-        families.sort_unstable();
+        let (mut shown, mut documented) = (shown, documented.collect::<Vec<_>>());
+        shown.sort_unstable();
         documented.sort_unstable();
-        assert_eq!(families, documented);
+        assert_eq!(shown, documented);
     }
 }
