@@ -142,6 +142,15 @@ pub enum WriteError {
         /// When to come back; `None` for the default.
         retry_after: Option<Duration>,
     },
+    /// The sender writes faster than somebody decided that it may; the same request may succeed
+    /// later. Senders that are not told to retry this drop the data.
+    #[error("{message}")]
+    TooFast {
+        /// Which limit it is.
+        message: String,
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// The store failed.
     #[error("{0}")]
     Internal(#[source] BoxError),

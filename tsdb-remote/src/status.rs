@@ -71,6 +71,10 @@ fn of_write(error: &WriteError) -> Verdict {
         WriteError::Decode(error) => of_decode(error),
         WriteError::Invalid(_) => Verdict::new(StatusCode::BAD_REQUEST),
         WriteError::Unavailable { retry_after, .. } => Verdict::later(*retry_after),
+        WriteError::TooFast { retry_after, .. } => Verdict {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            retry_after: Some(*retry_after),
+        },
         WriteError::Internal(_) => Verdict::new(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
@@ -152,7 +156,11 @@ fn put_written(response: &mut Response<ResponseBody>, report: &AppendReport) {
 fn answer(verdict: &Verdict, message: &str, limits: &Limits) -> Response<ResponseBody> {
     let mut response = text(verdict.status, message);
     let headers = response.headers_mut();
-    if verdict.status == StatusCode::SERVICE_UNAVAILABLE {
+    let passes = [
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    if passes.contains(&verdict.status) {
         let wait = verdict.retry_after.unwrap_or(limits.retry_after);
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));

@@ -8,6 +8,7 @@
 pub mod allocator;
 pub mod commands;
 pub mod config;
+mod ha;
 mod http;
 pub mod logging;
 mod machine;
@@ -17,6 +18,7 @@ pub mod selector;
 mod server;
 mod store;
 pub mod telemetry;
+mod tenancy;
 pub mod timestamp;
 pub mod units;
 

@@ -14,11 +14,15 @@ use tsdb_core::{Db, DbOptions, OpeningProgress};
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::config::Config;
+use crate::ha::{HaOptions, HaPairs};
 use crate::http::{App, Connections, api, metrics, of_cluster, of_node, serve};
 use crate::machine::memory_limit_bytes;
 use crate::runtime::parallelism;
-use crate::store::{Closing, DiskWatch, Store, StoreError, StoreOptions};
+use crate::store::{
+    Closing, DiskWatch, NamespaceBounds, Store, StoreError, StoreOptions, WantedNamespace,
+};
 use crate::telemetry::Telemetry;
+use crate::tenancy::Tenants;
 
 /// How long requests in flight may take when the server stops.
 const REQUESTS_GRACE: Duration = Duration::from_millis(2500);
@@ -238,7 +242,7 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
     let progress = Arc::new(OpeningProgress::default());
     database.progress = Some(Arc::clone(&progress));
     let namespaces = namespaces(config);
-    let plain = namespaces.first().map_or("default", |(name, _)| name);
+    let plain = namespaces.first().map_or("default", |plain| &plain.name);
     let plain = plain.to_owned();
     let options = StoreOptions {
         progress,
@@ -254,6 +258,7 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
     let telemetry = Arc::new(Telemetry::default());
     let store = Store::start(options, &telemetry).map_err(|error| not_opened(config, error))?;
     let inflight = InflightBytes::new(limits.max_inflight_bytes);
+    let pairs_bytes = limits.max_inflight_bytes / 4;
     Ok(App {
         store,
         telemetry,
@@ -261,28 +266,58 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
         inflight,
         started: Instant::now(),
         namespace: plain.into(),
+        tenants: Arc::new(tenants(config)),
+        pairs: pairs(config, pairs_bytes),
         admin: config.enable_admin_api,
     })
 }
 
 /// The namespaces that are to be there, first the one that plain requests use: the unaggregated
 /// one of the file, or `default`. The retention of the command line is its retention.
-fn namespaces(config: &Config) -> Vec<(String, Option<Option<Duration>>)> {
+fn namespaces(config: &Config) -> Vec<WantedNamespace> {
+    let wanted = |name: &str, retention: Option<Duration>, bounds| WantedNamespace {
+        name: name.to_owned(),
+        retention: retention.map(Some),
+        bounds,
+    };
     let named = config.namespaces.iter();
     let mut all: Vec<_> = named
-        .map(|namespace| (namespace.name.clone(), namespace.retention.map(Some)))
+        .map(|namespace| wanted(&namespace.name, namespace.retention, None))
         .collect();
     if config
         .namespaces
         .first()
         .is_none_or(|first| first.aggregated)
     {
-        all.insert(0, ("default".to_owned(), None));
+        all.insert(0, wanted("default", None, None));
     }
-    if let (Some((_, retention)), Some(said)) = (all.first_mut(), config.retention) {
-        *retention = Some(said.limit());
+    if let (Some(plain), Some(said)) = (all.first_mut(), config.retention) {
+        plain.retention = Some(said.limit());
+    }
+    for tenant in &config.tenants {
+        let bounds = NamespaceBounds {
+            max_series: tenant.max_series,
+            max_memory: tenant.max_memory,
+        };
+        all.push(wanted(&tenant.namespace, tenant.retention, Some(bounds)));
     }
     all
+}
+
+fn tenants(config: &Config) -> Tenants {
+    let header = config.tenant_header.clone();
+    Tenants::new(&config.tenants, header, config.tenant_required)
+}
+
+/// The pairs of senders; what of them waits may hold `bytes`.
+fn pairs(config: &Config, bytes: u64) -> Option<HaPairs> {
+    let replica_label = config.ha_replica_label.as_deref()?;
+    Some(HaPairs::new(HaOptions {
+        replica_label: replica_label.into(),
+        cluster_label: config.ha_cluster_label.as_str().into(),
+        failover: config.ha_failover,
+        waiting_max_bytes: bytes,
+    }))
 }
 
 /// Opens the database, on a thread of its own.

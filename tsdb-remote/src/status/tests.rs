@@ -108,14 +108,15 @@ fn undecodable() -> Vec<(DecodeError, u16, &'static str)> {
     ]
 }
 
-/// Status and text hold, and exactly the 503s say when to come back.
+/// Status and text hold, and exactly the 503s and 429s say when to come back.
 fn check(response: Response<ResponseBody>, status: u16, part: &str) {
     assert_eq!(response.status().as_u16(), status, "{part}");
     let retry = response
         .headers()
         .get(RETRY_AFTER)
         .map(|v| v.to_str().unwrap().to_owned());
-    assert_eq!(retry, (status == 503).then(|| "2".to_owned()), "{part}");
+    let passes = [429, 503].contains(&status);
+    assert_eq!(retry, passes.then(|| "2".to_owned()), "{part}");
     assert_eq!(response.headers().contains_key(ALLOW), status == 405);
     let text = body(response);
     assert!(text.contains(part), "{text:?} lacks {part:?}");
@@ -147,6 +148,11 @@ fn every_row_of_the_table_of_writes() {
     };
     rows.push((unavailable(None), 503, "full"));
     rows.push((unavailable(Some(Duration::from_millis(1200))), 503, "full"));
+    let too_fast = WriteError::TooFast {
+        message: "more than 7 a second".to_owned(),
+        retry_after: Duration::from_millis(1500),
+    };
+    rows.push((too_fast, 429, "more than 7 a second"));
     rows.push((WriteError::Internal("broken".into()), 500, "broken"));
     for (error, status, text) in rows {
         check(write_fault(&error, &limits), status, text);
@@ -241,8 +247,14 @@ fn the_store_may_say_when_to_come_back() {
             message: "w".into(),
             retry_after: Some(wait),
         };
-        let response = write_fault(&error, &Limits::default());
-        assert_eq!(response.headers()[RETRY_AFTER], seconds);
+        let too_fast = WriteError::TooFast {
+            message: "w".into(),
+            retry_after: wait,
+        };
+        for error in [error, too_fast] {
+            let response = write_fault(&error, &Limits::default());
+            assert_eq!(response.headers()[RETRY_AFTER], seconds);
+        }
     }
 }
 

@@ -74,6 +74,12 @@ impl WriteRequest {
         Self::new(parts, body, max_decoded_bytes, permit)
     }
 
+    /// Bytes that it holds of the budget of requests in flight.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        self.permit.held()
+    }
+
     /// The body as it was sent: snappy-compressed.
     #[must_use]
     pub fn body(&self) -> &Bytes {

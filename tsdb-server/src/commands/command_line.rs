@@ -51,6 +51,7 @@ impl CommandLine {
         let mut line = settled.line;
         line.config.settings = settled.settings;
         line.config.namespaces = settled.loaded.namespaces;
+        line.config.tenants = settled.loaded.tenants;
         line.config.warnings = settled.warnings;
         Ok(line)
     }

@@ -79,6 +79,11 @@ fn show(config: &Config, out: &mut impl std::io::Write) -> std::io::Result<()> {
         let name = format!("namespace {}", namespace.name);
         rows.push([name, kept, namespace.origin.to_string()]);
     }
+    for tenant in &config.tenants {
+        let name = format!("tenant {}", tenant.name);
+        let namespace = format!("namespace {}", tenant.namespace);
+        rows.push([name, namespace, tenant.origin.to_string()]);
+    }
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)

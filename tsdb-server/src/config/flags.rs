@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, CommandFactory as _, Parser};
+use http::HeaderName;
 
 use super::load::Origin;
 use super::namespaces::NamespaceSetting;
+use super::tenants::TenantSetting;
 use crate::units::{duration_of, size_of};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -139,9 +141,43 @@ pub struct Config {
     #[arg(long, env = "TSDB_ENABLE_ADMIN_API")]
     pub enable_admin_api: bool,
 
+    /// Header by which a request names its tenant, one of tsdb.tenants in the file of settings; paths below /tenant/NAME do it as well
+    #[arg(
+        long,
+        env = "TSDB_TENANT_HEADER",
+        value_name = "HEADER",
+        default_value = "X-Scope-OrgID"
+    )]
+    pub tenant_header: HeaderName,
+
+    /// Refuse requests that name no tenant, instead of using the namespace without one
+    #[arg(long, env = "TSDB_TENANT_REQUIRED")]
+    pub tenant_required: bool,
+
+    /// Label that tells the replicas of a pair of Prometheus servers apart, as __replica__: one copy is stored, without the label; left out: off
+    #[arg(long, env = "TSDB_HA_REPLICA_LABEL", value_name = "LABEL")]
+    pub ha_replica_label: Option<String>,
+
+    /// Label that the replicas of a pair have in common
+    #[arg(
+        long,
+        env = "TSDB_HA_CLUSTER_LABEL",
+        value_name = "LABEL",
+        default_value = "cluster"
+    )]
+    pub ha_cluster_label: String,
+
+    /// After how long without samples of the chosen replica another takes over, at most 25s
+    #[arg(long, env = "TSDB_HA_FAILOVER", value_name = "DURATION", default_value = "15s", value_parser = failover_of)]
+    pub ha_failover: Duration,
+
     /// Namespaces that the file asks for.
     #[arg(skip)]
     pub namespaces: Vec<NamespaceSetting>,
+
+    /// Tenants that the file names.
+    #[arg(skip)]
+    pub tenants: Vec<TenantSetting>,
 
     /// What of the file has no effect, each as it is to be shown.
     #[arg(skip)]
@@ -260,6 +296,20 @@ fn retention_of(text: &str) -> Result<Retention, String> {
         }
         duration => Ok(Retention::For(duration)),
     }
+}
+
+/// Longer, and senders would give up a request that waits for the other replica.
+const FAILOVER_MAX: Duration = Duration::from_secs(25);
+
+fn failover_of(text: &str) -> Result<Duration, String> {
+    let failover = duration_of(text)?;
+    if failover.is_zero() || failover > FAILOVER_MAX {
+        return Err(format!(
+            "it must be between 1ms and {}s: senders give a request up after 30s",
+            FAILOVER_MAX.as_secs()
+        ));
+    }
+    Ok(failover)
 }
 
 fn max_future_of(text: &str) -> Result<MaxFuture, String> {

@@ -12,6 +12,8 @@ pub(super) enum Meaning {
     DataAbove,
     /// One of the namespaces that are there from the start.
     Namespace,
+    /// One of the tenants.
+    Tenant,
     /// Nothing, and that is no loss: the value only repeats what is so here.
     Repeats,
     /// Nothing, for this reason.
@@ -51,6 +53,10 @@ pub(super) fn keys() -> Vec<Key> {
             meaning: Meaning::Namespace,
         })
     });
+    let tenants = TENANT_KEYS.iter().map(|key| Key {
+        path: format!("tsdb.tenants[].{key}"),
+        meaning: Meaning::Tenant,
+    });
     let repeats = REPEATS.iter().map(|path| Key {
         path: (*path).to_owned(),
         meaning: Meaning::Repeats,
@@ -64,6 +70,7 @@ pub(super) fn keys() -> Vec<Key> {
     ours.chain(flags)
         .chain(above)
         .chain(namespaces)
+        .chain(tenants)
         .chain(repeats)
         .chain(without)
         .collect()
@@ -101,6 +108,16 @@ const DATA_ABOVE: &[&str] = &["db.filesystem.filePathPrefix", "db.fs.filePathPre
 /// Where lists of namespaces stand.
 const NAMESPACES: &[&str] = &["coordinator.local", "coordinator.clusters[]"];
 const NAMESPACE_KEYS: &[&str] = &["namespace", "type", "retention", "resolution"];
+
+/// What can be said of a tenant.
+const TENANT_KEYS: &[&str] = &[
+    "name",
+    "namespace",
+    "retention",
+    "maxSeries",
+    "maxMemory",
+    "maxSamplesPerSecond",
+];
 
 const REPEATS: &[&str] = &[
     "coordinator.listenAddress.type",

@@ -10,6 +10,7 @@ use super::findings::{ConfigError, Finding, Place};
 use super::flags::flag_error;
 use super::keys::{Key, Known, Meaning, keys, look_up, names_below};
 use super::namespaces::{NamespaceSetting, namespaces};
+use super::tenants::{TenantSetting, tenants};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Loaded {
     pub flags: Vec<(String, Value)>,
     /// Namespaces that are there from the start.
     pub namespaces: Vec<NamespaceSetting>,
+    /// Tenants, whose requests name them.
+    pub tenants: Vec<TenantSetting>,
     /// What has no effect, or another one than it has in M3.
     pub warnings: Vec<Finding>,
 }
@@ -83,13 +86,13 @@ pub fn load(text: &str, environment: &[(String, String)]) -> Result<Loaded, Conf
     };
     let mut wrong = walk.wrong;
     flags(&keys, &walk.values, &mut loaded, &mut wrong);
-    let named = walk.values.iter();
-    let named = named.filter(|(_, key)| key.meaning == Meaning::Namespace);
-    loaded.namespaces = namespaces(
-        named.map(|(value, _)| value),
-        &mut loaded.warnings,
-        &mut wrong,
-    );
+    let of = |meaning: Meaning| {
+        let values = walk.values.iter();
+        let values = values.filter(move |(_, key)| key.meaning == meaning);
+        values.map(|(value, _)| value)
+    };
+    loaded.namespaces = namespaces(of(Meaning::Namespace), &mut loaded.warnings, &mut wrong);
+    loaded.tenants = tenants(of(Meaning::Tenant), &mut wrong);
     wrong.sort();
     loaded.warnings.sort();
     match wrong.is_empty() {

@@ -8,7 +8,9 @@ mod flags;
 mod keys;
 mod load;
 mod namespaces;
+mod rows;
 mod settle;
+mod tenants;
 
 pub use findings::{ConfigError, Finding, Place};
 pub(crate) use flags::EXAMPLES;
@@ -16,6 +18,7 @@ pub use flags::{Config, Decided, MaxFuture, Retention, Setting};
 pub use load::{Loaded, Origin, Value, load};
 pub use namespaces::NamespaceSetting;
 pub use settle::{SettleError, Settled, settle};
+pub use tenants::TenantSetting;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! Namespaces that a file asks for.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::findings::{Finding, Place};
+use super::findings::Finding;
 use super::load::{Origin, Value};
+use super::rows::{Keys, Slip, optional, place_of, read_rows, slip};
 use crate::units::duration_of;
 
 /// A namespace that is there from the start.
@@ -27,25 +27,8 @@ pub(super) fn namespaces<'a>(
     warnings: &mut Vec<Finding>,
     wrong: &mut Vec<Finding>,
 ) -> Vec<NamespaceSetting> {
-    let mut places: BTreeMap<&str, Keys<'_>> = BTreeMap::new();
-    for value in values {
-        if let Some((place, key)) = value.path.rsplit_once('.') {
-            places.entry(place).or_default().insert(key, value);
-        }
-    }
-    let mut found: Vec<NamespaceSetting> = Vec::new();
-    for (path, keys) in places {
-        match namespace(&keys).and_then(|new| joins(&found, new)) {
-            Ok(namespace) => found.push(namespace),
-            Err(Slip { key, what }) => {
-                let first = keys.values().map(|value| place_of(value)).min();
-                let place = keys.get(key).map(|value| place_of(value)).or(first);
-                wrong.push(Finding {
-                    place: place.unwrap_or_default(),
-                    what: format!("{path}{what}"),
-                });
-            }
-        }
+    let mut names: Vec<NamespaceSetting> = Vec::new();
+    let mut found = read_rows(values, wrong, |path, keys| {
         if let Some(value) = keys.get("resolution") {
             warnings.push(Finding {
                 place: place_of(value),
@@ -54,23 +37,12 @@ pub(super) fn namespaces<'a>(
                 ),
             });
         }
-    }
+        let namespace = joins(&names, namespace(keys)?)?;
+        names.push(namespace.clone());
+        Ok(namespace)
+    });
     found.sort_by_key(|namespace| namespace.aggregated);
     found
-}
-
-/// What is said of one namespace, by the last name of its path.
-type Keys<'a> = BTreeMap<&'a str, &'a Value>;
-
-/// What is wrong with a namespace, to be read behind its path, and with which of its keys.
-struct Slip {
-    key: &'static str,
-    what: String,
-}
-
-fn slip<T>(key: &'static str, what: impl Into<String>) -> Result<T, Slip> {
-    let what = what.into();
-    Err(Slip { key, what })
 }
 
 /// One namespace.
@@ -78,17 +50,7 @@ fn namespace(keys: &Keys<'_>) -> Result<NamespaceSetting, Slip> {
     let Some(name) = keys.get("namespace") else {
         return slip("namespace", " has no namespace, which is its name");
     };
-    let retention = match keys.get("retention").map(|value| duration_of(&value.text)) {
-        None => None,
-        Some(Ok(Duration::ZERO)) => {
-            return slip(
-                "retention",
-                ".retention: a retention of nothing keeps nothing",
-            );
-        }
-        Some(Ok(retention)) => Some(retention),
-        Some(Err(error)) => return slip("retention", format!(".retention: {error}")),
-    };
+    let retention = optional(keys, "retention", retention_of)?;
     let aggregated = match keys.get("type").map(|value| value.text.as_str()) {
         None | Some("unaggregated") => false,
         Some("aggregated") => true,
@@ -118,9 +80,10 @@ fn joins(others: &[NamespaceSetting], new: NamespaceSetting) -> Result<Namespace
     Ok(new)
 }
 
-fn place_of(value: &Value) -> Place {
-    match value.origin {
-        Origin::File(place) => place,
-        Origin::Environment(_) => Place::default(),
+/// How long a namespace keeps its samples.
+pub(super) fn retention_of(text: &str) -> Result<Duration, String> {
+    match duration_of(text)? {
+        Duration::ZERO => Err("a retention of nothing keeps nothing".to_owned()),
+        retention => Ok(retention),
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tsdb_remote::{InflightBytes, Limits};
 
+use crate::ha::HaPairs;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::tenancy::Tenants;
 
 /// What every route has at hand. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -20,6 +22,10 @@ pub(crate) struct App {
     pub(crate) started: Instant,
     /// Name of the namespace that plain requests use.
     pub(crate) namespace: Arc<str>,
+    /// Who shares the server.
+    pub(crate) tenants: Arc<Tenants>,
+    /// Pairs of senders, if they are told apart.
+    pub(crate) pairs: Option<HaPairs>,
     /// Whether the routes below `/api/v1/admin` do anything.
     pub(crate) admin: bool,
 }

@@ -116,7 +116,9 @@ impl From<StoreError> for ApiError {
                 ErrorKind::Limit => ErrorType::Execution,
                 _ => ErrorType::Internal,
             },
-            StoreError::Decode(_) | StoreError::NoNamespace(_) => ErrorType::BadData,
+            StoreError::Decode(_)
+            | StoreError::NoNamespace(_)
+            | StoreError::TooManyClusters { .. } => ErrorType::BadData,
             _ => ErrorType::Internal,
         };
         let retry_after_seconds =

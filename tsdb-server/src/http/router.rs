@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -11,20 +12,26 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use tokio::time::Instant;
 use tower::Layer;
+use tower::util::MapRequest;
 use tsdb_remote::{RemoteReadLayer, RemoteWriteLayer};
 
 use super::app::App;
 use super::body_watch::watch_body;
-use super::remote::{StoreReader, StoreWriter};
-use super::{admin, exemplars, export, health, home, import, labels, metadata, node, series};
+use super::remote_read::StoreReader;
+use super::remote_write::StoreWriter;
+use super::{
+    admin, exemplars, export, health, home, import, labels, metadata, node, scope, series,
+};
+use crate::ha::HaPairs;
 use crate::machine::process_usage;
-use crate::telemetry::render;
+use crate::telemetry::{Senders, render};
 
 /// The routes of the API's address.
 pub(crate) fn api(app: &App) -> Router {
     let writer = StoreWriter {
         store: app.store.clone(),
         telemetry: Arc::clone(&app.telemetry),
+        pairs: app.pairs.clone(),
     };
     let write = RemoteWriteLayer::new(app.limits.clone())
         .share(app.inflight.clone())
@@ -35,12 +42,16 @@ pub(crate) fn api(app: &App) -> Router {
     let read = RemoteReadLayer::new(app.limits.clone())
         .share(app.inflight.clone())
         .layer(reader);
-    let query_exemplars = get(exemplars::query_exemplars).post(exemplars::query_exemplars);
-    Router::new()
+    let scoped = from_fn_with_state(app.clone(), scope::settle);
+    let remote = Router::new()
         .route_service("/api/v1/write", write.clone())
         .route_service("/api/v1/prom/remote/write", write)
         .route_service("/api/v1/read", read.clone())
         .route_service("/api/v1/prom/remote/read", read)
+        .route_layer(scoped);
+    let query_exemplars = get(exemplars::query_exemplars).post(exemplars::query_exemplars);
+    let routes = Router::new()
+        .merge(remote)
         .route("/api/v1/series", get(series::series).post(series::series))
         .route("/api/v1/labels", get(labels::names).post(labels::names))
         .route("/api/v1/label/{name}/values", get(labels::values))
@@ -57,7 +68,10 @@ pub(crate) fn api(app: &App) -> Router {
         .route("/", get(home::home))
         .fallback(home::nothing)
         .layer(from_fn_with_state(app.clone(), observe))
-        .with_state(app.clone())
+        .with_state(app.clone());
+    // Before routing, which goes by the path.
+    let routes = MapRequest::new(routes, scope::take_tenant_from_path::<Body>);
+    Router::new().fallback_service(routes)
 }
 
 /// The routes that change or guard the data, those of Prometheus by POST and PUT as there.
@@ -125,10 +139,16 @@ async fn observe(
 async fn page(State(app): State<App>) -> Response {
     let render = move || {
         let inflight = (app.inflight.used(), app.inflight.limit());
+        let pairs = app.pairs.as_ref().map(HaPairs::figures);
+        let senders = Senders {
+            tenants: app.tenants.refused(),
+            pairs: pairs.unwrap_or_default(),
+        };
         render(
             &app.telemetry,
             &app.store.figures(),
             inflight,
+            &senders,
             process_usage(),
         )
     };

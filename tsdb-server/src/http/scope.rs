@@ -1,26 +1,53 @@
-//! Which data a request is about: whoever routes requests decides it once, every route obeys it.
+//! Which data a request is about, and within which bounds: one answer for all routes.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use http::Extensions;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use http::request::Parts;
+use http::{Extensions, Uri};
 use tsdb_core::Namespace;
 
+use super::app::App;
+use super::envelope::ApiError;
 use crate::store::{Opened, StoreError};
+use crate::tenancy::{RateLimit, TenantError};
+
+/// Where paths of tenants begin.
+const TENANT_PATH: &str = "/tenant/";
 
 /// Which data a request is about. A request that says nothing is about the plain namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Scope {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scope {
     /// Name of the namespace; `None` for the one that plain requests use.
-    pub(super) namespace: Option<Arc<str>>,
+    namespace: Option<Arc<str>>,
+    /// How fast its sender may write.
+    rate: Option<Arc<RateLimit>>,
 }
 
+/// The tenant that the path of a request named.
+#[derive(Clone, Debug)]
+struct PathTenant(String);
+
 impl Scope {
-    /// The scope that was decided for a request.
+    /// The scope that [`settle`] decided for a request.
     pub(super) fn of(extensions: &Extensions) -> Self {
         extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    fn decide(app: &App, parts: &Parts) -> Result<Self, ApiError> {
+        let path = parts.extensions.get::<PathTenant>();
+        let tenant = app
+            .tenants
+            .of(path.map(|path| path.0.as_str()), &parts.headers)?;
+        Ok(match tenant {
+            None => Self::default(),
+            Some(tenant) => Self {
+                namespace: Some(Arc::clone(&tenant.namespace)),
+                rate: tenant.rate.clone(),
+            },
+        })
     }
 
     /// The namespace that is meant.
@@ -33,12 +60,90 @@ impl Scope {
             Some(name) => opened.find(name),
         }
     }
+
+    /// Charges a write to its sender.
+    ///
+    /// # Errors
+    /// When it sends faster than it may.
+    pub(super) fn charge(&self, samples: usize) -> Result<(), StoreError> {
+        match &self.rate {
+            None => Ok(()),
+            Some(rate) => Ok(rate.take(samples as u64)?),
+        }
+    }
 }
 
-impl<S: Sync> FromRequestParts<S> for Scope {
-    type Rejection = Infallible;
+impl FromRequestParts<App> for Scope {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.extensions))
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        Self::decide(app, parts)
+    }
+}
+
+/// Decides the scope of a request before a service that knows no routes gets it.
+pub(super) async fn settle(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let scope = Scope::decide(&app, &parts)?;
+    parts.extensions.insert(scope);
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// Takes the tenant out of the path: `/tenant/NAME/api/v1/write` is `/api/v1/write` of NAME.
+pub(super) fn take_tenant_from_path<B>(mut request: http::Request<B>) -> http::Request<B> {
+    if let Some((name, uri)) = split_path(request.uri()) {
+        *request.uri_mut() = uri;
+        request.extensions_mut().insert(PathTenant(name));
+    }
+    request
+}
+
+fn split_path(uri: &Uri) -> Option<(String, Uri)> {
+    let rest = uri.path().strip_prefix(TENANT_PATH)?;
+    let (name, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let path = if path.is_empty() { "/" } else { path };
+    let mut parts = uri.clone().into_parts();
+    let text = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    parts.path_and_query = Some(text.parse().ok()?);
+    Some((name.to_owned(), Uri::from_parts(parts).ok()?))
+}
+
+impl From<TenantError> for ApiError {
+    fn from(error: TenantError) -> Self {
+        Self::bad_data(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_its_tenant() {
+        let split = |uri: &str| {
+            let uri: Uri = uri.parse().expect("a URI");
+            split_path(&uri).map(|(name, uri)| (name, uri.to_string()))
+        };
+        let is = |name: &str, uri: &str| Some((name.to_owned(), uri.to_owned()));
+        assert_eq!(split("/tenant/a/api/v1/write"), is("a", "/api/v1/write"));
+        assert_eq!(
+            split("/tenant/a/x?y=/tenant/b/"),
+            is("a", "/x?y=/tenant/b/")
+        );
+        assert_eq!(split("/tenant/a"), is("a", "/"));
+        assert_eq!(split("/tenant//x"), is("", "/x"));
+        assert_eq!(
+            split("http://h:1/tenant/a/tenant/b/x"),
+            is("a", "http://h:1/tenant/b/x")
+        );
+        assert_eq!(split("/api/v1/write"), None);
+        assert_eq!(split("/tenants"), None);
     }
 }

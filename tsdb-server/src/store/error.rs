@@ -6,6 +6,7 @@ use tsdb_core::ErrorKind;
 use tsdb_remote::{DecodeError, ReadError, WriteError};
 
 use super::queue::QueueError;
+use crate::tenancy::TooFast;
 
 /// When to come back after a refusal that passes.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -28,6 +29,17 @@ pub(crate) enum StoreError {
     )]
     TooManyQueries {
         /// Queries that may run at a time.
+        limit: usize,
+    },
+    /// The sender writes faster than a limit of its own lets it.
+    #[error("more than {} samples a second were sent, the limit maxSamplesPerSecond of this tenant: send fewer, or raise it", .0.per_second)]
+    TooFast(TooFast),
+    /// Replicas of more clusters send than are remembered.
+    #[error(
+        "replicas of more than {limit} clusters send samples: look for a cluster label that changes"
+    )]
+    TooManyClusters {
+        /// How many are remembered.
         limit: usize,
     },
     /// A namespace is named that is not there.
@@ -57,8 +69,11 @@ impl StoreError {
             Self::Unavailable(_)
             | Self::DiskFull(_)
             | Self::Busy(_)
+            | Self::TooFast(_)
             | Self::TooManyQueries { .. } => true,
-            Self::Decode(_) | Self::NoNamespace(_) | Self::Lost => false,
+            Self::Decode(_) | Self::NoNamespace(_) | Self::TooManyClusters { .. } | Self::Lost => {
+                false
+            }
             Self::Database(error) => error.is_retryable() || error.kind() == ErrorKind::Closed,
         }
     }
@@ -66,12 +81,27 @@ impl StoreError {
     /// When to come back after a passing refusal.
     #[must_use]
     pub(crate) fn retry_after(&self) -> Duration {
-        RETRY_AFTER
+        match self {
+            Self::TooFast(refused) => refused.retry_after,
+            _ => RETRY_AFTER,
+        }
+    }
+}
+
+impl From<TooFast> for StoreError {
+    fn from(refused: TooFast) -> Self {
+        Self::TooFast(refused)
     }
 }
 
 impl From<StoreError> for WriteError {
     fn from(error: StoreError) -> Self {
+        if let StoreError::TooFast(refused) = error {
+            return Self::TooFast {
+                message: error.to_string(),
+                retry_after: refused.retry_after,
+            };
+        }
         if error.is_passing() {
             return Self::Unavailable {
                 message: error.to_string(),
@@ -80,7 +110,9 @@ impl From<StoreError> for WriteError {
         }
         match error {
             StoreError::Decode(error) => Self::Decode(error),
-            StoreError::NoNamespace(_) => Self::Invalid(error.to_string()),
+            StoreError::NoNamespace(_) | StoreError::TooManyClusters { .. } => {
+                Self::Invalid(error.to_string())
+            }
             StoreError::Database(error) if error.kind() == ErrorKind::InvalidInput => {
                 Self::Invalid(error.to_string())
             }
@@ -99,7 +131,9 @@ impl From<StoreError> for ReadError {
         }
         match error {
             StoreError::Decode(error) => Self::Decode(error),
-            StoreError::NoNamespace(_) => Self::Invalid(error.to_string()),
+            StoreError::NoNamespace(_) | StoreError::TooManyClusters { .. } => {
+                Self::Invalid(error.to_string())
+            }
             StoreError::Database(error) => match error.kind() {
                 ErrorKind::InvalidInput => Self::Invalid(error.to_string()),
                 ErrorKind::Limit => Self::TooExpensive(error.to_string()),

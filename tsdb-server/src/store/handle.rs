@@ -32,15 +32,34 @@ const TROUBLE: Duration = Duration::from_secs(10);
 /// Opens the database: at the start, and again after a failure that only reopening heals.
 pub(crate) type OpenDatabase = Arc<dyn Fn() -> Result<Db, tsdb_core::Error> + Send + Sync>;
 
+/// A namespace that is to be there once the database is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WantedNamespace {
+    /// Its name.
+    pub(crate) name: String,
+    /// How long it keeps samples; `None` leaves it as it is, `Some(None)` is for ever.
+    pub(crate) retention: Option<Option<Duration>>,
+    /// Bounds of its own, which no option at run time changes; `None` leaves them as they are.
+    pub(crate) bounds: Option<NamespaceBounds>,
+}
+
+/// Bounds of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NamespaceBounds {
+    /// Series in memory; `None` for no bound of its own.
+    pub(crate) max_series: Option<u64>,
+    /// Bytes of memory; `None` for no bound of its own.
+    pub(crate) max_memory: Option<u64>,
+}
+
 /// How the store works.
 pub(crate) struct StoreOptions {
     /// Opens the database.
     pub(crate) open: OpenDatabase,
     /// Where that tells how far it is.
     pub(crate) progress: Arc<OpeningProgress>,
-    /// Namespaces that are to be there, with their retention: `None` leaves it as it is. Plain
-    /// requests use the first.
-    pub(crate) namespaces: Vec<(String, Option<Option<Duration>>)>,
+    /// Namespaces that are to be there. Plain requests use the first.
+    pub(crate) namespaces: Vec<WantedNamespace>,
     /// Most queries that run at a time.
     pub(crate) max_concurrent_queries: usize,
     /// How full the disk may get; `None` when there is none.
@@ -82,7 +101,7 @@ impl fmt::Debug for Shared {
 /// What opening at the start needs.
 struct Opening {
     maintainer: Maintainer,
-    namespaces: Vec<(String, Option<Option<Duration>>)>,
+    namespaces: Vec<WantedNamespace>,
 }
 
 /// Figures of the store at one moment.
@@ -130,7 +149,7 @@ impl Store {
             disk,
             writers,
         } = options;
-        let plain = namespaces.first().map(|(name, _)| name.clone());
+        let plain = namespaces.first().map(|plain| plain.name.clone());
         let slot = Arc::new(Slot::new(plain.unwrap_or_else(|| "default".to_owned())));
         let writes = Arc::new(Queue::new(WRITE_QUEUE));
         let maintainer = Maintainer {
@@ -181,11 +200,15 @@ impl Store {
             return Ok(());
         };
         let db = (maintainer.open)()?;
-        for (name, retention) in namespaces {
-            let present = db.find(&name).map(|namespace| namespace.options());
+        for wanted in namespaces {
+            let present = db.find(&wanted.name).map(|namespace| namespace.options());
             let mut options = present.unwrap_or_default();
-            options.retention = retention.unwrap_or(options.retention);
-            db.namespace(&name, options)?;
+            options.retention = wanted.retention.unwrap_or(options.retention);
+            if let Some(bounds) = wanted.bounds {
+                options.series_max = bounds.max_series;
+                options.memory_max = bounds.max_memory;
+            }
+            db.namespace(&wanted.name, options)?;
         }
         tell(db.recovery());
         self.shared.recovery.get_or_init(|| db.recovery().clone());

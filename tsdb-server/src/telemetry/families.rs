@@ -118,6 +118,16 @@ families! {
         "Samples stored, those that were there already included.";
     SAMPLES_REJECTED = Counter "tsdb_samples_rejected_total" ["source", "reason"]
         "Samples refused, by reason; \"unlisted\" are those beyond the first 100 refusals of a request.";
+    TENANT_WRITES_REFUSED = Counter "tsdb_tenant_writes_refused_total" ["tenant"]
+        "Writes told to come later, as their tenant sends more samples a second than it may.";
+    HA_CLUSTERS = Gauge "tsdb_ha_clusters" []
+        "Clusters of replicas that send samples.";
+    HA_REQUESTS_WAITING = Gauge "tsdb_ha_requests_waiting" []
+        "Requests that wait for the elected replica to bring the same.";
+    HA_TAKEOVERS = Counter "tsdb_ha_takeovers_total" []
+        "Times nothing came from an elected replica and another took over.";
+    HA_DUPLICATE_SAMPLES = Counter "tsdb_ha_duplicate_samples_total" []
+        "Samples not stored, as another replica brought the same.";
     SERIES_REJECTED = Counter "tsdb_series_rejected_total" []
         "Series refused as a whole.";
     NATIVE_HISTOGRAMS_STORED = Counter "tsdb_native_histograms_stored_total" []

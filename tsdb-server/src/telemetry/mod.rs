@@ -7,4 +7,4 @@ mod page;
 
 pub(crate) use counters::{Telemetry, WriteSource};
 pub use families::{Family, FamilyKind, Unit, families, family};
-pub(crate) use page::render;
+pub(crate) use page::{Senders, render};

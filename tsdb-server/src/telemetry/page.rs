@@ -1,5 +1,6 @@
 //! The page of metrics: where the value of every family comes from.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tsdb_core::{NamespaceStats, OpeningPhase, OpeningState, Stats};
@@ -7,8 +8,18 @@ use tsdb_core::{NamespaceStats, OpeningPhase, OpeningState, Stats};
 use super::counters::{DURATION_BOUNDS, Telemetry};
 use super::exposition::{Exposition, count_as_value};
 use super::families::{self, Family};
+use crate::ha::HaFigures;
 use crate::machine::ProcessUsage;
 use crate::store::{DiskUse, Figures};
+
+/// Figures of those who share the server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Senders {
+    /// Tenants, and how many of their writes were refused for coming too fast.
+    pub(crate) tenants: Vec<(Arc<str>, u64)>,
+    /// Pairs of senders; nothing where they are not told apart.
+    pub(crate) pairs: HaFigures,
+}
 
 /// The page of everything counted; `inflight_bytes` are the bytes of requests in flight and their limit.
 #[must_use]
@@ -16,6 +27,7 @@ pub(crate) fn render(
     telemetry: &Telemetry,
     figures: &Figures,
     inflight_bytes: (u64, u64),
+    senders: &Senders,
     usage: Option<ProcessUsage>,
 ) -> String {
     let mut page = Exposition::new();
@@ -23,6 +35,7 @@ pub(crate) fn render(
     disk(&mut page, figures.disk);
     requests(&mut page, telemetry);
     samples(&mut page, telemetry);
+    share(&mut page, senders);
     plain_counters(&mut page, telemetry);
     exemplar_counters(&mut page, telemetry);
     if let Some(stats) = &figures.database {
@@ -87,6 +100,26 @@ fn disk(page: &mut Exposition, use_of_disk: Option<DiskUse>) {
             page.sample(&[], value(disk));
         }
     }
+}
+
+fn share(page: &mut Exposition, senders: &Senders) {
+    page.family(&families::TENANT_WRITES_REFUSED);
+    for (tenant, refused) in &senders.tenants {
+        page.sample(&[("tenant", tenant)], count_as_value(*refused));
+    }
+    let HaFigures {
+        clusters,
+        waiting,
+        takeovers,
+        duplicate_samples,
+    } = senders.pairs;
+    page.single(&families::HA_CLUSTERS, count_as_value(clusters));
+    page.single(&families::HA_REQUESTS_WAITING, count_as_value(waiting));
+    page.single(&families::HA_TAKEOVERS, count_as_value(takeovers));
+    page.single(
+        &families::HA_DUPLICATE_SAMPLES,
+        count_as_value(duplicate_samples),
+    );
 }
 
 fn opening(page: &mut Exposition, state: OpeningState) {
@@ -374,6 +407,7 @@ mod tests {
             &Telemetry::default(),
             &figures,
             (0, 0),
+            &Senders::default(),
             Some(ProcessUsage::default()),
         );
         let shown = page

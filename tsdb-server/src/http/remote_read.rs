@@ -1,0 +1,95 @@
+//! Remote read over the store.
+
+use std::task::{Context, Poll};
+
+use tower::Service;
+use tsdb_core::model::{Matcher, TimeRange};
+use tsdb_core::{Namespace, SeriesSet};
+use tsdb_remote::ReadError;
+use tsdb_remote::read::{Chunk, Chunks, Columns, ReadRequest, SeriesStream, Storage};
+
+use super::remote_write::Answer;
+use super::scope::Scope;
+use crate::store::{Store, StoreError};
+
+/// Selects and encodes on a query thread, which waits when the client is slower.
+#[derive(Clone, Debug)]
+pub(super) struct StoreReader {
+    pub(super) store: Store,
+}
+
+impl Service<ReadRequest> for StoreReader {
+    type Response = ();
+    type Error = ReadError;
+    type Future = Answer<(), ReadError>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ReadError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: ReadRequest) -> Self::Future {
+        let store = self.store.clone();
+        Box::pin(async move {
+            let admission = store.queries().admit().await?;
+            let source = store.clone();
+            let work = move || -> Result<(), ReadError> {
+                let opened = source.current()?;
+                let namespace = Scope::of(&request.parts.extensions).namespace(&opened)?;
+                request.answer(&NamespaceStorage(namespace))
+            };
+            store.queries().run(&admission, work).await?
+        })
+    }
+}
+
+/// A namespace as remote read wants it.
+struct NamespaceStorage(Namespace);
+
+impl Storage for NamespaceStorage {
+    type Stream<'s> = SelectedSeries;
+
+    fn select(&self, range: TimeRange, matchers: &[Matcher]) -> Result<SelectedSeries, ReadError> {
+        let set = self
+            .0
+            .select(range, matchers)
+            .map_err(StoreError::database)?;
+        Ok(SelectedSeries(set))
+    }
+}
+
+struct SelectedSeries(SeriesSet);
+
+impl SeriesStream for SelectedSeries {
+    fn next_samples(
+        &mut self,
+        visit: &mut dyn FnMut(Columns<'_>) -> Result<(), ReadError>,
+    ) -> Result<bool, ReadError> {
+        let Some(series) = self.0.next().transpose().map_err(StoreError::database)? else {
+            return Ok(false);
+        };
+        visit(Columns {
+            labels: series.labels(),
+            timestamps: series.timestamps(),
+            values: series.values(),
+            histograms: series.histograms(),
+        })?;
+        Ok(true)
+    }
+
+    fn next_chunks(&mut self) -> Result<Option<Chunks>, ReadError> {
+        let Some(series) = self.0.next_chunks().map_err(StoreError::database)? else {
+            return Ok(None);
+        };
+        let chunks = series.chunks.into_iter();
+        let chunks = chunks.map(|chunk| Chunk {
+            min: chunk.min,
+            max: chunk.max,
+            encoding: chunk.encoding,
+            bytes: chunk.bytes.into(),
+        });
+        Ok(Some(Chunks {
+            labels: series.labels,
+            chunks: chunks.collect(),
+        }))
+    }
+}

@@ -1,0 +1,233 @@
+//! Remote write over the store.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tower::Service;
+use tsdb_core::model::{AppendReport, WriteBatch};
+use tsdb_core::{CommitTicket, Namespace};
+use tsdb_remote::WriteError;
+use tsdb_remote::write::{DecodeScratch, Decoded, WriteRequest, WriteSummary};
+
+use super::scope::Scope;
+use crate::ha::{Claim, Claimed, HaPairs, Verdict};
+use crate::store::{Opened, Reply, Store, StoreError};
+use crate::telemetry::{Telemetry, WriteSource};
+
+/// What a service answers with, later.
+pub(super) type Answer<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// Decodes and stores on a store thread, answers when the samples are durable.
+#[derive(Clone, Debug)]
+pub(super) struct StoreWriter {
+    pub(super) store: Store,
+    pub(super) telemetry: Arc<Telemetry>,
+    /// Pairs of senders, if they are told apart.
+    pub(super) pairs: Option<HaPairs>,
+}
+
+/// What came of a try to store a request.
+enum Outcome {
+    Done(WriteSummary),
+    /// Another replica may bring the same.
+    Wait(Claim),
+}
+
+impl Service<WriteRequest> for StoreWriter {
+    type Response = WriteSummary;
+    type Error = WriteError;
+    type Future = Answer<WriteSummary, WriteError>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: WriteRequest) -> Self::Future {
+        let writer = self.clone();
+        Box::pin(async move {
+            let request = Arc::new(request);
+            loop {
+                match writer.try_store(&request).await? {
+                    Outcome::Done(summary) => return Ok(summary),
+                    Outcome::Wait(claim) => {
+                        if !claim.wait(request.held_bytes()).await {
+                            let what = "requests that wait for another replica hold as much memory as they may";
+                            return Err(StoreError::Unavailable(what.to_owned()).into());
+                        }
+                    }
+                }
+            }
+        })
+    }
+}
+
+impl StoreWriter {
+    async fn try_store(&self, request: &Arc<WriteRequest>) -> Result<Outcome, StoreError> {
+        let (request, telemetry) = (Arc::clone(request), Arc::clone(&self.telemetry));
+        let pairs = self.pairs.clone();
+        let work = move |opened: Opened, scratch: &mut DecodeScratch, reply: Reply<Outcome>| {
+            let scope = Scope::of(&request.parts.extensions);
+            match scope.namespace(&opened) {
+                Ok(namespace) => {
+                    let mut destination = Destination {
+                        scope,
+                        namespace,
+                        pairs,
+                        telemetry: &telemetry,
+                        charged: false,
+                    };
+                    match destination.decode_and_store(&request, scratch) {
+                        Ok(Stored::Durable(tickets, summary, claim)) => {
+                            answer_when_durable(tickets, reply, summary, claim);
+                        }
+                        Ok(Stored::Duplicate(summary)) => reply.send(Ok(Outcome::Done(summary))),
+                        Ok(Stored::Wait(claim)) => reply.send(Ok(Outcome::Wait(claim))),
+                        // Only a guess can be misread.
+                        Ok(Stored::Misread) => reply.send(Err(StoreError::Lost)),
+                        Err(error) => reply.send(Err(error)),
+                    }
+                }
+                Err(error) => reply.send(Err(error)),
+            }
+        };
+        self.store.write(work).await
+    }
+}
+
+/// What became of a decoded request.
+enum Stored {
+    /// It is durable when the tickets are done.
+    Durable(Vec<CommitTicket>, WriteSummary, Option<Claim>),
+    /// Another replica brought the same.
+    Duplicate(WriteSummary),
+    /// Another replica may bring the same.
+    Wait(Claim),
+    /// What was guessed of it is wrong, and nothing was stored.
+    Misread,
+}
+
+/// Where the samples of a request go.
+struct Destination<'t> {
+    scope: Scope,
+    namespace: Namespace,
+    pairs: Option<HaPairs>,
+    telemetry: &'t Telemetry,
+    /// Whether its sender was charged.
+    charged: bool,
+}
+
+impl Destination<'_> {
+    fn decode_and_store(
+        &mut self,
+        request: &WriteRequest,
+        scratch: &mut DecodeScratch,
+    ) -> Result<Stored, StoreError> {
+        let guessed = self.store(&mut request.guess(scratch)?)?;
+        match guessed {
+            Stored::Misread => self.store(&mut request.decode(scratch)?),
+            stored => Ok(stored),
+        }
+    }
+
+    /// Stores what a request holds; metadata last, so that a misread request leaves nothing behind.
+    fn store(&mut self, decoded: &mut Decoded<'_>) -> Result<Stored, StoreError> {
+        let claim = match self.settle_claim(&mut decoded.batch)? {
+            Settled::Store(claim) => claim,
+            Settled::Duplicate => {
+                let report = as_if_stored(&decoded.batch);
+                return Ok(Stored::Duplicate(decoded.summary(report)));
+            }
+            Settled::Wait(claim) => return Ok(Stored::Wait(claim)),
+            Settled::Misread => return Ok(Stored::Misread),
+        };
+        let (batch, extras) = (&decoded.batch, &decoded.extras);
+        if !std::mem::replace(&mut self.charged, true) {
+            self.scope.charge(samples(batch))?;
+        }
+        let mut tickets = Vec::new();
+        let mut report = AppendReport::default();
+        if !batch.is_empty() {
+            let append = match self.namespace.append(batch) {
+                Err(error) if error.is_misread() => return Ok(Stored::Misread),
+                appended => appended?,
+            };
+            report = append.report;
+            tickets.push(append.ticket);
+        }
+        if !extras.metadata.is_empty() {
+            tickets.push(self.namespace.set_metadata(&extras.metadata)?);
+        }
+        self.telemetry.stored(WriteSource::RemoteWrite, &report);
+        let metadata = extras.metadata.len() as u64;
+        self.telemetry.extras(metadata, extras.refused_metadata);
+        Ok(Stored::Durable(tickets, decoded.summary(report), claim))
+    }
+
+    /// Decides what is to become of a batch that one of several replicas may have sent.
+    fn settle_claim(&self, batch: &mut WriteBatch<'_>) -> Result<Settled, StoreError> {
+        let Some(pairs) = &self.pairs else {
+            return Ok(Settled::Store(None));
+        };
+        let claim = match pairs.claim(self.namespace.name(), batch) {
+            Claimed::Nothing => return Ok(Settled::Store(None)),
+            Claimed::Misread => return Ok(Settled::Misread),
+            Claimed::TooMany { limit } => return Err(StoreError::TooManyClusters { limit }),
+            Claimed::Claim(claim) => claim,
+        };
+        batch.leave_out(Arc::clone(pairs.replica_label()));
+        Ok(match claim.judge(samples(batch) as u64) {
+            Verdict::Store { newer_than_ms } => {
+                if let Some(ms) = newer_than_ms {
+                    batch.keep_newer_than(ms);
+                }
+                Settled::Store(Some(claim))
+            }
+            Verdict::Duplicate => Settled::Duplicate,
+            Verdict::Wait => Settled::Wait(claim),
+        })
+    }
+}
+
+/// What was decided of a batch of a replica.
+enum Settled {
+    Store(Option<Claim>),
+    Duplicate,
+    Wait(Claim),
+    Misread,
+}
+
+fn samples(batch: &WriteBatch<'_>) -> usize {
+    batch.samples_len() + batch.histograms().len()
+}
+
+/// The report for a sender whose samples another one brought.
+fn as_if_stored(batch: &WriteBatch<'_>) -> AppendReport {
+    AppendReport {
+        appended: batch.samples_len() as u64,
+        appended_histograms: batch.histograms().len() as u64,
+        appended_exemplars: batch.exemplars().len() as u64,
+        ..AppendReport::default()
+    }
+}
+
+/// Answers once every ticket's commit is done, or with the first failure.
+fn answer_when_durable(
+    mut tickets: Vec<CommitTicket>,
+    reply: Reply<Outcome>,
+    summary: WriteSummary,
+    claim: Option<Claim>,
+) {
+    match tickets.pop() {
+        None => {
+            if let Some(claim) = claim {
+                claim.delivered();
+            }
+            reply.send(Ok(Outcome::Done(summary)));
+        }
+        Some(ticket) => ticket.on_commit(move |durable| match durable {
+            Ok(()) => answer_when_durable(tickets, reply, summary, claim),
+            Err(error) => reply.send(Err(StoreError::database(error))),
+        }),
+    }
+}
