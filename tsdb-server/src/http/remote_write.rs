@@ -77,7 +77,7 @@ impl StoreWriter {
                         telemetry: &telemetry,
                         charged: false,
                     };
-                    match destination.decode_and_store(&request, scratch) {
+                    match destination.take(&request, scratch) {
                         Ok(Stored::Durable(tickets, summary, claim)) => {
                             answer_when_durable(tickets, reply, summary, claim);
                         }
@@ -118,7 +118,7 @@ struct Destination<'t> {
 }
 
 impl Destination<'_> {
-    fn decode_and_store(
+    fn take(
         &mut self,
         request: &WriteRequest,
         scratch: &mut DecodeScratch,
