@@ -39,10 +39,10 @@ pub fn size_of(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("size {text:?} is out of range"))
 }
 
-/// Parses a duration of Prometheus' kind: `90s`, `1h30m`, `500ms`, `30d`, `2w`, `1y`.
+/// Parses a duration of Prometheus' kind or Go's: `90s`, `1h30m`, `500ms`, `30d`, `2w`, `1y`, `1.5h`.
 ///
 /// # Errors
-/// Text that says what is not a duration.
+/// Text that says what is not a duration, or not one of whole milliseconds.
 pub fn duration_of(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut total_ms = 0_u64;
@@ -50,13 +50,10 @@ pub fn duration_of(text: &str) -> Result<Duration, String> {
         return Err("a duration is empty: write 90s, 15m, 12h or 30d".to_owned());
     }
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let is_number = |c: char| c.is_ascii_digit() || c == '.';
+        let digits = rest.find(|c| !is_number(c)).unwrap_or(rest.len());
         let (number, tail) = rest.split_at(digits);
-        let letters = tail
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(tail.len());
+        let letters = tail.find(is_number).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(letters);
         let unit_ms: u64 = match unit {
             "ms" => 1,
@@ -72,16 +69,40 @@ pub fn duration_of(text: &str) -> Result<Duration, String> {
                 ));
             }
         };
-        let part: u64 = number
-            .parse()
-            .map_err(|_| format!("duration {text:?} needs a whole number before {unit:?}"))?;
-        total_ms = part
-            .checked_mul(unit_ms)
-            .and_then(|ms| total_ms.checked_add(ms))
+        total_ms = times(number, unit_ms)
+            .ok_or_else(|| format!("duration {text:?} needs a number before {unit:?}"))?
+            .ok_or_else(|| format!("duration {text:?} is not one of whole milliseconds"))?
+            .checked_add(total_ms)
             .ok_or_else(|| format!("duration {text:?} is out of range"))?;
         rest = tail;
     }
     Ok(Duration::from_millis(total_ms))
+}
+
+/// A decimal number of units. `None` when it is no number, `Some(None)` when the product is not whole
+/// or too large.
+fn times(number: &str, unit: u64) -> Option<Option<u64>> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
+        return None;
+    }
+    let digits = format!("{whole}{fraction}");
+    let product = digits
+        .parse::<u128>()
+        .ok()
+        .and_then(|number| number.checked_mul(u128::from(unit)));
+    let scale = u32::try_from(fraction.len())
+        .ok()
+        .and_then(|places| 10_u128.checked_pow(places));
+    let (Some(product), Some(scale)) = (product, scale) else {
+        return Some(None);
+    };
+    let is_whole = product.is_multiple_of(scale);
+    Some(
+        is_whole
+            .then_some(product / scale)
+            .and_then(|ms| u64::try_from(ms).ok()),
+    )
 }
 
 /// A duration as [`duration_of`] reads it, in the fewest units: `1d12h`.
@@ -150,6 +171,9 @@ mod tests {
         assert_eq!(duration_of("30d"), Ok(Duration::from_secs(30 * 86_400)));
         assert_eq!(duration_of("0s"), Ok(Duration::ZERO));
         assert_eq!(duration_of("48h0m0s"), Ok(Duration::from_secs(172_800)));
+        assert_eq!(duration_of("1.5h"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration_of("0.25s.5s"), Ok(Duration::from_millis(750)));
+        assert_eq!(duration_of("2.000s"), Ok(Duration::from_secs(2)));
         for text in ["0s", "1d12h", "30d", "90d1ms", "1m30s"] {
             assert_eq!(duration_of(text).map(duration_text).as_deref(), Ok(text));
         }
@@ -158,7 +182,11 @@ mod tests {
             "5",
             "m",
             "1x",
-            "1.5h",
+            ".h",
+            "1..5h",
+            "1.2.3h",
+            "0.0001s",
+            "1.00000000000000000000000000000000000000001h",
             "-1h",
             "99999999999999999999d",
             "9999999999999999y",

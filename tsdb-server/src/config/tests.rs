@@ -9,6 +9,9 @@ use crate::config::settle;
 /// A node with its coordinator as M3 up to 0.15 has it.
 const CLASSIC: &str = include_str!("../../tests/data/m3_classic.yml");
 
+/// The same since 1.0, with every key.
+const SINCE_1_0: &str = include_str!("../../tests/data/m3_since_1_0.yml");
+
 fn loaded(text: &str) -> Loaded {
     load(text, &[]).unwrap_or_else(|error| panic!("{}", error.render("file", text)))
 }
@@ -49,14 +52,19 @@ fn a_classic_file_of_a_single_node_is_taken_as_it_is() {
 
 #[test]
 fn a_file_of_today_needs_no_more_than_the_roles() {
-    for text in [
-        "coordinator: {}\ndb: {}\n",
-        "coordinator:\ndb:\n",
-        "db: {}",
-        "",
-    ] {
+    for text in ["coordinator: {}\n", "coordinator:\n", ""] {
         assert_eq!(loaded(text), Loaded::default(), "{text}");
     }
+    for text in ["coordinator: {}\ndb: {}\n", "coordinator:\ndb:\n", "db: {}"] {
+        let node = loaded(text);
+        assert_eq!(flag(&node, "node_listen"), Some("127.0.0.1:9002"));
+        assert_eq!(flag(&node, "cluster_listen"), Some("127.0.0.1:9003"));
+        assert_eq!(flag(&node, "debug_listen"), Some("127.0.0.1:9004"));
+        assert_eq!((node.warnings.len(), node.namespaces.len()), (0, 0));
+    }
+    let node = loaded("db:\n  httpNodeListenAddress: :19002\n");
+    assert_eq!(flag(&node, "node_listen"), Some("0.0.0.0:19002"));
+    assert_eq!(flag(&node, "debug_listen"), Some("127.0.0.1:9004"));
     let text = "coordinator:\n  listenAddress: :7201\ndb:\n  filesystem:\n    filePathPrefix: data/\ntsdb:\n  memoryBudget: 4GiB\n  enableAdminApi: true\n";
     let loaded = loaded(text);
     assert_eq!(flag(&loaded, "listen"), Some("0.0.0.0:7201"));
@@ -200,4 +208,42 @@ fn a_flag_behind_a_command_goes_before_the_file_as_well() {
     assert_eq!(dir(&from_file), std::path::Path::new("/from/file"));
     let given = ["tsdb-server", "-f", file, "verify", "--data-dir", "/given"];
     assert_eq!(dir(&given), std::path::Path::new("/given"));
+}
+
+#[test]
+fn every_key_of_a_file_since_1_0_has_its_meaning_or_one_warning() {
+    let loaded = loaded(SINCE_1_0);
+    assert_eq!(flag(&loaded, "listen"), Some("0.0.0.0:7201"));
+    assert_eq!(flag(&loaded, "metrics_listen"), Some("0.0.0.0:7203"));
+    assert_eq!(flag(&loaded, "node_listen"), Some("0.0.0.0:9002"));
+    assert_eq!(flag(&loaded, "cluster_listen"), Some("0.0.0.0:9003"));
+    assert_eq!(flag(&loaded, "debug_listen"), Some("0.0.0.0:9004"));
+    assert_eq!(flag(&loaded, "data_dir"), Some("/var/lib/m3db/tsdb"));
+    assert_eq!(flag(&loaded, "log"), Some("info"));
+    let namespaces = loaded.namespaces.iter();
+    let namespaces: Vec<_> = namespaces
+        .map(|namespace| (namespace.name.as_str(), namespace.aggregated))
+        .collect();
+    assert_eq!(namespaces, [("default", false), ("agg", true)]);
+    let said: Vec<&str> = loaded
+        .warnings
+        .iter()
+        .map(|one| one.what.as_str())
+        .collect();
+    let mut once = said.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), said.len(), "{said:#?}");
+    for key in [
+        "db.commitlog.flushEvery",
+        "db.limits.writeNewSeriesPerSecond",
+        "db.tick",
+        "coordinator.downsample",
+    ] {
+        let told = format!("{key} has no effect: ");
+        assert!(
+            said.iter().any(|what| what.starts_with(&told)),
+            "{key} is not in {said:#?}"
+        );
+    }
 }

@@ -31,6 +31,10 @@ async fn a_file_of_m3_starts_the_server_with_its_namespace_and_its_folder() {
         .replace("/var/lib/m3db", folder.path().to_str().expect("a path"))
         .replace("namespace: default", "namespace: metrics_0_2d")
         .replace("retention: 48h", "retention: ${RETENTION:36500d}");
+    let ports = ["9002", "9003", "9004"].iter();
+    let text = ports.fold(text, |text, port| {
+        text.replace(&format!("0.0.0.0:{port}"), "127.0.0.1:0")
+    });
     let config = file(folder.path(), &text);
     let data = folder.path().join("tsdb");
     // The folder is named by the file as well as here: the flag goes first.
