@@ -73,7 +73,8 @@ fn put_sample<'l>(batch: &mut WriteBatch<'l>, labels: &'l Labels, timestamp: i64
     batch.push_histogram(labels, timestamp, histogram);
 }
 
-/// The files of a small data folder: some samples in a run, some only in the log; two deletes.
+/// The files of a small data folder: some samples in a run, some only in the log; two deletes; two
+/// documents.
 static FOLDER: LazyLock<BTreeMap<PathBuf, Sealed>> = LazyLock::new(|| {
     let vfs: Arc<dyn Vfs> = Arc::new(MemVfs::new());
     let db = open(Arc::clone(&vfs)).expect("a new folder");
@@ -103,6 +104,10 @@ static FOLDER: LazyLock<BTreeMap<PathBuf, Sealed>> = LazyLock::new(|| {
     db.flush().expect("a flush");
     delete(2, Matcher::regex("host", "c|x").expect("a pattern"));
     write(5);
+    for (name, bytes) in [("registry", &b"{\"default\":{}}"[..]), ("placement", &[0, 255])] {
+        let put = db.put_document(name, None, bytes);
+        put.expect("a document");
+    }
     let mut files = BTreeMap::new();
     read_folder(&*vfs, Path::new(""), &mut files);
     // The database is not closed: that would flush and leave no log.
@@ -524,6 +529,7 @@ pub(crate) fn open_folder(input: &[u8]) {
         }
     }
     assert!(!sound || samples == 22, "22 samples became {samples}");
+    assert!(!sound || db.documents("").len() == 2);
     let _ = db.verify();
     let _ = db.close();
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockUpgradableReadGuard};
 
 use super::maintenance::Upkeep;
 use super::namespace::NamespaceState;
@@ -66,7 +66,7 @@ pub(super) struct Inner {
     /// write lock.
     pub(super) gate: RwLock<()>,
     pub(super) namespaces: RwLock<Vec<Arc<NamespaceState>>>,
-    pub(super) catalog: Mutex<Catalog>,
+    pub(super) catalog: RwLock<Catalog>,
     pub(super) series_files: Arc<SeriesFiles>,
     pub(super) upkeep: Mutex<Upkeep>,
     /// The same clock, as far as expiry may follow it.
@@ -267,6 +267,8 @@ impl Db {
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Err(Error::Closed);
         }
+        // Whoever changes the catalog is waited for; nobody does from here on.
+        drop(self.inner.catalog.write());
         let flushes = self.poisoned().is_none() && self.inner.log.is_some();
         let flushed = if flushes {
             self.inner.flush_all()
@@ -324,14 +326,27 @@ impl Inner {
         (used, queue)
     }
 
-    /// Writes the catalog as `change` makes it, and only then takes it for true.
-    pub(super) fn change_catalog(&self, change: impl FnOnce(&mut Catalog)) -> Result<(), Error> {
-        let mut catalog = self.catalog.lock();
+    /// Writes the catalog as `change` makes it, and only then takes it for true; it can be read
+    /// meanwhile. `change` sees the sequence that the catalog will have.
+    pub(super) fn change_catalog<T>(
+        &self,
+        change: impl FnOnce(&mut Catalog) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.log.is_none() {
+            return Err(Error::ReadOnly);
+        }
+        let catalog = self.catalog.upgradable_read();
+        self.check_open()?;
         let mut next = catalog.clone();
-        change(&mut next);
-        next.sequence += 1;
-        next.write(&*self.vfs, Path::new(CATALOG_PATH))?;
+        next.sequence = next.sequence.saturating_add(1);
+        let answer = change(&mut next)?;
+        let written = next.write(&*self.vfs, Path::new(CATALOG_PATH));
+        let mut catalog = RwLockUpgradableReadGuard::upgrade(catalog);
+        // What failed may yet be found by the next start: no number of it is given again.
+        catalog.sequence = next.sequence;
+        catalog.next_namespace = next.next_namespace;
+        written?;
         *catalog = next;
-        Ok(())
+        Ok(answer)
     }
 }

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Locked,
     /// The Db was closed.
     Closed,
+    /// Somebody else changed what was to be changed: look at it again.
+    Conflict,
 }
 
 /// Why the Db could not do what it was asked for.
@@ -113,6 +115,20 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// A document has another version than was expected.
+    #[error(
+        "document {name:?} {found}, expected was {expected}: read it again, and change that",
+        found = version_text(*found),
+        expected = expected_text(*expected)
+    )]
+    Conflict {
+        /// The document.
+        name: String,
+        /// The version that it was expected to have; `None` if there was to be none.
+        expected: Option<u64>,
+        /// The version that it has; `None` if there is none.
+        found: Option<u64>,
+    },
     /// An option or a name that cannot be.
     #[error("{name} cannot be {value}: {why}")]
     Invalid {
@@ -168,6 +184,7 @@ impl Error {
             Self::Locked { .. } => ErrorKind::Locked,
             Self::Closed => ErrorKind::Closed,
             Self::Backpressure { .. } | Self::TooManyDeletes { .. } => ErrorKind::Backpressure,
+            Self::Conflict { .. } => ErrorKind::Conflict,
             Self::ReadOnly | Self::Invalid { .. } => ErrorKind::InvalidInput,
         }
     }
@@ -181,9 +198,24 @@ impl Error {
             | ErrorKind::Corrupt
             | ErrorKind::Limit
             | ErrorKind::Locked
-            | ErrorKind::Closed => false,
+            | ErrorKind::Closed
+            | ErrorKind::Conflict => false,
         }
     }
+}
+
+fn version_text(version: Option<u64>) -> String {
+    version.map_or_else(
+        || "does not exist".to_owned(),
+        |version| format!("is of version {version}"),
+    )
+}
+
+fn expected_text(version: Option<u64>) -> String {
+    version.map_or_else(
+        || "that there is none".to_owned(),
+        |version| format!("version {version}"),
+    )
 }
 
 fn wal_kind(error: &WalError) -> ErrorKind {

@@ -5,6 +5,7 @@ mod compaction;
 mod copy;
 mod database;
 mod delete;
+mod documents;
 mod error;
 mod exemplars;
 mod forget;

@@ -215,7 +215,7 @@ pub(super) fn assemble(
         log,
         gate: RwLock::new(()),
         namespaces: RwLock::new(namespaces),
-        catalog: Mutex::new(catalog),
+        catalog: RwLock::new(catalog),
         series_files,
         upkeep: Mutex::new(Upkeep {
             closed,
@@ -282,6 +282,7 @@ fn prepare(vfs: &dyn Vfs, options: &DbOptions) -> Result<FingerprintKey, Error> 
             sequence: 1,
             next_namespace: NamespaceId(1),
             namespaces: vec![entry],
+            documents: Vec::new(),
         };
         catalog.write(vfs, Path::new(CATALOG_PATH))?;
     }
@@ -637,6 +638,7 @@ pub(super) fn namespace(
                 for entry in catalog.namespaces.iter_mut().filter(of_name) {
                     *entry = options.entry(entry.id, name);
                 }
+                Ok(())
             })?;
             *state.options.write() = options;
             let memory = options.memory_max.unwrap_or(u64::MAX);
@@ -644,7 +646,7 @@ pub(super) fn namespace(
         }
         return Ok(());
     }
-    let id = inner.catalog.lock().next_namespace;
+    let id = inner.catalog.read().next_namespace;
     let entry = options.entry(id, name);
     make_namespace(&*inner.vfs, &entry)?;
     let mut report = RecoveryReport::default();
@@ -676,6 +678,7 @@ pub(super) fn namespace(
     inner.change_catalog(|catalog| {
         catalog.namespaces.push(entry);
         catalog.next_namespace = NamespaceId(id.0 + 1);
+        Ok(())
     })?;
     inner
         .series_files

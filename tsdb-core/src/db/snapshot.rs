@@ -112,7 +112,7 @@ impl Inner {
             self.snapshot_namespace(&state, root, &mut report)?;
         }
         // No namespace is made meanwhile: that takes the lock of upkeep, too.
-        let catalog = self.catalog.lock().clone();
+        let catalog = self.catalog.read().clone();
         catalog.write(vfs, &root.join(CATALOG_PATH))?;
         sync(vfs, &root.join("wal"))?;
         sync(vfs, root)?;

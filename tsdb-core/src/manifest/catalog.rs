@@ -1,11 +1,12 @@
-//! CATALOG: the namespaces of a data folder and their options.
+//! CATALOG: the namespaces of a data folder and their options, and documents.
 
 use std::path::Path;
 
-use super::ManifestError;
+use super::document::{DOCUMENT_BYTES_MIN, check_documents};
 use super::file::{
     FORMAT_VERSION, MAGIC_BYTES, expect_end, read_count, read_file, replace_file, seal, unseal,
 };
+use super::{Document, ManifestError};
 use crate::bits::{ByteReader, DecodeError, put_u32, put_u64, put_uvarint};
 use crate::model::{HashSet, NamespaceId};
 use crate::vfs::Vfs;
@@ -19,6 +20,8 @@ const NAME_BYTES_MAX: usize = 200;
 const SIZES_VERSION: u32 = 2;
 /// A catalog of this version may also say that its memory or its series are limited.
 const LIMITS_VERSION: u32 = 3;
+/// A catalog of this version has documents.
+const DOCUMENTS_VERSION: u32 = 4;
 
 const RETENTION_LIMITED: u8 = 1;
 const SIZE_LIMITED: u8 = 1 << 7;
@@ -38,6 +41,8 @@ pub struct Catalog {
     pub next_namespace: NamespaceId,
     /// The namespaces, by rising id.
     pub namespaces: Vec<NamespaceEntry>,
+    /// The documents, in the order of their names.
+    pub documents: Vec<Document>,
 }
 
 /// A namespace and its options.
@@ -119,9 +124,23 @@ impl Catalog {
         for entry in &self.namespaces {
             entry.put(&mut body);
         }
+        if !self.documents.is_empty() {
+            let count = u32::try_from(self.documents.len()).unwrap_or(u32::MAX);
+            put_u32(&mut body, count);
+        }
+        for document in &self.documents {
+            document.put(&mut body);
+        }
+        seal(&MAGIC, self.version(), &body)
+    }
+
+    /// The first version that can say what it says.
+    fn version(&self) -> u32 {
+        if !self.documents.is_empty() {
+            return DOCUMENTS_VERSION;
+        }
         let versions = self.namespaces.iter().map(NamespaceEntry::version);
-        let version = versions.max().unwrap_or(FORMAT_VERSION);
-        seal(&MAGIC, version, &body)
+        versions.max().unwrap_or(FORMAT_VERSION)
     }
 
     /// Reads the bytes of a file; `path` is for errors only.
@@ -129,7 +148,7 @@ impl Catalog {
     /// # Errors
     /// When they are damaged, cut short, of another version or say what makes no sense.
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let (version, mut reader) = unseal(path, &MAGIC, LIMITS_VERSION, bytes)?;
+        let (version, mut reader) = unseal(path, &MAGIC, DOCUMENTS_VERSION, bytes)?;
         Self::read_body(&mut reader, version).map_err(|error| ManifestError::corrupt(path, error))
     }
 
@@ -159,16 +178,21 @@ impl Catalog {
             sequence: reader.u64()?,
             next_namespace: NamespaceId(reader.u32()?),
             namespaces: Vec::new(),
+            documents: Vec::new(),
         };
         for _ in 0..read_count(reader, NAMESPACE_BYTES_MIN)? {
             catalog
                 .namespaces
                 .push(NamespaceEntry::read(reader, version)?);
         }
+        if version >= DOCUMENTS_VERSION {
+            for _ in 0..read_count(reader, DOCUMENT_BYTES_MIN)? {
+                catalog.documents.push(Document::read(reader)?);
+            }
+        }
         expect_end(reader)?;
-        let versions = catalog.namespaces.iter().map(NamespaceEntry::version);
-        if versions.max().unwrap_or(FORMAT_VERSION) != version {
-            return Err(reader.error("a version for limits, and no such limit"));
+        if catalog.version() != version {
+            return Err(reader.error("a version for limits or documents, and none of them"));
         }
         catalog.check().map_err(|what| reader.error(what))?;
         Ok(catalog)
@@ -197,7 +221,7 @@ impl Catalog {
         if !self.namespaces.is_sorted_by(|a, b| a.id < b.id) {
             return Err("namespaces out of order or listed twice");
         }
-        Ok(())
+        check_documents(&self.documents, self.sequence)
     }
 }
 

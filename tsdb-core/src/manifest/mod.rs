@@ -3,6 +3,7 @@
 mod backup_manifest;
 mod catalog;
 mod data_format;
+mod document;
 mod entries;
 mod error;
 mod file;
@@ -17,6 +18,9 @@ mod tests;
 pub use backup_manifest::{BackupFile, BackupManifest, FileSums};
 pub use catalog::{AckMode, Catalog, NamespaceEntry, check_namespace_name};
 pub use data_format::DataFormat;
+pub use document::{
+    DOCUMENT_BYTES_MAX, DOCUMENT_NAME_BYTES_MAX, DOCUMENTS_BYTES_MAX, Document, check_document_name,
+};
 pub use entries::{BlockDetails, BlockEntry, RunDetails, RunEntry, SeriesFileEntry};
 pub use error::ManifestError;
 pub use file::FORMAT_VERSION;

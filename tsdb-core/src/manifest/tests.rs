@@ -1,5 +1,6 @@
 mod backup;
 mod details;
+mod documents;
 
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use crate::model::{
 };
 use crate::vfs::{Fault, FaultVfs, MemVfs, OperationKind, Verdict, Vfs};
 use details::with_details;
+use documents::with_documents;
 
 const PATH: &str = "default/FILE";
 
@@ -26,6 +28,7 @@ const FORMAT: &[u8] = include_bytes!("../../tests/testdata/v1/small.format");
 const MANIFEST_2: &[u8] = include_bytes!("../../tests/testdata/v1/blocks.manifest");
 const MANIFEST_3: &[u8] = include_bytes!("../../tests/testdata/v1/deletes.manifest");
 const MANIFEST_4: &[u8] = include_bytes!("../../tests/testdata/v1/details.manifest");
+const CATALOG_4: &[u8] = include_bytes!("../../tests/testdata/v1/documents.catalog");
 const CATALOG_3: &[u8] = include_bytes!("../../tests/testdata/v1/limits.catalog");
 const CATALOG_2: &[u8] = include_bytes!("../../tests/testdata/v1/sizes.catalog");
 
@@ -173,6 +176,7 @@ fn catalog() -> Catalog {
                 ..namespace(8, "\u{e4}")
             },
         ],
+        documents: Vec::new(),
     }
 }
 
@@ -224,6 +228,11 @@ fn the_formats_have_not_changed() {
     assert_eq!(Catalog::decode(path(), CATALOG_2).unwrap(), with_sizes());
     assert_eq!(with_limits().encode(), CATALOG_3);
     assert_eq!(Catalog::decode(path(), CATALOG_3).unwrap(), with_limits());
+    assert_eq!(with_documents().encode(), CATALOG_4);
+    assert_eq!(
+        Catalog::decode(path(), CATALOG_4).unwrap(),
+        with_documents()
+    );
     assert_eq!(format().encode(), FORMAT);
     assert_eq!(DataFormat::decode(path(), FORMAT).unwrap(), format());
 }
@@ -415,7 +424,8 @@ fn every_flipped_bit_and_every_cut_is_noticed() {
     let (blocks, sizes) = (with_blocks().encode(), with_sizes().encode());
     let deletes = with_tombstones().encode();
     let limits = with_limits().encode();
-    let cases: [(&[u8], Decode); 7] = [
+    let cases: [(&[u8], Decode); 8] = [
+        (CATALOG_4, |bytes| Catalog::decode(path(), bytes).err()),
         (&limits, |bytes| Catalog::decode(path(), bytes).err()),
         (&deletes, |bytes| Manifest::decode(path(), bytes).err()),
         (&blocks, |bytes| Manifest::decode(path(), bytes).err()),
@@ -757,6 +767,7 @@ fn write_golden_files() {
         ("details.manifest", with_details().encode()),
         ("sizes.catalog", with_sizes().encode()),
         ("limits.catalog", with_limits().encode()),
+        ("documents.catalog", with_documents().encode()),
         ("small.manifest", manifest().encode()),
         ("small.catalog", catalog().encode()),
         ("small.format", format().encode()),

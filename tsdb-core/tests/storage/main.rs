@@ -8,6 +8,7 @@ mod clock_jumps;
 mod corruption;
 mod crash;
 mod deletes;
+mod documents;
 mod exemplars;
 mod faults;
 mod forget_crash;

@@ -92,6 +92,7 @@ fn given_up(lost: &Lost) -> String {
             let of = namespace.as_ref().map(|name| format!(" of {name}"));
             format!("gives up {count}exemplars{}", of.unwrap_or_default())
         }
+        Lost::Documents => "gives up documents, if there were any".to_owned(),
         Lost::Options { namespace } => format!("gives up the options of {namespace}"),
         _ => "gives up what this build cannot name".to_owned(),
     }
@@ -174,6 +175,7 @@ fn damage_json(damage: &Damage) -> Value {
             namespace,
             exemplars,
         } => json!({"kind": "exemplars", "namespace": namespace, "exemplars": exemplars}),
+        Lost::Documents => json!({"kind": "documents"}),
         Lost::Options { namespace } => json!({"kind": "options", "namespace": namespace}),
         _ => json!({"kind": "other"}),
     };

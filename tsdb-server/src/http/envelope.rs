@@ -33,6 +33,8 @@ struct Failure<'a, T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorType {
     BadData,
+    /// Not one of Prometheus: somebody else changed what was to be changed.
+    Conflict,
     Execution,
     Internal,
     Unavailable,
@@ -42,6 +44,7 @@ impl ErrorType {
     fn name(self) -> &'static str {
         match self {
             Self::BadData => "bad_data",
+            Self::Conflict => "conflict",
             Self::Execution => "execution",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
@@ -51,6 +54,7 @@ impl ErrorType {
     fn status(self) -> StatusCode {
         match self {
             Self::BadData => StatusCode::BAD_REQUEST,
+            Self::Conflict => StatusCode::CONFLICT,
             Self::Execution => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             // Prometheus says 500; 503 tells clients and proxies to come back.
@@ -113,6 +117,7 @@ impl From<StoreError> for ApiError {
             passing if passing.is_passing() => ErrorType::Unavailable,
             StoreError::Database(error) => match error.kind() {
                 ErrorKind::InvalidInput => ErrorType::BadData,
+                ErrorKind::Conflict => ErrorType::Conflict,
                 ErrorKind::Limit => ErrorType::Execution,
                 _ => ErrorType::Internal,
             },

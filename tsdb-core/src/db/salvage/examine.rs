@@ -156,13 +156,23 @@ fn catalog_of(vfs: &dyn Vfs, report: &mut SalvageReport) -> Result<Catalog, Erro
         });
         namespaces.push(NamespaceOptions::default().entry(id, &name));
     }
+    report.damage.push(Damage {
+        path: PathBuf::from(CATALOG_PATH),
+        offset: 0,
+        bytes: 0,
+        what: "documents stand in the catalog alone: whether there were any is not known"
+            .to_owned(),
+        lost: Lost::Documents,
+    });
     namespaces.sort_by_key(|entry| entry.id);
     namespaces.dedup_by_key(|entry| entry.id);
     let last = namespaces.last().map(|entry| entry.id.0);
     Ok(Catalog {
-        sequence: 1,
+        // Far past the one that was lost: versions of documents are taken from it.
+        sequence: 1 << 40,
         next_namespace: NamespaceId(last.map_or(0, |last| last.saturating_add(1))),
         namespaces,
+        documents: Vec::new(),
     })
 }
 

@@ -73,6 +73,8 @@ pub enum Lost {
         /// How many there are, if that is known.
         exemplars: Option<u64>,
     },
+    /// Documents, if there were any.
+    Documents,
     /// The options of a namespace, which has those of a new one instead.
     Options {
         /// The namespace.
