@@ -67,6 +67,8 @@ pub(super) struct Inner {
     pub(super) gate: RwLock<()>,
     pub(super) namespaces: RwLock<Vec<Arc<NamespaceState>>>,
     pub(super) catalog: RwLock<Catalog>,
+    /// Whether the catalog on disk may be a newer one, of a change that failed.
+    pub(super) catalog_in_doubt: AtomicBool,
     pub(super) series_files: Arc<SeriesFiles>,
     pub(super) upkeep: Mutex<Upkeep>,
     /// The same clock, as far as expiry may follow it.
@@ -345,8 +347,22 @@ impl Inner {
         // What failed may yet be found by the next start: no number of it is given again.
         catalog.sequence = next.sequence;
         catalog.next_namespace = next.next_namespace;
-        written?;
+        if let Err(error) = written {
+            let doubt = error.may_have_replaced();
+            self.catalog_in_doubt.fetch_or(doubt, Ordering::AcqRel);
+            return Err(error.into());
+        }
         *catalog = next;
+        self.catalog_in_doubt.store(false, Ordering::Release);
         Ok(answer)
+    }
+
+    /// Makes sure that the catalog on disk is this one. To be called before a folder is touched
+    /// that a change which failed may have listed, or before one is that it may not.
+    pub(super) fn settle_catalog(&self) -> Result<(), Error> {
+        if self.catalog_in_doubt.load(Ordering::Acquire) {
+            self.change_catalog(|_| Ok(()))?;
+        }
+        Ok(())
     }
 }

@@ -216,6 +216,7 @@ pub(super) fn assemble(
         gate: RwLock::new(()),
         namespaces: RwLock::new(namespaces),
         catalog: RwLock::new(catalog),
+        catalog_in_doubt: AtomicBool::new(false),
         series_files,
         upkeep: Mutex::new(Upkeep {
             closed,
@@ -646,6 +647,8 @@ pub(super) fn namespace(
         }
         return Ok(());
     }
+    // A change that failed may have listed the folder that is made now.
+    inner.settle_catalog()?;
     let id = inner.catalog.read().next_namespace;
     let entry = options.entry(id, name);
     make_namespace(&*inner.vfs, &entry)?;

@@ -3,6 +3,9 @@ use std::path::{Path, PathBuf};
 
 use crate::bits::DecodeError;
 
+/// What is tried last: the new content may be found afterwards although it failed.
+pub(super) const REPLACE: &str = "replace";
+
 /// Why a manifest, catalog or FORMAT file could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
@@ -51,6 +54,18 @@ pub enum ManifestError {
 }
 
 impl ManifestError {
+    /// Whether the file may have been replaced although this was the answer.
+    #[must_use]
+    pub fn may_have_replaced(&self) -> bool {
+        matches!(
+            self,
+            ManifestError::Io {
+                action: REPLACE,
+                ..
+            }
+        )
+    }
+
     pub(super) fn corrupt(path: &Path, error: DecodeError) -> Self {
         let (offset, what) = (error.offset as u64, error.what);
         ManifestError::Corrupt {

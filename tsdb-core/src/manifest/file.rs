@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::ManifestError;
+use super::error::REPLACE;
 use crate::bits::{ByteReader, DecodeError, crc32c, put_u32};
 use crate::run::{publish, temporary_path};
 use crate::vfs::{OpenMode, Vfs, create_anew, read_to_end, write_all_at};
@@ -101,5 +102,5 @@ pub(super) fn replace_file(vfs: &dyn Vfs, path: &Path, bytes: &[u8]) -> Result<(
     let file = create_anew(vfs, &temporary).map_err(ManifestError::io(&temporary, "create"))?;
     write_all_at(&*file, bytes, 0).map_err(ManifestError::io(&temporary, "write"))?;
     file.sync().map_err(ManifestError::io(&temporary, "sync"))?;
-    publish(vfs, &temporary, path).map_err(ManifestError::io(path, "replace"))
+    publish(vfs, &temporary, path).map_err(ManifestError::io(path, REPLACE))
 }
