@@ -12,6 +12,7 @@ mod ha;
 mod http;
 pub mod logging;
 mod machine;
+pub mod monitoring;
 mod runtime;
 pub mod sample_json;
 pub mod selector;
