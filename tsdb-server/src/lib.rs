@@ -18,6 +18,7 @@ pub mod sample_json;
 pub mod selector;
 mod server;
 mod store;
+mod supervisor;
 pub mod telemetry;
 mod tenancy;
 pub mod timestamp;

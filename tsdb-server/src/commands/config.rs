@@ -83,6 +83,7 @@ fn show(config: &Config, out: &mut impl std::io::Write) -> std::io::Result<()> {
             Decided::Flag => "flag".to_owned(),
             Decided::Variable(name) => format!("environment, {name}"),
             Decided::Key(path, origin) => format!("{origin}, {path}"),
+            Decided::DefaultHost => "--default-host".to_owned(),
             Decided::Default => "default".to_owned(),
         };
         let text = setting.text.clone().unwrap_or_else(|| "-".to_owned());

@@ -201,3 +201,49 @@ fn a_flag_behind_a_command_goes_before_the_file_as_well() {
     let given = ["tsdb-server", "-f", file, "verify", "--data-dir", "/given"];
     assert_eq!(dir(&given), std::path::Path::new("/given"));
 }
+
+#[test]
+fn a_default_host_is_that_of_addresses_that_nothing_else_sets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("m3dbnode.yml");
+    let text =
+        "coordinator: {listenAddress: 127.0.0.1:1}\ndb: {httpNodeListenAddress: 127.0.0.1:2}\n";
+    std::fs::write(&file, text).expect("writing");
+    let file = file.to_str().expect("a path");
+    let listens = |arguments: &[&str]| {
+        let all = ["tsdb-server"].iter().chain(arguments);
+        let arguments = all.map(std::ffi::OsString::from).collect();
+        let settled = settle::<CommandLine>(arguments, &[]).expect("settings");
+        let config = settled.line.config;
+        let more = [
+            config.node_listen,
+            config.cluster_listen,
+            config.debug_listen,
+        ];
+        let more = more.map(|address| address.map(|address| address.to_string()));
+        let first = [config.listen, config.metrics_listen].map(|address| address.to_string());
+        (first, more, settled.settings)
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let (first, more, settings) = listens(&[
+        "--default-host",
+        "::",
+        "--debug-listen",
+        "[::1]:3",
+        "-f",
+        file,
+    ]);
+    assert_eq!(first, ["127.0.0.1:1", "[::]:7203"]);
+    assert_eq!(
+        more,
+        [some("127.0.0.1:2"), some("[::]:9003"), some("[::1]:3")]
+    );
+    let by_host = settings
+        .iter()
+        .filter(|setting| setting.decided == Decided::DefaultHost);
+    let by_host: Vec<&str> = by_host.map(|setting| setting.flag.as_str()).collect();
+    assert_eq!(by_host, ["cluster-listen", "metrics-listen"]);
+    let (first, more, _) = listens(&["-f", file]);
+    assert_eq!(first, ["127.0.0.1:1", "127.0.0.1:7203"]);
+    assert_eq!(more, [some("127.0.0.1:2"), None, None]);
+}
