@@ -21,6 +21,7 @@ mod kill;
 mod lifecycle;
 mod monitoring;
 mod opening;
+mod packages;
 mod support;
 mod tenancy;
 mod write_v2;
