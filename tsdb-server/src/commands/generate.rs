@@ -99,7 +99,7 @@ impl Generate {
         let mut out = std::io::stdout();
         match &self.what {
             What::Man { to } => write_pages(to)?,
-            What::Completions { shell } => out.write_all(&completions(*shell))?,
+            What::Completions { shell } => out.write_all(completions(*shell)?.as_bytes())?,
             What::Dashboard => out.write_all(dashboard().as_bytes())?,
             What::Alerts { runbook } => out.write_all(rules(runbook).as_bytes())?,
         }
@@ -107,7 +107,7 @@ impl Generate {
     }
 }
 
-fn completions(shell: KnownShell) -> Vec<u8> {
+fn completions(shell: KnownShell) -> std::io::Result<String> {
     let shell = match shell {
         KnownShell::Bash => Shell::Bash,
         KnownShell::Zsh => Shell::Zsh,
@@ -115,5 +115,8 @@ fn completions(shell: KnownShell) -> Vec<u8> {
     };
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut CommandLine::command(), "tsdb-server", &mut text);
-    text
+    let text = String::from_utf8(text).map_err(std::io::Error::other)?;
+    // clap_complete 4.6 goes to labels of the first form and defines those of the second, as the
+    // name of the program has a hyphen (clap-rs/clap#6421).
+    Ok(text.replace("tsdb__subcmd__server", "tsdb__server"))
 }

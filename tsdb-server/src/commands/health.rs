@@ -12,7 +12,7 @@ use crate::config::Config;
 const EXAMPLES: &str = "\
 Examples:
   tsdb-server health
-      Asks the server that these settings would start: --listen, --config and variables count.
+      Asks the server that these settings would start: --listen before it, --config and variables count.
   tsdb-server health --url http://127.0.0.1:7201 --alive
       Only whether the process answers, not whether it is ready.
 

@@ -223,7 +223,7 @@ async fn the_installed_binary_serves(root: &Path, folder: &Path) {
         String::from_utf8_lossy(&text[..length]).into_owned()
     };
     assert!(received().starts_with("READY=1\n"));
-    let ready = done(&installed, &["health", "--listen", &api]);
+    let ready = done(&installed, &["--listen", &api, "health"]);
     assert_eq!(ready, format!("http://{api}: ready\n"));
     server.signal(Signal::TERM);
     assert!(received().starts_with("STOPPING=1\n"));
@@ -270,8 +270,10 @@ fn completions_complete() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("completions");
     std::fs::write(&file, done(BINARY, &["generate", "completions", "bash"])).expect("a file");
-    let script = "source \"$0\"; COMP_WORDS=(tsdb-server \"$@\"); COMP_CWORD=$#; \
-                  _tsdb-server tsdb-server \"${@: -1}\" \"\"; echo \"${COMPREPLY[@]}\"";
+    let script = "source \"$0\"; words=($(complete -p tsdb-server)); \
+                  while [[ ${words[0]} != -F ]]; do words=(\"${words[@]:1}\"); done; \
+                  COMP_WORDS=(tsdb-server \"$@\"); COMP_CWORD=$#; \
+                  ${words[1]} tsdb-server \"${@: -1}\" \"\"; echo \"${COMPREPLY[@]}\"";
     let complete = |words: &[&str]| {
         let arguments = [&["-c", script, text(&file)], words].concat();
         done("bash", &arguments).trim().to_owned()
