@@ -127,7 +127,9 @@ fn the_package_is_as_debian_wants_it(dpkg: &Path, package: &Path, folder: &Path)
     assert!(depends.contains("libc6 (>= 2."), "{depends}");
     let contents = done(dpkg, &["--contents", text(package)]);
     for line in contents.lines() {
-        let is_fine = |rights: &str| line.starts_with(rights) && line.contains(" root/root ");
+        let is_fine = |rights: &str| {
+            line.starts_with(rights) && line.contains(" root/root ") && line.contains(" 2023-11-1")
+        };
         let fine = ["drwxr-xr-x", "-rwxr-xr-x", "-rw-r--r--"].into_iter();
         assert!(fine.clone().any(is_fine), "{line}");
     }

@@ -66,7 +66,7 @@ fn files(payload: &Payload) -> anyhow::Result<Vec<PackedFile>> {
     }
     let changes = gzip(&payload.source("CHANGELOG.md")?)?;
     files.push(PackedFile::plain(
-        format!("{documents}/changelog.gz"),
+        format!("{documents}/CHANGELOG.md.gz"),
         changes,
     ));
     let licences = gzip(payload.licences.as_bytes())?;
