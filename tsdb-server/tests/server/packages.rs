@@ -45,7 +45,8 @@ fn pack(binary: &Path, out: &Path, umask: &str) {
     command.args(["-c", &script, text(binary), text(out)]);
     command
         .current_dir(repository())
-        .env("CARGO", env!("CARGO"));
+        .env("CARGO", env!("CARGO"))
+        .env("SOURCE_DATE_EPOCH", "1700000000");
     let output = command.output().expect("sh starts");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");

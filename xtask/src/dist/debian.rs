@@ -69,6 +69,11 @@ fn files(payload: &Payload) -> anyhow::Result<Vec<PackedFile>> {
         format!("{documents}/CHANGELOG.md.gz"),
         changes,
     ));
+    let changelog = gzip(changelog(payload)?.as_bytes())?;
+    files.push(PackedFile::plain(
+        format!("{documents}/changelog.gz"),
+        changelog,
+    ));
     let licences = gzip(payload.licences.as_bytes())?;
     files.push(PackedFile::plain(
         format!("{documents}/licences.txt.gz"),
@@ -79,6 +84,29 @@ fn files(payload: &Payload) -> anyhow::Result<Vec<PackedFile>> {
         files.push(PackedFile::plain(path, gzip(page)?));
     }
     Ok(files)
+}
+
+/// The changelog in Debian's form, which points to the one for people.
+fn changelog(payload: &Payload) -> anyhow::Result<String> {
+    let control = String::from_utf8(payload.source("deploy/debian/control")?)?;
+    let maintainer = control
+        .lines()
+        .find_map(|line| line.strip_prefix("Maintainer: "));
+    let maintainer = maintainer.context("deploy/debian/control names no maintainer")?;
+    let of = format!("@{}", payload.epoch);
+    let date = Command::new("date")
+        .args(["--utc", "--rfc-email", "--date", &of])
+        .env("LC_ALL", "C")
+        .output()
+        .context("starting date")?;
+    if !date.status.success() {
+        bail!("date {of}: {}", String::from_utf8_lossy(&date.stderr));
+    }
+    Ok(format!(
+        "tsdb-server ({}) unstable; urgency=medium\n\n  * What changed is in CHANGELOG.md.gz beside this file.\n\n -- {maintainer}  {}",
+        payload.binary.version,
+        String::from_utf8_lossy(&date.stdout)
+    ))
 }
 
 /// What dpkg reads itself.
