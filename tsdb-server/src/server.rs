@@ -21,6 +21,7 @@ use crate::runtime::parallelism;
 use crate::store::{
     Closing, DiskWatch, NamespaceBounds, Store, StoreError, StoreOptions, WantedNamespace,
 };
+use crate::supervisor::{Notice, notify};
 use crate::telemetry::Telemetry;
 use crate::tenancy::Tenants;
 
@@ -176,8 +177,10 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
         }
     }
     announce(config, &addresses);
+    notify(Notice::Ready);
 
     let name = ended(&mut terminate, &mut interrupt).await;
+    notify(Notice::Stopping);
     let began = Instant::now();
     tracing::info!(
         signal = name,

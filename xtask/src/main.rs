@@ -12,10 +12,12 @@
 
 mod capture;
 mod crash;
+mod dist;
 mod flood;
 mod fuzz;
 mod golden;
 mod licences;
+mod monitoring;
 mod protos;
 mod repository;
 mod simulate;
@@ -72,6 +74,16 @@ const COMMANDS: &[Command] = &[
         name: "protos",
         summary: "generate the protobuf types anew, or compare them: --check",
         run: run_protos,
+    },
+    Command {
+        name: "monitoring",
+        summary: "generate the dashboard and the alerts anew, or compare them: --check",
+        run: monitoring::run,
+    },
+    Command {
+        name: "dist",
+        summary: "pack archive and Debian package: [--profile P --target-dir DIR --out DIR --binary FILE]",
+        run: dist::run,
     },
     Command {
         name: "capture",

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Backup, CommandError, Compact, ConfigCommand, Delete, Restore, Verify};
+use super::{
+    Backup, CommandError, Compact, ConfigCommand, Delete, Generate, Health, Restore, Verify,
+};
 use crate::config::{Config, EXAMPLES, SettleError, settle};
 
 /// The command line.
@@ -34,6 +36,10 @@ pub enum Command {
     Restore(Restore),
     /// Check a file of settings, and show what holds and who decided it
     Config(ConfigCommand),
+    /// Ask a running server whether it is ready
+    Health(Health),
+    /// Make manual pages, completions, a dashboard and alert rules
+    Generate(Generate),
 }
 
 impl CommandLine {
@@ -70,32 +76,55 @@ impl Command {
             Self::Backup(backup) => backup.run(config),
             Self::Restore(restore) => restore.run(config),
             Self::Config(command) => command.run(config),
+            Self::Health(health) => health.run(config),
+            Self::Generate(generate) => generate.run(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{Command, CommandFactory};
 
     use super::CommandLine;
 
     #[test]
     fn the_command_line_is_consistent_and_documented() {
         CommandLine::command().debug_assert();
-        let documentation = include_str!("../../../docs/server.md");
+        let mut commands = Vec::new();
         for command in CommandLine::command().get_subcommands() {
-            let row = format!("| `{}", command.get_name());
+            leaves("", command, &mut commands);
+        }
+        let documentation = include_str!("../../../docs/server.md");
+        for (path, command) in commands {
+            let row = format!("| `{path}");
             assert!(
                 documentation.contains(&row),
                 "{row} is not in docs/server.md"
             );
             let help = command.get_after_help().map(ToString::to_string);
             let help = help.unwrap_or_default();
-            assert!(
-                help.contains("Examples:") && help.contains("Exit codes:"),
-                "{help}"
-            );
+            let example = format!("tsdb-server {path}");
+            for part in ["Examples:", "Exit codes:", &example] {
+                assert!(help.contains(part), "{path} does not say {part}: {help}");
+            }
+        }
+    }
+
+    /// Each command that does something, with the words that call it.
+    fn leaves(above: &str, command: &Command, all: &mut Vec<(String, Command)>) {
+        let path = format!("{above}{}", command.get_name());
+        if !command.has_subcommands() {
+            all.push((path, command.clone()));
+            return;
+        }
+        let help = command.get_after_help().map(ToString::to_string);
+        assert!(
+            help.is_some_and(|help| help.contains("Examples:")),
+            "{path}"
+        );
+        for below in command.get_subcommands() {
+            leaves(&format!("{path} "), below, all);
         }
     }
 }

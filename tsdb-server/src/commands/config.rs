@@ -17,6 +17,21 @@ Examples:
 
 Exit codes: 0 the settings can be used, 1 the file cannot be read, 2 something in it is wrong: every place is named.";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  tsdb-server config check --config m3dbnode.yml
+      Whether the file is one, and what of it has no effect here.
+
+Exit codes: 0 it can be used, 1 it cannot be read, 2 something in it is wrong: every place is named.";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  tsdb-server config show
+      What holds without a file, and which variables say so.
+  TSDB__DB__LOGGING__LEVEL=debug tsdb-server --retention 1y config show --config m3dbnode.yml
+
+Exit codes: 0 the settings can be used, 1 the file cannot be read, 2 something in it is wrong: every place is named.";
+
 /// Checks and shows what a file of settings, the environment and flags say together.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -28,8 +43,10 @@ pub struct ConfigCommand {
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
     /// Say what is wrong with the file of --config, and what of it has no effect
+    #[command(after_help = CHECK_EXAMPLES)]
     Check,
     /// Print every setting, its value, and who decided it
+    #[command(after_help = SHOW_EXAMPLES)]
     Show,
 }
 
@@ -66,6 +83,7 @@ fn show(config: &Config, out: &mut impl std::io::Write) -> std::io::Result<()> {
             Decided::Flag => "flag".to_owned(),
             Decided::Variable(name) => format!("environment, {name}"),
             Decided::Key(path, origin) => format!("{origin}, {path}"),
+            Decided::DefaultHost => "--default-host".to_owned(),
             Decided::Default => "default".to_owned(),
         };
         let text = setting.text.clone().unwrap_or_else(|| "-".to_owned());

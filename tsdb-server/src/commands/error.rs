@@ -58,7 +58,15 @@ pub enum CommandError {
         /// What it said.
         text: String,
     },
-    /// The output is closed.
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}", path = path.display())]
+    Unwritten {
+        /// The file, or its folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Standard output is closed, or what is to be written there cannot be made.
     #[error("nobody reads the output: {0}")]
     Output(#[from] std::io::Error),
 }

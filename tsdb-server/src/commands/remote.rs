@@ -1,18 +1,44 @@
 //! Asking a running server.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use tokio::time::timeout;
 
 use super::CommandError;
 
 /// So much of an answer is read at most.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
+/// So long a server may take to say whether it is ready.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Sends a form to a route of the server at `url`; its answer, if it was done.
 pub(super) fn post(url: &str, route: &str, form: &str) -> Result<String, CommandError> {
+    let form = Bytes::copy_from_slice(form.as_bytes());
+    ask(None, url, route, move |uri| {
+        Request::post(uri)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Full::new(form))
+    })
+}
+
+/// Asks a route of the server at `url`, which is to answer soon; its answer, if it is a good one.
+pub(super) fn get(url: &str, route: &str) -> Result<String, CommandError> {
+    let request = |uri| Request::get(uri).body(Full::default());
+    ask(Some(HEALTH_TIMEOUT), url, route, request)
+}
+
+fn ask(
+    within: Option<Duration>,
+    url: &str,
+    route: &str,
+    request: impl FnOnce(Uri) -> http::Result<Request<Full<Bytes>>>,
+) -> Result<String, CommandError> {
     let url = format!("{}{route}", url.trim_end_matches('/'));
     let unreachable = |why: String| CommandError::Unreachable {
         url: url.clone(),
@@ -24,13 +50,20 @@ pub(super) fn post(url: &str, route: &str, form: &str) -> Result<String, Command
     if uri.scheme_str() != Some("http") {
         return Err(unreachable("write it as http://HOST:PORT".to_owned()));
     }
+    let request = request(uri).map_err(|error| unreachable(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| unreachable(error.to_string()))?;
-    let (status, text) = runtime
-        .block_on(send(uri, form.to_owned()))
-        .map_err(unreachable)?;
+    let answered = runtime.block_on(async {
+        match within {
+            None => send(request).await,
+            Some(limit) => timeout(limit, send(request))
+                .await
+                .unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs()))),
+        }
+    });
+    let (status, text) = answered.map_err(unreachable)?;
     if (200..300).contains(&status) {
         Ok(text)
     } else {
@@ -38,7 +71,7 @@ pub(super) fn post(url: &str, route: &str, form: &str) -> Result<String, Command
     }
 }
 
-async fn send(uri: Uri, form: String) -> Result<(u16, String), String> {
+async fn send(request: Request<Full<Bytes>>) -> Result<(u16, String), String> {
     let text = |error: &(dyn std::error::Error + 'static)| {
         let mut text = error.to_string();
         let mut cause = error.source();
@@ -49,10 +82,6 @@ async fn send(uri: Uri, form: String) -> Result<(u16, String), String> {
         text
     };
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::post(uri)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Full::new(Bytes::from(form)))
-        .map_err(|error| text(&error))?;
     let response = client
         .request(request)
         .await

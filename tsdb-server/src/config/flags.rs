@@ -1,7 +1,7 @@
 //! What the command line and the environment say.
 
 use std::error::Error as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,6 +87,10 @@ pub struct Config {
     /// Address of M3's nodes for the curious, which has /metrics as well; left out: not served
     #[arg(long, env = "TSDB_DEBUG_LISTEN", value_name = "ADDRESS")]
     pub debug_listen: Option<SocketAddr>,
+
+    /// Host of all addresses that nothing sets, those of M3's nodes included; left out: 127.0.0.1, and none of theirs
+    #[arg(long, env = "TSDB_DEFAULT_HOST", value_name = "IP")]
+    pub default_host: Option<IpAddr>,
 
     /// Log level, or levels by module (error, warn, info, debug, trace)
     #[arg(long, env = "TSDB_LOG", value_name = "FILTER", default_value = "info")]
@@ -208,6 +212,8 @@ pub enum Decided {
     Variable(String),
     /// This key, of the file or of a variable that overrides it.
     Key(String, Origin),
+    /// `--default-host`, as nobody said anything of this address.
+    DefaultHost,
     /// Nobody.
     Default,
 }

@@ -50,6 +50,8 @@ pub struct Loaded {
     pub namespaces: Vec<NamespaceSetting>,
     /// Tenants, whose requests name them.
     pub tenants: Vec<TenantSetting>,
+    /// Where the section for a node stands; its addresses are served then, though none is named.
+    pub node: Option<Place>,
     /// What has no effect, or another one than it has in M3.
     pub warnings: Vec<Finding>,
 }
@@ -81,12 +83,12 @@ pub fn load(text: &str, environment: &[(String, String)]) -> Result<Loaded, Conf
         }
     }
     let mut loaded = Loaded {
+        node: section_of_node(&document),
         warnings: walk.warnings,
         ..Loaded::default()
     };
     let mut wrong = walk.wrong;
     flags(&keys, &walk.values, &mut loaded, &mut wrong);
-    addresses_of_node(&document, &mut loaded);
     let of = |meaning: Meaning| {
         let values = walk.values.iter();
         let values = values.filter(move |(_, key)| key.meaning == meaning);
@@ -100,6 +102,14 @@ pub fn load(text: &str, environment: &[(String, String)]) -> Result<Loaded, Conf
         true => Ok(loaded),
         false => Err(ConfigError::Wrong(wrong)),
     }
+}
+
+fn section_of_node(document: &Placed) -> Option<Place> {
+    let Node::Map(entries) = &document.node else {
+        return None;
+    };
+    let found = entries.iter().find(|(name, ..)| name == "db");
+    found.map(|(.., place)| *place)
 }
 
 struct Walk<'a> {
@@ -238,31 +248,6 @@ fn flags(keys: &[Key], values: &[(Value, &Key)], loaded: &mut Loaded, wrong: &mu
                 }
                 None => loaded.flags.push((id, said)),
             },
-        }
-    }
-}
-
-/// A file with a section for a node means one, which has addresses though the file names none.
-/// Those of M3 are open to all; these are open to this machine, as all addresses that nobody names.
-fn addresses_of_node(document: &Placed, loaded: &mut Loaded) {
-    let Node::Map(entries) = &document.node else {
-        return;
-    };
-    let Some((.., place)) = entries.iter().find(|(name, ..)| name == "db") else {
-        return;
-    };
-    for (id, port) in [
-        ("node_listen", 9002),
-        ("cluster_listen", 9003),
-        ("debug_listen", 9004),
-    ] {
-        if loaded.flags.iter().all(|(flag, _)| flag != id) {
-            let value = Value {
-                path: "db".to_owned(),
-                text: format!("127.0.0.1:{port}"),
-                origin: Origin::File(*place),
-            };
-            loaded.flags.push((id.to_owned(), value));
         }
     }
 }

@@ -5,6 +5,7 @@ mod environment;
 mod expand;
 mod findings;
 mod flags;
+mod hosts;
 mod keys;
 mod load;
 mod namespaces;

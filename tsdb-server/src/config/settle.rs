@@ -8,6 +8,7 @@ use clap::{ArgMatches, CommandFactory as _, Parser};
 
 use super::findings::ConfigError;
 use super::flags::{Config, Decided, Setting};
+use super::hosts::{Hosted, hosted};
 use super::load::{Loaded, load};
 
 /// The command line with what a file adds to it.
@@ -79,12 +80,15 @@ pub fn settle<L: Parser>(
     };
     let flags = loaded.flags.iter().filter(|(id, _)| is_open(id));
     let added = flags.filter_map(|(id, value)| argument(id, &value.text));
+    let hosted = hosted(&matches, &loaded, |id| !is_open(id));
+    let follow = hosted.iter().filter_map(|(id, text, _)| argument(id, text));
+    let added = added.chain(follow);
     let mut all = arguments.into_iter();
     let mut with_file: Vec<OsString> = all.next().into_iter().collect();
     with_file.extend(added.map(OsString::from));
     with_file.extend(all);
     let line = L::try_parse_from(with_file)?;
-    let settings = settings(&matches, &loaded);
+    let settings = settings(&matches, &loaded, &hosted);
     Ok(Settled {
         line,
         settings,
@@ -107,7 +111,7 @@ fn argument(id: &str, text: &str) -> Option<String> {
     }
 }
 
-fn settings(matches: &ArgMatches, loaded: &Loaded) -> Vec<Setting> {
+fn settings(matches: &ArgMatches, loaded: &Loaded, hosted: &[Hosted]) -> Vec<Setting> {
     let command = Config::command();
     let shown = command
         .get_arguments()
@@ -133,8 +137,10 @@ fn settings(matches: &ArgMatches, loaded: &Loaded) -> Vec<Setting> {
                 Some(value.text.clone()),
                 Decided::Key(value.path.clone(), value.origin.clone()),
             ),
-            (Some(_), None) => (raw(), Decided::Default),
-            (None, None) => (None, Decided::Default),
+            (default, None) => match hosted.iter().find(|(flag, ..)| *flag == id) {
+                Some((_, text, decided)) => (Some(text.clone()), decided.clone()),
+                None => (default.and_then(|_| raw()), Decided::Default),
+            },
         };
         Setting {
             flag: argument.get_long().unwrap_or_default().to_owned(),

@@ -57,14 +57,9 @@ fn a_file_of_today_needs_no_more_than_the_roles() {
     }
     for text in ["coordinator: {}\ndb: {}\n", "coordinator:\ndb:\n", "db: {}"] {
         let node = loaded(text);
-        assert_eq!(flag(&node, "node_listen"), Some("127.0.0.1:9002"));
-        assert_eq!(flag(&node, "cluster_listen"), Some("127.0.0.1:9003"));
-        assert_eq!(flag(&node, "debug_listen"), Some("127.0.0.1:9004"));
-        assert_eq!((node.warnings.len(), node.namespaces.len()), (0, 0));
+        assert!(node.node.is_some());
+        assert_eq!((node.warnings.len(), node.flags.len()), (0, 0));
     }
-    let node = loaded("db:\n  httpNodeListenAddress: :19002\n");
-    assert_eq!(flag(&node, "node_listen"), Some("0.0.0.0:19002"));
-    assert_eq!(flag(&node, "debug_listen"), Some("127.0.0.1:9004"));
     let text = "coordinator:\n  listenAddress: :7201\ndb:\n  filesystem:\n    filePathPrefix: data/\ntsdb:\n  memoryBudget: 4GiB\n  enableAdminApi: true\n";
     let loaded = loaded(text);
     assert_eq!(flag(&loaded, "listen"), Some("0.0.0.0:7201"));
@@ -246,4 +241,55 @@ fn every_key_of_a_file_since_1_0_has_its_meaning_or_one_warning() {
             "{key} is not in {said:#?}"
         );
     }
+}
+
+#[test]
+fn a_default_host_is_that_of_addresses_that_nothing_else_sets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("m3dbnode.yml");
+    let text =
+        "coordinator: {listenAddress: 127.0.0.1:1}\ndb: {httpNodeListenAddress: 127.0.0.1:2}\n";
+    std::fs::write(&file, text).expect("writing");
+    let file = file.to_str().expect("a path");
+    let listens = |arguments: &[&str]| {
+        let all = ["tsdb-server"].iter().chain(arguments);
+        let arguments = all.map(std::ffi::OsString::from).collect();
+        let settled = settle::<CommandLine>(arguments, &[]).expect("settings");
+        let config = settled.line.config;
+        let more = [
+            config.node_listen,
+            config.cluster_listen,
+            config.debug_listen,
+        ];
+        let more = more.map(|address| address.map(|address| address.to_string()));
+        let first = [config.listen, config.metrics_listen].map(|address| address.to_string());
+        (first, more, settled.settings)
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let (first, more, settings) = listens(&[
+        "--default-host",
+        "::",
+        "--debug-listen",
+        "[::1]:3",
+        "-f",
+        file,
+    ]);
+    assert_eq!(first, ["127.0.0.1:1", "[::]:7203"]);
+    assert_eq!(
+        more,
+        [some("127.0.0.1:2"), some("[::]:9003"), some("[::1]:3")]
+    );
+    let by_host = settings
+        .iter()
+        .filter(|setting| setting.decided == Decided::DefaultHost);
+    let by_host: Vec<&str> = by_host.map(|setting| setting.flag.as_str()).collect();
+    assert_eq!(by_host, ["cluster-listen", "metrics-listen"]);
+    let (first, more, _) = listens(&["-f", file]);
+    assert_eq!(first, ["127.0.0.1:1", "127.0.0.1:7203"]);
+    let of_node = [
+        some("127.0.0.1:2"),
+        some("127.0.0.1:9003"),
+        some("127.0.0.1:9004"),
+    ];
+    assert_eq!(more, of_node, "the section db means a node");
 }

@@ -44,13 +44,14 @@ impl Family {
     /// In what it counts, as its name says.
     #[must_use]
     pub fn unit(&self) -> Unit {
-        let name = self.name.trim_end_matches("_total");
-        match name.rsplit('_').next() {
-            Some("bytes") => Unit::Bytes,
-            Some("seconds") => Unit::Seconds,
-            Some("ratio") => Unit::Ratio,
-            _ => Unit::Count,
-        }
+        let mut words = self.name.rsplit('_');
+        let unit = words.find_map(|word| match word {
+            "bytes" => Some(Unit::Bytes),
+            "seconds" => Some(Unit::Seconds),
+            "ratio" => Some(Unit::Ratio),
+            _ => None,
+        });
+        unit.unwrap_or(Unit::Count)
     }
 }
 
@@ -287,6 +288,7 @@ mod tests {
     #[test]
     fn units_are_those_of_the_names() {
         assert_eq!(LOG_WRITTEN_BYTES.unit(), Unit::Bytes);
+        assert_eq!(OPENING_LOG_BYTES_REPLAYED.unit(), Unit::Bytes);
         assert_eq!(PROCESS_CPU_SECONDS.unit(), Unit::Seconds);
         assert_eq!(DISK_HIGH_WATER_RATIO.unit(), Unit::Ratio);
         assert_eq!(SERIES.unit(), Unit::Count);

@@ -83,21 +83,25 @@ fn server(page: &mut Exposition, figures: &Figures, inflight_bytes: (u64, u64)) 
 
 /// Room on the disk of the data folder; no samples when the disk does not say.
 fn disk(page: &mut Exposition, use_of_disk: Option<DiskUse>) {
-    let values: [(&Family, fn(&DiskUse) -> f64); 3] = [
-        (&families::DISK_FREE_BYTES, |disk| {
-            count_as_value(disk.space.free_bytes)
-        }),
-        (&families::DISK_SIZE_BYTES, |disk| {
-            count_as_value(disk.space.size_bytes)
-        }),
-        (&families::DISK_HIGH_WATER_RATIO, |disk| {
-            f64::from(disk.high_water_percent) / 100.0
-        }),
+    let space = use_of_disk.map(|disk| disk.space);
+    let values = [
+        (
+            &families::DISK_FREE_BYTES,
+            space.map(|space| count_as_value(space.free_bytes)),
+        ),
+        (
+            &families::DISK_SIZE_BYTES,
+            space.map(|space| count_as_value(space.size_bytes)),
+        ),
+        (
+            &families::DISK_HIGH_WATER_RATIO,
+            use_of_disk.map(|disk| f64::from(disk.high_water_percent) / 100.0),
+        ),
     ];
     for (family, value) in values {
         page.family(family);
-        if let Some(disk) = &use_of_disk {
-            page.sample(&[], value(disk));
+        if let Some(value) = value {
+            page.sample(&[], value);
         }
     }
 }

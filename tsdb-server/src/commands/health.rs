@@ -1,0 +1,73 @@
+//! `tsdb-server health`: for probes where there is no curl.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{CommandError, remote};
+use crate::config::Config;
+
+const EXAMPLES: &str = "\
+Examples:
+  tsdb-server health
+      Asks the server that these settings would start: --listen before it, --config and variables count.
+  tsdb-server health --url http://127.0.0.1:7201 --alive
+      Only whether the process answers, not whether it is ready.
+
+Exit codes: 0 it is ready, or alive with --alive; 1 it is not, stderr says why; 2 wrong arguments.";
+
+/// Asks a running server whether its reads and writes are right.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Health {
+    /// Address of its API; left out: that of --listen, on this machine
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// Ask only whether it lives, which it does also while its database is being opened
+    #[arg(long)]
+    alive: bool,
+}
+
+impl Health {
+    pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
+        let own = || format!("http://{}", reachable(config.listen));
+        let url = self.url.clone().unwrap_or_else(own);
+        let (route, said) = match self.alive {
+            true => ("/health", "alive"),
+            false => ("/ready", "ready"),
+        };
+        remote::get(&url, route)?;
+        writeln!(std::io::stdout(), "{url}: {said}")?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Where a server that listens at `address` is reached from this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_of_a_machine_are_reached_at_its_loopback() {
+        for (listens, reached) in [
+            ("0.0.0.0:7201", "127.0.0.1:7201"),
+            ("[::]:7201", "[::1]:7201"),
+            ("192.0.2.7:7201", "192.0.2.7:7201"),
+        ] {
+            let listens: SocketAddr = listens.parse().expect("an address");
+            assert_eq!(reachable(listens).to_string(), reached);
+        }
+    }
+}
