@@ -15,6 +15,7 @@ mod config;
 mod exemplars;
 mod export_import;
 mod full_disk;
+mod import_prometheus;
 mod interop;
 mod kill;
 mod lifecycle;

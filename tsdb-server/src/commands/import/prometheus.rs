@@ -178,7 +178,18 @@ impl Prometheus {
             end_ms: range.max(),
             labels: self.labels(),
         };
-        StateFile::open(&self.state, settings).map(Some)
+        let state = StateFile::open(&self.state, settings)?;
+        if self.url.is_none() && state.is_begun() && DataFolder::is_new(&config.data_dir) {
+            return Err(CommandError::Argument {
+                argument: "--state",
+                value: self.state.display().to_string(),
+                why: format!(
+                    "it says that samples are in {}, where nothing is: remove it to begin anew",
+                    config.data_dir.display()
+                ),
+            });
+        }
+        Ok(Some(state))
     }
 }
 
@@ -274,18 +285,16 @@ impl Run<'_> {
         let begun_ms = self.meter.elapsed_ms();
         let (series, chunks) = (progress.series, progress.chunks);
         let resumed = series > 0 || chunks > 0;
-        let mut saved_ms = begun_ms;
+        let mut saved_ms = None;
         let (state, meter) = (&mut self.state, &mut self.meter);
         let mut settled = |load: Load| {
             progress.tally.merge(&load.tally);
             (progress.series, progress.chunks) = (load.series, load.chunks);
             meter.show(&meta.ulid, (load.series, all), meta.samples);
             let now_ms = meter.elapsed_ms();
-            if let Some(state) = state
-                .as_mut()
-                .filter(|_| now_ms >= saved_ms + SAVE_EVERY_MS)
-            {
-                saved_ms = now_ms;
+            let due = saved_ms.is_none_or(|saved_ms: u64| now_ms >= saved_ms + SAVE_EVERY_MS);
+            if let Some(state) = state.as_mut().filter(|_| due) {
+                saved_ms = Some(now_ms);
                 *state.block(&meta.ulid) = progress.clone();
                 state.save()?;
             }

@@ -115,6 +115,12 @@ impl StateFile {
         &self.path
     }
 
+    /// Whether it knows of samples that were stored.
+    pub(super) fn is_begun(&self) -> bool {
+        let mut blocks = self.content.blocks.values();
+        blocks.any(|block| block.tally.stored > 0)
+    }
+
     /// How far a block is.
     pub(super) fn block(&mut self, ulid: &str) -> &mut BlockState {
         self.content.blocks.entry(ulid.to_owned()).or_default()
