@@ -2,3 +2,4 @@
 #![forbid(unsafe_code)]
 
 pub mod prometheus_block;
+pub mod prometheus_head;

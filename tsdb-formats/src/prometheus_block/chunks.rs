@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tsdb_core::bits::crc32c;
 use tsdb_core::chunk::{ChunkIter, HistogramChunkIter};
-use tsdb_core::model::{Histogram, HistogramCounts, ResetHint, Sample};
+use tsdb_core::model::{Histogram, ResetHint, Sample};
 use tsdb_core::vfs::Vfs;
 
 use super::error::BlockError;
@@ -175,20 +175,7 @@ fn unknown(path: &Path, offset: u64, encoding: u8) -> BlockError {
 /// chunk says nothing to who has not the chunk before it; a stale marker says nothing at all.
 fn as_read(histogram: Histogram, first: bool) -> Histogram {
     if histogram.is_stale() {
-        let counts = match histogram.is_float() {
-            false => HistogramCounts::default(),
-            true => HistogramCounts::Float {
-                count: 0.0,
-                zero_count: 0.0,
-                positive: Vec::new(),
-                negative: Vec::new(),
-            },
-        };
-        return Histogram {
-            sum: histogram.sum,
-            counts,
-            ..Histogram::default()
-        };
+        return Histogram::stale(histogram.is_float());
     }
     let reset_hint = match histogram.reset_hint {
         ResetHint::NoReset if first => ResetHint::Unknown,

@@ -41,7 +41,7 @@ pub enum BlockError {
 }
 
 impl BlockError {
-    pub(super) fn damaged(file: &Path, offset: u64, why: impl Into<String>) -> Self {
+    pub(crate) fn damaged(file: &Path, offset: u64, why: impl Into<String>) -> Self {
         Self::Damaged {
             file: file.to_owned(),
             offset,
@@ -50,19 +50,19 @@ impl BlockError {
     }
 
     /// A decoder's error, whose bytes begin at `base` in the file.
-    pub(super) fn decoding(file: &Path, base: u64, what: &str, error: &DecodeError) -> Self {
+    pub(crate) fn decoding(file: &Path, base: u64, what: &str, error: &DecodeError) -> Self {
         let offset = base.saturating_add(error.offset as u64);
         Self::damaged(file, offset, format!("{what}: {}", error.what))
     }
 
-    pub(super) fn checksum(file: &Path, offset: u64, what: &str, found: u32, kept: u32) -> Self {
+    pub(crate) fn checksum(file: &Path, offset: u64, what: &str, found: u32, kept: u32) -> Self {
         let why = format!(
             "the checksum of {what} is {kept:#010x}, but its bytes have {found:#010x}: they were changed"
         );
         Self::damaged(file, offset, why)
     }
 
-    pub(super) fn io(file: &Path, offset: u64) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(file: &Path, offset: u64) -> impl FnOnce(io::Error) -> Self {
         let file = file.to_owned();
         move |source| Self::Io {
             file,

@@ -51,9 +51,7 @@ pub fn find_blocks(vfs: &dyn Vfs) -> Result<Found, BlockError> {
         (times.is_none(), times, folder.path.clone())
     };
     found.blocks.sort_by_key(oldest_first);
-    found.has_head = ["wal", "chunks_head"]
-        .iter()
-        .any(|name| holds_files(vfs, name));
+    found.has_head = holds_files(vfs, "wal");
     Ok(found)
 }
 

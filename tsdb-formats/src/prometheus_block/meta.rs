@@ -10,6 +10,8 @@ use super::window::Source;
 
 /// The only version.
 const VERSION: u64 = 1;
+/// The hint of a block that was made of samples that came out of order.
+const OUT_OF_ORDER: &str = "from-out-of-order";
 /// Longest file in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
@@ -32,6 +34,8 @@ pub struct BlockMeta {
     pub chunks: u64,
     /// How often it was compacted, from 1.
     pub level: u64,
+    /// Whether it was made of samples that came out of order, beside other blocks of the same time.
+    pub out_of_order: bool,
     /// Milliseconds between samples of a block that was thinned out by Thanos; 0 for all others.
     pub resolution: u64,
 }
@@ -79,6 +83,7 @@ impl BlockMeta {
         let number = |pointer| json.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
         let ulid = json.get("ulid").and_then(Value::as_str);
         let ulid = ulid.filter(|ulid| is_ulid(ulid));
+        let hints = json.pointer("/compaction/hints").and_then(Value::as_array);
         let meta = Self {
             ulid: ulid.ok_or("ulid is none")?.to_owned(),
             min_time: time("minTime")?,
@@ -88,6 +93,7 @@ impl BlockMeta {
             series: number("/stats/numSeries"),
             chunks: number("/stats/numChunks"),
             level: number("/compaction/level"),
+            out_of_order: hints.is_some_and(|hints| hints.iter().any(|hint| hint == OUT_OF_ORDER)),
             resolution: number("/thanos/downsample/resolution"),
         };
         if meta.max_time < meta.min_time {

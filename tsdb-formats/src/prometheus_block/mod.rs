@@ -17,6 +17,8 @@ mod symbols;
 mod tests;
 mod tombstones;
 mod window;
+#[cfg(any(test, feature = "testkit"))]
+mod writer;
 
 pub use block::{Block, BlockSeries, ChunkSamples};
 pub use chunks::ChunkReader;
@@ -26,3 +28,6 @@ pub use index::IndexReader;
 pub use meta::BlockMeta;
 pub use series::ChunkMeta;
 pub use tombstones::Tombstones;
+pub(crate) use window::Source;
+#[cfg(any(test, feature = "testkit"))]
+pub use writer::{BlockFiles, WrittenChunk, WrittenSeries, write_block};

@@ -1,7 +1,6 @@
 mod corruption;
 mod foreign;
 mod reading;
-mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,29 +9,26 @@ use tsdb_core::Vfs;
 use tsdb_core::model::{Histogram, Sample};
 use tsdb_core::vfs::{MemVfs, write_all_at};
 
-use super::{Block, BlockError, ChunkSamples};
-
-/// Files of a block by their names.
-type Files = Vec<(&'static str, Vec<u8>)>;
+use super::{Block, BlockError, BlockFiles, ChunkSamples};
 
 /// The files of a block that a program of Prometheus made.
 macro_rules! kept {
     ($name:literal) => {
         vec![
             (
-                "meta.json",
+                "meta.json".to_owned(),
                 include_bytes!(concat!("../../tests/blocks/", $name, "/meta.json")).to_vec(),
             ),
             (
-                "index",
+                "index".to_owned(),
                 include_bytes!(concat!("../../tests/blocks/", $name, "/index")).to_vec(),
             ),
             (
-                "tombstones",
+                "tombstones".to_owned(),
                 include_bytes!(concat!("../../tests/blocks/", $name, "/tombstones")).to_vec(),
             ),
             (
-                "chunks/000001",
+                "chunks/000001".to_owned(),
                 include_bytes!(concat!("../../tests/blocks/", $name, "/chunks/000001")).to_vec(),
             ),
         ]
@@ -40,16 +36,16 @@ macro_rules! kept {
 }
 
 /// Made by `promtool tsdb create-blocks-from openmetrics`.
-fn floats() -> Files {
+fn floats() -> BlockFiles {
     kept!("floats")
 }
 
 /// A snapshot of a Prometheus that was sent native histograms, of which some were then deleted.
-fn histograms() -> Files {
+fn histograms() -> BlockFiles {
     kept!("histograms")
 }
 
-fn put(vfs: &dyn Vfs, files: &[(&'static str, Vec<u8>)]) {
+fn put(vfs: &dyn Vfs, files: &[(String, Vec<u8>)]) {
     vfs.create_dir(Path::new("")).expect("a root");
     vfs.create_dir(Path::new("chunks")).expect("a folder");
     for (name, bytes) in files {
@@ -58,13 +54,13 @@ fn put(vfs: &dyn Vfs, files: &[(&'static str, Vec<u8>)]) {
     }
 }
 
-fn disk(files: &[(&'static str, Vec<u8>)]) -> Arc<dyn Vfs> {
+fn disk(files: &[(String, Vec<u8>)]) -> Arc<dyn Vfs> {
     let vfs = MemVfs::new();
     put(&vfs, files);
     Arc::new(vfs)
 }
 
-fn open(files: &[(&'static str, Vec<u8>)]) -> Result<Block, BlockError> {
+fn open(files: &[(String, Vec<u8>)]) -> Result<Block, BlockError> {
     Block::open(&disk(files), Path::new(""))
 }
 
@@ -100,7 +96,7 @@ fn read(block: &mut Block) -> (Vec<Read>, Vec<BlockError>) {
 }
 
 /// All of a block that is whole.
-fn whole(files: &[(&'static str, Vec<u8>)]) -> Vec<Read> {
+fn whole(files: &[(String, Vec<u8>)]) -> Vec<Read> {
     let (all, errors) = read(&mut open(files).expect("it opens"));
     assert!(errors.is_empty(), "{errors:?}");
     all

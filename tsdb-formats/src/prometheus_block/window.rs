@@ -17,14 +17,14 @@ const CHECK_STEP: usize = 256 << 10;
 
 /// A file that is open for reading, with its name and its length when it was opened.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
-    pub(super) path: Arc<PathBuf>,
-    pub(super) file: Arc<dyn File>,
-    pub(super) len: u64,
+pub(crate) struct Source {
+    pub(crate) path: Arc<PathBuf>,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) len: u64,
 }
 
 impl Source {
-    pub(super) fn open(vfs: &dyn Vfs, path: &Path) -> Result<Self, BlockError> {
+    pub(crate) fn open(vfs: &dyn Vfs, path: &Path) -> Result<Self, BlockError> {
         let io = |source| BlockError::io(path, 0)(source);
         let file = vfs.open(path, OpenMode::Read).map_err(io)?;
         let len = file.len().map_err(io)?;
@@ -45,12 +45,12 @@ impl Source {
         }
     }
 
-    pub(super) fn damaged(&self, offset: u64, why: impl Into<String>) -> BlockError {
+    pub(crate) fn damaged(&self, offset: u64, why: impl Into<String>) -> BlockError {
         BlockError::damaged(&self.path, offset, why)
     }
 
     /// Reads exactly `out`.
-    pub(super) fn read(&self, out: &mut [u8], offset: u64) -> Result<(), BlockError> {
+    pub(crate) fn read(&self, out: &mut [u8], offset: u64) -> Result<(), BlockError> {
         self.check_inside(offset, out.len())?;
         read_exact_at(&*self.file, out, offset).map_err(BlockError::io(&self.path, offset))
     }

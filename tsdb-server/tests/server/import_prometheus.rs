@@ -10,8 +10,8 @@ use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tsdb_core::model::{
-    BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, HistogramCounts, Labels, Matcher, ResetHint,
-    STALE_NAN_BITS, Sample, TimeRange,
+    BucketSpan, Histogram, HistogramCounts, Labels, Matcher, ResetHint, STALE_NAN_BITS, Sample,
+    TimeRange,
 };
 use tsdb_remote::client::read::{FrameDecoder, SeriesSamples, decode_samples, encode_request};
 use tsdb_remote::client::write::WriteEncoder;
@@ -371,8 +371,6 @@ async fn damage_is_named_and_costs_itself_alone() {
     bytes[30] ^= 1;
     std::fs::write(&chunks, &bytes).expect("damage");
     std::fs::remove_file(data.join(second).join("index")).expect("damage");
-    std::fs::create_dir(data.join("wal")).expect("a folder");
-    std::fs::write(data.join("wal/00000000"), [0]).expect("a log");
     let target = folder.path().join("tsdb");
     let state = folder.path().join("state");
     let arguments = [
@@ -390,7 +388,6 @@ async fn damage_is_named_and_costs_itself_alone() {
             "index: reading at byte 0: ",
             "damaged, and left out: 2 places",
             "read: 3 series, 409 samples",
-            "NOT IMPORTED: the newest two to three hours",
         ] {
             assert!(said.contains(named), "{named}: {said}");
         }
@@ -752,18 +749,62 @@ async fn histograms_of_a_real_prometheus_come_through() {
         .map(|(_, one)| one.reset_hint)
         .collect();
     assert_eq!(
-        (hints[0], hints[1], hints[200]),
-        (ResetHint::Unknown, ResetHint::NoReset, ResetHint::Reset)
+        (hints[0], hints[1]),
+        (ResetHint::Unknown, ResetHint::NoReset)
     );
     assert!(wanted[1].histograms[150].1.is_stale());
-    let custom = |one: &(i64, Histogram)| one.1.schema == CUSTOM_BUCKETS_SCHEMA;
-    assert!(
-        !wanted[1].histograms.iter().any(custom),
-        "this Prometheus has no custom buckets"
-    );
 
-    // The data folder as it lies there has all of this in its log alone, and that is said.
+    // The data folder of the running Prometheus has all of this in its log alone; a part of it is
+    // deleted, which its log says, too.
+    let delete = format!(
+        "{}/api/v1/admin/tsdb/delete_series?match[]=t_plain&start=1700000000&end=1700000150",
+        source.url
+    );
+    assert_eq!(post(&delete, &[], "").await.status, 204);
+    let mut wanted = without_hints(told_by_prometheus(&source.url).await);
+    assert_eq!(wanted[2].samples.len(), 489);
     let data = folder.path().join("p/data");
-    let said = import(&[text(&data), "--dry-run"], 1).await;
-    assert!(said.contains("it holds no blocks"), "{said}");
+    let second = Server::start(&folder.path().join("second"), &[]);
+    let state = folder.path().join("second.state");
+    let arguments = [text(&data), "--url", &second.api, "--state", text(&state)];
+    let said = import(&[&arguments[..], &["--skip-head"]].concat(), 0).await;
+    assert!(
+        said.contains("NOT IMPORTED: the newest two to three hours"),
+        "{said}"
+    );
+    assert!(told_here(&second.api).await.is_empty());
+    let said = import(&arguments, 0).await;
+    assert!(said.contains("wal: 3 series, 839 samples"), "{said}");
+    assert!(
+        said.contains("deleted in Prometheus and left out: 11"),
+        "{said}"
+    );
+    assert_eq!(without_hints(told_here(&second.api).await), wanted);
+    // A part of the time, into a folder.
+    let target = folder.path().join("third");
+    let state = folder.path().join("third.state");
+    let arguments = [
+        text(&data),
+        "--data-dir",
+        text(&target),
+        "--state",
+        text(&state),
+    ];
+    let part = ["--match", "t_floats", "--start", "1700000150"];
+    let said = import(&[&arguments[..], &part].concat(), 0).await;
+    assert!(said.contains("wal: 1 series, 40 samples"), "{said}");
+    let third = Server::start(&target, &[]);
+    let mut floats = wanted.swap_remove(0);
+    floats.histograms.drain(..10);
+    assert_eq!(without_hints(told_here(&third.api).await), [floats]);
+}
+
+/// What a log says of counter resets is what the sender said, which is nothing.
+fn without_hints(mut all: Vec<SeriesSamples>) -> Vec<SeriesSamples> {
+    for series in &mut all {
+        for (_, histogram) in &mut series.histograms {
+            histogram.reset_hint = ResetHint::Unknown;
+        }
+    }
+    all
 }

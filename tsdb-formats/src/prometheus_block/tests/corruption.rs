@@ -4,7 +4,7 @@ use super::*;
 use crate::prometheus_block::find_blocks;
 
 /// Reads a block as far as it goes; what was read of it must be true.
-fn held_against(files: &[(&'static str, Vec<u8>)], truth: &[Read]) -> Vec<BlockError> {
+fn held_against(files: &[(String, Vec<u8>)], truth: &[Read]) -> Vec<BlockError> {
     let mut block = match open(files) {
         Ok(block) => block,
         Err(error) => return vec![error],
@@ -34,7 +34,7 @@ fn held_against(files: &[(&'static str, Vec<u8>)], truth: &[Read]) -> Vec<BlockE
 fn every_flipped_bit_is_found_or_harmless() {
     for files in [floats(), histograms()] {
         // Without tombstones, so that what they hide is no untruth.
-        let plain: Files = files
+        let plain: BlockFiles = files
             .iter()
             .filter(|(name, _)| *name != "tombstones")
             .cloned()
@@ -64,7 +64,7 @@ fn every_flipped_bit_is_found_or_harmless() {
 fn check_harmless(
     name: &str,
     at: usize,
-    changed: &[(&'static str, Vec<u8>)],
+    changed: &[(String, Vec<u8>)],
     count: usize,
     samples: &dyn Fn(&[Read]) -> usize,
 ) {
@@ -79,7 +79,7 @@ fn check_harmless(
 #[test]
 fn every_cut_is_found() {
     for files in [floats(), histograms()] {
-        let plain: Files = files
+        let plain: BlockFiles = files
             .iter()
             .filter(|(name, _)| *name != "tombstones")
             .cloned()
@@ -153,7 +153,7 @@ fn folders_are_what_they_hold() {
     let block = disk(&floats());
     let found = find_blocks(&*block).expect("a block");
     assert_eq!((found.blocks.len(), found.has_head), (1, false));
-    let length = |(_, bytes): &(&str, Vec<u8>)| bytes.len() as u64;
+    let length = |(_, bytes): &(String, Vec<u8>)| bytes.len() as u64;
     assert_eq!(
         found.blocks[0].bytes,
         floats().iter().map(length).sum::<u64>()

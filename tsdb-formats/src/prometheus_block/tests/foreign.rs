@@ -3,8 +3,8 @@
 use tsdb_core::chunk::{encode, encode_histograms};
 use tsdb_core::model::{BucketSpan, CUSTOM_BUCKETS_SCHEMA, HistogramCounts, ResetHint};
 
-use super::writer::{WrittenSeries, write};
 use super::*;
+use crate::prometheus_block::{WrittenSeries, write_block as write};
 
 fn labels(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     let owned = pairs.iter();

@@ -186,7 +186,7 @@ fn deleted_samples_are_left_out() {
     assert_eq!(floats.len(), 121);
     let last: Vec<u64> = floats.iter().rev().take(2).map(|(_, bits)| *bits).collect();
     assert_eq!(last, [0x7ff8_0000_0000_0001, STALE_NAN_BITS]);
-    let without: Files = files
+    let without: BlockFiles = files
         .into_iter()
         .filter(|(name, _)| *name != "tombstones")
         .collect();

@@ -1,49 +1,10 @@
 //! One block: read series by series, chunk by chunk, and sent where it belongs.
 
-use std::collections::BTreeMap;
-
-use tsdb_core::model::LabelsError;
-use tsdb_core::{Labels, Matcher, TimeRange};
-use tsdb_formats::prometheus_block::{Block, BlockError, BlockSeries, ChunkMeta, ChunkSamples};
+use tsdb_formats::prometheus_block::{Block, BlockError, BlockSeries, ChunkSamples};
 
 use super::destination::{Destination, Load, Settled};
+use super::selection::Selection;
 use crate::commands::CommandError;
-
-/// Which samples are imported, and what is added to their labels.
-#[derive(Debug)]
-pub(super) struct Selection {
-    /// A series has to meet one of them, if there are any.
-    pub(super) sets: Vec<Vec<Matcher>>,
-    pub(super) range: TimeRange,
-    /// Labels that series get that have none of the name.
-    pub(super) labels: BTreeMap<String, String>,
-}
-
-impl Selection {
-    fn has(&self, labels: &Labels) -> bool {
-        let mut sets = self.sets.iter();
-        self.sets.is_empty() || sets.any(|set| Matcher::all_match(set, labels))
-    }
-
-    fn overlaps(&self, chunk: &ChunkMeta) -> bool {
-        chunk.min_time <= self.range.max() && chunk.max_time >= self.range.min()
-    }
-
-    fn holds(&self, chunk: &ChunkMeta) -> bool {
-        chunk.min_time >= self.range.min() && chunk.max_time <= self.range.max()
-    }
-
-    fn labelled(&self, labels: Labels) -> Result<Labels, LabelsError> {
-        if self.labels.is_empty() {
-            return Ok(labels);
-        }
-        let own = labels.iter().map(|label| (label.name, label.value));
-        let more = self.labels.iter();
-        let more = more.filter(|(name, _)| labels.get(name).is_none());
-        let more = more.map(|(name, value)| (name.as_str(), value.as_str()));
-        Labels::from_pairs(own.chain(more))
-    }
-}
 
 /// Why a block is not done.
 #[derive(Debug)]
@@ -107,7 +68,6 @@ impl BlockImport<'_> {
         // What was sent before the import was cut short was counted then.
         let mut counted = done_chunks > 0;
         let mut samples = ChunkSamples::default();
-        let range = self.selection.range;
         for (number, chunk) in series.chunks.iter().enumerate().skip(done_chunks) {
             if !self.selection.overlaps(chunk) {
                 continue;
@@ -120,7 +80,7 @@ impl BlockImport<'_> {
                 }
             }
             if !self.selection.holds(chunk) {
-                samples.retain(|time| (range.min()..=range.max()).contains(&time));
+                self.selection.cut(&mut samples);
             }
             if samples.is_empty() {
                 continue;

@@ -28,7 +28,7 @@ pub struct Import {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Format {
-    /// Blocks of a Prometheus: its data folder, a snapshot, or a single block
+    /// What a Prometheus holds: its data folder, a snapshot, or a single block
     Prometheus(Prometheus),
 }
 

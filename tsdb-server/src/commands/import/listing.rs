@@ -6,15 +6,14 @@ use tsdb_formats::prometheus_block::{BlockFolder, Found};
 
 use crate::timestamp::format_rfc3339;
 
-/// What is said where samples are left that no block has yet.
+/// What is said where the samples that no block has yet are not read.
 pub(super) const HEAD_IS_LEFT_OUT: &str = "\
-NOT IMPORTED: the newest two to three hours. They are in wal/ and chunks_head/, and only blocks are read.
-  Let Prometheus write them to blocks: start it with --web.enable-admin-api, then
-    curl -XPOST http://127.0.0.1:9090/api/v1/admin/tsdb/snapshot
-  (without skip_head) and import the folder that it makes in snapshots/; or have remote_write send
-  them here from now on, and import once more in three hours.";
+NOT IMPORTED: the newest two to three hours, which are in wal/ and in no block yet.
+  Repeat this without --skip-head, or let Prometheus write them to blocks: started with
+  --web.enable-admin-api, it makes a folder in snapshots/ of its data, to be imported, by
+    curl -XPOST http://127.0.0.1:9090/api/v1/admin/tsdb/snapshot";
 
-const HEAD: [&str; 8] = [
+const TITLES: [&str; 8] = [
     "BLOCK ULID",
     "MIN TIME",
     "MAX TIME",
@@ -27,7 +26,7 @@ const HEAD: [&str; 8] = [
 
 /// Prints what was found.
 pub(super) fn print(found: &Found, out: &mut impl Write) -> std::io::Result<()> {
-    let mut rows = vec![HEAD.map(str::to_owned)];
+    let mut rows = vec![TITLES.map(str::to_owned)];
     rows.extend(found.blocks.iter().filter_map(row));
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -40,9 +39,6 @@ pub(super) fn print(found: &Found, out: &mut impl Write) -> std::io::Result<()> 
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
         writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    if found.has_head {
-        writeln!(out, "{HEAD_IS_LEFT_OUT}")?;
     }
     Ok(())
 }

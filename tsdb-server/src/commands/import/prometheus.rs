@@ -10,12 +10,15 @@ use std::time::Duration;
 use clap::Args;
 use tsdb_core::Vfs;
 use tsdb_core::vfs::OsVfs;
-use tsdb_formats::prometheus_block::{Block, BlockFolder, BlockMeta, find_blocks};
+use tsdb_formats::prometheus_block::{Block, BlockFolder, BlockMeta, Found, find_blocks};
+use tsdb_formats::prometheus_head::Head;
 
-use super::block_import::{BlockImport, Selection, Stop};
+use super::block_import::{BlockImport, Stop};
 use super::destination::{DataFolder, Destination, Load, Nowhere};
+use super::head_import::import_head;
 use super::meter::Meter;
 use super::remote_write::RemoteWrite;
+use super::selection::Selection;
 use super::state::{BlockState, Settings, StateFile};
 use super::tally::Tally;
 use super::{listing, summary};
@@ -36,7 +39,7 @@ Examples:
   tsdb-server import prometheus 01HF4AY8E9YRDFPSJ8ZPNGTVQ8 --url http://127.0.0.1:7201 --match '{job=\"node\"}' --start 2026-01-01T00:00:00Z
       A part of a single block.
 
-Only blocks are read, not the newest hours in wal/ and chunks_head/: let Prometheus make a snapshot of them first.
+Of a data folder the newest hours come from its log, wal/; while Prometheus runs, a snapshot is the safer source.
 An import that was cut short goes on where it was when it is repeated: see --state.
 Exit codes: 0 everything was stored, 1 not done, or samples were refused, 2 wrong arguments, 3 something is damaged: the rest was stored.";
 
@@ -75,6 +78,10 @@ pub(super) struct Prometheus {
     #[arg(long = "add-label", value_name = "NAME=VALUE", value_parser = label_of)]
     labels: Vec<(String, String)>,
 
+    /// Leave out the newest hours, which are in wal/ and in no block yet
+    #[arg(long)]
+    skip_head: bool,
+
     /// Read everything and store nothing
     #[arg(long, conflicts_with_all = ["state", "retry_for"])]
     dry_run: bool,
@@ -93,7 +100,7 @@ impl Prometheus {
         let selection = self.selection()?;
         let vfs: Arc<dyn Vfs> = Arc::new(OsVfs::new(&self.folder));
         let found = find_blocks(&*vfs).map_err(|error| self.wrong(error.to_string()))?;
-        if found.blocks.is_empty() {
+        if found.blocks.is_empty() && !found.has_head {
             return Err(self.wrong(
                 "it holds no blocks: name a data folder of Prometheus, a snapshot, or a folder with a meta.json"
                     .to_owned(),
@@ -115,14 +122,17 @@ impl Prometheus {
             unread: 0,
         };
         let mut destination = self.destination(config)?;
-        let outcome = run.blocks(&found.blocks, &mut *destination);
+        let mut outcome = run.blocks(&found.blocks, &mut *destination);
+        if outcome.is_ok() && found.has_head && !self.skip_head {
+            outcome = run.head(&found, &mut *destination);
+        }
         run.meter.clear();
         let closed = destination.close();
         outcome?;
         closed?;
         run.report(self.dry_run)?;
-        if found.has_head {
-            writeln!(std::io::stderr(), "{}", listing::HEAD_IS_LEFT_OUT)?;
+        if found.has_head && self.skip_head {
+            writeln!(std::io::stdout(), "{}", listing::HEAD_IS_LEFT_OUT)?;
         }
         Ok(run.exit_code())
     }
@@ -317,25 +327,63 @@ impl Run<'_> {
         let tally = &progress.tally;
         self.tally.merge(tally);
         match outcome {
-            Ok(()) => {
-                let seconds = (self.meter.elapsed_ms() - begun_ms) as f64 / 1000.0;
-                let again = if resumed {
-                    ", of which a part before"
-                } else {
-                    ""
-                };
-                self.say(&format!(
-                    "{}: {} series, {} samples, refused: {}, damaged: {}; {seconds:.1} s{again}",
-                    meta.ulid,
-                    tally.series,
-                    tally.samples(),
-                    tally.refused,
-                    tally.damaged
-                ))
-            }
+            Ok(()) => self.say_done(&meta.ulid, tally, begun_ms, resumed),
             Err(Stop::Block(error)) => self.leave_out(Path::new(&meta.ulid), &error.to_string()),
             Err(Stop::Command(error)) => Err(error),
         }
+    }
+
+    /// The newest hours. They are read anew by each run: they are few, and Prometheus goes on.
+    fn head(
+        &mut self,
+        found: &Found,
+        destination: &mut dyn Destination,
+    ) -> Result<(), CommandError> {
+        let metas = found
+            .blocks
+            .iter()
+            .filter_map(|block| block.meta.as_ref().ok());
+        let in_order = metas.filter(|meta| !meta.out_of_order);
+        let blocks_end = in_order.map(|meta| meta.max_time).max();
+        let begun_ms = self.meter.elapsed_ms();
+        let mut tally = Tally::default();
+        let ended = match Head::open(&self.vfs, blocks_end.unwrap_or(i64::MIN)) {
+            Err(error) => Err(error),
+            Ok(mut head) => {
+                let mut settled = |load: Load| {
+                    tally.merge(&load.tally);
+                    Ok(())
+                };
+                import_head(&mut head, &self.selection, destination, &mut settled)?
+            }
+        };
+        self.tally.merge(&tally);
+        match ended {
+            Ok(()) => self.say_done("wal", &tally, begun_ms, false),
+            Err(error) => self.leave_out(Path::new("wal"), &error.to_string()),
+        }
+    }
+
+    fn say_done(
+        &self,
+        what: &str,
+        tally: &Tally,
+        begun_ms: u64,
+        resumed: bool,
+    ) -> Result<(), CommandError> {
+        let seconds = (self.meter.elapsed_ms() - begun_ms) as f64 / 1000.0;
+        let again = if resumed {
+            ", of which a part before"
+        } else {
+            ""
+        };
+        self.say(&format!(
+            "{what}: {} series, {} samples, refused: {}, damaged: {}; {seconds:.1} s{again}",
+            tally.series,
+            tally.samples(),
+            tally.refused,
+            tally.damaged
+        ))
     }
 
     fn report(&self, dry: bool) -> Result<(), CommandError> {

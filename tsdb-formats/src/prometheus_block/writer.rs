@@ -1,15 +1,22 @@
-//! Writes blocks that the programs at hand do not make: the first layout, many series, several
-//! segments, histograms with custom buckets.
+//! Writes blocks for tests and benchmarks, where no program that makes them is at hand: the first
+//! layout, many series, several segments, histograms with custom buckets. No way out of here: what
+//! cannot be written panics.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "only tests and benchmarks write blocks"
+)]
 
 use tsdb_core::bits::{crc32c, put_ivarint, put_uvarint};
 
-use super::Files;
+/// Files of a block by their names.
+pub type BlockFiles = Vec<(String, Vec<u8>)>;
 
 /// Encoding, first and last time, and bytes of a chunk.
-pub(super) type WrittenChunk = (u8, i64, i64, Vec<u8>);
+pub type WrittenChunk = (u8, i64, i64, Vec<u8>);
 
 /// A series to write: its labels, sorted, and its chunks.
-pub(super) type WrittenSeries = (Vec<(String, String)>, Vec<WrittenChunk>);
+pub type WrittenSeries = (Vec<(String, String)>, Vec<WrittenChunk>);
 
 fn big(value: usize) -> [u8; 4] {
     u32::try_from(value)
@@ -32,9 +39,12 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Files of a block; a segment takes `per_segment` chunks.
-pub(super) fn write(version: u8, series: &[WrittenSeries], per_segment: usize) -> Files {
-    let names = ["chunks/000001", "chunks/000002", "chunks/000003"];
+/// Files of a block in a version of the index; a segment takes `per_segment` chunks.
+///
+/// # Panics
+/// When the block is longer than 4 GiB.
+#[must_use]
+pub fn write_block(version: u8, series: &[WrittenSeries], per_segment: usize) -> BlockFiles {
     let mut segments: Vec<Vec<u8>> = Vec::new();
     let mut index = vec![0xba, 0xaa, 0xd7, 0x00, version];
     let labels = series.iter().flat_map(|(labels, _)| labels);
@@ -108,8 +118,12 @@ pub(super) fn write(version: u8, series: &[WrittenSeries], per_segment: usize) -
     }
     finish(&mut index, symbols, &refs);
     let meta = r#"{"ulid":"01HF4AY8E9YRDFPSJ8ZPNGTVQ8","minTime":0,"maxTime":9,"version":1}"#;
-    let mut files = vec![("meta.json", meta.as_bytes().to_vec()), ("index", index)];
-    files.extend(names.into_iter().zip(segments));
+    let mut files = vec![
+        ("meta.json".to_owned(), meta.as_bytes().to_vec()),
+        ("index".to_owned(), index),
+    ];
+    let names = (1..).map(|number| format!("chunks/{number:06}"));
+    files.extend(names.zip(segments));
     files
 }
 
