@@ -18,6 +18,7 @@ mod labels;
 mod matcher;
 mod mutate;
 mod page;
+mod prometheus;
 mod remote;
 mod sealed;
 mod snapshot;

@@ -19,18 +19,45 @@ enum Seal {
 pub(crate) struct Sealed {
     bytes: Vec<u8>,
     seals: Vec<Seal>,
+    order: Order,
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|bytes| u32::from_le_bytes(*bytes))
+/// Which byte of a checksum comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Lowest,
+    Highest,
+}
+
+impl Order {
+    fn bytes(self, crc: u32) -> [u8; 4] {
+        match self {
+            Self::Lowest => crc.to_le_bytes(),
+            Self::Highest => crc.swap_bytes().to_le_bytes(),
+        }
+    }
+
+    fn u32_at(self, bytes: &[u8], at: usize) -> Option<u32> {
+        let number = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+        Some(match self {
+            Self::Lowest => number,
+            Self::Highest => number.swap_bytes(),
+        })
+    }
 }
 
 impl Sealed {
     /// Finds the seals by trying every part of the file: no need to know its format.
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self::of(bytes, Order::Lowest)
+    }
+
+    /// As [`Sealed::new`], of a file whose checksums begin with their highest byte.
+    pub(crate) fn highest_first(bytes: Vec<u8>) -> Self {
+        Self::of(bytes, Order::Highest)
+    }
+
+    fn of(bytes: Vec<u8>, order: Order) -> Self {
         assert!(
             bytes.len() < 4_096,
             "all parts of a file of {} bytes are too many",
@@ -41,13 +68,13 @@ impl Sealed {
             let mut crc = crc32c(&[]);
             let mut holed = bytes.get(start..start + 4).map(crc32c);
             for end in start..bytes.len() {
-                if end > start + 3 && u32_at(&bytes, end) == Some(crc) {
+                if end > start + 3 && order.u32_at(&bytes, end) == Some(crc) {
                     seals.push(Seal::Behind { start, end });
                 }
                 crc = crc32c_append(crc, &bytes[end..=end]);
                 if end >= start + 8 {
                     holed = holed.map(|holed| crc32c_append(holed, &bytes[end..=end]));
-                    if u32_at(&bytes, start + 4) == holed {
+                    if order.u32_at(&bytes, start + 4) == holed {
                         seals.push(Seal::Inside {
                             start,
                             end: end + 1,
@@ -57,7 +84,11 @@ impl Sealed {
             }
         }
         assert!(!seals.is_empty(), "a file without any checksum");
-        Self { bytes, seals }
+        Self {
+            bytes,
+            seals,
+            order,
+        }
     }
 
     /// The file as it was.
@@ -104,7 +135,7 @@ impl Sealed {
                     (start + 4, crc32c_append(crc, &bytes[start + 8..end]))
                 }
             };
-            bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
+            bytes[at..at + 4].copy_from_slice(&self.order.bytes(crc));
         }
     }
 }

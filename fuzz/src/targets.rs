@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::{
-    chunk, config, exemplars, files, histogram, http, index, labels, matcher, page, remote,
-    snapshot,
+    chunk, config, exemplars, files, histogram, http, index, labels, matcher, page, prometheus,
+    remote, snapshot,
 };
 
 /// A function that must not panic on any input.
@@ -133,6 +133,19 @@ pub const TARGETS: &[Target] = &[
     file("catalog", files::catalog, 1),
     file("data_format", files::data_format, 1),
     file("open_folder", files::open_folder, 32),
+    file("prometheus_index", prometheus::index, 4),
+    // A bucket takes a bit in a chunk, and three numbers in memory.
+    Target {
+        bytes_per_input_byte: 1024,
+        ..file("prometheus_chunks", prometheus::chunk, 2)
+    },
+    file("prometheus_tombstones", prometheus::tombstones, 1),
+    file("prometheus_meta", prometheus::meta, 1),
+    // A record may unpack to its limit of 64 MiB.
+    Target {
+        base_bytes: 160 << 20,
+        ..file("prometheus_log", prometheus::log, 2)
+    },
     target("canary", canary),
 ];
 

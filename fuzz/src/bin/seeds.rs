@@ -31,6 +31,7 @@ fn main() {
         write("labels", &format!("series-{number}"), labels.as_bytes());
     }
     histograms();
+    prometheus_blocks();
     write_requests(&fleet);
     write_v2_requests(&fleet);
     read_requests();
@@ -61,6 +62,8 @@ fn main() {
         "backup_manifest",
         "catalog",
         "open_folder",
+        "prometheus_index",
+        "prometheus_tombstones",
     ];
     for target in files
         .into_iter()
@@ -158,6 +161,20 @@ fn pages(capture: &Capture) {
     let few: Vec<Vec<f64>> = columns.into_iter().step_by(step).collect();
     for (number, (target, bytes)) in tsdb_fuzz::page_seeds(&few).into_iter().enumerate() {
         write(target, &format!("capture-{number}"), &bytes);
+    }
+}
+
+/// Blocks that promtool and Prometheus made.
+#[expect(clippy::disallowed_methods, reason = "the blocks are real folders")]
+fn prometheus_blocks() {
+    for name in ["floats", "histograms"] {
+        let folder = Path::new("../tsdb-formats/tests/blocks").join(name);
+        let read = |file: &str| fs::read(folder.join(file)).expect("a kept block");
+        write("prometheus_meta", name, &read("meta.json"));
+        let segment = read("chunks/000001");
+        // The first chunk: encoding and data, behind a length of one or two bytes.
+        let start = 8 + if segment[8] < 0x80 { 1 } else { 2 };
+        write("prometheus_chunks", name, &segment[start..start + 60]);
     }
 }
 

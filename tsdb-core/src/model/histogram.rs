@@ -135,6 +135,25 @@ impl Histogram {
     /// Canonical bytes that a histogram may have to be stored.
     pub const MAX_BYTES: usize = 256 << 10;
 
+    /// The end of a series: a sum that says so, and nothing else.
+    #[must_use]
+    pub fn stale(is_float: bool) -> Self {
+        let float = HistogramCounts::Float {
+            count: 0.0,
+            zero_count: 0.0,
+            positive: Vec::new(),
+            negative: Vec::new(),
+        };
+        Self {
+            sum: f64::from_bits(STALE_NAN_BITS),
+            counts: match is_float {
+                true => float,
+                false => HistogramCounts::default(),
+            },
+            ..Self::default()
+        }
+    }
+
     /// Whether its counts are floats.
     #[must_use]
     pub fn is_float(&self) -> bool {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    Backup, CommandError, Compact, ConfigCommand, Delete, Generate, Health, Restore, Verify,
+    Backup, CommandError, Compact, ConfigCommand, Delete, Generate, Health, Import, Restore, Verify,
 };
 use crate::config::{Config, EXAMPLES, SettleError, settle};
 
@@ -34,6 +34,8 @@ pub enum Command {
     Backup(Backup),
     /// Make a data folder of a backup
     Restore(Restore),
+    /// Store what other programs have written: blocks of Prometheus
+    Import(Import),
     /// Check a file of settings, and show what holds and who decided it
     Config(ConfigCommand),
     /// Ask a running server whether it is ready
@@ -75,6 +77,7 @@ impl Command {
             Self::Compact(compact) => compact.run(config),
             Self::Backup(backup) => backup.run(config),
             Self::Restore(restore) => restore.run(config),
+            Self::Import(import) => import.run(config),
             Self::Config(command) => command.run(config),
             Self::Health(health) => health.run(config),
             Self::Generate(generate) => generate.run(),

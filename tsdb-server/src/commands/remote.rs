@@ -72,24 +72,26 @@ fn ask(
 }
 
 async fn send(request: Request<Full<Bytes>>) -> Result<(u16, String), String> {
-    let text = |error: &(dyn std::error::Error + 'static)| {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
-    };
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let response = client
         .request(request)
         .await
-        .map_err(|error| text(&error))?;
+        .map_err(|error| with_causes(&error))?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
         .collect()
         .await;
     let body = body.map_err(|error| error.to_string())?.to_bytes();
     Ok((status, String::from_utf8_lossy(&body).trim().to_owned()))
+}
+
+/// An error, and what caused it.
+pub(super) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

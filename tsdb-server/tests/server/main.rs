@@ -16,6 +16,7 @@ mod exemplars;
 mod export_import;
 mod full_disk;
 mod ha_pairs;
+mod import_prometheus;
 mod interop;
 mod kill;
 mod lifecycle;

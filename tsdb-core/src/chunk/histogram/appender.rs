@@ -224,22 +224,9 @@ fn is_gauge(histogram: &Histogram) -> bool {
 
 /// A stale marker has a sum and nothing else.
 fn plain(histogram: &Histogram) -> Histogram {
-    if !histogram.is_stale() {
-        return histogram.clone();
-    }
-    let float = HistogramCounts::Float {
-        count: 0.0,
-        zero_count: 0.0,
-        positive: Vec::new(),
-        negative: Vec::new(),
-    };
-    Histogram {
-        sum: histogram.sum,
-        counts: match histogram.is_float() {
-            true => float,
-            false => HistogramCounts::default(),
-        },
-        ..Histogram::default()
+    match histogram.is_stale() {
+        true => Histogram::stale(histogram.is_float()),
+        false => histogram.clone(),
     }
 }
 

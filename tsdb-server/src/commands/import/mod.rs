@@ -1,0 +1,17 @@
+//! `tsdb-server import`: what other programs have written, stored.
+
+mod block_import;
+mod command;
+mod destination;
+mod group;
+mod head_import;
+mod listing;
+mod meter;
+mod prometheus;
+mod remote_write;
+mod selection;
+mod state;
+mod summary;
+mod tally;
+
+pub use command::Import;
