@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Backup, CommandError, Compact, ConfigCommand, Delete, Restore, Verify};
+use super::{Backup, CommandError, Compact, ConfigCommand, Delete, Import, Restore, Verify};
 use crate::config::{Config, EXAMPLES, SettleError, settle};
 
 /// The command line.
@@ -32,6 +32,8 @@ pub enum Command {
     Backup(Backup),
     /// Make a data folder of a backup
     Restore(Restore),
+    /// Store what other programs have written: blocks of Prometheus
+    Import(Import),
     /// Check a file of settings, and show what holds and who decided it
     Config(ConfigCommand),
 }
@@ -69,6 +71,7 @@ impl Command {
             Self::Compact(compact) => compact.run(config),
             Self::Backup(backup) => backup.run(config),
             Self::Restore(restore) => restore.run(config),
+            Self::Import(import) => import.run(config),
             Self::Config(command) => command.run(config),
         }
     }

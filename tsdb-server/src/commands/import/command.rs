@@ -1,0 +1,41 @@
+//! Which format is imported.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::prometheus::Prometheus;
+use crate::commands::CommandError;
+use crate::config::Config;
+
+const EXAMPLES: &str = "\
+Examples:
+  tsdb-server import prometheus /var/lib/prometheus --dry-run
+      Lists the blocks of a Prometheus, reads all of them, and stores nothing.
+  tsdb-server import prometheus /var/lib/prometheus/snapshots/20260101T000000Z-0123456789abcdef --url http://127.0.0.1:7201
+      Into a running server.
+
+`tsdb-server import FORMAT --help` has more of each format.
+Exit codes: 0 everything was stored, 1 not done, or something was refused, 2 wrong arguments, 3 something is damaged: the rest was stored.";
+
+/// Stores what other programs have written.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Import {
+    #[command(subcommand)]
+    format: Format,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Format {
+    /// Blocks of a Prometheus: its data folder, a snapshot, or a single block
+    Prometheus(Prometheus),
+}
+
+impl Import {
+    pub(in crate::commands) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
+        match &self.format {
+            Format::Prometheus(prometheus) => prometheus.run(config),
+        }
+    }
+}
