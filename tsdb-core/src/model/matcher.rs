@@ -259,7 +259,8 @@ impl Matcher {
     }
 
     /// Whether all of them select a series with these labels.
-    pub(crate) fn all_match(matchers: &[Self], labels: &Labels) -> bool {
+    #[must_use]
+    pub fn all_match(matchers: &[Self], labels: &Labels) -> bool {
         let value = |matcher: &Self| labels.get(&matcher.name).unwrap_or("");
         matchers
             .iter()

@@ -4,13 +4,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use tsdb_core::{Matcher, TimeRange};
 
 use super::CommandError;
+use super::selection::{matcher_sets, time_range};
 use super::target::Target;
 use crate::config::Config;
-use crate::selector::parse_selector;
-use crate::timestamp::{EARLIEST_MS, LATEST_MS, parse_time};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,8 +42,8 @@ pub struct Delete {
 
 impl Delete {
     pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
-        let range = self.range()?;
-        let sets = self.matcher_sets()?;
+        let range = time_range(self.start.as_ref(), self.end.as_ref())?;
+        let sets = matcher_sets(&self.selectors)?;
         let form = self.form();
         let route = ("/api/v1/admin/tsdb/delete_series", form.as_str());
         self.target.run(config, "deleting", route, |db, folder| {
@@ -61,43 +59,6 @@ impl Delete {
             Ok(())
         })?;
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn matcher_sets(&self) -> Result<Vec<Vec<Matcher>>, CommandError> {
-        let parse = |selector: &String| {
-            let wrong = |why| CommandError::Argument {
-                argument: "--match",
-                value: selector.clone(),
-                why,
-            };
-            let set = parse_selector(selector).map_err(|error| wrong(error.to_string()))?;
-            if set.iter().all(Matcher::matches_empty) {
-                return Err(wrong(
-                    "it must contain at least one non-empty matcher".to_owned(),
-                ));
-            }
-            Ok(set)
-        };
-        self.selectors.iter().map(parse).collect()
-    }
-
-    fn range(&self) -> Result<TimeRange, CommandError> {
-        let wrong = |argument, value: &str, why: &str| CommandError::Argument {
-            argument,
-            value: value.to_owned(),
-            why: why.to_owned(),
-        };
-        let time = |argument, text: &Option<String>, bound| match text {
-            None => Ok(bound),
-            Some(text) => parse_time(text)
-                .ok_or_else(|| wrong(argument, text, "write seconds since the epoch, or RFC 3339")),
-        };
-        let start = time("--start", &self.start, EARLIEST_MS)?;
-        let end = time("--end", &self.end, LATEST_MS)?;
-        TimeRange::inclusive(start, end).map_err(|_| {
-            let end = self.end.as_deref().unwrap_or_default();
-            wrong("--end", end, "it lies before --start")
-        })
     }
 
     fn form(&self) -> String {

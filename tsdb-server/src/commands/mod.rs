@@ -12,6 +12,7 @@ mod progress;
 mod remote;
 mod restore;
 mod salvage_text;
+mod selection;
 mod target;
 mod verify;
 

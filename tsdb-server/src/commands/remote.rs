@@ -39,28 +39,30 @@ pub(super) fn post(url: &str, route: &str, form: &str) -> Result<String, Command
 }
 
 async fn send(uri: Uri, form: String) -> Result<(u16, String), String> {
-    let text = |error: &(dyn std::error::Error + 'static)| {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
-    };
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::post(uri)
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(form)))
-        .map_err(|error| text(&error))?;
+        .map_err(|error| with_causes(&error))?;
     let response = client
         .request(request)
         .await
-        .map_err(|error| text(&error))?;
+        .map_err(|error| with_causes(&error))?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
         .collect()
         .await;
     let body = body.map_err(|error| error.to_string())?.to_bytes();
     Ok((status, String::from_utf8_lossy(&body).trim().to_owned()))
+}
+
+/// An error, and what caused it.
+pub(super) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
