@@ -50,7 +50,10 @@ impl Form {
         match self.one(name) {
             None | Some("0" | "false") => Ok(false),
             Some("1" | "true") => Ok(true),
-            Some(_) => Err(ApiError::invalid_parameter(name, "it must be true or false")),
+            Some(_) => Err(ApiError::invalid_parameter(
+                name,
+                "it must be true or false",
+            )),
         }
     }
 

@@ -73,7 +73,12 @@ pub(super) async fn import_text(
     (report, outcome)
 }
 
-async fn take_body(app: &App, scope: &Scope, mut body: Body, work: &Shared) -> Result<(), ApiError> {
+async fn take_body(
+    app: &App,
+    scope: &Scope,
+    mut body: Body,
+    work: &Shared,
+) -> Result<(), ApiError> {
     let permit = app.inflight.try_acquire(0).map_err(unavailable)?;
     loop {
         let frame = body.frame().await.transpose().map_err(|error| {
@@ -113,7 +118,8 @@ fn unavailable(fault: tsdb_remote::RequestFault) -> ApiError {
 async fn step(app: &App, scope: &Scope, work: &Shared) -> Result<bool, ApiError> {
     let mut waited = Duration::ZERO;
     loop {
-        let (telemetry, scope, part) = (Arc::clone(&app.telemetry), scope.clone(), Arc::clone(work));
+        let (telemetry, scope, part) =
+            (Arc::clone(&app.telemetry), scope.clone(), Arc::clone(work));
         let job = move |opened: Opened, _: &mut _, reply| {
             store_part(&opened, &scope, part, &telemetry, reply);
         };

@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn members_are_joined_and_what_is_missing_or_damaged_is_seen() {
-        let text: Vec<u8> = (0..200_000_u32).flat_map(|n| n.to_string().into_bytes()).collect();
+        let text: Vec<u8> = (0..200_000_u32)
+            .flat_map(|n| n.to_string().into_bytes())
+            .collect();
         let packed = [gzip(&text), gzip(b"more")].concat();
         let whole = gunzip(&packed, &mut 0).expect("two members");
         assert_eq!(whole, [text.as_slice(), b"more"].concat());
