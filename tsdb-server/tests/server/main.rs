@@ -14,6 +14,7 @@ mod commands;
 mod config;
 mod exemplars;
 mod export_import;
+mod formats;
 mod full_disk;
 mod ha_pairs;
 mod interop;
