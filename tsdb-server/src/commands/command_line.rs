@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{Backup, CommandError, Compact, ConfigCommand, Delete, Import, Restore, Verify};
+use super::{
+    Backup, CommandError, Compact, ConfigCommand, Delete, Export, Import, Restore, Verify,
+};
 use crate::config::{Config, EXAMPLES, SettleError, settle};
 
 /// The command line.
@@ -32,8 +34,10 @@ pub enum Command {
     Backup(Backup),
     /// Make a data folder of a backup
     Restore(Restore),
-    /// Store what other programs have written: blocks of Prometheus
+    /// Store what other programs have written: blocks of Prometheus, OpenMetrics, CSV, JSON lines
     Import(Import),
+    /// Write samples as JSON lines or OpenMetrics
+    Export(Export),
     /// Check a file of settings, and show what holds and who decided it
     Config(ConfigCommand),
 }
@@ -72,6 +76,7 @@ impl Command {
             Self::Backup(backup) => backup.run(config),
             Self::Restore(restore) => restore.run(config),
             Self::Import(import) => import.run(config),
+            Self::Export(export) => export.run(config),
             Self::Config(command) => command.run(config),
         }
     }

@@ -13,17 +13,11 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// Sends a form to a route of the server at `url`; its answer, if it was done.
 pub(super) fn post(url: &str, route: &str, form: &str) -> Result<String, CommandError> {
-    let url = format!("{}{route}", url.trim_end_matches('/'));
+    let (url, uri) = address(url, route)?;
     let unreachable = |why: String| CommandError::Unreachable {
         url: url.clone(),
         why,
     };
-    let uri: Uri = url
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| unreachable(error.to_string()))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(unreachable("write it as http://HOST:PORT".to_owned()));
-    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -36,6 +30,22 @@ pub(super) fn post(url: &str, route: &str, form: &str) -> Result<String, Command
     } else {
         Err(CommandError::Refused { url, status, text })
     }
+}
+
+/// A route of the server at `url`, as text and as what is asked.
+pub(super) fn address(url: &str, route: &str) -> Result<(String, Uri), CommandError> {
+    let url = format!("{}{route}", url.trim_end_matches('/'));
+    let wrong = |why: String| CommandError::Unreachable {
+        url: url.clone(),
+        why,
+    };
+    let uri: Uri = url
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
+    if uri.scheme_str() != Some("http") {
+        return Err(wrong("write it as http://HOST:PORT".to_owned()));
+    }
+    Ok((url, uri))
 }
 
 async fn send(uri: Uri, form: String) -> Result<(u16, String), String> {

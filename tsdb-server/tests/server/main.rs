@@ -23,5 +23,6 @@ mod lifecycle;
 mod opening;
 mod support;
 mod tenancy;
+mod text_commands;
 mod write_v2;
 mod wrong_input;

@@ -2,14 +2,20 @@
 
 mod block_import;
 mod command;
+mod csv;
 mod destination;
 mod group;
+mod jsonl;
 mod listing;
 mod meter;
+mod openmetrics;
 mod prometheus;
 mod remote_write;
 mod state;
 mod summary;
 mod tally;
+mod text;
+mod text_outcome;
+mod upload;
 
 pub use command::Import;
