@@ -8,8 +8,10 @@
 pub mod allocator;
 pub mod commands;
 pub mod config;
+mod export;
 mod ha;
 mod http;
+mod import;
 pub mod logging;
 mod machine;
 pub mod monitoring;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    Backup, CommandError, Compact, ConfigCommand, Delete, Generate, Health, Import, Restore, Verify,
+    Backup, CommandError, Compact, ConfigCommand, Delete, Export, Generate, Health, Import,
+    Restore, Verify,
 };
 use crate::config::{Config, EXAMPLES, SettleError, settle};
 
@@ -34,8 +35,10 @@ pub enum Command {
     Backup(Backup),
     /// Make a data folder of a backup
     Restore(Restore),
-    /// Store what other programs have written: blocks of Prometheus
+    /// Store what other programs have written: data of a Prometheus, OpenMetrics, CSV, JSON lines
     Import(Import),
+    /// Write samples as JSON lines or OpenMetrics
+    Export(Export),
     /// Check a file of settings, and show what holds and who decided it
     Config(ConfigCommand),
     /// Ask a running server whether it is ready
@@ -78,6 +81,7 @@ impl Command {
             Self::Backup(backup) => backup.run(config),
             Self::Restore(restore) => restore.run(config),
             Self::Import(import) => import.run(config),
+            Self::Export(export) => export.run(config),
             Self::Config(command) => command.run(config),
             Self::Health(health) => health.run(config),
             Self::Generate(generate) => generate.run(),

@@ -39,17 +39,11 @@ fn ask(
     route: &str,
     request: impl FnOnce(Uri) -> http::Result<Request<Full<Bytes>>>,
 ) -> Result<String, CommandError> {
-    let url = format!("{}{route}", url.trim_end_matches('/'));
+    let (url, uri) = address(url, route)?;
     let unreachable = |why: String| CommandError::Unreachable {
         url: url.clone(),
         why,
     };
-    let uri: Uri = url
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| unreachable(error.to_string()))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(unreachable("write it as http://HOST:PORT".to_owned()));
-    }
     let request = request(uri).map_err(|error| unreachable(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -69,6 +63,22 @@ fn ask(
     } else {
         Err(CommandError::Refused { url, status, text })
     }
+}
+
+/// A route of the server at `url`, as text and as what is asked.
+pub(super) fn address(url: &str, route: &str) -> Result<(String, Uri), CommandError> {
+    let url = format!("{}{route}", url.trim_end_matches('/'));
+    let wrong = |why: String| CommandError::Unreachable {
+        url: url.clone(),
+        why,
+    };
+    let uri: Uri = url
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
+    if uri.scheme_str() != Some("http") {
+        return Err(wrong("write it as http://HOST:PORT".to_owned()));
+    }
+    Ok((url, uri))
 }
 
 async fn send(request: Request<Full<Bytes>>) -> Result<(u16, String), String> {

@@ -101,7 +101,12 @@ impl ApiError {
             error_type: self.kind.name(),
             error: &self.message,
         };
-        let mut response = json(self.kind.status(), &failure);
+        self.answer(&failure)
+    }
+
+    /// The answer with a body of the caller's.
+    pub(super) fn answer(&self, body: &impl Serialize) -> Response {
+        let mut response = json(self.kind.status(), body);
         if let Some(seconds) = self.retry_after_seconds {
             response
                 .headers_mut()

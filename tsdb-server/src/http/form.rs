@@ -20,7 +20,6 @@ pub(super) struct Form {
 }
 
 impl Form {
-    #[cfg(test)]
     /// The parameters of the URL alone.
     pub(super) fn of_query(query: Option<&str>) -> Self {
         let mut form = Self::default();
@@ -44,6 +43,18 @@ impl Form {
     /// The value of a parameter; an empty one counts as none.
     pub(super) fn one<'f>(&'f self, name: &'f str) -> Option<&'f str> {
         self.all(name).next().filter(|value| !value.is_empty())
+    }
+
+    /// Whether a parameter says so.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        match self.one(name) {
+            None | Some("0" | "false") => Ok(false),
+            Some("1" | "true") => Ok(true),
+            Some(_) => Err(ApiError::invalid_parameter(
+                name,
+                "it must be true or false",
+            )),
+        }
     }
 
     /// A time in milliseconds.

@@ -12,7 +12,7 @@ use tsdb_remote::write::{DecodeScratch, Decoded, WriteRequest, WriteSummary};
 
 use super::scope::Scope;
 use crate::ha::{Claim, Claimed, HaPairs, Verdict};
-use crate::store::{Opened, Reply, Store, StoreError};
+use crate::store::{Opened, Reply, Store, StoreError, when_durable};
 use crate::telemetry::{Telemetry, WriteSource};
 
 /// What a service answers with, later.
@@ -213,21 +213,16 @@ fn as_if_stored(batch: &WriteBatch<'_>) -> AppendReport {
 
 /// Answers once every ticket's commit is done, or with the first failure.
 fn answer_when_durable(
-    mut tickets: Vec<CommitTicket>,
+    tickets: Vec<CommitTicket>,
     reply: Reply<Outcome>,
     summary: WriteSummary,
     claim: Option<Claim>,
 ) {
-    match tickets.pop() {
-        None => {
-            if let Some(claim) = claim {
-                claim.delivered();
-            }
-            reply.send(Ok(Outcome::Done(summary)));
+    when_durable(tickets, move |durable| {
+        if let (Ok(()), Some(claim)) = (&durable, claim) {
+            claim.delivered();
         }
-        Some(ticket) => ticket.on_commit(move |durable| match durable {
-            Ok(()) => answer_when_durable(tickets, reply, summary, claim),
-            Err(error) => reply.send(Err(StoreError::database(error))),
-        }),
-    }
+        let answer = durable.map(|()| Outcome::Done(summary));
+        reply.send(answer.map_err(StoreError::database));
+    });
 }

@@ -58,7 +58,7 @@ pub(crate) fn api(app: &App) -> Router {
         .route("/api/v1/metadata", get(metadata::metadata))
         .route("/api/v1/query_exemplars", query_exemplars)
         .route("/api/v1/export", get(export::export).post(export::export))
-        .route("/api/v1/import", post(import::import))
+        .merge(import_routes())
         .route("/api/v1/status/walreplay", get(health::wal_replay))
         .merge(admin_routes())
         .route("/health", get(health::health))
@@ -72,6 +72,15 @@ pub(crate) fn api(app: &App) -> Router {
     // Before routing, which goes by the path.
     let routes = MapRequest::new(routes, scope::take_tenant_from_path::<Body>);
     Router::new().fallback_service(routes)
+}
+
+/// The routes that store texts of other formats than remote write's.
+fn import_routes() -> Router<App> {
+    Router::new()
+        .route("/api/v1/import", post(import::json_lines))
+        .route("/api/v1/import/prometheus", post(import::prometheus))
+        .route("/api/v1/import/csv", post(import::csv))
+        .route("/api/v1/influxdb/write", post(import::influx))
 }
 
 /// The routes that change or guard the data, those of Prometheus by POST and PUT as there.

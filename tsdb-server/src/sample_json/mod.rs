@@ -18,5 +18,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use reader::{LineError, SeriesLine, parse_line};
+pub use reader::{SeriesLine, parse_line};
+pub use tsdb_formats::LineError;
 pub use writer::LineWriter;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use tsdb_core::model::{Histogram, Labels};
+use tsdb_formats::LineError;
 
 use super::histogram::RawHistogram;
 use super::value::SampleValue;
@@ -20,16 +21,6 @@ pub struct SeriesLine {
     pub values: Vec<f64>,
     /// Native histograms, each with its milliseconds since the epoch.
     pub histograms: Vec<(i64, Histogram)>,
-}
-
-/// What is wrong with a line, and where in it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("column {column}: {reason}")]
-pub struct LineError {
-    /// Byte column, from 1; 0 when the line as a whole is meant.
-    pub column: usize,
-    /// What is wrong.
-    pub reason: String,
 }
 
 /// Reads one line, without its line feed.

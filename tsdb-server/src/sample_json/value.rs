@@ -2,31 +2,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write;
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 use tsdb_core::model::STALE_NAN_BITS;
-
-/// The NaN that Prometheus writes for "not a number", as Go's `math.NaN()`.
-const ORDINARY_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
+use tsdb_formats::number::{ORDINARY_NAN_BITS, append, write_number};
 
 /// Appends `value` to `out`.
 pub(super) fn write_value(out: &mut Vec<u8>, value: f64) {
-    let magnitude = value.abs();
-    if let Some(text) = text_of(value) {
-        append(out, format_args!("\"{text}\""));
-    } else if magnitude == 0.0 || (1e-5..1e17).contains(&magnitude) {
-        append(out, format_args!("{value}"));
-    } else {
-        append(out, format_args!("{value:e}"));
+    match text_of(value) {
+        Some(text) => append(out, format_args!("\"{text}\"")),
+        None => write_number(out, value),
     }
-}
-
-/// Appends formatted text; writing to a `Vec` cannot fail.
-pub(super) fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    let written = out.write_fmt(text);
-    debug_assert!(written.is_ok(), "writing to a Vec failed");
 }
 
 /// A value on its way in.

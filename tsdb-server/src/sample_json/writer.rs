@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use tsdb_core::model::{Histogram, Labels};
+use tsdb_formats::number::append;
 
 use super::histogram::write_histogram;
-use super::value::{append, write_value};
+use super::value::write_value;
 
 #[derive(Clone, Copy, Debug)]
 enum Part {

@@ -3,6 +3,7 @@
 
 mod committer;
 mod disk;
+mod durable;
 mod error;
 mod handle;
 mod maintainer;
@@ -14,6 +15,7 @@ mod tests;
 mod threads;
 
 pub(crate) use disk::{DiskUse, DiskWatch};
+pub(crate) use durable::when_durable;
 pub(crate) use error::StoreError;
 pub(crate) use handle::{Closing, Figures, NamespaceBounds, Store, StoreOptions, WantedNamespace};
 pub(crate) use threads::Reply;

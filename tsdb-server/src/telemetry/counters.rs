@@ -17,7 +17,7 @@ pub(super) const DURATION_BOUNDS: [f64; 12] = [
 pub(crate) enum WriteSource {
     /// Remote write.
     RemoteWrite,
-    /// JSON lines.
+    /// Imports of any format.
     Import,
 }
 
@@ -131,9 +131,9 @@ impl Telemetry {
         add(&self.import_lines_refused, refused);
     }
 
-    /// A series was exported.
-    pub(crate) fn exported(&self, samples: u64) {
-        add(&self.export_series, 1);
+    /// Series were exported to their end.
+    pub(crate) fn exported(&self, series: u64, samples: u64) {
+        add(&self.export_series, series);
         add(&self.export_samples, samples);
     }
 

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use tsdb_core::{Db, Namespace, Vfs};
+use tsdb_core::{AppendReport, Db, MetricMetadata, Namespace, Vfs, WriteBatch};
 
 use super::group::Group;
 use super::tally::Tally;
 use crate::commands::CommandError;
+use crate::commands::named_namespace::namespace_of;
 use crate::commands::offline::offline_options;
 use crate::commands::target::Folder;
 
@@ -53,39 +54,46 @@ pub(super) struct DataFolder {
 }
 
 impl DataFolder {
-    /// Whether nothing is there yet, or an empty folder.
-    pub(super) fn is_new(path: &Path) -> bool {
-        match Folder::at(path).vfs().list(Path::new("")) {
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-            Ok(names) => names.is_empty(),
-        }
-    }
-
     /// Opens it; one that is not there, or is empty, becomes a database.
     pub(super) fn open(path: &Path, namespace: Option<&str>) -> Result<Self, CommandError> {
-        let folder = match Self::is_new(path) {
-            true => Folder::at(path),
-            false => Folder::existing(path)?,
+        let folder = Folder::at(path);
+        let folder = match folder.vfs().list(Path::new("")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => folder,
+            Ok(names) if names.is_empty() => folder,
+            _ => Folder::existing(path)?,
         };
         let db = Db::open(path, offline_options()).map_err(folder.failed())?;
-        let found = match namespace {
-            None => Some(db.default_namespace()),
-            Some(name) => db.find(name),
-        };
-        let Some(namespace) = found else {
-            let names = db.namespaces();
-            let names: Vec<&str> = names.iter().map(Namespace::name).collect();
-            return Err(CommandError::Argument {
-                argument: "--namespace",
-                value: namespace.unwrap_or_default().to_owned(),
-                why: format!("there is none of this name, but {}", names.join(", ")),
-            });
-        };
+        let namespace = namespace_of(&db, namespace)?;
         Ok(Self {
             folder,
             db,
             namespace,
         })
+    }
+
+    /// Stores samples durably; upkeep makes room where there is too little.
+    pub(super) fn write(&self, batch: &WriteBatch<'_>) -> Result<AppendReport, CommandError> {
+        let mut tries = 0;
+        let report = loop {
+            match self.namespace.write(batch) {
+                Err(error) if error.is_retryable() && tries < TRIES_MAX => {
+                    tries += 1;
+                    self.maintain()?;
+                }
+                report => break report.map_err(self.folder.failed())?,
+            }
+        };
+        self.maintain()?;
+        Ok(report)
+    }
+
+    /// Stores what metrics are, durably.
+    pub(super) fn describe(&self, metadata: &[MetricMetadata]) -> Result<(), CommandError> {
+        let ticket = self.namespace.set_metadata(metadata);
+        let ticket = ticket.map_err(self.folder.failed())?;
+        ticket
+            .wait()
+            .map_err(|error| self.folder.failed()(error.into()))
     }
 
     /// Whatever is due, so that there is room for more.
@@ -103,19 +111,9 @@ impl Destination for DataFolder {
 
     fn send(&mut self, mut load: Load, settled: &mut Settled<'_>) -> Result<(), CommandError> {
         let batch = load.group.batch();
-        let mut tries = 0;
-        let report = loop {
-            match self.namespace.write(&batch) {
-                Err(error) if error.is_retryable() && tries < TRIES_MAX => {
-                    tries += 1;
-                    self.maintain()?;
-                }
-                report => break report.map_err(self.folder.failed())?,
-            }
-        };
+        let report = self.write(&batch)?;
         drop(batch);
         load.tally.appended(&report);
-        self.maintain()?;
         settled(load)
     }
 

@@ -1,11 +1,11 @@
-//! A body cut into batches of whole lines as it comes in.
+//! A text cut into batches of whole lines as it comes in.
 
-/// Bytes gathered before they go to a store thread.
-const BATCH_BYTES: usize = 1 << 20;
+/// Bytes gathered before they are read.
+pub(super) const BATCH_BYTES: usize = 1 << 20;
 /// Longest line.
 pub(super) const MAX_LINE_BYTES: usize = 64 << 20;
 
-/// What a piece of the body completed.
+/// What a piece of the text completed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Completed {
     /// Whole lines, of which the first has this number, from 1.
@@ -14,7 +14,7 @@ pub(super) enum Completed {
     TooLong { line: u64 },
 }
 
-/// Cuts a body into batches of lines.
+/// Cuts a text into batches of lines.
 #[derive(Debug)]
 pub(super) struct LineBatches {
     pending: Vec<u8>,
@@ -48,7 +48,7 @@ impl LineBatches {
         self.pending.len()
     }
 
-    /// Takes a piece of the body.
+    /// Takes a piece of the text.
     pub(super) fn feed(&mut self, mut piece: &[u8]) -> Option<Completed> {
         if self.skipping {
             let end = piece.iter().position(|byte| *byte == b'\n')?;
@@ -71,8 +71,8 @@ impl LineBatches {
         None
     }
 
-    /// What is left when the body has ended, its last line feed or not.
-    pub(super) fn finish(mut self) -> Option<Completed> {
+    /// What is left when the text has ended, its last line feed or not.
+    pub(super) fn finish(&mut self) -> Option<Completed> {
         (!self.pending.is_empty()).then(|| self.take(self.pending.len()))
     }
 
