@@ -54,13 +54,19 @@ pub(super) struct DataFolder {
 }
 
 impl DataFolder {
+    /// Whether nothing is there yet, or an empty folder.
+    pub(super) fn is_new(path: &Path) -> bool {
+        match Folder::at(path).vfs().list(Path::new("")) {
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+            Ok(names) => names.is_empty(),
+        }
+    }
+
     /// Opens it; one that is not there, or is empty, becomes a database.
     pub(super) fn open(path: &Path, namespace: Option<&str>) -> Result<Self, CommandError> {
-        let folder = Folder::at(path);
-        let folder = match folder.vfs().list(Path::new("")) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => folder,
-            Ok(names) if names.is_empty() => folder,
-            _ => Folder::existing(path)?,
+        let folder = match Self::is_new(path) {
+            true => Folder::at(path),
+            false => Folder::existing(path)?,
         };
         let db = Db::open(path, offline_options()).map_err(folder.failed())?;
         let namespace = namespace_of(&db, namespace)?;
