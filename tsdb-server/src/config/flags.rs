@@ -17,7 +17,9 @@ Examples:
   tsdb-server
       Data in ./data, API on 127.0.0.1:7201, metrics of the server on 127.0.0.1:7203.
   tsdb-server --data-dir /var/lib/tsdb --listen 0.0.0.0:7201 --retention 1y
-      Reachable from other machines. There is no authentication: put it behind a proxy that has.
+      Reachable from other machines, by everybody: better with the next line.
+  tsdb-server --listen 0.0.0.0:7201 --web-config-file /etc/tsdb/web.yml
+      With TLS, users and tokens, in the file that Prometheus calls --web.config.file.
   tsdb-server --log debug,hyper=warn
       More of the server's own log.
   tsdb-server verify --help
@@ -138,6 +140,15 @@ pub struct Config {
     /// Take deletes, snapshots and compaction over HTTP, below /api/v1/admin
     #[arg(long, env = "TSDB_ENABLE_ADMIN_API")]
     pub enable_admin_api: bool,
+
+    /// File of TLS, users and tokens in the format of Prometheus' web configuration; read anew when it changes
+    #[arg(
+        long,
+        env = "TSDB_WEB_CONFIG_FILE",
+        value_name = "FILE",
+        global = true
+    )]
+    pub web_config_file: Option<PathBuf>,
 
     /// Namespaces that the file asks for.
     #[arg(skip)]

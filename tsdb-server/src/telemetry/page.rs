@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tsdb_core::{NamespaceStats, OpeningPhase, OpeningState, Stats};
 
+use super::access;
 use super::counters::{DURATION_BOUNDS, Telemetry};
 use super::exposition::FamilyKind::{Counter, Gauge, Histogram};
 use super::exposition::{Exposition, count_as_value};
@@ -24,6 +25,7 @@ pub(crate) fn render(
     samples(&mut page, telemetry);
     plain_counters(&mut page, telemetry);
     exemplar_counters(&mut page, telemetry);
+    access::families(&mut page, &telemetry.access);
     if let Some(stats) = &figures.database {
         database(&mut page, stats);
         database_state(&mut page, stats);

@@ -8,6 +8,7 @@
     reason = "tests own their processes, files and deadlines, and fail by panics"
 )]
 
+mod access;
 mod api;
 mod backups;
 mod commands;
@@ -21,4 +22,5 @@ mod lifecycle;
 mod opening;
 mod support;
 mod write_v2;
+mod web_config;
 mod wrong_input;
