@@ -62,7 +62,8 @@ impl AccessSettings {
             reader.wrong(section.place_of("certificates"), what.to_owned());
         }
         if certificates.is_some() && !(users.is_empty() && tokens.is_empty()) {
-            let what = "access.certificates has no effect beside users and tokens: these say who it is";
+            let what =
+                "access.certificates has no effect beside users and tokens: these say who it is";
             reader.wrong(section.place_of("certificates"), what.to_owned());
         }
         Self {
@@ -79,7 +80,12 @@ fn rights_of_users(reader: &mut Reader<'_>, section: &Section<'_>, users: &mut [
     };
     let of_users = reader.map(section.path_of("users"), value);
     for (name, value, place) in of_users.entries() {
-        let rights = rights(reader, of_users.path_of(name), value, Some(Rights::default()));
+        let rights = rights(
+            reader,
+            of_users.path_of(name),
+            value,
+            Some(Rights::default()),
+        );
         match users.iter_mut().find(|user| user.name == name) {
             Some(user) => user.rights = rights,
             None => {
@@ -201,11 +207,7 @@ fn rights(
 }
 
 /// Scopes and tenants of a map; without a default the scopes have to be said.
-fn rights_in(
-    reader: &mut Reader<'_>,
-    section: &Section<'_>,
-    default: Option<Rights>,
-) -> Rights {
+fn rights_in(reader: &mut Reader<'_>, section: &Section<'_>, default: Option<Rights>) -> Rights {
     let mut rights = default.clone().unwrap_or_default();
     let names = AccessScope::ALL.map(AccessScope::name);
     match reader.list(section, "scopes") {

@@ -41,10 +41,14 @@ pub enum Malformed {
     #[error("the Authorization header has more than {HEADER_BYTES_MAX} bytes")]
     TooLong,
     /// Bytes that are not for this header.
-    #[error("the Authorization header has bytes that are no printable ASCII: base64 of user:password, or a token, has none")]
+    #[error(
+        "the Authorization header has bytes that are no printable ASCII: base64 of user:password, or a token, has none"
+    )]
     NoText,
     /// Neither of the known schemes.
-    #[error("the Authorization header is neither \"Basic\" nor \"Bearer\" with something behind it")]
+    #[error(
+        "the Authorization header is neither \"Basic\" nor \"Bearer\" with something behind it"
+    )]
     Scheme,
     /// What follows `Basic` says nothing.
     #[error("the Authorization header holds no base64 of user:password in UTF-8")]
@@ -133,7 +137,10 @@ mod tests {
         assert_eq!(read(&[]), Ok(None));
         assert_eq!(of_pair(b"alice:a:b"), basic("alice", b"a:b"));
         assert_eq!(of_pair(b":"), basic("", b""));
-        assert_eq!(of_pair("\u{e4}:\u{f6}".as_bytes()), basic("\u{e4}", "\u{f6}".as_bytes()));
+        assert_eq!(
+            of_pair("\u{e4}:\u{f6}".as_bytes()),
+            basic("\u{e4}", "\u{f6}".as_bytes())
+        );
         assert_eq!(read(&[b"bAsIc  YTpi"]), basic("a", b"b"));
         assert_eq!(read(&[b"Basic YTpiYw"]), basic("a", b"bc"));
         let token = Credentials::Bearer(Secret::new(*b"abc"));

@@ -6,12 +6,12 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::StatusCode;
+use http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use subtle::ConstantTimeEq as _;
 
-use super::door::Access;
 use super::credentials::{Credentials, Malformed};
+use super::door::Access;
 use super::identity::{AccessScope, Identity, Scopes};
 use super::load::digest_of;
 use super::peer::Peer;
@@ -27,10 +27,15 @@ use crate::telemetry::Refused;
 enum Refusal {
     Malformed(Malformed),
     /// Nothing was said, or what was said is wrong.
-    Unknown { said: bool },
+    Unknown {
+        said: bool,
+    },
     /// The connection has no certificate, or one that may nothing.
     Certificate(&'static str),
-    Forbidden { name: Arc<str>, scope: AccessScope },
+    Forbidden {
+        name: Arc<str>,
+        scope: AccessScope,
+    },
     Busy,
 }
 
@@ -109,7 +114,9 @@ async fn known(
             };
             let is_right = access.verifier().is_right(asked).await;
             let is_right = is_right.map_err(|Busy| Refusal::Busy)?;
-            Ok(found.filter(|_| is_right).map(|found| found.identity.clone()))
+            Ok(found
+                .filter(|_| is_right)
+                .map(|found| found.identity.clone()))
         }
     }
 }
@@ -180,7 +187,8 @@ impl Refusal {
             }
             Self::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "too many passwords wait to be checked: come back, or use a bearer token".to_owned(),
+                "too many passwords wait to be checked: come back, or use a bearer token"
+                    .to_owned(),
             ),
         };
         let mut response = (status, format!("{text}\n")).into_response();

@@ -45,12 +45,11 @@ pub(super) fn read(file: &Path, now_seconds: u64) -> Reading {
     loading.stamps.push(Stamp::of(file));
     let name = file.display().to_string();
     let outcome = read_file(file)
-        .and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())
-        })
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned()))
         .map_err(|why| format!("cannot read the web-config file {name}: {why}"))
         .and_then(|text| {
-            let policy = WebConfig::read(&text).and_then(|config| loading.policy(config, now_seconds));
+            let policy =
+                WebConfig::read(&text).and_then(|config| loading.policy(config, now_seconds));
             policy.map_err(|error| told(&error, &name))
         });
     Reading {
@@ -122,18 +121,19 @@ impl Loading {
         for setting in config.access.tokens {
             let digest = match setting.source {
                 TokenSource::Sha256(digest) => Secret::new(digest),
-                TokenSource::File(file) => {
-                    match self.token(&file.text) {
-                        Ok(digest) => digest,
-                        Err(why) => {
-                            self.wrong(file.place, format!("the token of {}: {why}", setting.name));
-                            continue;
-                        }
+                TokenSource::File(file) => match self.token(&file.text) {
+                    Ok(digest) => digest,
+                    Err(why) => {
+                        self.wrong(file.place, format!("the token of {}: {why}", setting.name));
+                        continue;
                     }
-                }
+                },
             };
             if let Some(other) = policy.tokens.iter().find(|token| token.digest == digest) {
-                let what = format!("the tokens {} and {} are the same", other.identity.name, setting.name);
+                let what = format!(
+                    "the tokens {} and {} are the same",
+                    other.identity.name, setting.name
+                );
                 self.wrong(setting.place, what);
             }
             let identity = identity(&setting.name, setting.rights);
@@ -181,7 +181,8 @@ impl Loading {
 
     fn tls(&mut self, tls: &TlsSettings, http2: bool, policy: &mut Policy, now_seconds: u64) {
         let chain = self.named(&tls.cert_file.text);
-        let chain = chain.and_then(|pem| certificates_of(&pem).map_err(in_file(&tls.cert_file.text)));
+        let chain =
+            chain.and_then(|pem| certificates_of(&pem).map_err(in_file(&tls.cert_file.text)));
         let key = self.named(&tls.key_file.text);
         let key = key.and_then(|pem| key_of(&pem).map_err(in_file(&tls.key_file.text)));
         let client_ca = tls.client_ca_file.as_ref().map(|said| {
@@ -225,7 +226,10 @@ impl Loading {
                 said.map_or(tls.cert_file.place, |said| said.place)
             }
         };
-        self.wrong(place, format!("tls_server_config.{}: {}", unfit.key, unfit.why));
+        self.wrong(
+            place,
+            format!("tls_server_config.{}: {}", unfit.key, unfit.why),
+        );
     }
 }
 
@@ -250,10 +254,14 @@ fn identity(name: &str, rights: Rights) -> Identity {
 
 fn warn_of_user(name: &str, hash: &super::password::PasswordHash, warnings: &mut Vec<String>) {
     if !hash.is_usable() {
-        warnings.push(format!("no password can have the hash of the user {name:?}"));
+        warnings.push(format!(
+            "no password can have the hash of the user {name:?}"
+        ));
     }
     if name.contains(':') {
-        warnings.push(format!("nobody can be the user {name:?}: a name ends before the first colon"));
+        warnings.push(format!(
+            "nobody can be the user {name:?}: a name ends before the first colon"
+        ));
     }
     if hash.cost() > COST_MAX {
         let cost = hash.cost();
@@ -278,9 +286,13 @@ fn end<'a>(
     });
     let left = not_after_seconds.saturating_sub(now_seconds);
     if left == 0 {
-        policy.warnings.push(format!("a certificate of use {use_name} has expired: connections that need it are refused"));
+        policy.warnings.push(format!(
+            "a certificate of use {use_name} has expired: connections that need it are refused"
+        ));
     } else if left < ENDS_SOON_SECONDS {
         let days = left / 86_400;
-        policy.warnings.push(format!("a certificate of use {use_name} expires in {days} days"));
+        policy.warnings.push(format!(
+            "a certificate of use {use_name} expires in {days} days"
+        ));
     }
 }

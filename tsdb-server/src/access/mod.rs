@@ -33,6 +33,3 @@ pub(crate) use policy::CertificateEnd;
 pub(crate) use secret::Secret;
 pub(crate) use tls::{certificates_of, key_of, provider};
 pub use web_config::WebConfig;
-
-#[cfg(test)]
-mod tests;

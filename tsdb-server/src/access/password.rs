@@ -46,7 +46,9 @@ impl PasswordHash {
         }
         let rest = bytes.get(if mark == b'$' { 3 } else { 4 }..);
         let rest = rest.unwrap_or_default();
-        let cost = rest.get(..2).and_then(|cost| std::str::from_utf8(cost).ok());
+        let cost = rest
+            .get(..2)
+            .and_then(|cost| std::str::from_utf8(cost).ok());
         let cost = cost.and_then(|cost| cost.parse().ok());
         let Some(cost) = cost.filter(|cost| (4..=31).contains(cost)) else {
             return Err("is a bcrypt hash whose cost is not 04 to 31");

@@ -87,7 +87,11 @@ mod tests {
             (Method::POST, "/api/v1/series", Needed::Scope(Read)),
             (Method::POST, "/api/v1/write", Needed::Scope(Write)),
             (Method::POST, "/api/v1/import/csv", Needed::Scope(Write)),
-            (Method::PUT, "/api/v1/admin/tsdb/snapshot", Needed::Scope(Admin)),
+            (
+                Method::PUT,
+                "/api/v1/admin/tsdb/snapshot",
+                Needed::Scope(Admin),
+            ),
             (Method::POST, "/api/v1/namespace", Needed::Scope(Admin)),
             (Method::DELETE, "/api/v1/series", Needed::Scope(Read)),
             (Method::POST, "/unheard/of", Needed::Scope(Admin)),
@@ -109,16 +113,20 @@ mod tests {
     #[test]
     fn the_table_knows_every_documented_route() {
         let documentation = include_str!("../../../docs/server.md");
-        let rows = documentation.lines().filter(|line| line.starts_with("| `/"));
+        let rows = documentation
+            .lines()
+            .filter(|line| line.starts_with("| `/"));
         let mut seen = 0;
         for row in rows.filter(|row| row.contains("POST") || row.contains("PUT")) {
             let paths = row.split('|').nth(1).unwrap_or_default();
             for path in paths.split('`').filter(|part| part.starts_with('/')) {
                 seen += 1;
-                let is_known = CHANGES.iter().any(|(pattern, _)| match pattern.strip_suffix('*') {
-                    Some(above) => path.starts_with(above),
-                    None => path == *pattern,
-                });
+                let is_known = CHANGES
+                    .iter()
+                    .any(|(pattern, _)| match pattern.strip_suffix('*') {
+                        Some(above) => path.starts_with(above),
+                        None => path == *pattern,
+                    });
                 assert!(is_known, "{path} is not in the table of scopes");
             }
         }

@@ -137,7 +137,8 @@ impl<'t> Reader<'t> {
 
     /// The text of a key where an empty one is as good as none.
     pub(super) fn filled(&mut self, section: &Section<'_>, name: &str) -> Option<Said> {
-        self.text(section, name).filter(|said| !said.text.is_empty())
+        self.text(section, name)
+            .filter(|said| !said.text.is_empty())
     }
 
     /// The boolean of a key, in YAML's old words, too.
@@ -183,11 +184,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The parts of a list; `None` when there is no list.
-    pub(super) fn items<'a>(
-        &mut self,
-        section: &Section<'a>,
-        name: &str,
-    ) -> Option<&'a [Placed]> {
+    pub(super) fn items<'a>(&mut self, section: &Section<'a>, name: &str) -> Option<&'a [Placed]> {
         let value = section.get(name)?;
         match &value.node {
             Node::Null => None,

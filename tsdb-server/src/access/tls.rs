@@ -68,9 +68,9 @@ pub(super) fn server_config(
         let wanted = |suite: &rustls::SupportedCipherSuite| {
             settings.suites.iter().position(|other| other == suite)
         };
-        provider.cipher_suites.sort_by_key(|suite| {
-            (suite.tls13().is_none(), wanted(suite))
-        });
+        provider
+            .cipher_suites
+            .sort_by_key(|suite| (suite.tls13().is_none(), wanted(suite)));
     }
     if !settings.curves.is_empty() {
         provider.kx_groups.clone_from(&settings.curves);

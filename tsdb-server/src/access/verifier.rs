@@ -254,3 +254,151 @@ impl Memory {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COST: u32 = 4;
+
+    fn hash(password: &str) -> PasswordHash {
+        let text = bcrypt::hash(password, COST).expect("a hash");
+        PasswordHash::read(&text).expect("a hash")
+    }
+
+    fn asked<'a>(
+        user: &'a str,
+        password: &'a Secret,
+        hash: Option<&'a PasswordHash>,
+        from: [u8; 4],
+    ) -> Asked<'a> {
+        Asked {
+            from: Some(IpAddr::from(from)),
+            user,
+            password,
+            hash,
+            costs: &[COST],
+        }
+    }
+
+    #[tokio::test]
+    async fn right_ones_are_right_and_remembered() {
+        let verifier = Verifier::new(1).expect("a verifier");
+        let hash = hash("pw");
+        let (right, wrong) = (Secret::new(*b"pw"), Secret::new(*b"pW"));
+        for _ in 0..2 {
+            let is_right = verifier.is_right(asked("a", &right, Some(&hash), [1; 4]));
+            assert_eq!(is_right.await, Ok(true));
+            let is_right = verifier.is_right(asked("a", &wrong, Some(&hash), [1; 4]));
+            assert_eq!(is_right.await, Ok(false));
+            let is_right = verifier.is_right(asked("b", &right, None, [1; 4]));
+            assert_eq!(is_right.await, Ok(false));
+        }
+        assert_eq!(lock(&verifier.right).until.len(), 1);
+        assert_eq!(lock(&verifier.wrong).until.len(), 2);
+        // Another hash is another password: what was remembered does not count.
+        let next = self::hash("new");
+        let is_right = verifier.is_right(asked("a", &right, Some(&next), [1; 4]));
+        assert_eq!(is_right.await, Ok(false));
+        assert!(lock(&verifier.lanes).is_empty());
+        assert_eq!(verifier.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_remembered_ends_and_is_bounded() {
+        let mut memory = Memory::default();
+        let now = Instant::now();
+        let tag = |number: usize| {
+            let mut tag = [0; 32];
+            tag[..8].copy_from_slice(&(number as u64).to_le_bytes());
+            tag
+        };
+        memory.keep(tag(0), now, WRONG_FOR);
+        assert!(memory.has(&tag(0), now));
+        assert!(!memory.has(&tag(0), now + WRONG_FOR));
+        // Use keeps it.
+        let later = now + WRONG_FOR / 2;
+        assert!(memory.renew(&tag(0), later, WRONG_FOR));
+        assert!(memory.has(&tag(0), now + WRONG_FOR));
+        for number in 1..=REMEMBERED_MAX + 5 {
+            memory.keep(tag(number), later + WRONG_FOR / 2, WRONG_FOR);
+        }
+        assert_eq!(memory.until.len(), REMEMBERED_MAX);
+        assert!(!memory.has(&tag(0), later), "the oldest went");
+        assert!(memory.has(&tag(REMEMBERED_MAX + 5), later));
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_one_address_holds_up_no_other() {
+        let verifier = Arc::new(Verifier::new(1).expect("a verifier"));
+        let hash = hash("pw");
+        // Nothing is worked out as long as this is held.
+        let held = Arc::clone(&verifier.running).acquire_owned().await;
+        let mut flood = tokio::task::JoinSet::new();
+        for number in 0..2000 {
+            let verifier = Arc::clone(&verifier);
+            flood.spawn(async move {
+                let password = Secret::new(format!("wrong-{number}").into_bytes());
+                let user = format!("user-{}", number % 50);
+                let asked = asked(&user, &password, None, [6; 4]);
+                verifier.is_right(asked).await
+            });
+        }
+        let waiting_max = LANE_WAITING_MAX * 4;
+        let mut busy = 0;
+        while busy < 2000 - waiting_max {
+            let outcome = flood.join_next().await.expect("a task").expect("no panic");
+            assert_eq!(outcome, Err(Busy));
+            busy += 1;
+        }
+        assert_eq!(verifier.waiting.load(Ordering::Relaxed), waiting_max);
+        // At most one of each lane stands before a newcomer.
+        drop(held);
+        let password = Secret::new(*b"pw");
+        let newcomer = verifier.is_right(asked("alice", &password, Some(&hash), [7; 4]));
+        assert_eq!(newcomer.await, Ok(true));
+        let left = verifier.waiting.load(Ordering::Relaxed);
+        assert!(
+            left >= waiting_max - 16,
+            "{left} of {waiting_max} wait still"
+        );
+        // Who leaves makes room.
+        flood.shutdown().await;
+        assert_eq!(verifier.waiting.load(Ordering::Relaxed), 0);
+        assert!(lock(&verifier.lanes).is_empty());
+    }
+
+    #[test]
+    fn unknown_users_cost_what_known_ones_cost() {
+        let verifier = Verifier::new(1).expect("a verifier");
+        let password = Secret::new(*b"pw");
+        let mut seen = [0; 2];
+        for number in 0..200 {
+            let user = format!("user-{number}");
+            let asked = Asked {
+                costs: &[5, 12],
+                ..asked(&user, &password, None, [1; 4])
+            };
+            let cost = verifier.decoy_cost(asked);
+            assert_eq!(cost, verifier.decoy_cost(asked), "it changes");
+            seen[usize::from(cost == 12)] += 1;
+        }
+        assert!(seen.iter().all(|count| *count > 50), "{seen:?}");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_sender() {
+        let verifier = Verifier::new(1).expect("a verifier");
+        let password = Secret::new(*b"pw");
+        let lane = |address: &str| {
+            let address: IpAddr = address.parse().expect("an address");
+            verifier.lane_of(Asked {
+                from: Some(address),
+                ..asked("a", &password, None, [1; 4])
+            })
+        };
+        assert_eq!(lane("2001:db8:1:2::1"), lane("2001:db8:1:2:ffff::9"));
+        assert_ne!(lane("2001:db8:1:2::1"), lane("2001:db8:1:3::1"));
+        assert_ne!(lane("10.0.0.1"), lane("10.0.0.2"));
+    }
+}

@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 use rustls::crypto::SupportedKxGroup;
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
-use super::access_section::{AccessSettings, ACCESS};
+use super::access_section::{ACCESS, AccessSettings};
 use super::identity::Scopes;
 use super::password::PasswordHash;
 use super::section::{Reader, Said, Section, with_nearest};

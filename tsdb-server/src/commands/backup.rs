@@ -9,11 +9,11 @@ use clap::Args;
 use tsdb_core::vfs::OsVfs;
 use tsdb_core::{Backups, Clock, FolderStore, SystemClock, Vfs};
 
+use super::CommandError;
 use super::error::DAMAGED;
 use super::progress::Progress;
-use super::target::Folder;
-use super::CommandError;
 use super::remote::{Remote, Server};
+use super::target::Folder;
 use crate::config::Config;
 use crate::timestamp::format_rfc3339;
 

@@ -91,7 +91,8 @@ fn roots_of(file: &Path) -> Result<RootCertStore, CommandError> {
 
 fn roots_of_machine() -> Result<RootCertStore, CommandError> {
     let mut roots = RootCertStore::empty();
-    let (trusted, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let (trusted, _) =
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     match trusted {
         0 => Err(CommandError::Missing {
             argument: "--ca-file",
@@ -123,6 +124,10 @@ pub(super) fn explained(text: String) -> String {
         (
             "CertificateExpired",
             "the certificate of --client-cert has expired",
+        ),
+        (
+            "DecryptError",
+            "the certificate of --client-cert is not signed by the CA that it names",
         ),
         (
             "UnknownCA",

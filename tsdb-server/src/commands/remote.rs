@@ -131,18 +131,23 @@ impl Remote {
                 why,
             })
         };
-        let (argument, file, header) = match (&self.user, &self.password_file, &self.bearer_token_file) {
-            (Some(user), Some(file), _) => {
-                let password = read("--password-file", file)?;
-                ("--password-file", file, basic(user, &password))
-            }
-            (_, _, Some(file)) => {
-                let token = read("--bearer-token-file", file)?;
-                let header = [b"Bearer ", token.reveal()].concat();
-                ("--bearer-token-file", file, HeaderValue::from_bytes(&header).ok())
-            }
-            _ => return Ok(None),
-        };
+        let (argument, file, header) =
+            match (&self.user, &self.password_file, &self.bearer_token_file) {
+                (Some(user), Some(file), _) => {
+                    let password = read("--password-file", file)?;
+                    ("--password-file", file, basic(user, &password))
+                }
+                (_, _, Some(file)) => {
+                    let token = read("--bearer-token-file", file)?;
+                    let header = [b"Bearer ", token.reveal()].concat();
+                    (
+                        "--bearer-token-file",
+                        file,
+                        HeaderValue::from_bytes(&header).ok(),
+                    )
+                }
+                _ => return Ok(None),
+            };
         let mut header = header.ok_or_else(|| CommandError::Argument {
             argument,
             value: file.display().to_string(),

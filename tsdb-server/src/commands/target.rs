@@ -6,9 +6,9 @@ use clap::Args;
 use tsdb_core::vfs::{OpenMode, OsVfs};
 use tsdb_core::{Db, ErrorKind, Vfs};
 
+use super::CommandError;
 use super::offline::offline_options;
 use super::progress::Progress;
-use super::CommandError;
 use super::remote::Remote;
 use crate::config::Config;
 

@@ -30,10 +30,12 @@ pub(crate) fn parse_secretive(text: &str) -> Result<Placed, ConfigError> {
     match serde_saphyr::from_str::<Spanned<Node>>(text) {
         Ok(document) => Ok(placed(document)),
         Err(error) => {
-            let place = error.location().map_or(Place { line: 1, column: 1 }, |at| Place {
-                line: at.line(),
-                column: at.column(),
-            });
+            let place = error
+                .location()
+                .map_or(Place { line: 1, column: 1 }, |at| Place {
+                    line: at.line(),
+                    column: at.column(),
+                });
             let what = error.without_snippet().to_string();
             // The place is said already, and advice to programmers is none to users.
             let what = what.lines().next().unwrap_or_default();

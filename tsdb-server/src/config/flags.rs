@@ -142,12 +142,7 @@ pub struct Config {
     pub enable_admin_api: bool,
 
     /// File of TLS, users and tokens in the format of Prometheus' web configuration; read anew when it changes
-    #[arg(
-        long,
-        env = "TSDB_WEB_CONFIG_FILE",
-        value_name = "FILE",
-        global = true
-    )]
+    #[arg(long, env = "TSDB_WEB_CONFIG_FILE", value_name = "FILE", global = true)]
     pub web_config_file: Option<PathBuf>,
 
     /// Namespaces that the file asks for.

@@ -59,7 +59,10 @@ const BOTH_REFUSE: &[(&str, &str)] = &[
         "basic_auth_user: {}",
         "web.yml:1:1: unknown key basic_auth_user: did you mean basic_auth_users?",
     ),
-    ("hello", "web.yml:1:1: the file is a map, not a single value"),
+    (
+        "hello",
+        "web.yml:1:1: the file is a map, not a single value",
+    ),
     (
         "tls_server_config: [a]",
         "web.yml:1:20: tls_server_config is a map, not a list",
@@ -124,15 +127,15 @@ const BOTH_REFUSE: &[(&str, &str)] = &[
         "TLS  cipher_suites: TLS_AES_128_GCM_SHA256",
         "tls_server_config.cipher_suites is a list, not a single value",
     ),
-    (
-        "TLS  curve_preferences: [P256]",
-        "unknown curve \"P256\"",
-    ),
+    ("TLS  curve_preferences: [P256]", "unknown curve \"P256\""),
     (
         "TLS  prefer_server_cipher_suites: \"true\"",
         "web.yml:4:32: tls_server_config.prefer_server_cipher_suites is neither true nor false",
     ),
-    ("http_server_config: {http2: maybe}", "neither true nor false"),
+    (
+        "http_server_config: {http2: maybe}",
+        "neither true nor false",
+    ),
     (
         "http_server_config: {headers: {x-frame-options: deny}}",
         "unknown key http_server_config.headers.x-frame-options: did you mean X-Frame-Options?",
@@ -149,7 +152,10 @@ const BOTH_REFUSE: &[(&str, &str)] = &[
         "basic_auth_users: {alice: hunter2}",
         "web.yml:1:27: basic_auth_users.alice is too short for a bcrypt hash",
     ),
-    ("basic_auth_users: {alice: }", "basic_auth_users.alice is too short"),
+    (
+        "basic_auth_users: {alice: }",
+        "basic_auth_users.alice is too short",
+    ),
     (
         "basic_auth_users: [alice]",
         "basic_auth_users is a map, not a list",
@@ -317,7 +323,12 @@ fn what_promtool_takes_is_taken_and_what_it_refuses_is_refused() {
         let mut check = Command::new(promtool);
         check.args(["check", "web-config", "web.yml"]);
         let output = check.current_dir(folder).output().expect("it starts");
-        assert_eq!(output.status.success(), expected, "promtool: {text}: {}", said(&output));
+        assert_eq!(
+            output.status.success(),
+            expected,
+            "promtool: {text}: {}",
+            said(&output)
+        );
     };
     let by_us = |text: &str, expected: Option<&str>| {
         let (code, said) = checked(folder);
@@ -395,7 +406,10 @@ async fn a_start_with_a_broken_file_ends_with_its_place() {
         .expect("it starts");
     assert_eq!(ended.status.code(), Some(2));
     let said = said(&ended);
-    let place = format!("{}:2:10: basic_auth_users.alice is too short", file.display());
+    let place = format!(
+        "{}:2:10: basic_auth_users.alice is too short",
+        file.display()
+    );
     assert!(said.contains(&place) && !said.contains("hunter2"), "{said}");
 }
 

@@ -57,9 +57,7 @@ impl Authority {
         for name in names {
             let san = match name.parse() {
                 Ok(address) => SanType::IpAddress(address),
-                Err(_) if name.contains("://") => {
-                    SanType::URI((*name).try_into().expect("ASCII"))
-                }
+                Err(_) if name.contains("://") => SanType::URI((*name).try_into().expect("ASCII")),
                 Err(_) if name.contains('@') => {
                     SanType::Rfc822Name((*name).try_into().expect("ASCII"))
                 }
