@@ -5,6 +5,7 @@
 //! flushes, merges, expires, and reopens a database that refuses writes.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod allocator;
 pub mod commands;
 pub mod config;

@@ -30,10 +30,16 @@ fn main() -> ExitCode {
                 tracing::warn!(%error, "the allocator cannot be told to use huge pages and to give memory back");
             }
         })
-        .and_then(|()| tsdb_server::run(&config).map_err(|error| error.to_string()));
+        .map_err(|error| (error, 1))
+        .and_then(|()| {
+            tsdb_server::run(&config).map_err(|error| (error.to_string(), error.exit_code()))
+        });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err((error, code)) => {
+            fail(&error);
+            ExitCode::from(code)
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use tsdb_core::{Db, DbOptions, OpeningProgress};
 use tsdb_remote::{InflightBytes, Limits};
 
+use crate::access::{Access, Listener, WatchedFile, client_settings, warning};
 use crate::config::Config;
 use crate::ha::{HaOptions, HaPairs};
 use crate::http::{App, Connections, api, metrics, of_cluster, of_node, serve};
@@ -43,6 +44,9 @@ pub enum ServerError {
         /// What the system answered.
         source: std::io::Error,
     },
+    /// The web-config file is wrong; the text names it and every place.
+    #[error("{0}")]
+    WebConfig(String),
     /// An address is taken or not this machine's.
     #[error(
         "cannot listen on {address} for the {purpose}: {source}; choose another address with {flag}"
@@ -68,6 +72,17 @@ pub enum ServerError {
     /// The database does not close in order; what was acked is in its log.
     #[error("closing the database failed, what was acked is in its log: {0}")]
     Close(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ServerError {
+    /// The exit code of a server that ended with it: 2 for a file of settings that is wrong.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::WebConfig(_) => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// Runs the server until a SIGTERM or SIGINT.
@@ -150,6 +165,9 @@ async fn bind(place: &ListenPlace) -> Result<TcpListener, ServerError> {
 async fn run_async(config: &Config) -> Result<(), ServerError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(system("wait for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("wait for SIGINT"))?;
+    let telemetry = Arc::new(Telemetry::default());
+    let opened = Access::open(config.web_config_file.as_deref(), &telemetry);
+    let (access, watched) = opened.map_err(ServerError::WebConfig)?;
     let places = places(config);
     let mut listeners = Vec::with_capacity(places.len());
     for place in &places {
@@ -158,15 +176,23 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     let addresses = listeners.iter().map(address_of);
     let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
 
-    let app = prepare(config)?;
+    let app = prepare(config, telemetry)?;
     if let [api, metrics, more @ ..] = addresses.as_slice() {
         tracing::info!(%api, %metrics, ?more, "listening, not ready yet");
     }
+    let exposed = exposed(&access, &places, &addresses);
+    follow(&access, watched)?;
     let (stop, stopped) = watch::channel(false);
     let mut servers = Vec::with_capacity(places.len());
     for (place, listener) in places.iter().zip(listeners) {
         let router = (place.router)(&app);
-        let serve = serve(listener, router, stopped.clone(), REQUESTS_GRACE);
+        let serve = serve(
+            listener,
+            router,
+            access.clone(),
+            stopped.clone(),
+            REQUESTS_GRACE,
+        );
         servers.push(tokio::spawn(serve));
     }
     tokio::select! {
@@ -176,7 +202,7 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
             return Ok(());
         }
     }
-    announce(config, &addresses);
+    announce(config, &access, &addresses, exposed.as_deref());
     notify(Notice::Ready);
 
     let name = ended(&mut terminate, &mut interrupt).await;
@@ -197,6 +223,25 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     close(&app.store, began).await
 }
 
+/// What is open to other machines without protection; said in the log, too.
+fn exposed(access: &Access, places: &[ListenPlace], addresses: &[SocketAddr]) -> Option<String> {
+    let listeners = places.iter().zip(addresses);
+    let listeners = listeners.map(|(place, address)| (place.purpose, place.flag, *address));
+    let listeners: Vec<Listener<'_>> = listeners.collect();
+    let exposed = warning(&access.policy(), &listeners)?;
+    tracing::warn!("{exposed}");
+    Some(exposed)
+}
+
+/// Has the web-config file read anew when it changes, where there is one.
+fn follow(access: &Access, watched: Option<WatchedFile>) -> Result<(), ServerError> {
+    if let Some(watched) = watched {
+        let hangup = signal(SignalKind::hangup()).map_err(system("wait for SIGHUP"))?;
+        tokio::spawn(access.clone().follow(watched, hangup));
+    }
+    Ok(())
+}
+
 /// Waits for a signal to stop; its name.
 async fn ended(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
     tokio::select! {
@@ -212,7 +257,7 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
 }
 
 /// All but the database, which is opened while the server listens already.
-fn prepare(config: &Config) -> Result<App, ServerError> {
+fn prepare(config: &Config, telemetry: Arc<Telemetry>) -> Result<App, ServerError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -258,7 +303,6 @@ fn prepare(config: &Config) -> Result<App, ServerError> {
         }),
         writers: parallelism(),
     };
-    let telemetry = Arc::new(Telemetry::default());
     let store = Store::start(options, &telemetry).map_err(|error| not_opened(config, error))?;
     let inflight = InflightBytes::new(limits.max_inflight_bytes);
     let pairs_bytes = limits.max_inflight_bytes / 4;
@@ -339,7 +383,7 @@ fn not_opened(config: &Config, error: StoreError) -> ServerError {
 }
 
 /// Says what was opened, who can reach it, and what to put into prometheus.yml.
-fn announce(config: &Config, addresses: &[SocketAddr]) {
+fn announce(config: &Config, access: &Access, addresses: &[SocketAddr], exposed: Option<&str>) {
     let [api, metrics, ..] = addresses else {
         return;
     };
@@ -347,18 +391,28 @@ fn announce(config: &Config, addresses: &[SocketAddr]) {
     let reach = if addresses.iter().all(|address| address.ip().is_loopback()) {
         "only this machine can reach them"
     } else {
-        "other machines can reach them; there is no authentication"
+        "other machines can reach them"
     };
     let folder = config.data_dir.display();
-    let text = format!(
-        "\ntsdb-server: API on http://{api}, metrics on http://{metrics}/metrics ({reach}); data in {folder}\n\
+    let policy = access.policy();
+    let scheme = if policy.has_tls() { "https" } else { "http" };
+    let needed = client_settings(&policy);
+    let needed = needed.iter().map(|line| format!("      {line}\n"));
+    let needed: String = needed.collect();
+    let mut text = format!(
+        "\ntsdb-server: API on {scheme}://{api}, metrics on {scheme}://{metrics}/metrics ({reach}); data in {folder}\n\
          In prometheus.yml:\n\
          \x20 remote_write:\n\
-         \x20   - url: http://{api}/api/v1/write\n\
+         \x20   - url: {scheme}://{api}/api/v1/write\n\
+         {needed}\
          \x20 remote_read:\n\
-         \x20   - url: http://{api}/api/v1/read\n\
-         \x20     read_recent: true\n\n"
+         \x20   - url: {scheme}://{api}/api/v1/read\n\
+         \x20     read_recent: true\n\
+         {needed}\n"
     );
+    if let Some(exposed) = exposed {
+        text.push_str(&format!("WARNING: {exposed}\n\n"));
+    }
     if let Err(error) = std::io::stderr().write_all(text.as_bytes()) {
         tracing::debug!(%error, "nobody reads the server's output");
     }

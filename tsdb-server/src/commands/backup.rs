@@ -9,10 +9,11 @@ use clap::Args;
 use tsdb_core::vfs::OsVfs;
 use tsdb_core::{Backups, Clock, FolderStore, SystemClock, Vfs};
 
+use super::CommandError;
 use super::error::DAMAGED;
 use super::progress::Progress;
+use super::remote::{Remote, Server};
 use super::target::Folder;
-use super::{CommandError, remote};
 use crate::config::Config;
 use crate::timestamp::format_rfc3339;
 
@@ -45,10 +46,6 @@ pub struct Backup {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep: Option<u32>,
 
-    /// A running server whose data folder is --data-dir
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-
     /// List the backups that are there, and make none
     #[arg(long, conflicts_with_all = ["check", "keep", "url", "name"])]
     list: bool,
@@ -56,6 +53,10 @@ pub struct Backup {
     /// Compare the checksums of all that is kept, or of --name alone, and make no backup
     #[arg(long, conflicts_with_all = ["keep", "url"])]
     check: bool,
+
+    /// A running server, whose data folder is --data-dir.
+    #[command(flatten)]
+    remote: Remote,
 }
 
 impl Backup {
@@ -69,10 +70,10 @@ impl Backup {
             return self.check(&backups, &store);
         }
         let folder = Folder::existing(&config.data_dir)?;
-        match &self.url {
+        match self.remote.server()? {
             None => self.take(&backups, &folder)?,
-            Some(url) => {
-                let snapshot = Snapshot::make(url, &folder)?;
+            Some(server) => {
+                let snapshot = Snapshot::make(&server, &folder)?;
                 let taken = self.take(&backups, &snapshot.folder);
                 // What was made for this goes, whether it was of use or not.
                 let removed = snapshot.remove();
@@ -168,12 +169,12 @@ struct Snapshot {
 
 impl Snapshot {
     /// Has a server make one, which must be found below its data folder.
-    fn make(url: &str, data: &Folder) -> Result<Self, CommandError> {
+    fn make(server: &Server, data: &Folder) -> Result<Self, CommandError> {
         Progress::new().say("making a snapshot");
-        let answer = remote::post(url, "/api/v1/admin/tsdb/snapshot", "")?;
+        let answer = server.post("/api/v1/admin/tsdb/snapshot", "")?;
         let answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
         let unusable = |why: String| CommandError::Unreachable {
-            url: url.to_owned(),
+            url: server.url().to_owned(),
             why,
         };
         let name = answer.pointer("/data/name").and_then(|name| name.as_str());

@@ -6,12 +6,15 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::CommandError;
+use crate::access::check;
 use crate::config::{Config, Decided};
 
 const EXAMPLES: &str = "\
 Examples:
   tsdb-server config check --config m3dbnode.yml
       Whether the file is one, and what of it has no effect here.
+  tsdb-server config check --web-config-file /etc/tsdb/web.yml
+      Whether TLS, users and tokens can be used, with the certificates and tokens that it names.
   TSDB__DB__LOGGING__LEVEL=debug tsdb-server --retention 1y config show --config m3dbnode.yml
       What holds in the end, and who decided it.
 
@@ -42,7 +45,7 @@ pub struct ConfigCommand {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Say what is wrong with the file of --config, and what of it has no effect
+    /// Say what is wrong with the files of --config and --web-config-file, and what of them has no effect
     #[command(after_help = CHECK_EXAMPLES)]
     Check,
     /// Print every setting, its value, and who decided it
@@ -55,11 +58,28 @@ impl ConfigCommand {
         let mut out = std::io::stdout();
         match self.action {
             Action::Check => {
+                if let Some(file) = &config.web_config_file {
+                    match check(file) {
+                        Ok(warnings) => {
+                            for warning in &warnings {
+                                writeln!(out, "{}: {warning}", file.display())?;
+                            }
+                            writeln!(out, "{}: can be used", file.display())?;
+                        }
+                        Err(error) => {
+                            writeln!(std::io::stderr(), "{error}")?;
+                            return Ok(ExitCode::from(2));
+                        }
+                    }
+                }
                 let Some(file) = &config.config else {
-                    return Err(CommandError::Missing {
-                        argument: "--config",
-                        why: "it names the file to check",
-                    });
+                    return match config.web_config_file {
+                        Some(_) => Ok(ExitCode::SUCCESS),
+                        None => Err(CommandError::Missing {
+                            argument: "--config",
+                            why: "it names the file to check; or --web-config-file does",
+                        }),
+                    };
                 };
                 for warning in &config.warnings {
                     writeln!(out, "{warning}")?;

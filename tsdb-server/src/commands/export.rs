@@ -10,6 +10,7 @@ use super::CommandError;
 use super::download::download;
 use super::export_output::ExportOutput;
 use super::named_namespace::namespace_of;
+use super::remote::Remote;
 use super::selection::{matcher_sets, time_range};
 use super::target::Folder;
 use crate::config::Config;
@@ -55,9 +56,8 @@ pub struct Export {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// A running server, instead of --data-dir
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
 
     /// Namespace of the data folder; left out: the one that exists from the first start
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
@@ -68,9 +68,9 @@ impl Export {
     pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
         let sets = matcher_sets(&self.selectors)?;
         let range = time_range(self.start.as_ref(), self.end.as_ref())?;
-        if let Some(url) = &self.url {
+        if let Some(server) = self.remote.server()? {
             let mut output = ExportOutput::open(self.out.as_deref())?;
-            download(url, self.form(), &mut output)?;
+            download(&server, self.form(), &mut output)?;
             output.finish("")?;
             return Ok(ExitCode::SUCCESS);
         }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{CommandError, remote};
+use super::CommandError;
+use super::remote::Remote;
 use crate::config::Config;
 
 const EXAMPLES: &str = "\
@@ -22,9 +23,9 @@ Exit codes: 0 it is ready, or alive with --alive; 1 it is not, stderr says why; 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Health {
-    /// Address of its API; left out: that of --listen, on this machine
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    /// Left out: that of --listen, on this machine
+    #[command(flatten)]
+    remote: Remote,
 
     /// Ask only whether it lives, which it does also while its database is being opened
     #[arg(long)]
@@ -33,14 +34,14 @@ pub struct Health {
 
 impl Health {
     pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
-        let own = || format!("http://{}", reachable(config.listen));
-        let url = self.url.clone().unwrap_or_else(own);
+        let own = format!("http://{}", reachable(config.listen));
+        let server = self.remote.server_or(&own)?;
         let (route, said) = match self.alive {
             true => ("/health", "alive"),
             false => ("/ready", "ready"),
         };
-        remote::get(&url, route)?;
-        writeln!(std::io::stdout(), "{url}: {said}")?;
+        server.get(route)?;
+        writeln!(std::io::stdout(), "{}: {said}", server.url())?;
         Ok(ExitCode::SUCCESS)
     }
 }

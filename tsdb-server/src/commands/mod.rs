@@ -1,6 +1,7 @@
 //! What `tsdb-server` does beside serving: one file a command.
 
 mod backup;
+mod client_tls;
 mod command_line;
 mod compact;
 mod config;

@@ -1,107 +1,355 @@
 //! Asking a running server.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Uri};
+use clap::Args;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::request::Builder;
+use http::{Method, Request, Response, Uri};
+use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use super::CommandError;
+use super::client_tls::ClientTls;
+use crate::access::{Secret, secret_in};
 
 /// So much of an answer is read at most.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
+/// A running server, and how it is told who asks.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "A running server")]
+pub(super) struct Remote {
+    /// URL of a running server, instead of a folder: http://HOST:PORT or https://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+
+    /// Certificates of the CAs that the server's may be of, in PEM; left out: those of this machine
+    #[arg(long, env = "TSDB_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+
+    /// Certificate to show to the server, in PEM, with those between it and its CA
+    #[arg(
+        long,
+        env = "TSDB_CLIENT_CERT",
+        value_name = "FILE",
+        requires = "client_key"
+    )]
+    client_cert: Option<PathBuf>,
+
+    /// Private key of --client-cert, in PEM
+    #[arg(
+        long,
+        env = "TSDB_CLIENT_KEY",
+        value_name = "FILE",
+        requires = "client_cert"
+    )]
+    client_key: Option<PathBuf>,
+
+    /// Name of a user of the server
+    #[arg(
+        long,
+        env = "TSDB_USER",
+        value_name = "NAME",
+        requires = "password_file"
+    )]
+    user: Option<String>,
+
+    /// File that holds the password of --user
+    #[arg(
+        long,
+        env = "TSDB_PASSWORD_FILE",
+        value_name = "FILE",
+        requires = "user"
+    )]
+    password_file: Option<PathBuf>,
+
+    /// File that holds a bearer token of the server
+    #[arg(
+        long,
+        env = "TSDB_BEARER_TOKEN_FILE",
+        value_name = "FILE",
+        conflicts_with = "user"
+    )]
+    bearer_token_file: Option<PathBuf>,
+}
+
 /// So long a server may take to say whether it is ready.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends a form to a route of the server at `url`; its answer, if it was done.
-pub(super) fn post(url: &str, route: &str, form: &str) -> Result<String, CommandError> {
-    let form = Bytes::copy_from_slice(form.as_bytes());
-    ask(None, url, route, move |uri| {
-        Request::post(uri)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(Full::new(form))
-    })
+/// A running server that can be asked.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    url: String,
+    authorization: Option<HeaderValue>,
+    tls: ClientTls,
 }
 
-/// Asks a route of the server at `url`, which is to answer soon; its answer, if it is a good one.
-pub(super) fn get(url: &str, route: &str) -> Result<String, CommandError> {
-    let request = |uri| Request::get(uri).body(Full::default());
-    ask(Some(HEALTH_TIMEOUT), url, route, request)
-}
+impl Remote {
+    /// The server that is named; `None` when none is.
+    pub(super) fn server(&self) -> Result<Option<Server>, CommandError> {
+        self.url.as_deref().map(|url| self.at(url)).transpose()
+    }
 
-fn ask(
-    within: Option<Duration>,
-    url: &str,
-    route: &str,
-    request: impl FnOnce(Uri) -> http::Result<Request<Full<Bytes>>>,
-) -> Result<String, CommandError> {
-    let (url, uri) = address(url, route)?;
-    let unreachable = |why: String| CommandError::Unreachable {
-        url: url.clone(),
-        why,
-    };
-    let request = request(uri).map_err(|error| unreachable(error.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| unreachable(error.to_string()))?;
-    let answered = runtime.block_on(async {
-        match within {
-            None => send(request).await,
-            Some(limit) => timeout(limit, send(request))
-                .await
-                .unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs()))),
+    /// The server that is named, or the one at `url`.
+    pub(super) fn server_or(&self, url: &str) -> Result<Server, CommandError> {
+        self.at(self.url.as_deref().unwrap_or(url))
+    }
+
+    fn at(&self, url: &str) -> Result<Server, CommandError> {
+        let url = url.trim_end_matches('/').to_owned();
+        let wrong = |why: &str| CommandError::Argument {
+            argument: "--url",
+            // What stands before an @ may be a password.
+            value: url
+                .rsplit_once('@')
+                .map_or(url.clone(), |(_, host)| format!("...@{host}")),
+            why: why.to_owned(),
+        };
+        let uri: Uri = url.parse().map_err(|_| wrong(FORM))?;
+        let authority = uri.authority().ok_or_else(|| wrong(FORM))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong("give the user with --user and --password-file"));
         }
-    });
-    let (status, text) = answered.map_err(unreachable)?;
-    if (200..300).contains(&status) {
-        Ok(text)
-    } else {
-        Err(CommandError::Refused { url, status, text })
+        let authorization = self.authorization()?;
+        let tls = match uri.scheme_str() {
+            Some("https") => self.tls()?,
+            Some("http") if authorization.is_some() && !is_loopback(authority.host()) => {
+                return Err(wrong(
+                    "a password or token is not sent in clear to another machine: write https://",
+                ));
+            }
+            Some("http") => ClientTls::trusting_nobody()?,
+            _ => return Err(wrong(FORM)),
+        };
+        Ok(Server {
+            url,
+            authorization,
+            tls,
+        })
+    }
+
+    fn authorization(&self) -> Result<Option<HeaderValue>, CommandError> {
+        let read = |argument, file: &PathBuf| {
+            secret_in(file).map_err(|why| CommandError::Argument {
+                argument,
+                value: file.display().to_string(),
+                why,
+            })
+        };
+        let (argument, file, header) =
+            match (&self.user, &self.password_file, &self.bearer_token_file) {
+                (Some(user), Some(file), _) => {
+                    let password = read("--password-file", file)?;
+                    ("--password-file", file, basic(user, &password))
+                }
+                (_, _, Some(file)) => {
+                    let token = read("--bearer-token-file", file)?;
+                    let header = [b"Bearer ", token.reveal()].concat();
+                    (
+                        "--bearer-token-file",
+                        file,
+                        HeaderValue::from_bytes(&header).ok(),
+                    )
+                }
+                _ => return Ok(None),
+            };
+        let mut header = header.ok_or_else(|| CommandError::Argument {
+            argument,
+            value: file.display().to_string(),
+            why: "it holds characters that no header may have".to_owned(),
+        })?;
+        header.set_sensitive(true);
+        Ok(Some(header))
+    }
+
+    fn tls(&self) -> Result<ClientTls, CommandError> {
+        let own = self.client_cert.as_deref().zip(self.client_key.as_deref());
+        ClientTls::new(self.ca_file.as_deref(), own)
     }
 }
 
-/// A route of the server at `url`, as text and as what is asked.
-pub(super) fn address(url: &str, route: &str) -> Result<(String, Uri), CommandError> {
-    let url = format!("{}{route}", url.trim_end_matches('/'));
-    let wrong = |why: String| CommandError::Unreachable {
-        url: url.clone(),
-        why,
-    };
-    let uri: Uri = url
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(wrong("write it as http://HOST:PORT".to_owned()));
+const FORM: &str = "write it as http://HOST:PORT or https://HOST:PORT";
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let address: Option<std::net::IpAddr> = host.parse().ok();
+    host == "localhost" || address.is_some_and(|address| address.is_loopback())
+}
+
+fn basic(user: &str, password: &Secret) -> Option<HeaderValue> {
+    use base64::Engine as _;
+    let pair = [user.as_bytes(), b":", password.reveal()].concat();
+    let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+    HeaderValue::try_from(format!("Basic {pair}")).ok()
+}
+
+/// Sends requests with a body of one kind, over connections that are kept.
+pub(super) type HttpClient<B> = Client<HttpsConnector<HttpConnector>, B>;
+
+impl Server {
+    /// As the user wrote it.
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
-    Ok((url, uri))
+
+    /// A route, and how errors about it are told.
+    pub(super) fn route(&self, route: &str) -> Route<'_> {
+        Route {
+            server: self,
+            url: format!("{}{route}", self.url),
+        }
+    }
+
+    /// What requests are sent with, inside a runtime.
+    pub(super) fn client<B>(&self) -> HttpClient<B>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(self.tls.config())
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Client::builder(TokioExecutor::new()).build(connector)
+    }
+
+    /// Sends a form to a route; the answer, if it was done.
+    pub(super) fn post(&self, route: &str, form: &str) -> Result<String, CommandError> {
+        let route = self.route(route);
+        let request = route
+            .request(Method::POST)?
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::new(Bytes::copy_from_slice(form.as_bytes())));
+        route.ask(request, None)
+    }
+
+    /// Asks a route that is to answer soon; its answer, if it is a good one.
+    pub(super) fn get(&self, route: &str) -> Result<String, CommandError> {
+        let route = self.route(route);
+        let request = route.request(Method::GET)?.body(Full::default());
+        route.ask(request, Some(HEALTH_TIMEOUT))
+    }
 }
 
-async fn send(request: Request<Full<Bytes>>) -> Result<(u16, String), String> {
-    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let response = client
-        .request(request)
-        .await
-        .map_err(|error| with_causes(&error))?;
-    let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-        .collect()
-        .await;
-    let body = body.map_err(|error| error.to_string())?.to_bytes();
-    Ok((status, String::from_utf8_lossy(&body).trim().to_owned()))
+/// A route of a running server.
+#[derive(Clone, Debug)]
+pub(super) struct Route<'s> {
+    server: &'s Server,
+    url: String,
 }
 
-/// An error, and what caused it.
-pub(super) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+impl Route<'_> {
+    /// Its whole URL.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where it is.
+    pub(super) fn uri(&self) -> Result<Uri, CommandError> {
+        self.url.parse().map_err(|_| self.unreachable(FORM))
+    }
+
+    /// A request for it that says who asks.
+    pub(super) fn request(&self, method: Method) -> Result<Builder, CommandError> {
+        let request = Request::builder().method(method).uri(self.uri()?);
+        Ok(match &self.server.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request,
+        })
+    }
+
+    /// Puts into a request who asks.
+    pub(super) fn authorize<B>(&self, request: &mut Request<B>) {
+        if let Some(authorization) = &self.server.authorization {
+            let headers = request.headers_mut();
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+    }
+
+    /// Why there is no answer.
+    pub(super) fn unreachable(&self, why: impl Into<String>) -> CommandError {
+        CommandError::Unreachable {
+            url: self.url.clone(),
+            why: why.into(),
+        }
+    }
+
+    /// An answer that says no.
+    pub(super) fn refused(&self, status: u16, text: impl Into<String>) -> CommandError {
+        CommandError::Refused {
+            url: self.url.clone(),
+            status,
+            text: text.into(),
+        }
+    }
+
+    /// Runs what waits for the server.
+    pub(super) fn runtime(&self) -> Result<Runtime, CommandError> {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| self.unreachable(error.to_string()))
+    }
+
+    /// The text of the answer to a request, if it is a good one.
+    fn ask(
+        &self,
+        request: http::Result<Request<Full<Bytes>>>,
+        within: Option<Duration>,
+    ) -> Result<String, CommandError> {
+        let request = request.map_err(|error| self.unreachable(error.to_string()))?;
+        let answered = self.runtime()?.block_on(async {
+            let exchange = async {
+                let response = self.server.client().request(request).await;
+                let response = response.map_err(|error| told(&error))?;
+                let status = response.status().as_u16();
+                Ok((status, text_of(response, ANSWER_BYTES_MAX).await?))
+            };
+            match within {
+                None => exchange.await,
+                Some(limit) => timeout(limit, exchange)
+                    .await
+                    .unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs()))),
+            }
+        });
+        let (status, text) = answered.map_err(|why| self.unreachable(why))?;
+        if (200..300).contains(&status) {
+            Ok(text)
+        } else {
+            Err(self.refused(status, text))
+        }
+    }
+}
+
+/// The body of an answer as text, at most so many bytes of it.
+pub(super) async fn text_of(
+    response: Response<Incoming>,
+    bytes_max: usize,
+) -> Result<String, String> {
+    let body = Limited::new(response.into_body(), bytes_max).collect();
+    let body = body.await.map_err(|error| told(&*error))?.to_bytes();
+    Ok(String::from_utf8_lossy(&body).trim().to_owned())
+}
+
+/// An error with its causes.
+pub(super) fn told(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    text
+    super::client_tls::explained(text)
 }

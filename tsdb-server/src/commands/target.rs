@@ -6,17 +6,17 @@ use clap::Args;
 use tsdb_core::vfs::{OpenMode, OsVfs};
 use tsdb_core::{Db, ErrorKind, Vfs};
 
+use super::CommandError;
 use super::offline::offline_options;
 use super::progress::Progress;
-use super::{CommandError, remote};
+use super::remote::Remote;
 use crate::config::Config;
 
 /// A running server, or the folder that `--data-dir` names.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Target {
-    /// A running server, instead of --data-dir
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
 }
 
 /// A data folder that a command works on, and how its errors are told.
@@ -36,9 +36,9 @@ impl Target {
         here: impl FnOnce(&Db, &Folder) -> Result<(), CommandError>,
     ) -> Result<(), CommandError> {
         let progress = Progress::new();
-        if let Some(url) = &self.url {
+        if let Some(server) = self.remote.server()? {
             progress.say(what);
-            return remote::post(url, route, form).map(|_| ());
+            return server.post(route, form).map(|_| ());
         }
         let folder = Folder::existing(&config.data_dir)?;
         progress.say("opening");

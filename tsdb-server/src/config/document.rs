@@ -5,11 +5,11 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use super::findings::{ConfigError, Place};
+use super::findings::{ConfigError, Finding, Place};
 
 /// A value of the file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     /// Nothing was written, or `null`.
     Null,
     /// A text, number or boolean, as text.
@@ -20,9 +20,31 @@ pub(super) enum Node {
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Placed {
-    pub(super) node: Node,
-    pub(super) place: Place,
+pub(crate) struct Placed {
+    pub(crate) node: Node,
+    pub(crate) place: Place,
+}
+
+/// Reads the one document of a file that holds secrets: no error shows a line of it.
+pub(crate) fn parse_secretive(text: &str) -> Result<Placed, ConfigError> {
+    match serde_saphyr::from_str::<Spanned<Node>>(text) {
+        Ok(document) => Ok(placed(document)),
+        Err(error) => {
+            let place = error
+                .location()
+                .map_or(Place { line: 1, column: 1 }, |at| Place {
+                    line: at.line(),
+                    column: at.column(),
+                });
+            let what = error.without_snippet().to_string();
+            // The place is said already, and advice to programmers is none to users.
+            let what = what.lines().next().unwrap_or_default();
+            let ends = [" at line ", ", set "].map(|end| what.find(end).unwrap_or(what.len()));
+            let end = ends.into_iter().min().unwrap_or(what.len());
+            let what = what.get(..end).unwrap_or_default().to_owned();
+            Err(ConfigError::Wrong(vec![Finding { place, what }]))
+        }
+    }
 }
 
 /// Reads the one document of a file.
@@ -34,7 +56,7 @@ pub(super) fn parse(text: &str) -> Result<Placed, ConfigError> {
 
 impl Node {
     /// What it is, for errors.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Scalar(_) => "a single value",

@@ -19,7 +19,9 @@ Examples:
   tsdb-server
       Data in ./data, API on 127.0.0.1:7201, metrics of the server on 127.0.0.1:7203.
   tsdb-server --data-dir /var/lib/tsdb --listen 0.0.0.0:7201 --retention 1y
-      Reachable from other machines. There is no authentication: put it behind a proxy that has.
+      Reachable from other machines, by everybody: better with the next line.
+  tsdb-server --listen 0.0.0.0:7201 --web-config-file /etc/tsdb/web.yml
+      With TLS, users and tokens, in the file that Prometheus calls --web.config.file.
   tsdb-server --log debug,hyper=warn
       More of the server's own log.
   tsdb-server verify --help
@@ -174,6 +176,10 @@ pub struct Config {
     /// After how long without samples of the chosen replica another takes over, at most 25s
     #[arg(long, env = "TSDB_HA_FAILOVER", value_name = "DURATION", default_value = "15s", value_parser = failover_of)]
     pub ha_failover: Duration,
+
+    /// File of TLS, users and tokens in the format of Prometheus' web configuration; read anew when it changes
+    #[arg(long, env = "TSDB_WEB_CONFIG_FILE", value_name = "FILE", global = true)]
+    pub web_config_file: Option<PathBuf>,
 
     /// Namespaces that the file asks for.
     #[arg(skip)]

@@ -205,7 +205,7 @@ impl Walk<'_> {
 }
 
 /// The name that one is most likely a slip of.
-pub(super) fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     let distance = |other: &str| strsim::damerau_levenshtein(&wanted, &other.to_lowercase());
     let nearest = names.iter().min_by_key(|other| distance(other))?;

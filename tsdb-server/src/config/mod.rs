@@ -13,9 +13,11 @@ mod rows;
 mod settle;
 mod tenants;
 
+pub(crate) use document::{Node, Placed, parse_secretive};
 pub use findings::{ConfigError, Finding, Place};
 pub(crate) use flags::EXAMPLES;
 pub use flags::{Config, Decided, MaxFuture, Retention, Setting};
+pub(crate) use load::nearest;
 pub use load::{Loaded, Origin, Value, load};
 pub use namespaces::NamespaceSetting;
 pub use settle::{SettleError, Settled, settle};

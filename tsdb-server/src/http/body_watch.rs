@@ -22,7 +22,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 
 /// Gives a stalled body up, and makes the rest of the request's body be read when the handler drops it. A connection closed
 /// on unread bytes is reset, and the client may lose the answer that tells it what is wrong.
-pub(super) fn watch_body(request: Request) -> Request {
+pub(crate) fn watch_body(request: Request) -> Request {
     request.map(|body| {
         Body::new(Watched {
             body: Some(body),

@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+use crate::access::{Access, Connection, Peer, guarded};
 
 /// How long a client may take for the headers of a request.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
@@ -24,13 +30,15 @@ pub(crate) enum Connections {
     CutOff,
 }
 
-/// Serves `router` on `listener` until `stop` turns true, then for at most `grace` longer.
+/// Serves `router` on `listener` to whom `access` lets in, until `stop` turns true, then for at most `grace` longer.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    access: Access,
     mut stop: watch::Receiver<bool>,
     grace: Duration,
 ) -> Connections {
+    let router = guarded(router, &access);
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -42,8 +50,8 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -54,14 +62,23 @@ pub(crate) async fn serve(
             tracing::debug!(%error, "a connection ended before it began");
             continue;
         }
-        let service = TowerToHyperService::new(router.clone());
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
-        let connection = graceful.watch(connection);
+        let (access, router, builder) = (access.clone(), router.clone(), builder.clone());
+        let (watcher, mut stopped) = (graceful.watcher(), stop.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "a connection failed");
+            let secured = tokio::select! {
+                secured = access.secure(stream, address) => secured,
+                _ = stopped.wait_for(|stop| *stop) => None,
+            };
+            let Some((connection, peer)) = secured else {
+                return;
+            };
+            let builder = match access.policy().speaks_http2() {
+                true => builder,
+                false => builder.http1_only(),
+            };
+            match connection {
+                Connection::Plain(stream) => answer(stream, &builder, router, peer, watcher).await,
+                Connection::Tls(stream) => answer(stream, &builder, router, peer, watcher).await,
             }
         });
     }
@@ -69,5 +86,28 @@ pub(crate) async fn serve(
     match tokio::time::timeout(grace, graceful.shutdown()).await {
         Ok(()) => Connections::Drained,
         Err(_) => Connections::CutOff,
+    }
+}
+
+/// Answers the requests of a connection until it ends.
+async fn answer<S>(
+    stream: S,
+    builder: &Builder<TokioExecutor>,
+    router: Router,
+    peer: Peer,
+    watcher: Watcher,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        request
+    });
+    let service = TowerToHyperService::new(service);
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(error, "a connection failed");
     }
 }

@@ -26,5 +26,6 @@ mod series;
 mod streamed;
 
 pub(crate) use app::App;
+pub(crate) use body_watch::watch_body;
 pub(crate) use listener::{Connections, serve};
 pub(crate) use router::{api, metrics, of_cluster, of_node};

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::access::AccessCounters;
 use tsdb_core::model::{AppendReport, RejectReason, Rejected};
 
 /// Upper bounds of the request durations, in seconds.
@@ -65,6 +66,8 @@ pub(crate) struct Telemetry {
     pub(crate) reopenings: AtomicU64,
     pub(super) maintenance_failures: AtomicU64,
     pub(crate) panics: AtomicU64,
+    /// Of TLS and authentication.
+    pub(crate) access: AccessCounters,
 }
 
 impl Telemetry {

@@ -157,6 +157,16 @@ families! {
         "Exemplars not stored, as none are kept.";
     EXEMPLARS_REJECTED = Counter "tsdb_exemplars_rejected_total" []
         "Exemplars refused, by themselves or with their series.";
+    REQUESTS_REFUSED = Counter "tsdb_requests_refused_total" ["reason"]
+        "Requests refused by authentication, by reason.";
+    TLS_HANDSHAKE_FAILURES = Counter "tsdb_tls_handshake_failures_total" ["reason"]
+        "TLS handshakes that came to nothing, by reason.";
+    WEB_CONFIG_RELOAD_FAILURES = Counter "tsdb_web_config_reload_failures_total" []
+        "Times the web-config file or one that it names was wrong, and the former kept.";
+    WEB_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS = Gauge "tsdb_web_config_last_reload_success_timestamp_seconds" []
+        "When the web-config file was last taken, since the epoch; 0 without one.";
+    CERTIFICATE_EXPIRY_SECONDS = Gauge "tsdb_certificate_expiry_seconds" ["use"]
+        "When a certificate in use expires, since the epoch; the earliest of each use.";
     LOG_COMMITS = Counter "tsdb_log_commits_total" []
         "Group commits of the log since it was opened.";
     LOG_FRAMES = Counter "tsdb_log_frames_total" []

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tsdb_core::{NamespaceStats, OpeningPhase, OpeningState, Stats};
 
+use super::access::access;
 use super::counters::{DURATION_BOUNDS, Telemetry};
 use super::exposition::{Exposition, count_as_value};
 use super::families::{self, Family};
@@ -38,6 +39,7 @@ pub(crate) fn render(
     share(&mut page, senders);
     plain_counters(&mut page, telemetry);
     exemplar_counters(&mut page, telemetry);
+    access(&mut page, &telemetry.access);
     if let Some(stats) = &figures.database {
         database(&mut page, stats);
         database_state(&mut page, stats);

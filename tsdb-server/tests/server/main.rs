@@ -8,6 +8,7 @@
     reason = "tests own their processes, files and deadlines, and fail by panics"
 )]
 
+mod access;
 mod api;
 mod backups;
 mod commands;
@@ -19,6 +20,7 @@ mod full_disk;
 mod ha_pairs;
 mod import_prometheus;
 mod interop;
+mod interop_tls;
 mod kill;
 mod lifecycle;
 mod monitoring;
@@ -27,5 +29,7 @@ mod packages;
 mod support;
 mod tenancy;
 mod text_commands;
+mod tls;
+mod web_config;
 mod write_v2;
 mod wrong_input;

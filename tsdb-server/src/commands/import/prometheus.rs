@@ -24,6 +24,7 @@ use super::tally::Tally;
 use super::{listing, summary};
 use crate::commands::CommandError;
 use crate::commands::error::DAMAGED;
+use crate::commands::remote::Remote;
 use crate::commands::selection::{matcher_sets, time_range};
 use crate::config::Config;
 use crate::units::duration_of;
@@ -54,9 +55,8 @@ pub(super) struct Prometheus {
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 
-    /// A running server, which gets remote write 2.0, instead of --data-dir
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
 
     /// Namespace of the data folder; left out: the one that exists from the first start
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
@@ -161,8 +161,8 @@ impl Prometheus {
         if self.dry_run {
             return Ok(Box::new(Nowhere));
         }
-        Ok(match &self.url {
-            Some(url) => Box::new(RemoteWrite::new(url, self.retry_for)?),
+        Ok(match self.remote.server()? {
+            Some(server) => Box::new(RemoteWrite::new(server, self.retry_for)?),
             None => Box::new(DataFolder::open(
                 &config.data_dir,
                 self.namespace.as_deref(),
@@ -176,8 +176,9 @@ impl Prometheus {
             return Ok(None);
         }
         let range = time_range(self.start.as_ref(), self.end.as_ref())?;
-        let target = match &self.url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
+        let server = self.remote.server()?;
+        let target = match &server {
+            Some(server) => server.url().to_owned(),
             None => absolute(&config.data_dir),
         };
         let settings = Settings {
@@ -189,7 +190,7 @@ impl Prometheus {
             labels: self.labels(),
         };
         let state = StateFile::open(&self.state, settings)?;
-        if self.url.is_none() && state.is_begun() && DataFolder::is_new(&config.data_dir) {
+        if server.is_none() && state.is_begun() && DataFolder::is_new(&config.data_dir) {
             return Err(CommandError::Argument {
                 argument: "--state",
                 value: self.state.display().to_string(),

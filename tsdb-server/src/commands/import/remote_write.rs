@@ -6,9 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -18,7 +15,7 @@ use tsdb_remote::client::write_v2::{WriteEncoder, request, written};
 use super::destination::{Destination, Load, Settled};
 use super::tally::Tally;
 use crate::commands::CommandError;
-use crate::commands::remote::with_causes;
+use crate::commands::remote::{HttpClient, Server, told};
 
 /// Where remote writes go.
 const ROUTE: &str = "/api/v1/write";
@@ -36,8 +33,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 const USER_AGENT: &str = concat!("tsdb-server-import/", env!("CARGO_PKG_VERSION"));
 
-type HttpClient = Client<HttpConnector, Full<Bytes>>;
-
 /// A running server.
 #[derive(Debug)]
 pub(super) struct RemoteWrite {
@@ -49,8 +44,8 @@ pub(super) struct RemoteWrite {
 
 #[derive(Clone, Debug)]
 struct Sender {
-    client: HttpClient,
-    url: String,
+    client: HttpClient<Full<Bytes>>,
+    server: Server,
     uri: Uri,
     retry_for: Duration,
 }
@@ -64,29 +59,15 @@ struct Answer {
 }
 
 impl RemoteWrite {
-    /// The server at `url`; what it turns away is sent again for `retry_for`.
-    pub(super) fn new(url: &str, retry_for: Duration) -> Result<Self, CommandError> {
-        let url = format!("{}{ROUTE}", url.trim_end_matches('/'));
-        let unreachable = |why: String| CommandError::Unreachable {
-            url: url.clone(),
-            why,
-        };
-        let uri: Uri = url
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| unreachable(error.to_string()))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(unreachable("write it as http://HOST:PORT".to_owned()));
-        }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(|error| unreachable(error.to_string()))?;
+    /// What a server turns away is sent again for `retry_for`.
+    pub(super) fn new(server: Server, retry_for: Duration) -> Result<Self, CommandError> {
+        let route = server.route(ROUTE);
+        let (runtime, uri) = (route.runtime()?, route.uri()?);
         Ok(Self {
             runtime,
             sender: Sender {
-                client: Client::builder(TokioExecutor::new()).build_http(),
-                url,
+                client: server.client(),
+                server,
                 uri,
                 retry_for,
             },
@@ -149,10 +130,7 @@ impl Destination for RemoteWrite {
 
 impl Sender {
     fn unreachable(&self, why: String) -> CommandError {
-        CommandError::Unreachable {
-            url: self.url.clone(),
-            why,
-        }
+        self.server.route(ROUTE).unreachable(why)
     }
 
     /// Sends a body until the server has judged it.
@@ -183,10 +161,11 @@ impl Sender {
     /// Sends it once; why there is no answer.
     async fn attempt(&self, body: Bytes) -> Result<Answer, String> {
         let request = request(self.uri.clone(), USER_AGENT, body);
-        let request = request.map_err(|error| error.to_string())?;
+        let mut request = request.map_err(|error| error.to_string())?;
+        self.server.route(ROUTE).authorize(&mut request);
         let exchange = async {
             let response = self.client.request(request).await;
-            let response = response.map_err(|error| with_causes(&error))?;
+            let response = response.map_err(|error| told(&error))?;
             let (parts, body) = response.into_parts();
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
             let body = body.map_err(|error| error.to_string())?.to_bytes();
@@ -213,11 +192,7 @@ impl Sender {
                 true => "it does not say what it stored: it does not know remote write 2.0",
                 false => answer.text.as_str(),
             };
-            return Err(CommandError::Refused {
-                url: self.url.clone(),
-                status,
-                text: text.to_owned(),
-            });
+            return Err(self.server.route(ROUTE).refused(status, text));
         };
         tally.stored += stored.min(sent);
         let refused = sent.saturating_sub(stored);

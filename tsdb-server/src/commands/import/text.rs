@@ -12,6 +12,7 @@ use super::text_outcome::TextOutcome;
 use super::upload::upload;
 use crate::commands::CommandError;
 use crate::commands::progress::Progress;
+use crate::commands::remote::Remote;
 use crate::config::Config;
 use crate::import::{Encoding, ImportFormat, Intake, IntakeError};
 use crate::timestamp::parse_time;
@@ -26,9 +27,8 @@ pub(super) struct Text {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// A running server, instead of --data-dir
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
 
     /// Namespace of the data folder; left out: the one that exists from the first start
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
@@ -164,12 +164,12 @@ impl Text {
         };
         let source = TextSource::open(&self.file)?;
         let (name, encoding) = (source.name.clone(), source.encoding());
-        let outcome = match &self.url {
+        let outcome = match self.remote.server()? {
             None => {
                 let intake = Intake::new(format, encoding, default_ms, self.strict);
                 self.store(config, source, intake)?
             }
-            Some(url) => {
+            Some(server) => {
                 let mut query = form_urlencoded::Serializer::new(String::new());
                 for (name, value) in &route.parameters {
                     query.append_pair(name, value);
@@ -177,7 +177,7 @@ impl Text {
                 query.append_pair("timestamp", &default_ms.to_string());
                 query.append_pair("strict", &self.strict.to_string());
                 let path = format!("{}?{}", route.path, query.finish());
-                upload(url, &path, (route.content_type, encoding), source)?
+                upload(&server, &path, (route.content_type, encoding), source)?
             }
         };
         outcome.tell(&name)

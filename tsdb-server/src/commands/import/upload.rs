@@ -4,19 +4,17 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use http::Request;
+use http::Method;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body::Frame;
 use http_body_util::{BodyExt, Limited, StreamBody};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::text::TextSource;
 use super::text_outcome::TextOutcome;
 use crate::commands::CommandError;
-use crate::commands::remote::{address, with_causes};
+use crate::commands::remote::{Server, told};
 use crate::import::Encoding;
 
 /// So much of an answer is read at most.
@@ -24,40 +22,33 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// Pieces that are read and not sent yet.
 const PIECES_AHEAD: usize = 2;
 
-/// Sends a text to a route of the server at `url`; what it says became of the lines.
+/// Sends a text to a route of a server; what it says became of the lines.
 pub(super) fn upload(
-    url: &str,
+    server: &Server,
     route: &str,
     (content_type, encoding): (&str, Encoding),
     source: TextSource,
 ) -> Result<TextOutcome, CommandError> {
-    let (url, uri) = address(url, route)?;
-    let unreachable = |why: String| CommandError::Unreachable {
-        url: url.clone(),
-        why,
-    };
-    let mut request = Request::post(uri).header(CONTENT_TYPE, content_type);
+    let route = server.route(route);
+    let mut request = route
+        .request(Method::POST)?
+        .header(CONTENT_TYPE, content_type);
     if encoding == Encoding::Gzip {
         request = request.header(CONTENT_ENCODING, "gzip");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| unreachable(error.to_string()))?;
+    let runtime = route.runtime()?;
     let (sender, receiver) = channel(PIECES_AHEAD);
     let pieces = unfold(receiver, async |mut receiver: Receiver<Bytes>| {
         let piece = receiver.recv().await?;
         Some((Ok::<_, Infallible>(Frame::data(piece)), receiver))
     });
     let request = request.body(StreamBody::new(Box::pin(pieces)));
-    let request = request.map_err(|error| unreachable(error.to_string()))?;
+    let request = request.map_err(|error| route.unreachable(error.to_string()))?;
     let exchange = async {
         let reading = tokio::task::spawn_blocking(move || read(source, &sender));
-        let client = Client::builder(TokioExecutor::new()).build_http();
         let answer = async {
-            let response = client.request(request).await;
-            let response = response.map_err(|error| with_causes(&error))?;
+            let response = server.client().request(request).await;
+            let response = response.map_err(|error| told(&error))?;
             let status = response.status().as_u16();
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
             let body = body.collect().await.map_err(|error| error.to_string())?;
@@ -69,23 +60,23 @@ pub(super) fn upload(
         (answer, read)
     };
     let (answer, read) = runtime.block_on(exchange);
-    read.map_err(unreachable)??;
-    let (status, body) = answer.map_err(unreachable)?;
+    read.map_err(|why| route.unreachable(why))??;
+    let (status, body) = answer.map_err(|why| route.unreachable(why))?;
     let json: Value = serde_json::from_slice(&body).unwrap_or_default();
     let error = json.get("error").and_then(Value::as_str);
     match TextOutcome::of_answer(&json) {
         Some(outcome) if status == 200 || outcome.explains(error) => Ok(outcome),
-        told => {
+        said => {
             let text = match error {
                 Some(error) => error.to_owned(),
                 None => String::from_utf8_lossy(&body).trim().to_owned(),
             };
-            let stored = told.map_or(0, |told| told.stored);
+            let stored = said.map_or(0, |said| said.stored);
             let text = match stored {
                 0 => text,
                 stored => format!("{text}; {stored} samples are stored: send the text again"),
             };
-            Err(CommandError::Refused { url, status, text })
+            Err(route.refused(status, text))
         }
     }
 }

@@ -1,16 +1,20 @@
 //! What all tests need: processes, HTTP, remote write bodies, waiting on conditions.
 
+mod certificates;
 mod client;
 mod encode;
 mod process;
 mod programs;
+mod secure;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use certificates::{Authority, Signed};
 pub(crate) use client::{Answer, get, json, post, post_form, request};
 pub(crate) use encode::{Sent, series, snappy, write_body, write_request};
 pub(crate) use process::{Process, Server};
 pub(crate) use programs::{Prometheus, free_port, program};
+pub(crate) use secure::{TlsClient, basic};
 
 /// Polls until `condition` gives a value; fails the test after `seconds`, saying what was waited for.
 pub(crate) async fn wait_for<T, F>(what: &str, seconds: u64, mut condition: impl FnMut() -> F) -> T

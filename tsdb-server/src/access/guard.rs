@@ -1,0 +1,214 @@
+//! What stands before every route: who is it, and may they?
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use subtle::ConstantTimeEq as _;
+
+use super::credentials::{Credentials, Malformed};
+use super::door::Access;
+use super::identity::{AccessScope, Identity, Scopes};
+use super::load::digest_of;
+use super::peer::Peer;
+use super::policy::Policy;
+use super::routes::{Needed, needed};
+use super::secret::Secret;
+use super::verifier::{Asked, Busy};
+use crate::http::watch_body;
+use crate::telemetry::Refused;
+
+/// Why a request goes no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Refusal {
+    Malformed(Malformed),
+    /// Nothing was said, or what was said is wrong.
+    Unknown {
+        said: bool,
+    },
+    /// The connection has no certificate, or one that may nothing.
+    Certificate(&'static str),
+    Forbidden {
+        name: Arc<str>,
+        scope: AccessScope,
+    },
+    Busy,
+}
+
+/// Puts the guard before a listener's routes.
+pub(crate) fn guarded(router: Router, access: &Access) -> Router {
+    router.layer(from_fn_with_state(access.clone(), guard))
+}
+
+async fn guard(State(access): State<Access>, mut request: Request, next: Next) -> Response {
+    let policy = access.policy();
+    let mut response = match admit(&access, &policy, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            access.telemetry().access.refused(refusal.kind());
+            tracing::debug!(kind = refusal.kind().name(), "a request is refused");
+            // The rest of its body is read, so that the client sees the answer.
+            drop(watch_body(request));
+            refusal.answer(&policy)
+        }
+    };
+    for (name, value) in &policy.headers {
+        response.headers_mut().insert(name.clone(), value.clone());
+    }
+    response
+}
+
+/// Lets a request in: with its sender's identity, where authentication is on.
+async fn admit(access: &Access, policy: &Policy, request: &mut Request) -> Result<(), Refusal> {
+    if !policy.authenticates() {
+        return Ok(());
+    }
+    let matched = request.extensions().get::<MatchedPath>();
+    let route = matched.map_or(request.uri().path(), MatchedPath::as_str);
+    let Needed::Scope(scope) = needed(request.method(), route, policy.protect_probes) else {
+        return Ok(());
+    };
+    let peer = request.extensions().get::<Peer>().cloned();
+    let identity = match policy.has_credentials() {
+        true => {
+            let credentials = Credentials::read(request.headers()).map_err(Refusal::Malformed)?;
+            let credentials = credentials.ok_or(Refusal::Unknown { said: false })?;
+            let found = known(access, policy, peer.as_ref(), &credentials).await?;
+            found.ok_or(Refusal::Unknown { said: true })?
+        }
+        false => by_certificate(policy, peer.as_ref())?,
+    };
+    if !identity.scopes.has(scope) {
+        return Err(Refusal::Forbidden {
+            name: identity.name,
+            scope,
+        });
+    }
+    // Nothing behind needs it, and what is not there is not logged.
+    request.headers_mut().remove(AUTHORIZATION);
+    request.extensions_mut().insert(identity);
+    Ok(())
+}
+
+/// The identity of these credentials, if they are right.
+async fn known(
+    access: &Access,
+    policy: &Policy,
+    peer: Option<&Peer>,
+    credentials: &Credentials,
+) -> Result<Option<Identity>, Refusal> {
+    match credentials {
+        Credentials::Bearer(token) => Ok(of_token(policy, token)),
+        Credentials::Basic { user, password } => {
+            let found = policy.users.get(user);
+            let asked = Asked {
+                from: peer.map(|peer| peer.address.ip()),
+                user,
+                password,
+                hash: found.map(|found| &found.hash),
+                costs: &policy.costs,
+            };
+            let is_right = access.verifier().is_right(asked).await;
+            let is_right = is_right.map_err(|Busy| Refusal::Busy)?;
+            Ok(found
+                .filter(|_| is_right)
+                .map(|found| found.identity.clone()))
+        }
+    }
+}
+
+/// All tokens are compared, each in full, so that time tells nothing of them.
+fn of_token(policy: &Policy, token: &Secret) -> Option<Identity> {
+    let digest = digest_of(token.reveal());
+    let mut found = None;
+    for token in &policy.tokens {
+        if bool::from(token.digest.reveal().ct_eq(digest.reveal())) {
+            found = Some(&token.identity);
+        }
+    }
+    found.cloned()
+}
+
+/// The identity of a connection's certificate, which was verified.
+fn by_certificate(policy: &Policy, peer: Option<&Peer>) -> Result<Identity, Refusal> {
+    let names = peer.and_then(|peer| peer.certificate_names.as_deref());
+    let Some(names) = names else {
+        let why = "this connection was made without a client certificate, which is needed by now: connect anew with one";
+        return Err(Refusal::Certificate(why));
+    };
+    let Some(certificates) = &policy.certificates else {
+        let name = names.first().map_or("certificate", String::as_str);
+        return Ok(Identity {
+            name: Arc::from(name),
+            scopes: Scopes::all(),
+            tenants: None,
+        });
+    };
+    let found = names.iter().find_map(|name| certificates.get(name));
+    let why = "the client certificate has no name that access.certificates lists";
+    found.cloned().ok_or(Refusal::Certificate(why))
+}
+
+impl Refusal {
+    fn kind(&self) -> Refused {
+        match self {
+            Self::Malformed(_) => Refused::Malformed,
+            Self::Unknown { said: false } => Refused::Missing,
+            Self::Unknown { said: true } => Refused::Wrong,
+            Self::Certificate(_) | Self::Forbidden { .. } => Refused::Forbidden,
+            Self::Busy => Refused::Busy,
+        }
+    }
+
+    fn answer(&self, policy: &Policy) -> Response {
+        let (status, text) = match self {
+            Self::Malformed(Malformed::TooLong) => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                Malformed::TooLong.to_string(),
+            ),
+            Self::Malformed(malformed) => (StatusCode::BAD_REQUEST, malformed.to_string()),
+            Self::Unknown { said: false } => (
+                StatusCode::UNAUTHORIZED,
+                "credentials are needed: a user and password, or a bearer token".to_owned(),
+            ),
+            Self::Unknown { said: true } => (
+                StatusCode::UNAUTHORIZED,
+                "wrong user, password or token".to_owned(),
+            ),
+            Self::Certificate(why) => (StatusCode::FORBIDDEN, (*why).to_owned()),
+            Self::Forbidden { name, scope } => {
+                let scope = scope.name();
+                let text = format!("{name} has no scope {scope}, which this needs");
+                (StatusCode::FORBIDDEN, text)
+            }
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many passwords wait to be checked: come back, or use a bearer token"
+                    .to_owned(),
+            ),
+        };
+        let mut response = (status, format!("{text}\n")).into_response();
+        let headers = response.headers_mut();
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                if !policy.users.is_empty() {
+                    let basic = "Basic realm=\"tsdb-server\", charset=\"UTF-8\"";
+                    headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(basic));
+                }
+                if !policy.tokens.is_empty() {
+                    let bearer = "Bearer realm=\"tsdb-server\"";
+                    headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(bearer));
+                }
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,35 @@
+//! Who may come in: TLS, authentication and scopes, from a web-config file.
+
+mod access_section;
+mod certificate;
+mod credentials;
+mod door;
+mod exposure;
+mod guard;
+mod handshakes;
+mod identity;
+mod load;
+mod password;
+mod peer;
+mod policy;
+mod routes;
+mod secret;
+mod section;
+mod stamp;
+mod tls;
+mod tls_names;
+mod verifier;
+mod web_config;
+
+pub use certificate::CertificateFacts;
+pub use credentials::{Credentials, Malformed};
+pub(crate) use door::{Access, WatchedFile, check};
+pub(crate) use exposure::{Listener, client_settings, warning};
+pub(crate) use guard::guarded;
+pub(crate) use handshakes::Connection;
+pub(crate) use load::{read_file, secret_in};
+pub(crate) use peer::Peer;
+pub(crate) use policy::CertificateEnd;
+pub(crate) use secret::Secret;
+pub(crate) use tls::{certificates_of, key_of, provider};
+pub use web_config::WebConfig;

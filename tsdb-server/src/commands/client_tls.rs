@@ -1,0 +1,141 @@
+//! TLS to a running server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+
+use super::CommandError;
+use crate::access::{certificates_of, key_of, provider, read_file};
+
+/// What a client trusts, and what it shows.
+#[derive(Clone, Debug)]
+pub(super) struct ClientTls {
+    config: Arc<ClientConfig>,
+}
+
+impl ClientTls {
+    /// Trusts the CAs of a file, or those of the machine; shows a certificate where there is one.
+    pub(super) fn new(
+        ca_file: Option<&Path>,
+        own: Option<(&Path, &Path)>,
+    ) -> Result<Self, CommandError> {
+        let roots = match ca_file {
+            Some(file) => roots_of(file)?,
+            None => roots_of_machine()?,
+        };
+        let builder = builder()?.with_root_certificates(roots);
+        let config = match own {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let wrong = |argument, file: &Path| {
+                    let value = file.display().to_string();
+                    move |why| CommandError::Argument {
+                        argument,
+                        value,
+                        why,
+                    }
+                };
+                let chain = read_file(certificate).and_then(|pem| certificates_of(&pem));
+                let chain = chain.map_err(wrong("--client-cert", certificate))?;
+                let pem = read_file(key).and_then(|pem| key_of(&pem));
+                let pem = pem.map_err(wrong("--client-key", key))?;
+                let built = builder.with_client_auth_cert(chain, pem);
+                built.map_err(|error| wrong("--client-key", key)(error.to_string()))?
+            }
+        };
+        Ok(Self {
+            config: Arc::new(config),
+        })
+    }
+
+    /// For connections that have none.
+    pub(super) fn trusting_nobody() -> Result<Self, CommandError> {
+        let builder = builder()?.with_root_certificates(RootCertStore::empty());
+        Ok(Self {
+            config: Arc::new(builder.with_no_client_auth()),
+        })
+    }
+
+    /// For connections.
+    pub(super) fn config(&self) -> ClientConfig {
+        ClientConfig::clone(&self.config)
+    }
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, CommandError> {
+    ClientConfig::builder_with_provider(Arc::new(provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| CommandError::Argument {
+            argument: "--url",
+            value: "https".to_owned(),
+            why: error.to_string(),
+        })
+}
+
+fn roots_of(file: &Path) -> Result<RootCertStore, CommandError> {
+    let wrong = |why: String| CommandError::Argument {
+        argument: "--ca-file",
+        value: file.display().to_string(),
+        why,
+    };
+    let certificates = read_file(file).and_then(|pem| certificates_of(&pem));
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates.map_err(wrong)? {
+        let added = roots.add(certificate);
+        added.map_err(|error| wrong(format!("it holds no CA: {error}")))?;
+    }
+    Ok(roots)
+}
+
+fn roots_of_machine() -> Result<RootCertStore, CommandError> {
+    let mut roots = RootCertStore::empty();
+    let (trusted, _) =
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    match trusted {
+        0 => Err(CommandError::Missing {
+            argument: "--ca-file",
+            why: "this machine has no list of CAs that it trusts",
+        }),
+        _ => Ok(roots),
+    }
+}
+
+/// What to do about the errors of TLS that a user meets.
+pub(super) fn explained(text: String) -> String {
+    let advice = [
+        (
+            "UnknownIssuer",
+            "the server's certificate is of a CA that is not trusted here: name its file with --ca-file",
+        ),
+        (
+            "CertificateRequired",
+            "the server asks for a certificate: give --client-cert and --client-key",
+        ),
+        (
+            "InvalidContentType",
+            "the server does not speak TLS at this address: write http://",
+        ),
+        (
+            "certificate expired",
+            "the server's certificate has expired: renew it there",
+        ),
+        (
+            "CertificateExpired",
+            "the certificate of --client-cert has expired",
+        ),
+        (
+            "DecryptError",
+            "the certificate of --client-cert is not signed by the CA that it names",
+        ),
+        (
+            "UnknownCA",
+            "the certificate of --client-cert is of a CA that the server does not trust",
+        ),
+    ];
+    let found = advice.iter().find(|(sign, _)| text.contains(sign));
+    match found {
+        Some((_, advice)) => format!("{advice} ({text})"),
+        None => text,
+    }
+}
