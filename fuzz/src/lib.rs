@@ -5,6 +5,7 @@
 //! libFuzzer search longer.
 #![forbid(unsafe_code)]
 
+mod access;
 mod chunk;
 mod config;
 mod exemplars;

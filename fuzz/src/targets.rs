@@ -1,7 +1,7 @@
 //! The table of targets.
 
 use crate::{
-    chunk, config, exemplars, files, histogram, http, index, labels, matcher, page, prometheus,
+    access, chunk, config, exemplars, files, histogram, http, index, labels, matcher, page, prometheus,
     remote, snapshot,
 };
 
@@ -114,6 +114,14 @@ pub const TARGETS: &[Target] = &[
         slowness: 32,
         ..target("config_file", config::file)
     },
+    // A tree of YAML, and what is said of each place in it.
+    Target {
+        base_bytes: 1 << 20,
+        bytes_per_input_byte: 4096,
+        ..target("web_config", access::web_config)
+    },
+    target("authorization", access::authorization),
+    target("certificate", access::certificate),
     target("log_frame", files::log_frame),
     target("exemplars", exemplars::file),
     target("series_record", files::series_record),

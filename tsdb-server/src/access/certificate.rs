@@ -1,16 +1,14 @@
-//! What is written in a certificate: names and its end.
+//! What is written in a certificate: names and its end. Read in place: a hostile one takes no more
+//! memory than it has bytes.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
-use x509_cert::der::asn1::{Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef};
-use x509_cert::der::oid::ObjectIdentifier;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
+use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
+use der::{Decode as _, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
 
-/// Of a common name.
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+/// Object identifiers as they are encoded: of a common name, and of alternative names.
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+const ALTERNATIVE_NAMES: &[u8] = &[0x55, 29, 17];
 
 /// What is read of a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,20 +24,23 @@ pub struct CertificateFacts {
 impl CertificateFacts {
     /// Reads a certificate's DER; `None` when it is none.
     #[must_use]
-    pub fn read(der: &[u8]) -> Option<Self> {
-        let certificate = Certificate::from_der(der).ok()?.tbs_certificate;
-        let names = match certificate.get::<SubjectAltName>() {
-            Ok(names) => names.map(|(_, names)| names.0).unwrap_or_default(),
-            // Names that cannot be read are no names.
-            Err(_) => Vec::new(),
-        };
-        let subject = certificate.subject.0.iter();
-        let mut attributes = subject.flat_map(|part| part.0.iter());
-        let common_name = attributes.find(|attribute| attribute.oid == COMMON_NAME);
+    pub fn read(certificate: &[u8]) -> Option<Self> {
+        let signed = AnyRef::from_der(certificate).ok()?;
+        let signed = parts(signed)?;
+        let mut fields = parts(*signed.first()?)?.into_iter().peekable();
+        // The version may be left out.
+        fields.next_if(|field| is_tagged(*field, TagNumber::N0));
+        // Serial number, algorithm, issuer, validity, subject.
+        let validity = parts(fields.nth(3)?)?;
+        let common_name = common_name(fields.next()?)?;
+        let extensions = fields.find(|field| is_tagged(*field, TagNumber::N3));
         Some(Self {
-            alternative_names: sorted(&names),
-            common_name: common_name.and_then(|attribute| text(&attribute.value)),
-            not_after_seconds: certificate.validity.not_after.to_unix_duration().as_secs(),
+            alternative_names: match extensions {
+                None => Vec::new(),
+                Some(extensions) => alternative_names(extensions)?,
+            },
+            common_name,
+            not_after_seconds: seconds(*validity.get(1)?)?,
         })
     }
 
@@ -50,26 +51,64 @@ impl CertificateFacts {
     }
 }
 
-/// In Go's order, which groups them by kind.
-fn sorted(names: &[GeneralName]) -> Vec<String> {
-    let of = |kind: fn(&GeneralName) -> Option<String>| names.iter().filter_map(kind);
-    let dns = of(|name| match name {
-        GeneralName::DnsName(name) => Some(name.to_string()),
-        _ => None,
-    });
-    let emails = of(|name| match name {
-        GeneralName::Rfc822Name(name) => Some(name.to_string()),
-        _ => None,
-    });
-    let addresses = of(|name| match name {
-        GeneralName::IpAddress(bytes) => address(bytes.as_bytes()),
-        _ => None,
-    });
-    let uris = of(|name| match name {
-        GeneralName::UniformResourceIdentifier(name) => Some(name.to_string()),
-        _ => None,
-    });
-    dns.chain(emails).chain(addresses).chain(uris).collect()
+/// The values one after the other in the body of another.
+fn parts(whole: AnyRef<'_>) -> Option<Vec<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(whole.value()).ok()?;
+    let mut parts = Vec::new();
+    while !reader.is_finished() {
+        parts.push(AnyRef::decode(&mut reader).ok()?);
+    }
+    Some(parts)
+}
+
+fn is_tagged(value: AnyRef<'_>, wanted: TagNumber) -> bool {
+    matches!(value.tag(), Tag::ContextSpecific { number, .. } if number == wanted)
+}
+
+fn seconds(time: AnyRef<'_>) -> Option<u64> {
+    let since = match time.tag() {
+        Tag::UtcTime => time.decode_as::<UtcTime>().ok()?.to_unix_duration(),
+        _ => time.decode_as::<GeneralizedTime>().ok()?.to_unix_duration(),
+    };
+    Some(since.as_secs())
+}
+
+fn text(value: AnyRef<'_>) -> Option<String> {
+    std::str::from_utf8(value.value()).ok().map(str::to_owned)
+}
+
+/// The first common name of a subject, which may have none.
+fn common_name(subject: AnyRef<'_>) -> Option<Option<String>> {
+    for set in parts(subject)? {
+        for attribute in parts(set)? {
+            if let [key, value] = parts(attribute)?.as_slice()
+                && key.value() == COMMON_NAME
+            {
+                return Some(text(*value));
+            }
+        }
+    }
+    Some(None)
+}
+
+/// The alternative names among all extensions, in Go's order, which groups them by kind.
+fn alternative_names(extensions: AnyRef<'_>) -> Option<Vec<String>> {
+    let list = *parts(extensions)?.first()?;
+    for extension in parts(list)? {
+        let fields = parts(extension)?;
+        if fields.first()?.value() != ALTERNATIVE_NAMES {
+            continue;
+        }
+        let names = AnyRef::from_der(fields.last()?.value()).ok()?;
+        let names = parts(names)?;
+        let of = |kind: TagNumber| names.iter().filter(move |name| is_tagged(**name, kind));
+        let texts = |kind| of(kind).filter_map(|name| text(*name));
+        let addresses = of(TagNumber::N7).filter_map(|name| address(name.value()));
+        let (emails, hosts, uris) = (TagNumber::N1, TagNumber::N2, TagNumber::N6);
+        let sorted = texts(hosts).chain(texts(emails)).chain(addresses);
+        return Some(sorted.chain(texts(uris)).collect());
+    }
+    Some(Vec::new())
 }
 
 fn address(bytes: &[u8]) -> Option<String> {
@@ -80,16 +119,43 @@ fn address(bytes: &[u8]) -> Option<String> {
     Some(Ipv6Addr::from(bytes).to_string())
 }
 
-fn text(value: &x509_cert::attr::AttributeValue) -> Option<String> {
-    if let Ok(text) = value.decode_as::<Utf8StringRef<'_>>() {
-        return Some(text.to_string());
+#[cfg(test)]
+mod tests {
+    use super::CertificateFacts;
+
+    /// Made by openssl, with names of every kind.
+    const NAMES: &[u8] = include_bytes!("../../../fuzz/corpus/certificate/names-0");
+
+    #[test]
+    fn names_of_every_kind_are_read() {
+        let facts = CertificateFacts::read(NAMES).expect("a certificate");
+        assert_eq!(
+            facts.alternative_names,
+            [
+                "a.example",
+                "a@b.example",
+                "10.1.2.3",
+                "2001:db8::1",
+                "spiffe://a/b"
+            ]
+        );
+        assert_eq!(facts.common_name.as_deref(), Some("alice"));
+        assert_eq!(facts.names().last(), Some("alice"));
+        assert!(facts.not_after_seconds > 1_700_000_000);
     }
-    if let Ok(text) = value.decode_as::<PrintableStringRef<'_>>() {
-        return Some(text.to_string());
+
+    #[test]
+    fn a_damaged_certificate_is_read_as_something_or_nothing() {
+        let whole = CertificateFacts::read(NAMES);
+        for end in 0..NAMES.len() {
+            assert_eq!(CertificateFacts::read(&NAMES[..end]), None);
+        }
+        let mut changed = 0;
+        for bit in 0..NAMES.len() * 8 {
+            let mut damaged = NAMES.to_vec();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            changed += usize::from(CertificateFacts::read(&damaged) != whole);
+        }
+        assert!(changed > 300, "{changed}");
     }
-    if let Ok(text) = value.decode_as::<Ia5StringRef<'_>>() {
-        return Some(text.to_string());
-    }
-    let text = value.decode_as::<TeletexStringRef<'_>>().ok()?;
-    Some(text.to_string())
 }

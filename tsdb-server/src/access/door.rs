@@ -78,6 +78,14 @@ impl Access {
         Ok((access, watched))
     }
 
+    /// What a test needs.
+    #[cfg(test)]
+    pub(super) fn with(policy: Policy) -> Self {
+        let (access, _) = Self::open(None, &Arc::default()).expect("no file");
+        access.take(policy);
+        access
+    }
+
     /// What holds now.
     pub(crate) fn policy(&self) -> Arc<Policy> {
         Arc::clone(&self.shared.policy.borrow())

@@ -212,3 +212,105 @@ impl Refusal {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::any;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::access::password::PasswordHash;
+    use crate::access::policy::{Token, User};
+
+    fn identity(name: &str, scope: AccessScope, tenants: Option<&[&str]>) -> Identity {
+        Identity {
+            name: Arc::from(name),
+            scopes: [scope].into_iter().collect(),
+            tenants: tenants.map(|names| names.iter().map(|&name| Arc::from(name)).collect()),
+        }
+    }
+
+    /// What a route behind the guard sees: the identity, and whether a password came through.
+    async fn seen(request: Request) -> String {
+        let identity = request.extensions().get::<Identity>();
+        let header = request.headers().contains_key(AUTHORIZATION);
+        format!("{identity:?} {header}")
+    }
+
+    async fn ask(policy: Policy, route: &str, header: Option<&str>) -> (u16, String) {
+        let access = Access::with(policy);
+        let router = Router::new()
+            .route("/api/v1/labels", any(seen))
+            .route("/health", any(seen));
+        let mut request = http::Request::get(route);
+        if let Some(header) = header {
+            request = request.header(AUTHORIZATION, header);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        let answer = guarded(router, &access).oneshot(request).await;
+        let answer = answer.expect("an answer");
+        let status = answer.status().as_u16();
+        let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await;
+        let text = String::from_utf8(body.expect("a body").to_vec());
+        (status, text.expect("text"))
+    }
+
+    fn with_token() -> Policy {
+        let mut policy = Policy::default();
+        policy.tokens.push(Token {
+            digest: digest_of(b"0123456789abcdef"),
+            identity: identity("reader", AccessScope::Read, Some(&["a", "b"])),
+        });
+        policy
+    }
+
+    #[tokio::test]
+    async fn routes_are_told_who_asks_where_authentication_is_on() {
+        let header = Some("Bearer 0123456789abcdef");
+        let (status, text) = ask(with_token(), "/api/v1/labels", header).await;
+        let expected = identity("reader", AccessScope::Read, Some(&["a", "b"]));
+        assert_eq!(status, 200);
+        assert_eq!(text, format!("{:?} false", Some(expected)));
+        // A probe is told nothing, and so is every route where authentication is off.
+        let (status, text) = ask(with_token(), "/health", None).await;
+        assert_eq!((status, text.as_str()), (200, "None false"));
+        let (status, text) = ask(Policy::default(), "/api/v1/labels", header).await;
+        assert_eq!((status, text.as_str()), (200, "None true"));
+    }
+
+    #[tokio::test]
+    async fn a_route_that_is_not_there_is_guarded_as_well() {
+        let (status, _) = ask(with_token(), "/none", None).await;
+        assert_eq!(status, 401);
+        let header = Some("Bearer 0123456789abcdef");
+        let (status, _) = ask(with_token(), "/none", header).await;
+        assert_eq!(status, 404);
+    }
+
+    #[tokio::test]
+    async fn a_user_is_known_by_password_and_a_connection_without_a_certificate_by_nothing() {
+        let hash = bcrypt::hash("pw", 4).expect("a hash");
+        let hash = PasswordHash::read(&hash).expect("a hash");
+        let mut policy = Policy::default();
+        policy.users.insert(
+            "alice".to_owned(),
+            User {
+                hash,
+                identity: identity("alice", AccessScope::Write, None),
+            },
+        );
+        let (status, text) = ask(policy, "/api/v1/labels", Some("Basic YWxpY2U6cHc=")).await;
+        assert_eq!(
+            (status, text.as_str()),
+            (403, "alice has no scope read, which this needs\n")
+        );
+        let policy = Policy {
+            requires_certificate: true,
+            ..Policy::default()
+        };
+        let (status, text) = ask(policy, "/api/v1/labels", None).await;
+        assert_eq!(status, 403);
+        assert!(text.contains("connect anew"), "{text}");
+    }
+}

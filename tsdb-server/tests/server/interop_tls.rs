@@ -106,3 +106,67 @@ fn now() -> f64 {
         .expect("after 1970")
         .as_secs_f64()
 }
+
+/// The blocks of shell below a heading of the documentation.
+fn shell_below(heading: &str) -> Vec<&'static str> {
+    let text = include_str!("../../../docs/security.md");
+    let below = text.split(heading).nth(1).expect("the heading");
+    let section = below.split("\n## ").next().expect("a section");
+    let blocks = section.split("```sh\n").skip(1);
+    blocks
+        .map(|block| block.split("```").next().expect("a block"))
+        .collect()
+}
+
+fn run(script: &str, folder: &Path) -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_tsdb-server"));
+    let binaries = binary.parent().expect("a folder").display();
+    let inherited = std::env::var("PATH").unwrap_or_default();
+    let output = std::process::Command::new("bash")
+        .args(["-euo", "pipefail", "-c", script])
+        .env("PATH", format!("{binaries}:{inherited}"))
+        .current_dir(folder)
+        .output()
+        .expect("bash");
+    let said =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(output.status.success(), "{script}\n{}", said.concat());
+    said.concat()
+}
+
+#[test]
+fn the_five_minutes_of_the_documentation_work_as_they_stand() {
+    for (name, package) in [
+        ("openssl", "openssl"),
+        ("htpasswd", "apache2-utils"),
+        ("curl", "curl"),
+    ] {
+        if program(name, package).is_none() {
+            return;
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let blocks = shell_below("## TLS in five minutes");
+    let [making, asking] = blocks.as_slice() else {
+        panic!("{blocks:?}");
+    };
+    let said = run(making, folder);
+    assert!(said.contains("web.yml: can be used"), "{said}");
+    if let Some(promtool) = program("promtool", "prometheus") {
+        run(
+            &format!("{} check web-config web.yml", promtool.display()),
+            folder,
+        );
+    }
+    let file = folder.join("web.yml");
+    let arguments = [
+        "--enable-admin-api",
+        "--web-config-file",
+        file.to_str().expect("a path"),
+    ];
+    let server = Server::start(&folder.join("data"), &arguments);
+    let asking = asking.replace("https://127.0.0.1:7201", &server.api);
+    let said = run(&asking, folder);
+    assert!(said.contains("\"status\":\"success\""), "{said}");
+}
