@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::{
-    chunk, config, exemplars, files, histogram, http, index, labels, matcher, page, prometheus,
-    remote, snapshot,
+    chunk, config, exemplars, files, histogram, http, index, labels, matcher, node_json, page,
+    prometheus, remote, snapshot,
 };
 
 /// A function that must not panic on any input.
@@ -113,6 +113,16 @@ pub const TARGETS: &[Target] = &[
         bytes_per_input_byte: 4096,
         slowness: 32,
         ..target("config_file", config::file)
+    },
+    Target {
+        base_bytes: 64 << 20,
+        slowness: 2,
+        ..target("node_json", node_json::request)
+    },
+    Target {
+        base_bytes: 64 << 20,
+        slowness: 2,
+        ..target("json_write", node_json::point)
     },
     target("log_frame", files::log_frame),
     target("exemplars", exemplars::file),

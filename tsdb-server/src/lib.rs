@@ -13,6 +13,8 @@ mod http;
 pub mod logging;
 mod machine;
 pub mod monitoring;
+pub mod node_json;
+mod profile;
 mod runtime;
 pub mod sample_json;
 pub mod selector;

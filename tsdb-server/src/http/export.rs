@@ -8,12 +8,13 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use tsdb_core::model::{Matcher, TimeRange};
-use tsdb_core::{Namespace, Series, SeriesSet};
+use tsdb_core::{Namespace, Series};
 
 use super::app::App;
 use super::envelope::ApiError;
 use super::form::Form;
 use super::matching::required_matcher_sets;
+use super::merged_sets::MergedSets;
 use super::scope::Scope;
 use super::streamed::streamed;
 use crate::sample_json::LineWriter;
@@ -61,9 +62,9 @@ pub(super) async fn export(
     Ok((headers, body).into_response())
 }
 
-/// Series of several sets, merged by their labels; the sets are sorted.
+/// An export on its way out.
 struct Export {
-    sets: Vec<(SeriesSet, Option<Series>)>,
+    sets: MergedSets,
     current: Option<(Series, LineWriter)>,
     telemetry: Arc<Telemetry>,
 }
@@ -75,44 +76,11 @@ impl Export {
         sets: &[Vec<Matcher>],
         telemetry: Arc<Telemetry>,
     ) -> Result<Self, StoreError> {
-        let mut opened = Vec::new();
-        if let Some(range) = range {
-            for set in sets {
-                let mut series = namespace.select(range, set).map_err(StoreError::database)?;
-                let first = series.next().transpose().map_err(StoreError::database)?;
-                opened.push((series, first));
-            }
-        }
         Ok(Self {
-            sets: opened,
+            sets: MergedSets::open(namespace, range, sets)?,
             current: None,
             telemetry,
         })
-    }
-
-    /// The next series in order; one that meets several sets comes once.
-    fn next_series(&mut self) -> Result<Option<Series>, StoreError> {
-        let heads = self
-            .sets
-            .iter()
-            .enumerate()
-            .filter_map(|(index, (_, head))| Some((index, head.as_ref()?)));
-        let Some((first, _)) = heads.min_by(|a, b| a.1.labels().cmp(b.1.labels())) else {
-            return Ok(None);
-        };
-        let mut taken: Option<Series> = None;
-        for (index, (set, head)) in self.sets.iter_mut().enumerate() {
-            let same = match (&taken, &head) {
-                (Some(taken), Some(head)) => taken.labels() == head.labels(),
-                _ => index == first,
-            };
-            if same {
-                let series =
-                    std::mem::replace(head, set.next().transpose().map_err(StoreError::database)?);
-                taken = taken.or(series);
-            }
-        }
-        Ok(taken)
     }
 
     /// The next bytes of the answer, and what makes those behind them.
@@ -121,7 +89,7 @@ impl Export {
         while out.len() < PIECE_BYTES {
             let (series, mut writer) = match self.current.take() {
                 Some(current) => current,
-                None => match self.next_series()? {
+                None => match self.sets.next_series()? {
                     Some(series) => (series, LineWriter::new()),
                     None => break,
                 },

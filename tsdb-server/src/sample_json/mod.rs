@@ -19,4 +19,6 @@ mod writer;
 mod tests;
 
 pub use reader::{LineError, SeriesLine, parse_line};
+pub(crate) use value::{append, write_value};
 pub use writer::LineWriter;
+pub(crate) use writer::write_string;

@@ -12,7 +12,7 @@ use tsdb_core::model::STALE_NAN_BITS;
 const ORDINARY_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
 
 /// Appends `value` to `out`.
-pub(super) fn write_value(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn write_value(out: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
     if let Some(text) = text_of(value) {
         append(out, format_args!("\"{text}\""));
@@ -24,7 +24,7 @@ pub(super) fn write_value(out: &mut Vec<u8>, value: f64) {
 }
 
 /// Appends formatted text; writing to a `Vec` cannot fail.
-pub(super) fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+pub(crate) fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     let written = out.write_fmt(text);
     debug_assert!(written.is_ok(), "writing to a Vec failed");
 }

@@ -8,6 +8,7 @@ mod handle;
 mod maintainer;
 mod queries;
 mod queue;
+mod series_ids;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod threads;
 pub(crate) use disk::{DiskUse, DiskWatch};
 pub(crate) use error::StoreError;
 pub(crate) use handle::{Closing, Figures, NamespaceBounds, Store, StoreOptions, WantedNamespace};
+pub(crate) use series_ids::{SeriesIds, id_of};
 pub(crate) use threads::Reply;
 
 pub(crate) use slot::Opened;
