@@ -18,6 +18,7 @@ mod input;
 mod labels;
 mod matcher;
 mod mutate;
+mod node_json;
 mod page;
 mod prometheus;
 mod remote;

@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::{
-    access, chunk, config, exemplars, files, histogram, http, index, labels, matcher, page, prometheus,
-    remote, snapshot,
+    access, chunk, config, exemplars, files, histogram, http, index, labels, matcher, node_json, page,
+    prometheus, remote, snapshot,
 };
 
 /// A function that must not panic on any input.
@@ -122,6 +122,16 @@ pub const TARGETS: &[Target] = &[
     },
     target("authorization", access::authorization),
     target("certificate", access::certificate),
+    Target {
+        base_bytes: 64 << 20,
+        slowness: 2,
+        ..target("node_json", node_json::request)
+    },
+    Target {
+        base_bytes: 64 << 20,
+        slowness: 2,
+        ..target("json_write", node_json::point)
+    },
     target("log_frame", files::log_frame),
     target("exemplars", exemplars::file),
     target("series_record", files::series_record),

@@ -21,6 +21,14 @@ const GIVEN_BACK: [(&str, &str); 2] = [
     ("glibc.malloc.trim_threshold", "1048576"),
 ];
 
+/// What makes the allocator of a build with heap profiles keep an account of the stacks that
+/// asked for memory: of one in so many bytes, 2 to the power of 19.
+#[cfg(feature = "heap-profile")]
+pub(crate) const PROFILING: (&str, &str) = (
+    "_RJEM_MALLOC_CONF",
+    "prof:true,prof_active:true,lg_prof_sample:19",
+);
+
 /// Replaces this program by itself, in the same process, with the allocator told what to do:
 /// before any thread is started. What `GLIBC_TUNABLES` decides already stays so; does nothing
 /// with another C library.
@@ -28,6 +36,10 @@ const GIVEN_BACK: [(&str, &str); 2] = [
 /// # Errors
 /// When the program cannot be started again; this one may go on then, as it is.
 pub fn prepare() -> io::Result<()> {
+    #[cfg(feature = "heap-profile")]
+    if std::env::var_os(PROFILING.0).is_none() {
+        return Err(start_anew(PROFILING.0, OsStr::new(PROFILING.1)));
+    }
     if !cfg!(all(target_os = "linux", target_env = "gnu")) {
         return Ok(());
     }
@@ -35,7 +47,7 @@ pub fn prepare() -> io::Result<()> {
     let kernel = crate::machine::huge_pages().unwrap_or_default();
     let set = std::env::var_os(TUNABLES);
     match tunables(&kernel, set.as_deref()) {
-        Some(tunables) => Err(start_anew(&tunables)),
+        Some(tunables) => Err(start_anew(TUNABLES, &tunables)),
         None => Ok(()),
     }
 }
@@ -61,9 +73,9 @@ fn tunables(kernel: &str, set: Option<&OsStr>) -> Option<OsString> {
     Some(tunables)
 }
 
-/// Returns only when it fails.
+/// Starts the program again with a variable set. Returns only when that fails.
 #[cfg(unix)]
-fn start_anew(tunables: &OsStr) -> io::Error {
+fn start_anew(variable: &str, value: &OsStr) -> io::Error {
     use std::os::unix::process::CommandExt as _;
     let program = match std::env::current_exe() {
         Ok(program) => program,
@@ -72,11 +84,11 @@ fn start_anew(tunables: &OsStr) -> io::Error {
     let mut arguments = std::env::args_os();
     let mut command = std::process::Command::new(program);
     command.arg0(arguments.next().unwrap_or_default());
-    command.args(arguments).env(TUNABLES, tunables).exec()
+    command.args(arguments).env(variable, value).exec()
 }
 
 #[cfg(not(unix))]
-fn start_anew(_: &OsStr) -> io::Error {
+fn start_anew(_: &str, _: &OsStr) -> io::Error {
     io::ErrorKind::Unsupported.into()
 }
 

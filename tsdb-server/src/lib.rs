@@ -16,6 +16,8 @@ mod import;
 pub mod logging;
 mod machine;
 pub mod monitoring;
+pub mod node_json;
+mod profile;
 mod runtime;
 pub mod sample_json;
 pub mod selector;

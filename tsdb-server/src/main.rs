@@ -7,6 +7,10 @@ use std::process::ExitCode;
 use tsdb_server::commands::CommandLine;
 use tsdb_server::config::SettleError;
 
+#[cfg(feature = "heap-profile")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let CommandLine { command, config } = match CommandLine::read() {
         Ok(line) => line,

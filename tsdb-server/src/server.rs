@@ -16,7 +16,7 @@ use tsdb_remote::{InflightBytes, Limits};
 use crate::access::{Access, Listener, WatchedFile, client_settings, warning};
 use crate::config::Config;
 use crate::ha::{HaOptions, HaPairs};
-use crate::http::{App, Connections, api, metrics, of_cluster, of_node, serve};
+use crate::http::{App, Connections, api, debug, metrics, of_cluster, of_node, serve};
 use crate::machine::memory_limit_bytes;
 use crate::runtime::parallelism;
 use crate::store::{
@@ -142,12 +142,7 @@ fn places(config: &Config) -> Vec<ListenPlace> {
             "--cluster-listen",
             of_cluster,
         ),
-        place(
-            config.debug_listen,
-            "node's metrics",
-            "--debug-listen",
-            metrics,
-        ),
+        place(config.debug_listen, "profiles", "--debug-listen", debug),
     ];
     places.into_iter().flatten().collect()
 }

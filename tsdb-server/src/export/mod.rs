@@ -10,3 +10,4 @@ mod union;
 pub(crate) use counts::ExportCounts;
 pub(crate) use format::ExportFormat;
 pub(crate) use series_export::SeriesExport;
+pub(crate) use union::SeriesUnion;

@@ -4,12 +4,12 @@ use tsdb_core::model::{Matcher, TimeRange};
 use tsdb_core::{Error, Namespace, Series, SeriesSet};
 
 /// Series of several sets, merged by their labels; the sets are sorted.
-pub(super) struct SeriesUnion {
+pub(crate) struct SeriesUnion {
     sets: Vec<(SeriesSet, Option<Series>)>,
 }
 
 impl SeriesUnion {
-    pub(super) fn open(
+    pub(crate) fn open(
         namespace: &Namespace,
         range: Option<TimeRange>,
         sets: &[Vec<Matcher>],
@@ -26,7 +26,7 @@ impl SeriesUnion {
     }
 
     /// The next series in order; one that meets several sets comes once.
-    pub(super) fn next(&mut self) -> Result<Option<Series>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<Series>, Error> {
         let heads = self
             .sets
             .iter()

@@ -128,6 +128,7 @@ impl From<StoreError> for ApiError {
             },
             StoreError::Decode(_)
             | StoreError::NoNamespace(_)
+            | StoreError::Refused(_)
             | StoreError::TooManyClusters { .. } => ErrorType::BadData,
             _ => ErrorType::Internal,
         };

@@ -81,12 +81,17 @@ impl Form {
 
     /// How many results are wanted; `None` for all.
     pub(super) fn limit(&self) -> Result<Option<usize>, ApiError> {
-        match self.integer("limit") {
+        self.limit_named("limit")
+    }
+
+    /// How many are wanted by the parameter `name`; `None` for all.
+    pub(super) fn limit_named(&self, name: &str) -> Result<Option<usize>, ApiError> {
+        match self.integer(name) {
             None => Ok(None),
-            Some(Err(reason)) => Err(ApiError::invalid_parameter("limit", reason)),
+            Some(Err(reason)) => Err(ApiError::invalid_parameter(name, reason)),
             Some(Ok(limit)) if limit < 0 => Err(ApiError::invalid_parameter(
-                "limit",
-                "limit must be non-negative",
+                name,
+                format!("{name} must be non-negative"),
             )),
             Some(Ok(0)) => Ok(None),
             Some(Ok(limit)) => Ok(usize::try_from(limit).ok()),

@@ -1,28 +1,51 @@
-//! A page that names the routes.
+//! Pages that name the routes.
 
-use http::{StatusCode, Uri};
+use std::collections::BTreeSet;
+use std::fmt::Write;
 
-const ROUTES: &str = "\
-tsdb-server: long-term storage of Prometheus metrics
+use axum::Json;
+use http::{Method, StatusCode, Uri};
+use serde::Serialize;
 
-POST     /api/v1/write                  remote write (also /api/v1/prom/remote/write)
-POST     /api/v1/read                   remote read (also /api/v1/prom/remote/read)
-GET POST /api/v1/series                 label sets: match[], start, end, limit
-GET POST /api/v1/labels                 label names: match[], start, end, limit
-GET      /api/v1/label/{name}/values    label values: match[], start, end, limit
-GET      /api/v1/metadata               type, help and unit: metric, limit, limit_per_metric
-GET POST /api/v1/export                 samples as JSON lines: match[], start, end
-POST     /api/v1/import                 the same lines back in
-POST     /api/v1/admin/tsdb/delete_series, snapshot; /api/v1/admin/compact, confirm-clock (--enable-admin-api)
-GET      /api/v1/status/walreplay       logs to replay at the start, and how many were
-GET      /health  /-/healthy            the process answers
-GET      /ready   /-/ready              200 when reads and writes are right, else 503
+use super::routes::{API, Route};
 
-Times are seconds since the epoch or RFC 3339. Metrics of the server are on their own address.
-";
+/// `/`: every route and what it does.
+pub(super) async fn home() -> String {
+    let mut page = String::from("tsdb-server: long-term storage of Prometheus metrics\n\n");
+    for route in API {
+        let Route {
+            methods,
+            path,
+            purpose,
+            parameters,
+            ..
+        } = route;
+        let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        let methods = methods.join(" ");
+        // Writing to a string cannot fail.
+        let _written = write!(page, "{methods:8} {path:36} {purpose}");
+        if !parameters.is_empty() {
+            let _written = write!(page, ": {}", parameters.join(", "));
+        }
+        page.push('\n');
+    }
+    page.push_str(
+        "\nTimes are seconds since the epoch or RFC 3339. Metrics of the server are on their own address.\n\
+         Routes below /api/v1/admin need --enable-admin-api.\n",
+    );
+    page
+}
 
-pub(super) async fn home() -> &'static str {
-    ROUTES
+#[derive(Serialize)]
+pub(super) struct Routes {
+    routes: BTreeSet<&'static str>,
+}
+
+/// `/routes`: the paths, as M3 lists them.
+pub(super) async fn routes() -> Json<Routes> {
+    Json(Routes {
+        routes: API.iter().map(|route| route.path).collect(),
+    })
 }
 
 pub(super) async fn nothing(uri: Uri) -> (StatusCode, String) {

@@ -20,4 +20,6 @@ mod tests;
 
 pub use reader::{SeriesLine, parse_line};
 pub use tsdb_formats::LineError;
+pub(crate) use value::write_value;
 pub use writer::LineWriter;
+pub(crate) use writer::write_string;

@@ -9,7 +9,7 @@ use tsdb_core::model::STALE_NAN_BITS;
 use tsdb_formats::number::{ORDINARY_NAN_BITS, append, write_number};
 
 /// Appends `value` to `out`.
-pub(super) fn write_value(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn write_value(out: &mut Vec<u8>, value: f64) {
     match text_of(value) {
         Some(text) => append(out, format_args!("\"{text}\"")),
         None => write_number(out, value),

@@ -136,7 +136,8 @@ fn write_metric(labels: &Labels, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_string(text: &str, out: &mut Vec<u8>) {
+/// Appends `text` as a JSON string.
+pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     let mut serializer = serde_json::Serializer::new(out);
     let written = text.serialize(&mut serializer);
     debug_assert!(written.is_ok(), "writing a string to a Vec failed");

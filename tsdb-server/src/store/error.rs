@@ -45,6 +45,9 @@ pub(crate) enum StoreError {
     /// A namespace is named that is not there.
     #[error("there is no namespace {0:?}: create it, or name another")]
     NoNamespace(String),
+    /// What was asked for makes no sense here.
+    #[error("{0}")]
+    Refused(String),
     /// The request's body could not be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -71,9 +74,11 @@ impl StoreError {
             | Self::Busy(_)
             | Self::TooFast(_)
             | Self::TooManyQueries { .. } => true,
-            Self::Decode(_) | Self::NoNamespace(_) | Self::TooManyClusters { .. } | Self::Lost => {
-                false
-            }
+            Self::Decode(_)
+            | Self::NoNamespace(_)
+            | Self::Refused(_)
+            | Self::TooManyClusters { .. }
+            | Self::Lost => false,
             Self::Database(error) => error.is_retryable() || error.kind() == ErrorKind::Closed,
         }
     }
@@ -110,9 +115,9 @@ impl From<StoreError> for WriteError {
         }
         match error {
             StoreError::Decode(error) => Self::Decode(error),
-            StoreError::NoNamespace(_) | StoreError::TooManyClusters { .. } => {
-                Self::Invalid(error.to_string())
-            }
+            StoreError::NoNamespace(_)
+            | StoreError::Refused(_)
+            | StoreError::TooManyClusters { .. } => Self::Invalid(error.to_string()),
             StoreError::Database(error) if error.kind() == ErrorKind::InvalidInput => {
                 Self::Invalid(error.to_string())
             }
@@ -131,9 +136,9 @@ impl From<StoreError> for ReadError {
         }
         match error {
             StoreError::Decode(error) => Self::Decode(error),
-            StoreError::NoNamespace(_) | StoreError::TooManyClusters { .. } => {
-                Self::Invalid(error.to_string())
-            }
+            StoreError::NoNamespace(_)
+            | StoreError::Refused(_)
+            | StoreError::TooManyClusters { .. } => Self::Invalid(error.to_string()),
             StoreError::Database(error) => match error.kind() {
                 ErrorKind::InvalidInput => Self::Invalid(error.to_string()),
                 ErrorKind::Limit => Self::TooExpensive(error.to_string()),

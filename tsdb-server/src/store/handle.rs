@@ -18,6 +18,7 @@ use super::error::StoreError;
 use super::maintainer::Maintainer;
 use super::queries::Queries;
 use super::queue::Queue;
+use super::series_ids::SeriesIds;
 use super::slot::{Opened, Slot};
 use super::threads::{Job, Reply, start};
 use crate::runtime::spawn;
@@ -78,6 +79,7 @@ struct Shared {
     slot: Arc<Slot>,
     writes: Arc<Queue<Job<DecodeScratch>>>,
     queries: Queries,
+    series_ids: SeriesIds,
     /// How far opening is, the first one or a later one.
     progress: Arc<OpeningProgress>,
     /// What the first opening found.
@@ -172,6 +174,7 @@ impl Store {
                 slot,
                 writes,
                 queries,
+                series_ids: SeriesIds::default(),
                 progress,
                 recovery: OnceLock::new(),
                 opening: Mutex::new(Some(Opening {
@@ -266,6 +269,12 @@ impl Store {
     #[must_use]
     pub(crate) fn queries(&self) -> &Queries {
         &self.shared.queries
+    }
+
+    /// Ids that M3's clients give to series.
+    #[must_use]
+    pub(crate) fn series_ids(&self) -> &SeriesIds {
+        &self.shared.series_ids
     }
 
     /// Why reads or writes are not right at this moment; `None` when both are.

@@ -9,6 +9,7 @@ mod handle;
 mod maintainer;
 mod queries;
 mod queue;
+mod series_ids;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub(crate) use disk::{DiskUse, DiskWatch};
 pub(crate) use durable::when_durable;
 pub(crate) use error::StoreError;
 pub(crate) use handle::{Closing, Figures, NamespaceBounds, Store, StoreOptions, WantedNamespace};
+pub(crate) use series_ids::{SeriesIds, id_of};
 pub(crate) use threads::Reply;
 
 pub(crate) use slot::Opened;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tsdb_core::{Db, Namespace};
 
 use super::error::StoreError;
+use super::series_ids::IDS_NAMESPACE;
 
 /// The open database and its default namespace.
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ impl Opened {
     pub(crate) fn find(&self, name: &str) -> Result<Namespace, StoreError> {
         self.db
             .find(name)
+            .filter(|_| name != IDS_NAMESPACE)
             .ok_or_else(|| StoreError::NoNamespace(name.to_owned()))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
+use tsdb_core::CommitTicket;
 
 use super::error::StoreError;
 use super::queue::Queue;
@@ -25,6 +26,20 @@ impl<T> Reply<T> {
     pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
         let (sender, receiver) = oneshot::channel();
         (Self { sender }, receiver)
+    }
+
+    /// Answers once every ticket's commit is done, or with the first failure.
+    pub(crate) fn send_when_durable(self, mut tickets: Vec<CommitTicket>, answer: T)
+    where
+        T: Send + 'static,
+    {
+        match tickets.pop() {
+            None => self.send(Ok(answer)),
+            Some(ticket) => ticket.on_commit(move |durable| match durable {
+                Ok(()) => self.send_when_durable(tickets, answer),
+                Err(error) => self.send(Err(StoreError::database(error))),
+            }),
+        }
     }
 
     /// Answers. When nobody waits any more, the client is gone and the answer is dropped.

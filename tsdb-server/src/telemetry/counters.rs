@@ -20,6 +20,10 @@ pub(crate) enum WriteSource {
     RemoteWrite,
     /// Imports of any format.
     Import,
+    /// The JSON of M3's nodes.
+    NodeJson,
+    /// Single samples in JSON, as M3's coordinator takes them.
+    JsonWrite,
 }
 
 impl WriteSource {
@@ -27,6 +31,8 @@ impl WriteSource {
         match self {
             Self::RemoteWrite => "remote_write",
             Self::Import => "import",
+            Self::NodeJson => "node_json",
+            Self::JsonWrite => "json_write",
         }
     }
 }

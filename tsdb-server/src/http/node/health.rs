@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use tsdb_core::OpeningPhase;
 
-use super::app::App;
+use super::super::app::App;
 
 #[derive(Serialize)]
 struct NodeHealth {
@@ -22,7 +22,7 @@ fn is_bootstrapped(app: &App) -> bool {
 }
 
 /// `/health`: the process answers.
-pub(super) async fn health(State(app): State<App>) -> Response {
+pub(in crate::http) async fn health(State(app): State<App>) -> Response {
     let health = NodeHealth {
         ok: true,
         status: "up",
@@ -32,7 +32,7 @@ pub(super) async fn health(State(app): State<App>) -> Response {
 }
 
 /// `/bootstrapped` and `/bootstrappedinplacementornoplacement`: 200 once the data is open, else 500.
-pub(super) async fn bootstrapped(State(app): State<App>) -> Response {
+pub(in crate::http) async fn bootstrapped(State(app): State<App>) -> Response {
     if is_bootstrapped(&app) {
         return Json(json!({})).into_response();
     }

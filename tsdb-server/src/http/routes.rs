@@ -1,0 +1,260 @@
+//! Every route of every address: what it is called, what it does, who may call it. Routers, the
+//! page that names the routes and the description of the API are all made of these tables.
+
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use axum::routing::{MethodFilter, MethodRouter, any_service, on};
+use http::Method;
+use tower::Layer;
+use tsdb_remote::{RemoteReadLayer, RemoteWriteLayer};
+
+use super::app::App;
+use super::remote_read::StoreReader;
+use super::remote_write::StoreWriter;
+use super::{
+    admin, exemplars, export, health, home, import, json_write, labels, metadata, metrics_page,
+    node, openapi, pprof, scope, search, series,
+};
+
+/// What a caller must be allowed to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nothing: probes and pages that tell no data.
+    Probe,
+    /// Read samples, labels, and what the server measures.
+    Read,
+    /// Store samples.
+    Write,
+    /// Delete, compact, profile.
+    Admin,
+}
+
+/// Makes the handler of a route for its methods.
+type Handler = fn(&App, MethodFilter) -> MethodRouter<App>;
+
+/// A path and what is there.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// What it answers to.
+    pub(crate) methods: &'static [Method],
+    /// The path; `{name}` stands for a part of it.
+    pub(crate) path: &'static str,
+    /// What a caller must be allowed to do.
+    pub(crate) access: Access,
+    /// What it does, in a few words.
+    pub(crate) purpose: &'static str,
+    /// Names of its parameters, of the URL or a form.
+    pub(crate) parameters: &'static [&'static str],
+    handler: Handler,
+}
+
+impl Route {
+    /// The handler, for the methods of the route alone.
+    pub(crate) fn handler(&self, app: &App) -> MethodRouter<App> {
+        let filters = self.methods.iter().cloned();
+        let filters = filters.filter_map(|method| MethodFilter::try_from(method).ok());
+        let filter = filters.reduce(MethodFilter::or);
+        (self.handler)(app, filter.unwrap_or(MethodFilter::GET))
+    }
+}
+
+const fn route(
+    methods: &'static [Method],
+    path: &'static str,
+    access: Access,
+    (purpose, parameters): (&'static str, &'static [&'static str]),
+    handler: Handler,
+) -> Route {
+    Route {
+        methods,
+        path,
+        access,
+        purpose,
+        parameters,
+        handler,
+    }
+}
+
+const GET: &[Method] = &[Method::GET];
+const POST: &[Method] = &[Method::POST];
+const GET_POST: &[Method] = &[Method::GET, Method::POST];
+const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
+
+use Access::{Admin, Probe, Read, Write};
+
+const MATCH: &[&str] = &["match[]", "start", "end"];
+const MATCH_LIMIT: &[&str] = &["match[]", "start", "end", "limit"];
+
+/// The routes of the API's address.
+#[rustfmt::skip]
+pub(crate) static API: &[Route] = &[
+    route(POST, "/api/v1/write", Write, ("remote write", &[]), remote_write),
+    route(POST, "/api/v1/prom/remote/write", Write, ("remote write, as M3 calls it", &[]), remote_write),
+    route(POST, "/api/v1/json/write", Write, ("one sample in JSON", &[]), |_, methods| on(methods, json_write::json_write)),
+    route(POST, "/api/v1/influxdb/write", Write, ("samples as lines of InfluxDB", &["precision"]), |_, methods| on(methods, import::influx)),
+    route(POST, "/api/v1/import", Write, ("samples as JSON lines", &[]), |_, methods| on(methods, import::json_lines)),
+    route(POST, "/api/v1/import/prometheus", Write, ("samples as OpenMetrics, or Prometheus' older text", &["timestamp", "strict"]), |_, methods| on(methods, import::prometheus)),
+    route(POST, "/api/v1/import/csv", Write, ("samples as comma-separated values", &["format", "timestamp", "strict"]), |_, methods| on(methods, import::csv)),
+    route(POST, "/api/v1/read", Read, ("remote read", &[]), remote_read),
+    route(POST, "/api/v1/prom/remote/read", Read, ("remote read, as M3 calls it", &[]), remote_read),
+    route(GET_POST, "/api/v1/export", Read, ("samples as JSON lines or OpenMetrics", &["match[]", "start", "end", "format"]), |_, methods| on(methods, export::export)),
+    route(GET_POST, "/api/v1/series", Read, ("label sets", MATCH_LIMIT), |_, methods| on(methods, series::series)),
+    route(GET_POST, "/api/v1/labels", Read, ("label names", MATCH_LIMIT), |_, methods| on(methods, labels::names)),
+    route(GET, "/api/v1/label/{name}/values", Read, ("label values", MATCH_LIMIT), |_, methods| on(methods, labels::values)),
+    route(GET, "/api/v1/search", Read, ("completion of tags, as M3 has it", &["query", "result", "tag", "start", "end"]), |_, methods| on(methods, search::complete_tags)),
+    route(POST, "/search", Read, ("series by matchers, as M3 has it", &["limit", "seriesLimit"]), |_, methods| on(methods, search::search)),
+    route(GET, "/api/v1/metadata", Read, ("type, help and unit", &["metric", "limit", "limit_per_metric"]), |_, methods| on(methods, metadata::metadata)),
+    route(GET_POST, "/api/v1/query_exemplars", Read, ("exemplars", &["query", "start", "end"]), |_, methods| on(methods, exemplars::query_exemplars)),
+    route(POST_PUT, "/api/v1/admin/tsdb/delete_series", Admin, ("deletes samples", MATCH), |_, methods| on(methods, admin::delete_series)),
+    route(POST_PUT, "/api/v1/admin/tsdb/snapshot", Admin, ("makes a data folder in snapshots/", &["skip_head"]), |_, methods| on(methods, admin::snapshot)),
+    route(POST_PUT, "/api/v1/admin/tsdb/clean_tombstones", Admin, ("compacts, as Prometheus calls it", &[]), |_, methods| on(methods, admin::compact)),
+    route(POST_PUT, "/api/v1/admin/compact", Admin, ("compacts all there is", &[]), |_, methods| on(methods, admin::compact)),
+    route(POST_PUT, "/api/v1/admin/confirm-clock", Admin, ("the clock is right: expiry goes on", &[]), |_, methods| on(methods, admin::confirm_clock)),
+    route(GET, "/api/v1/status/walreplay", Probe, ("logs to replay at the start, and how many were", &[]), |_, methods| on(methods, health::wal_replay)),
+    route(GET, "/health", Probe, ("the process answers", &[]), |_, methods| on(methods, health::health)),
+    route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
+    route(GET, "/ready", Probe, ("200 when reads and writes are right, else 503", &[]), |_, methods| on(methods, health::ready)),
+    route(GET, "/-/ready", Probe, ("200 when reads and writes are right, else 503", &[]), |_, methods| on(methods, health::plain_ready)),
+    route(GET, "/routes", Probe, ("the paths of all routes", &[]), |_, methods| on(methods, home::routes)),
+    route(GET, "/api/v1/openapi", Probe, ("this API as OpenAPI, for browsers as a page", &[]), |_, methods| on(methods, openapi::openapi)),
+    route(GET, "/", Probe, ("this page", &[]), |_, methods| on(methods, home::home)),
+];
+
+/// The routes of the metrics' address.
+#[rustfmt::skip]
+pub(crate) static METRICS: &[Route] = &[
+    route(GET, "/metrics", Read, ("what the server measures of itself", &[]), |_, methods| on(methods, metrics_page::page)),
+    route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
+    route(GET, "/", Probe, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
+];
+
+/// The routes of a storage node's address, as M3's nodes have them.
+#[rustfmt::skip]
+pub(crate) static NODE: &[Route] = &[
+    route(GET, "/health", Probe, ("whether the node lives and is bootstrapped", &[]), |_, methods| on_node(methods, node::health)),
+    route(GET, "/bootstrapped", Probe, ("200 once the database is open", &[]), |_, methods| on_node(methods, node::bootstrapped)),
+    route(GET, "/bootstrappedinplacementornoplacement", Probe, ("200 once the database is open", &[]), |_, methods| on_node(methods, node::bootstrapped)),
+    route(POST, "/write", Write, ("a sample of a series with an id", &[]), |_, methods| on_node(methods, node::write)),
+    route(POST, "/writetagged", Write, ("a sample of a series with tags", &[]), |_, methods| on_node(methods, node::write_tagged)),
+    route(POST, "/fetch", Read, ("samples of the series with an id", &[]), |_, methods| on_node(methods, node::fetch)),
+    route(POST, "/query", Read, ("series that meet a query over tags", &[]), |_, methods| on_node(methods, node::query)),
+    route(POST, "/aggregate", Read, ("names and values of tags", &[]), |_, methods| on_node(methods, node::aggregate)),
+    route(POST, "/truncate", Admin, ("deletes every sample of a namespace", &[]), |_, methods| on_node(methods, node::truncate)),
+];
+
+/// The routes of the address at which M3's nodes answer for their cluster.
+#[rustfmt::skip]
+pub(crate) static CLUSTER: &[Route] = &[
+    route(GET, "/health", Probe, ("whether the node lives and is bootstrapped", &[]), |_, methods| on_node(methods, node::health)),
+    route(POST, "/write", Write, ("a sample of a series with an id", &[]), |_, methods| on_node(methods, node::write)),
+    route(POST, "/writetagged", Write, ("a sample of a series with tags", &[]), |_, methods| on_node(methods, node::write_tagged)),
+    route(POST, "/fetch", Read, ("samples of the series with an id", &[]), |_, methods| on_node(methods, node::fetch)),
+    route(POST, "/query", Read, ("series that meet a query over tags", &[]), |_, methods| on_node(methods, node::query)),
+    route(POST, "/aggregate", Read, ("names and values of tags", &[]), |_, methods| on_node(methods, node::aggregate)),
+    route(POST, "/truncate", Admin, ("deletes every sample of a namespace", &[]), |_, methods| on_node(methods, node::truncate)),
+];
+
+/// The routes of the address for looking into the server.
+#[rustfmt::skip]
+pub(crate) static DEBUG: &[Route] = &[
+    route(GET, "/metrics", Read, ("what the server measures of itself", &[]), |_, methods| on(methods, metrics_page::page)),
+    route(GET, "/debug/pprof/", Read, ("the profiles there are", &[]), |_, methods| on(methods, pprof::index)),
+    route(GET, "/debug/pprof/profile", Admin, ("where CPU time goes, for go tool pprof", &["seconds"]), |_, methods| on(methods, pprof::profile)),
+    route(GET, "/debug/pprof/heap", Admin, ("where memory is held, for go tool pprof", &[]), |_, methods| on(methods, pprof::heap)),
+    route(GET, "/debug/pprof/cmdline", Read, ("the command line", &[]), |_, methods| on(methods, pprof::command_line)),
+    route(GET_POST, "/debug/pprof/symbol", Read, ("says that profiles name their functions", &[]), |_, methods| on(methods, pprof::symbol)),
+    route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
+    route(GET, "/", Probe, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
+];
+
+/// A route of M3's nodes, which word their errors themselves.
+fn on_node<H, T>(methods: MethodFilter, handler: H) -> MethodRouter<App>
+where
+    H: axum::handler::Handler<T, App>,
+    T: 'static,
+{
+    on(methods, handler).fallback(async |method| node::wrong_method(method).await.into_response())
+}
+
+fn remote_write(app: &App, _: MethodFilter) -> MethodRouter<App> {
+    let writer = StoreWriter {
+        store: app.store.clone(),
+        telemetry: std::sync::Arc::clone(&app.telemetry),
+        pairs: app.pairs.clone(),
+    };
+    let layer = RemoteWriteLayer::new(app.limits.clone()).share(app.inflight.clone());
+    // It answers other methods itself.
+    any_service(layer.layer(writer)).layer(from_fn_with_state(app.clone(), scope::settle))
+}
+
+fn remote_read(app: &App, _: MethodFilter) -> MethodRouter<App> {
+    let reader = StoreReader {
+        store: app.store.clone(),
+    };
+    let layer = RemoteReadLayer::new(app.limits.clone()).share(app.inflight.clone());
+    any_service(layer.layer(reader)).layer(from_fn_with_state(app.clone(), scope::settle))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_route_is_there_twice_and_every_one_says_what_it_does() {
+        for table in [API, METRICS, NODE, CLUSTER, DEBUG] {
+            let mut seen = BTreeSet::new();
+            for route in table {
+                assert!(!route.methods.is_empty() && !route.purpose.is_empty());
+                for method in route.methods {
+                    assert!(seen.insert((route.path, method.as_str())), "{route:?}");
+                }
+            }
+        }
+    }
+
+    /// So that the tables are all there is: routers are made of nothing else.
+    #[test]
+    fn routers_have_no_route_that_is_in_no_table() {
+        let router = include_str!("router.rs");
+        let made = router.matches(".route(").count() + router.matches(".route_service(").count();
+        assert_eq!((made, router.matches(".merge(").count()), (1, 0));
+        assert_eq!(router.matches(".nest").count(), 0);
+    }
+
+    #[test]
+    fn the_documentation_names_every_route() {
+        let documentation = include_str!("../../../docs/server.md");
+        let (_, routes) = documentation
+            .split_once("\n## Routes\n")
+            .expect("a chapter");
+        let rows: Vec<&str> = routes
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .collect();
+        let table = |route: &Route, of: &str| {
+            let path = format!("`{}`", route.path);
+            let methods = route.methods.iter().map(Method::as_str).collect::<Vec<_>>();
+            let methods = format!("| {} |", methods.join(", "));
+            let told = |row: &&&str| row.contains(&path) && row.contains(of);
+            assert!(rows.iter().any(|row| told(&row)), "{path} {of}");
+            // The table of the API has a column of methods.
+            let right =
+                !of.is_empty() || rows.iter().any(|row| told(&row) && row.contains(&methods));
+            assert!(right, "{path} {methods}");
+        };
+        API.iter()
+            .filter(|route| route.path != "/")
+            .for_each(|route| table(route, ""));
+        NODE.iter()
+            .for_each(|route| table(route, "`--node-listen`"));
+        CLUSTER
+            .iter()
+            .for_each(|route| table(route, "`--cluster-listen`"));
+        let debug = DEBUG
+            .iter()
+            .filter(|route| route.path.starts_with("/debug"));
+        debug.for_each(|route| table(route, "`--debug-listen`"));
+    }
+}
