@@ -15,6 +15,7 @@ mod http;
 mod index;
 mod input;
 mod labels;
+mod m3;
 mod matcher;
 mod mutate;
 mod page;

@@ -8,10 +8,16 @@
 pub mod allocator;
 pub mod commands;
 pub mod config;
+pub mod database_create;
+pub mod go_duration;
 mod ha;
 mod http;
+pub mod jsonpb;
 pub mod logging;
 mod machine;
+mod metadata;
+pub mod namespaces;
+pub mod placements;
 mod runtime;
 pub mod sample_json;
 pub mod selector;

@@ -13,6 +13,8 @@ GET      /api/v1/label/{name}/values    label values: match[], start, end, limit
 GET      /api/v1/metadata               type, help and unit: metric, limit, limit_per_metric
 GET POST /api/v1/export                 samples as JSON lines: match[], start, end
 POST     /api/v1/import                 the same lines back in
+POST     /api/v1/database/create        a namespace and a placement, as M3 makes them
+         /api/v1/services/m3db/namespace, /api/v1/services/{service}/placement  M3's calls for them
 POST     /api/v1/admin/tsdb/delete_series, snapshot; /api/v1/admin/compact, confirm-clock (--enable-admin-api)
 GET      /api/v1/status/walreplay       logs to replay at the start, and how many were
 GET      /health  /-/healthy            the process answers

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower::Layer;
 
 /// How long a client may take for the headers of a request.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
@@ -42,8 +44,8 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -54,7 +56,8 @@ pub(crate) async fn serve(
             tracing::debug!(%error, "a connection ended before it began");
             continue;
         }
-        let service = TowerToHyperService::new(router.clone());
+        let named = Extension(ConnectInfo(peer)).layer(router.clone());
+        let service = TowerToHyperService::new(named);
         let connection = builder
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();

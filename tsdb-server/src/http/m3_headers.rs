@@ -251,7 +251,10 @@ fn bounds(headers: &HeaderMap) -> Result<ReadBounds, HeaderError> {
     );
     // A series counts once for each block of M3's index in the range, here for the one there is.
     let series = smaller(series, count(headers, "M3-Limit-Max-Docs")?);
-    let series = smaller(series, count(headers, "M3-Limit-Max-Returned-SeriesMetadata")?);
+    let series = smaller(
+        series,
+        count(headers, "M3-Limit-Max-Returned-SeriesMetadata")?,
+    );
     const RANGE: &str = "M3-Limit-Max-Range";
     let range = match text(headers, RANGE)? {
         None | Some("" | "0") => None,
@@ -296,7 +299,10 @@ mod tests {
     fn read(pairs: &[(&str, &str)]) -> Result<M3Headers, String> {
         let pairs = pairs.iter().map(|(name, value)| {
             let name: HeaderName = name.parse().expect("a name");
-            (name, HeaderValue::from_bytes(value.as_bytes()).expect("a value"))
+            (
+                name,
+                HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
+            )
         });
         let headers: HeaderMap = pairs.fold(HeaderMap::new(), |mut headers, (name, value)| {
             headers.append(name, value);
@@ -325,9 +331,15 @@ mod tests {
     fn each_header_says_its_own() {
         let read = |pairs: &[(&str, &str)]| read(pairs).expect("headers");
         let kind = |pairs: &[(&str, &str)]| read(pairs).namespace;
-        assert_eq!(kind(&[("M3-Metrics-Type", "unaggregated")]), Some(NamespaceKind::Unaggregated));
+        assert_eq!(
+            kind(&[("M3-Metrics-Type", "unaggregated")]),
+            Some(NamespaceKind::Unaggregated)
+        );
         for policy in ["1m:40d", "1m:960h", "60s:40d", "1m@1s:40d"] {
-            let pairs = [("m3-metrics-type", "aggregated"), ("m3-storage-policy", policy)];
+            let pairs = [
+                ("m3-metrics-type", "aggregated"),
+                ("m3-storage-policy", policy),
+            ];
             let expected = NamespaceKind::Aggregated {
                 resolution: Duration::from_secs(60),
                 retention: Duration::from_secs(40 * 86_400),
@@ -360,37 +372,97 @@ mod tests {
         let many: String = (0..101).map(|_| "\"a\",").collect();
         let many = format!("{{\"strip\":[{}]}}", many.trim_end_matches(','));
         let cases: &[(&[(&str, &str)], &str)] = &[
-            (&[("M3-Metrics-Type", "other")], "M3-Metrics-Type: \"other\" is neither"),
-            (&[("M3-Metrics-Type", "aggregated")], "M3-Storage-Policy: it is missing"),
-            (&[("M3-Storage-Policy", "1m:40d")], "M3-Storage-Policy: only aggregated metrics"),
             (
-                &[("M3-Metrics-Type", "aggregated"), ("M3-Storage-Policy", "1m")],
+                &[("M3-Metrics-Type", "other")],
+                "M3-Metrics-Type: \"other\" is neither",
+            ),
+            (
+                &[("M3-Metrics-Type", "aggregated")],
+                "M3-Storage-Policy: it is missing",
+            ),
+            (
+                &[("M3-Storage-Policy", "1m:40d")],
+                "M3-Storage-Policy: only aggregated metrics",
+            ),
+            (
+                &[
+                    ("M3-Metrics-Type", "aggregated"),
+                    ("M3-Storage-Policy", "1m"),
+                ],
                 "\"1m\" is not RESOLUTION:RETENTION",
             ),
             (
-                &[("M3-Metrics-Type", "aggregated"), ("M3-Storage-Policy", "1m:x")],
+                &[
+                    ("M3-Metrics-Type", "aggregated"),
+                    ("M3-Storage-Policy", "1m:x"),
+                ],
                 "M3-Storage-Policy: unit",
             ),
-            (&[("M3-Metrics-Type", "unaggregated"), ("M3-Metrics-Type", "aggregated")], "more than once"),
-            (&[("M3-Metrics-Type", "\u{e9}")], "M3-Metrics-Type: it is no plain text"),
-            (&[("M3-Restrict-By-Storage-Policies", "1m:14d;5m:30d")], "several namespaces as one"),
-            (&[("M3-Map-Tags-JSON", "{}")], "M3-Map-Tags-JSON: labels are stored as they are sent"),
-            (&[("M3-Limit-Require-No-Wait", "true")], "M3-Limit-Require-No-Wait: a request waits"),
-            (&[("M3-Limit-Instance-Multiple", "2")], "M3-Limit-Instance-Multiple: there is one"),
-            (&[("M3-Limit-Max-Series", "-1")], "M3-Limit-Max-Series: \"-1\" is not a whole number"),
-            (&[("M3-Limit-Max-Range", "soon")], "M3-Limit-Max-Range: unit"),
-            (&[("M3-Limit-Require-Exhaustive", "yes")], "neither true nor false"),
-            (&[("M3-Restrict-By-Tags-JSON", "{")], "M3-Restrict-By-Tags-JSON: EOF"),
-            (&[("M3-Restrict-By-Tags-JSON", "{\"matches\":[]}")], "unknown field"),
             (
-                &[("M3-Restrict-By-Tags-JSON", "{\"match\":[{\"name\":\"a\",\"type\":\"IS\"}]}")],
+                &[
+                    ("M3-Metrics-Type", "unaggregated"),
+                    ("M3-Metrics-Type", "aggregated"),
+                ],
+                "more than once",
+            ),
+            (
+                &[("M3-Metrics-Type", "\u{e9}")],
+                "M3-Metrics-Type: it is no plain text",
+            ),
+            (
+                &[("M3-Restrict-By-Storage-Policies", "1m:14d;5m:30d")],
+                "several namespaces as one",
+            ),
+            (
+                &[("M3-Map-Tags-JSON", "{}")],
+                "M3-Map-Tags-JSON: labels are stored as they are sent",
+            ),
+            (
+                &[("M3-Limit-Require-No-Wait", "true")],
+                "M3-Limit-Require-No-Wait: a request waits",
+            ),
+            (
+                &[("M3-Limit-Instance-Multiple", "2")],
+                "M3-Limit-Instance-Multiple: there is one",
+            ),
+            (
+                &[("M3-Limit-Max-Series", "-1")],
+                "M3-Limit-Max-Series: \"-1\" is not a whole number",
+            ),
+            (
+                &[("M3-Limit-Max-Range", "soon")],
+                "M3-Limit-Max-Range: unit",
+            ),
+            (
+                &[("M3-Limit-Require-Exhaustive", "yes")],
+                "neither true nor false",
+            ),
+            (
+                &[("M3-Restrict-By-Tags-JSON", "{")],
+                "M3-Restrict-By-Tags-JSON: EOF",
+            ),
+            (
+                &[("M3-Restrict-By-Tags-JSON", "{\"matches\":[]}")],
+                "unknown field",
+            ),
+            (
+                &[(
+                    "M3-Restrict-By-Tags-JSON",
+                    "{\"match\":[{\"name\":\"a\",\"type\":\"IS\"}]}",
+                )],
                 "match of \"a\": type \"IS\" is none of EQUAL",
             ),
             (
-                &[("M3-Restrict-By-Tags-JSON", "{\"match\":[{\"name\":\"a\",\"type\":\"REGEXP\",\"value\":\"(\"}]}")],
+                &[(
+                    "M3-Restrict-By-Tags-JSON",
+                    "{\"match\":[{\"name\":\"a\",\"type\":\"REGEXP\",\"value\":\"(\"}]}",
+                )],
                 "match of \"a\": error parsing regexp",
             ),
-            (&[("M3-Restrict-By-Tags-JSON", &many)], "more than 100 labels"),
+            (
+                &[("M3-Restrict-By-Tags-JSON", &many)],
+                "more than 100 labels",
+            ),
         ];
         for (pairs, reason) in cases {
             let error = read(pairs).expect_err(reason);

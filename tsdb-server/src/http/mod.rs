@@ -13,6 +13,7 @@ mod import;
 mod labels;
 mod line_batches;
 mod listener;
+mod m3;
 mod m3_headers;
 mod matching;
 mod metadata;

@@ -20,7 +20,7 @@ use super::body_watch::watch_body;
 use super::remote_read::StoreReader;
 use super::remote_write::StoreWriter;
 use super::{
-    admin, exemplars, export, health, home, import, labels, metadata, node, scope, series,
+    admin, exemplars, export, health, home, import, labels, m3, metadata, node, scope, series,
 };
 use crate::ha::HaPairs;
 use crate::machine::process_usage;
@@ -61,6 +61,7 @@ pub(crate) fn api(app: &App) -> Router {
         .route("/api/v1/import", post(import::import))
         .route("/api/v1/status/walreplay", get(health::wal_replay))
         .merge(admin_routes())
+        .merge(m3::routes())
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/-/healthy", get(health::healthy))

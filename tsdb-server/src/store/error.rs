@@ -45,6 +45,9 @@ pub(crate) enum StoreError {
     /// A namespace is named that is not there.
     #[error("there is no namespace {0:?}: create it, or name another")]
     NoNamespace(String),
+    /// What is kept of the namespaces cannot be read.
+    #[error("{0}")]
+    Registry(String),
     /// The request's body could not be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -71,9 +74,11 @@ impl StoreError {
             | Self::Busy(_)
             | Self::TooFast(_)
             | Self::TooManyQueries { .. } => true,
-            Self::Decode(_) | Self::NoNamespace(_) | Self::TooManyClusters { .. } | Self::Lost => {
-                false
-            }
+            Self::Decode(_)
+            | Self::NoNamespace(_)
+            | Self::Registry(_)
+            | Self::TooManyClusters { .. }
+            | Self::Lost => false,
             Self::Database(error) => error.is_retryable() || error.kind() == ErrorKind::Closed,
         }
     }

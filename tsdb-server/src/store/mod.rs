@@ -15,7 +15,7 @@ mod threads;
 
 pub(crate) use disk::{DiskUse, DiskWatch};
 pub(crate) use error::StoreError;
-pub(crate) use handle::{Closing, Figures, NamespaceBounds, Store, StoreOptions, WantedNamespace};
+pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
 pub(crate) use threads::Reply;
 
 pub(crate) use slot::Opened;

@@ -19,6 +19,7 @@ mod ha_pairs;
 mod interop;
 mod kill;
 mod lifecycle;
+mod m3;
 mod opening;
 mod support;
 mod tenancy;
