@@ -16,6 +16,7 @@ mod http;
 mod index;
 mod input;
 mod labels;
+mod m3;
 mod matcher;
 mod mutate;
 mod node_json;

@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::{
-    access, chunk, config, exemplars, files, histogram, http, index, labels, matcher, node_json, page,
-    prometheus, remote, snapshot,
+    access, chunk, config, exemplars, files, histogram, http, index, labels, m3, matcher, node_json,
+    page, prometheus, remote, snapshot,
 };
 
 /// A function that must not panic on any input.
@@ -70,6 +70,8 @@ pub const TARGETS: &[Target] = &[
         bytes_per_input_byte: 1024,
         ..target("histograms_exact", histogram::exact)
     },
+    target("m3_body", m3::body),
+    target("go_duration", m3::duration),
     target("labels", labels::from_bytes),
     target("labels_builder", labels::builder),
     // A short pattern may compile to a large program; its limit is the matcher's own.

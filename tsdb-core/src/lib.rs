@@ -29,7 +29,7 @@ pub use db::{
 };
 pub use exemplar::SeriesExemplars;
 pub use index::{Cardinality, Counted, CountedPair};
-pub use manifest::Document;
+pub use manifest::{Document, check_namespace_name};
 pub use model::{
     AppendReport, BatchExemplar, BucketSpan, EncodedLabels, Exemplar, ExemplarError, Histogram,
     HistogramCounts, HistogramError, Label, Labels, LabelsBuilder, LabelsError, MatchOp, Matcher,

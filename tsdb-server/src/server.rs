@@ -18,10 +18,11 @@ use crate::config::Config;
 use crate::ha::{HaOptions, HaPairs};
 use crate::http::{App, Connections, api, debug, metrics, of_cluster, of_node, serve};
 use crate::machine::memory_limit_bytes;
+use crate::metadata::EmbeddedMetadata;
+use crate::namespaces::{Configured, Registry};
+use crate::placements::Placements;
 use crate::runtime::parallelism;
-use crate::store::{
-    Closing, DiskWatch, NamespaceBounds, Store, StoreError, StoreOptions, WantedNamespace,
-};
+use crate::store::{Closing, DiskWatch, Store, StoreError, StoreOptions};
 use crate::supervisor::{Notice, notify};
 use crate::telemetry::Telemetry;
 use crate::tenancy::Tenants;
@@ -284,13 +285,9 @@ fn prepare(config: &Config, telemetry: Arc<Telemetry>) -> Result<App, ServerErro
     let folder = config.data_dir.clone();
     let progress = Arc::new(OpeningProgress::default());
     database.progress = Some(Arc::clone(&progress));
-    let namespaces = namespaces(config);
-    let plain = namespaces.first().map_or("default", |plain| &plain.name);
-    let plain = plain.to_owned();
     let options = StoreOptions {
         progress,
         open: Arc::new(move || Db::open(&folder, database.clone())),
-        namespaces,
         max_concurrent_queries: usize::from(config.max_concurrent_queries),
         disk: Some(DiskWatch {
             folder: config.data_dir.clone(),
@@ -301,49 +298,20 @@ fn prepare(config: &Config, telemetry: Arc<Telemetry>) -> Result<App, ServerErro
     let store = Store::start(options, &telemetry).map_err(|error| not_opened(config, error))?;
     let inflight = InflightBytes::new(limits.max_inflight_bytes);
     let pairs_bytes = limits.max_inflight_bytes / 4;
+    let metadata = Arc::new(EmbeddedMetadata::new(store.clone()));
+    let configured = Configured::of(config);
     Ok(App {
+        registry: Registry::new(store.clone(), metadata.clone(), configured),
+        placements: Placements::new(metadata),
         store,
         telemetry,
         limits,
         inflight,
         started: Instant::now(),
-        namespace: plain.into(),
         tenants: Arc::new(tenants(config)),
         pairs: pairs(config, pairs_bytes),
         admin: config.enable_admin_api,
     })
-}
-
-/// The namespaces that are to be there, first the one that plain requests use: the unaggregated
-/// one of the file, or `default`. The retention of the command line is its retention.
-fn namespaces(config: &Config) -> Vec<WantedNamespace> {
-    let wanted = |name: &str, retention: Option<Duration>, bounds| WantedNamespace {
-        name: name.to_owned(),
-        retention: retention.map(Some),
-        bounds,
-    };
-    let named = config.namespaces.iter();
-    let mut all: Vec<_> = named
-        .map(|namespace| wanted(&namespace.name, namespace.retention, None))
-        .collect();
-    if config
-        .namespaces
-        .first()
-        .is_none_or(|first| first.aggregated)
-    {
-        all.insert(0, wanted("default", None, None));
-    }
-    if let (Some(plain), Some(said)) = (all.first_mut(), config.retention) {
-        plain.retention = Some(said.limit());
-    }
-    for tenant in &config.tenants {
-        let bounds = NamespaceBounds {
-            max_series: tenant.max_series,
-            max_memory: tenant.max_memory,
-        };
-        all.push(wanted(&tenant.namespace, tenant.retention, Some(bounds)));
-    }
-    all
 }
 
 fn tenants(config: &Config) -> Tenants {
@@ -364,10 +332,16 @@ fn pairs(config: &Config, bytes: u64) -> Option<HaPairs> {
 
 /// Opens the database, on a thread of its own.
 async fn open(config: &Config, app: &App) -> Result<(), ServerError> {
-    let store = app.store.clone();
-    let opened = tokio::task::spawn_blocking(move || store.open()).await;
+    let (store, registry) = (app.store.clone(), app.registry.clone());
+    let prepare = move |db: &Db| {
+        let kept = db.document(&Registry::key());
+        registry.settle(db, kept.as_ref().map(|kept| &*kept.bytes))
+    };
+    let opened = tokio::task::spawn_blocking(move || store.open(prepare)).await;
     let opened = opened.unwrap_or_else(|_| Err(StoreError::Lost));
-    opened.map_err(|error| not_opened(config, error))
+    opened.map_err(|error| not_opened(config, error))?;
+    tokio::spawn(app.registry.clone().follow());
+    Ok(())
 }
 
 fn not_opened(config: &Config, error: StoreError) -> ServerError {

@@ -74,6 +74,7 @@ fn main() {
             .collect();
         write(target, "mixed", &bytes);
     }
+    m3_bodies();
 }
 
 fn chunks(capture: &Capture) {
@@ -337,6 +338,25 @@ fn texts() {
     ];
     for (number, file) in files.iter().enumerate() {
         write("config_file", &format!("file-{number}"), file.as_bytes());
+    }
+}
+
+/// Bodies of M3's calls, as its documentation and its operator have them.
+fn m3_bodies() {
+    let bodies = [
+        r#"{"retentionOptions":{"retentionPeriodDuration":"2d","block_size_nanos":"7200000000000","bufferPastNanos":600000000000},"indexOptions":{"enabled":true},"aggregationOptions":{"aggregations":[{"aggregated":true,"attributes":{"resolutionDuration":"5m"}}]},"stagingState":{"status":"READY"},"runtimeOptions":null}"#,
+        r#"{"name":"n","options":{"retentionOptions":{"retentionPeriodDuration":"96h"},"runtimeOptions":{"writeIndexingPerCPUConcurrency":1.5},"extendedOptions":{"type":"t","options":{"a":[1]}}}}"#,
+        r#"{"namespaceName":"default","type":"cluster","retention_time":"12h","numShards":"4","blockSize":{"expectedSeriesDatapointsPerHour":"180"},"hosts":[{"id":"a","port":9000}],"aggregatedNamespace":{"name":"b","resolution":"1m","retentionTime":"40d"}}"#,
+        r#"{"instances":[{"id":"a","isolation_group":"g","zone":"embedded","weight":100,"endpoint":"a:9000","metadata":{"debugPort":1}}],"num_shards":64,"replicationFactor":1,"option_override":{"is_sharded":true}}"#,
+        r#"{"instances":{"a":{"id":"a","shards":[{"id":0,"state":"AVAILABLE","cutoverNanos":"1"},{"id":1,"state":1}]}},"replicaFactor":1,"num_shards":2,"isSharded":true,"cutoverTime":"0"}"#,
+        r#"{"leavingInstanceIDs":["a"],"candidates":[{"id":"b"}],"force":true}"#,
+        r#"{"placement":{"instances":{}},"version":"3","confirm":true}"#,
+    ];
+    for (number, body) in bodies.iter().enumerate() {
+        write("m3_body", &format!("body-{number}"), body.as_bytes());
+    }
+    for (number, text) in ["48h0m0s", "-1.5h", "2d", "10us", "0"].iter().enumerate() {
+        write("go_duration", &format!("text-{number}"), text.as_bytes());
     }
 }
 

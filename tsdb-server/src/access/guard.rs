@@ -36,6 +36,10 @@ enum Refusal {
         name: Arc<str>,
         scope: AccessScope,
     },
+    /// It is about the whole server, and who asks is bound to tenants.
+    Bound {
+        name: Arc<str>,
+    },
     Busy,
 }
 
@@ -69,7 +73,8 @@ async fn admit(access: &Access, policy: &Policy, request: &mut Request) -> Resul
     }
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or(request.uri().path(), MatchedPath::as_str);
-    let Needed::Scope(scope) = needed(request.method(), route, policy.protect_probes) else {
+    let Needed { scope, of_server } = needed(request.method(), route, policy.protect_probes);
+    let Some(scope) = scope else {
         return Ok(());
     };
     let peer = request.extensions().get::<Peer>().cloned();
@@ -86,6 +91,11 @@ async fn admit(access: &Access, policy: &Policy, request: &mut Request) -> Resul
         return Err(Refusal::Forbidden {
             name: identity.name,
             scope,
+        });
+    }
+    if of_server && identity.tenants.is_some() {
+        return Err(Refusal::Bound {
+            name: identity.name,
         });
     }
     // Nothing behind needs it, and what is not there is not logged.
@@ -159,7 +169,9 @@ impl Refusal {
             Self::Malformed(_) => Refused::Malformed,
             Self::Unknown { said: false } => Refused::Missing,
             Self::Unknown { said: true } => Refused::Wrong,
-            Self::Certificate(_) | Self::Forbidden { .. } => Refused::Forbidden,
+            Self::Certificate(_) | Self::Forbidden { .. } | Self::Bound { .. } => {
+                Refused::Forbidden
+            }
             Self::Busy => Refused::Busy,
         }
     }
@@ -183,6 +195,11 @@ impl Refusal {
             Self::Forbidden { name, scope } => {
                 let scope = scope.name();
                 let text = format!("{name} has no scope {scope}, which this needs");
+                (StatusCode::FORBIDDEN, text)
+            }
+            Self::Bound { name } => {
+                let text =
+                    format!("{name} is bound to tenants, and this is about the whole server");
                 (StatusCode::FORBIDDEN, text)
             }
             Self::Busy => (

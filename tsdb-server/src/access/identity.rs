@@ -76,3 +76,76 @@ pub(crate) struct Identity {
     /// Tenants that they are bound to; `None` for any.
     pub(crate) tenants: Option<Vec<Arc<str>>>,
 }
+
+impl Identity {
+    /// Whether a request of this identity may be about a tenant, or about none.
+    ///
+    /// # Errors
+    /// Text that names the tenants that it may be about.
+    pub(crate) fn may_act_for(&self, tenant: Option<&str>) -> Result<(), String> {
+        let Some(bound) = &self.tenants else {
+            return Ok(());
+        };
+        let name = &self.name;
+        let bound_to = || bound.join(", ");
+        match tenant {
+            Some(tenant) if bound.iter().any(|allowed| **allowed == *tenant) => Ok(()),
+            Some(tenant) => Err(format!(
+                "{name} is bound to {}, and the request is about {tenant}",
+                bound_to()
+            )),
+            None => Err(format!(
+                "{name} is bound to {}, and the request names no tenant",
+                bound_to()
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_include_no_other() {
+        let write: Scopes = [AccessScope::Write].into_iter().collect();
+        assert!(write.has(AccessScope::Write));
+        assert!(!write.has(AccessScope::Read) && !write.has(AccessScope::Admin));
+        assert!(
+            AccessScope::ALL
+                .into_iter()
+                .all(|scope| Scopes::all().has(scope))
+        );
+        assert!(
+            !AccessScope::ALL
+                .into_iter()
+                .any(|scope| Scopes::default().has(scope))
+        );
+    }
+
+    #[test]
+    fn who_is_bound_acts_for_nobody_else() {
+        let identity = |tenants: Option<&[&str]>| Identity {
+            name: Arc::from("eu"),
+            scopes: Scopes::all(),
+            tenants: tenants.map(|names| names.iter().map(|&name| Arc::from(name)).collect()),
+        };
+        let free = identity(None);
+        assert_eq!(free.may_act_for(None), Ok(()));
+        assert_eq!(free.may_act_for(Some("us")), Ok(()));
+        let bound = identity(Some(&["de", "fr"]));
+        assert_eq!(bound.may_act_for(Some("fr")), Ok(()));
+        for (tenant, expected) in [
+            (
+                Some("us"),
+                "eu is bound to de, fr, and the request is about us",
+            ),
+            (
+                None,
+                "eu is bound to de, fr, and the request names no tenant",
+            ),
+        ] {
+            assert_eq!(bound.may_act_for(tenant), Err(expected.to_owned()));
+        }
+    }
+}

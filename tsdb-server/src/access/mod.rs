@@ -27,6 +27,7 @@ pub(crate) use door::{Access, WatchedFile, check};
 pub(crate) use exposure::{Listener, client_settings, warning};
 pub(crate) use guard::guarded;
 pub(crate) use handshakes::Connection;
+pub(crate) use identity::Identity;
 pub(crate) use load::{read_file, secret_in};
 pub(crate) use peer::Peer;
 pub(crate) use policy::CertificateEnd;

@@ -16,6 +16,8 @@ pub struct NamespaceSetting {
     pub aggregated: bool,
     /// How long it keeps samples; `None` leaves it as it is, at first for ever.
     pub retention: Option<Duration>,
+    /// The time that one of its samples stands for, if they are aggregated.
+    pub resolution: Option<Duration>,
     /// Who says so.
     pub origin: Origin,
 }
@@ -29,15 +31,15 @@ pub(super) fn namespaces<'a>(
 ) -> Vec<NamespaceSetting> {
     let mut names: Vec<NamespaceSetting> = Vec::new();
     let mut found = read_rows(values, wrong, |path, keys| {
-        if let Some(value) = keys.get("resolution") {
+        let namespace = joins(&names, namespace(keys)?)?;
+        if let Some(value) = keys.get("resolution").filter(|_| !namespace.aggregated) {
             warnings.push(Finding {
                 place: place_of(value),
                 what: format!(
-                    "{path}.resolution has no effect: nothing aggregates, a namespace holds what is written to it"
+                    "{path}.resolution has no effect: an unaggregated namespace keeps samples as they come"
                 ),
             });
         }
-        let namespace = joins(&names, namespace(keys)?)?;
         names.push(namespace.clone());
         Ok(namespace)
     });
@@ -51,6 +53,7 @@ fn namespace(keys: &Keys<'_>) -> Result<NamespaceSetting, Slip> {
         return slip("namespace", " has no namespace, which is its name");
     };
     let retention = optional(keys, "retention", retention_of)?;
+    let resolution = optional(keys, "resolution", resolution_of)?;
     let aggregated = match keys.get("type").map(|value| value.text.as_str()) {
         None | Some("unaggregated") => false,
         Some("aggregated") => true,
@@ -63,6 +66,7 @@ fn namespace(keys: &Keys<'_>) -> Result<NamespaceSetting, Slip> {
         name: name.text.clone(),
         aggregated,
         retention,
+        resolution: resolution.filter(|_| aggregated),
         origin: name.origin.clone(),
     })
 }
@@ -85,5 +89,13 @@ pub(super) fn retention_of(text: &str) -> Result<Duration, String> {
     match duration_of(text)? {
         Duration::ZERO => Err("a retention of nothing keeps nothing".to_owned()),
         retention => Ok(retention),
+    }
+}
+
+/// The time that one sample of a namespace stands for.
+fn resolution_of(text: &str) -> Result<Duration, String> {
+    match duration_of(text)? {
+        Duration::ZERO => Err("a resolution is longer than nothing".to_owned()),
+        resolution => Ok(resolution),
     }
 }

@@ -6,6 +6,8 @@ use tokio::time::Instant;
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::ha::HaPairs;
+use crate::namespaces::Registry;
+use crate::placements::Placements;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::tenancy::Tenants;
@@ -20,8 +22,9 @@ pub(crate) struct App {
     /// Bytes that their requests hold at this moment.
     pub(crate) inflight: InflightBytes,
     pub(crate) started: Instant,
-    /// Name of the namespace that plain requests use.
-    pub(crate) namespace: Arc<str>,
+    /// All namespaces, and which of them plain requests use.
+    pub(crate) registry: Registry,
+    pub(crate) placements: Placements,
     /// Who shares the server.
     pub(crate) tenants: Arc<Tenants>,
     /// Pairs of senders, if they are told apart.

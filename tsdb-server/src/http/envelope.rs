@@ -36,6 +36,8 @@ pub(super) enum ErrorType {
     /// Not one of Prometheus: somebody else changed what was to be changed.
     Conflict,
     Execution,
+    /// Not one of Prometheus: the sender is bound to other data.
+    Forbidden,
     Internal,
     Unavailable,
 }
@@ -46,6 +48,7 @@ impl ErrorType {
             Self::BadData => "bad_data",
             Self::Conflict => "conflict",
             Self::Execution => "execution",
+            Self::Forbidden => "forbidden",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
         }
@@ -56,6 +59,7 @@ impl ErrorType {
             Self::BadData => StatusCode::BAD_REQUEST,
             Self::Conflict => StatusCode::CONFLICT,
             Self::Execution => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             // Prometheus says 500; 503 tells clients and proxies to come back.
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -75,6 +79,15 @@ impl ApiError {
     pub(super) fn bad_data(message: impl Into<String>) -> Self {
         Self {
             kind: ErrorType::BadData,
+            message: message.into(),
+            retry_after_seconds: None,
+        }
+    }
+
+    /// Refused to this sender.
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self {
+            kind: ErrorType::Forbidden,
             message: message.into(),
             retry_after_seconds: None,
         }

@@ -1,5 +1,7 @@
 //! Whether the server lives, and whether it does its work: as M3 and as Prometheus ask for it.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +13,7 @@ use tsdb_core::{OpeningPhase, OpeningState};
 
 use super::app::App;
 use super::envelope::success;
+use crate::go_duration::go_duration_text;
 use crate::timestamp::format_rfc3339;
 
 #[derive(Serialize)]
@@ -70,7 +73,8 @@ struct WalReplay {
 
 /// `/health`: the process answers.
 pub(super) async fn health(State(app): State<App>) -> Response {
-    let uptime = show_duration(app.started.elapsed().as_secs());
+    let uptime = Duration::from_secs(app.started.elapsed().as_secs());
+    let uptime = i64::try_from(uptime.as_nanos()).map_or_else(|_| String::new(), go_duration_text);
     Json(Health {
         uptime,
         now: format_rfc3339(SystemClock::new().now_ms()),
@@ -86,7 +90,7 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
         Some(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     let listed = |is_listed: bool| {
-        let id = || app.namespace.to_string();
+        let id = || app.registry.unaggregated().to_string();
         Vec::from_iter(is_listed.then(|| NamespaceReadiness { id: id() }))
     };
     let (ready, not_ready) = (|| listed(reason.is_none()), || listed(reason.is_some()));
@@ -140,26 +144,5 @@ pub(super) async fn plain_ready(State(app): State<App>) -> Response {
             ask_to_come_back(&mut response);
             response
         }
-    }
-}
-
-fn show_duration(seconds: u64) -> String {
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds}s"),
-        (0, _) => format!("{minutes}m{seconds}s"),
-        _ => format!("{hours}h{minutes}m{seconds}s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::show_duration;
-
-    #[test]
-    fn durations_look_like_go() {
-        assert_eq!(show_duration(0), "0s");
-        assert_eq!(show_duration(192), "3m12s");
-        assert_eq!(show_duration(90_000), "25h0m0s");
     }
 }

@@ -7,12 +7,12 @@ use axum::Json;
 use http::{Method, StatusCode, Uri};
 use serde::Serialize;
 
-use super::routes::{API, Route};
+use super::routes::{Route, api_routes};
 
 /// `/`: every route and what it does.
 pub(super) async fn home() -> String {
     let mut page = String::from("tsdb-server: long-term storage of Prometheus metrics\n\n");
-    for route in API {
+    for route in api_routes() {
         let Route {
             methods,
             path,
@@ -44,7 +44,7 @@ pub(super) struct Routes {
 /// `/routes`: the paths, as M3 lists them.
 pub(super) async fn routes() -> Json<Routes> {
     Json(Routes {
-        routes: API.iter().map(|route| route.path).collect(),
+        routes: api_routes().map(|route| route.path).collect(),
     })
 }
 

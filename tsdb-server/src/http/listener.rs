@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+use super::scope::take_tenant_from_path;
 use crate::access::{Access, Connection, Peer, guarded};
 
 /// How long a client may take for the headers of a request.
@@ -99,7 +100,9 @@ async fn answer<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = router.map_request(move |mut request: Request<Incoming>| {
+    let service = router.map_request(move |request: Request<Incoming>| {
+        // Before routing, which goes by the path.
+        let mut request = take_tenant_from_path(request);
         request.extensions_mut().insert(peer.clone());
         request
     });

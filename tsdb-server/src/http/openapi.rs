@@ -9,7 +9,7 @@ use http::header::ACCEPT;
 use http::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
 
-use super::routes::{API, Access, Route};
+use super::routes::{Access, Route, api_routes};
 
 /// JSON, or a page for who accepts one.
 pub(super) async fn openapi(headers: HeaderMap) -> Response {
@@ -29,7 +29,7 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
 fn access(route: &Route) -> &'static str {
     match route.access {
         Access::Probe => "probe",
-        Access::Read => "read",
+        Access::Read | Access::Inspect => "read",
         Access::Write => "write",
         Access::Admin => "admin",
     }
@@ -51,7 +51,7 @@ fn parameters(route: &Route) -> Vec<Value> {
 
 fn description() -> Value {
     let mut paths = Map::new();
-    for route in API {
+    for route in api_routes() {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         for method in route.methods {
             let operation = json!({
@@ -77,7 +77,7 @@ fn page() -> String {
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>tsdb-server</title></head><body>\n\
          <h1>tsdb-server</h1>\n<table>\n<tr><th>methods</th><th>path</th><th>what it does</th><th>parameters</th><th>access</th></tr>\n",
     );
-    for route in API {
+    for route in api_routes() {
         let methods: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
         // Writing to a string cannot fail. The tables have nothing that HTML would read otherwise.
         let _written = writeln!(
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn every_route_is_described_with_its_methods_and_parameters() {
         let description = description();
-        for route in API {
+        for route in api_routes() {
             for method in route.methods {
                 let method = method.as_str().to_ascii_lowercase();
                 let operation = &description["paths"][route.path][method];
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn the_page_is_plain_html_that_asks_nobody_else() {
         let page = page();
-        for route in API {
+        for route in api_routes() {
             assert!(page.contains(&format!("<code>{}</code>", route.path)));
             assert!(!route.purpose.contains(['<', '>', '&']));
         }

@@ -1,35 +1,29 @@
 //! Tables of routes to routers.
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use tokio::time::Instant;
-use tower::util::MapRequest;
 
 use super::app::App;
 use super::body_watch::watch_body;
-use super::routes::{API, CLUSTER, DEBUG, METRICS, NODE, Route};
-use super::{home, node, scope};
+use super::routes::{CLUSTER, DEBUG, METRICS, NODE, Route, api_routes};
+use super::{home, node};
 
-/// The routes of a table. Whoever asks for more than a path, as for the right to call it, does it
-/// here, where each handler is at hand with its [`Route::access`].
-fn of_table(table: &[Route], app: &App) -> Router<App> {
-    table.iter().fold(Router::new(), |router, route| {
+/// The routes of a table.
+fn of_table(table: impl IntoIterator<Item = &'static Route>, app: &App) -> Router<App> {
+    table.into_iter().fold(Router::new(), |router, route| {
         router.route(route.path, route.handler(app))
     })
 }
 
 /// The routes of the API's address.
 pub(crate) fn api(app: &App) -> Router {
-    let routes = of_table(API, app)
+    of_table(api_routes(), app)
         .fallback(home::nothing)
         .layer(from_fn_with_state(app.clone(), observe))
-        .with_state(app.clone());
-    // Before routing, which goes by the path.
-    let routes = MapRequest::new(routes, scope::take_tenant_from_path::<Body>);
-    Router::new().fallback_service(routes)
+        .with_state(app.clone())
 }
 
 /// The routes of the metrics' address.

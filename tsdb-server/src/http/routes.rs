@@ -12,7 +12,7 @@ use super::app::App;
 use super::remote_read::StoreReader;
 use super::remote_write::StoreWriter;
 use super::{
-    admin, exemplars, export, health, home, import, json_write, labels, metadata, metrics_page,
+    admin, exemplars, export, health, home, import, json_write, labels, m3, metadata, metrics_page,
     node, openapi, pprof, scope, search, series,
 };
 
@@ -25,12 +25,14 @@ pub(crate) enum Access {
     Read,
     /// Store samples.
     Write,
-    /// Delete, compact, profile.
+    /// Read how the server is set up: who is bound to a tenant has no part in it.
+    Inspect,
+    /// Delete, compact, profile, change namespaces.
     Admin,
 }
 
 /// Makes the handler of a route for its methods.
-type Handler = fn(&App, MethodFilter) -> MethodRouter<App>;
+pub(crate) type Handler = fn(&App, MethodFilter) -> MethodRouter<App>;
 
 /// A path and what is there.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(crate) struct Route {
     pub(crate) purpose: &'static str,
     /// Names of its parameters, of the URL or a form.
     pub(crate) parameters: &'static [&'static str],
+    /// Whether it is about the whole server, whatever tenant a request names.
+    pub(crate) of_server: bool,
     handler: Handler,
 }
 
@@ -71,7 +75,23 @@ const fn route(
         access,
         purpose,
         parameters,
+        of_server: false,
         handler,
+    }
+}
+
+/// A route that is about the whole server.
+pub(crate) const fn server_route(
+    methods: &'static [Method],
+    path: &'static str,
+    access: Access,
+    said: (&'static str, &'static [&'static str]),
+    handler: Handler,
+) -> Route {
+    let route = route(methods, path, access, said, handler);
+    Route {
+        of_server: true,
+        ..route
     }
 }
 
@@ -80,14 +100,14 @@ const POST: &[Method] = &[Method::POST];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
-use Access::{Admin, Probe, Read, Write};
+use Access::{Admin, Inspect, Probe, Read, Write};
 
 const MATCH: &[&str] = &["match[]", "start", "end"];
 const MATCH_LIMIT: &[&str] = &["match[]", "start", "end", "limit"];
 
 /// The routes of the API's address.
 #[rustfmt::skip]
-pub(crate) static API: &[Route] = &[
+static API: &[Route] = &[
     route(POST, "/api/v1/write", Write, ("remote write", &[]), remote_write),
     route(POST, "/api/v1/prom/remote/write", Write, ("remote write, as M3 calls it", &[]), remote_write),
     route(POST, "/api/v1/json/write", Write, ("one sample in JSON", &[]), |_, methods| on(methods, json_write::json_write)),
@@ -106,10 +126,10 @@ pub(crate) static API: &[Route] = &[
     route(GET, "/api/v1/metadata", Read, ("type, help and unit", &["metric", "limit", "limit_per_metric"]), |_, methods| on(methods, metadata::metadata)),
     route(GET_POST, "/api/v1/query_exemplars", Read, ("exemplars", &["query", "start", "end"]), |_, methods| on(methods, exemplars::query_exemplars)),
     route(POST_PUT, "/api/v1/admin/tsdb/delete_series", Admin, ("deletes samples", MATCH), |_, methods| on(methods, admin::delete_series)),
-    route(POST_PUT, "/api/v1/admin/tsdb/snapshot", Admin, ("makes a data folder in snapshots/", &["skip_head"]), |_, methods| on(methods, admin::snapshot)),
-    route(POST_PUT, "/api/v1/admin/tsdb/clean_tombstones", Admin, ("compacts, as Prometheus calls it", &[]), |_, methods| on(methods, admin::compact)),
-    route(POST_PUT, "/api/v1/admin/compact", Admin, ("compacts all there is", &[]), |_, methods| on(methods, admin::compact)),
-    route(POST_PUT, "/api/v1/admin/confirm-clock", Admin, ("the clock is right: expiry goes on", &[]), |_, methods| on(methods, admin::confirm_clock)),
+    server_route(POST_PUT, "/api/v1/admin/tsdb/snapshot", Admin, ("makes a data folder in snapshots/", &["skip_head"]), |_, methods| on(methods, admin::snapshot)),
+    server_route(POST_PUT, "/api/v1/admin/tsdb/clean_tombstones", Admin, ("compacts, as Prometheus calls it", &[]), |_, methods| on(methods, admin::compact)),
+    server_route(POST_PUT, "/api/v1/admin/compact", Admin, ("compacts all there is", &[]), |_, methods| on(methods, admin::compact)),
+    server_route(POST_PUT, "/api/v1/admin/confirm-clock", Admin, ("the clock is right: expiry goes on", &[]), |_, methods| on(methods, admin::confirm_clock)),
     route(GET, "/api/v1/status/walreplay", Probe, ("logs to replay at the start, and how many were", &[]), |_, methods| on(methods, health::wal_replay)),
     route(GET, "/health", Probe, ("the process answers", &[]), |_, methods| on(methods, health::health)),
     route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
@@ -120,51 +140,68 @@ pub(crate) static API: &[Route] = &[
     route(GET, "/", Probe, ("this page", &[]), |_, methods| on(methods, home::home)),
 ];
 
+/// The routes of the API's address, those of M3 for namespaces and placements among them.
+pub(crate) fn api_routes() -> impl Iterator<Item = &'static Route> {
+    API.iter().chain(m3::routes())
+}
+
+/// The route that answers a method at a path, as the tables write it.
+pub(crate) fn find(method: &Method, path: &str) -> Option<&'static Route> {
+    let method = match *method {
+        Method::HEAD => &Method::GET,
+        _ => method,
+    };
+    let more = [METRICS, NODE, CLUSTER, DEBUG];
+    api_routes()
+        .chain(more.into_iter().flatten())
+        .find(|route| route.path == path && route.methods.contains(method))
+}
+
 /// The routes of the metrics' address.
 #[rustfmt::skip]
 pub(crate) static METRICS: &[Route] = &[
-    route(GET, "/metrics", Read, ("what the server measures of itself", &[]), |_, methods| on(methods, metrics_page::page)),
-    route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
-    route(GET, "/", Probe, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
+    server_route(GET, "/metrics", Inspect, ("what the server measures of itself", &[]), |_, methods| on(methods, metrics_page::page)),
+    server_route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
+    server_route(GET, "/", Probe, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
 ];
 
 /// The routes of a storage node's address, as M3's nodes have them.
 #[rustfmt::skip]
 pub(crate) static NODE: &[Route] = &[
-    route(GET, "/health", Probe, ("whether the node lives and is bootstrapped", &[]), |_, methods| on_node(methods, node::health)),
-    route(GET, "/bootstrapped", Probe, ("200 once the database is open", &[]), |_, methods| on_node(methods, node::bootstrapped)),
-    route(GET, "/bootstrappedinplacementornoplacement", Probe, ("200 once the database is open", &[]), |_, methods| on_node(methods, node::bootstrapped)),
-    route(POST, "/write", Write, ("a sample of a series with an id", &[]), |_, methods| on_node(methods, node::write)),
-    route(POST, "/writetagged", Write, ("a sample of a series with tags", &[]), |_, methods| on_node(methods, node::write_tagged)),
-    route(POST, "/fetch", Read, ("samples of the series with an id", &[]), |_, methods| on_node(methods, node::fetch)),
-    route(POST, "/query", Read, ("series that meet a query over tags", &[]), |_, methods| on_node(methods, node::query)),
-    route(POST, "/aggregate", Read, ("names and values of tags", &[]), |_, methods| on_node(methods, node::aggregate)),
-    route(POST, "/truncate", Admin, ("deletes every sample of a namespace", &[]), |_, methods| on_node(methods, node::truncate)),
+    server_route(GET, "/health", Probe, ("whether the node lives and is bootstrapped", &[]), |_, methods| on_node(methods, node::health)),
+    server_route(GET, "/bootstrapped", Probe, ("200 once the database is open", &[]), |_, methods| on_node(methods, node::bootstrapped)),
+    server_route(GET, "/bootstrappedinplacementornoplacement", Probe, ("200 once the database is open", &[]), |_, methods| on_node(methods, node::bootstrapped)),
+    server_route(POST, "/write", Write, ("a sample of a series with an id", &[]), |_, methods| on_node(methods, node::write)),
+    server_route(POST, "/writetagged", Write, ("a sample of a series with tags", &[]), |_, methods| on_node(methods, node::write_tagged)),
+    server_route(POST, "/fetch", Read, ("samples of the series with an id", &[]), |_, methods| on_node(methods, node::fetch)),
+    server_route(POST, "/query", Read, ("series that meet a query over tags", &[]), |_, methods| on_node(methods, node::query)),
+    server_route(POST, "/aggregate", Read, ("names and values of tags", &[]), |_, methods| on_node(methods, node::aggregate)),
+    server_route(POST, "/truncate", Admin, ("deletes every sample of a namespace", &[]), |_, methods| on_node(methods, node::truncate)),
 ];
 
 /// The routes of the address at which M3's nodes answer for their cluster.
 #[rustfmt::skip]
 pub(crate) static CLUSTER: &[Route] = &[
-    route(GET, "/health", Probe, ("whether the node lives and is bootstrapped", &[]), |_, methods| on_node(methods, node::health)),
-    route(POST, "/write", Write, ("a sample of a series with an id", &[]), |_, methods| on_node(methods, node::write)),
-    route(POST, "/writetagged", Write, ("a sample of a series with tags", &[]), |_, methods| on_node(methods, node::write_tagged)),
-    route(POST, "/fetch", Read, ("samples of the series with an id", &[]), |_, methods| on_node(methods, node::fetch)),
-    route(POST, "/query", Read, ("series that meet a query over tags", &[]), |_, methods| on_node(methods, node::query)),
-    route(POST, "/aggregate", Read, ("names and values of tags", &[]), |_, methods| on_node(methods, node::aggregate)),
-    route(POST, "/truncate", Admin, ("deletes every sample of a namespace", &[]), |_, methods| on_node(methods, node::truncate)),
+    server_route(GET, "/health", Probe, ("whether the node lives and is bootstrapped", &[]), |_, methods| on_node(methods, node::health)),
+    server_route(POST, "/write", Write, ("a sample of a series with an id", &[]), |_, methods| on_node(methods, node::write)),
+    server_route(POST, "/writetagged", Write, ("a sample of a series with tags", &[]), |_, methods| on_node(methods, node::write_tagged)),
+    server_route(POST, "/fetch", Read, ("samples of the series with an id", &[]), |_, methods| on_node(methods, node::fetch)),
+    server_route(POST, "/query", Read, ("series that meet a query over tags", &[]), |_, methods| on_node(methods, node::query)),
+    server_route(POST, "/aggregate", Read, ("names and values of tags", &[]), |_, methods| on_node(methods, node::aggregate)),
+    server_route(POST, "/truncate", Admin, ("deletes every sample of a namespace", &[]), |_, methods| on_node(methods, node::truncate)),
 ];
 
 /// The routes of the address for looking into the server.
 #[rustfmt::skip]
 pub(crate) static DEBUG: &[Route] = &[
-    route(GET, "/metrics", Read, ("what the server measures of itself", &[]), |_, methods| on(methods, metrics_page::page)),
-    route(GET, "/debug/pprof/", Read, ("the profiles there are", &[]), |_, methods| on(methods, pprof::index)),
-    route(GET, "/debug/pprof/profile", Admin, ("where CPU time goes, for go tool pprof", &["seconds"]), |_, methods| on(methods, pprof::profile)),
-    route(GET, "/debug/pprof/heap", Admin, ("where memory is held, for go tool pprof", &[]), |_, methods| on(methods, pprof::heap)),
-    route(GET, "/debug/pprof/cmdline", Read, ("the command line", &[]), |_, methods| on(methods, pprof::command_line)),
-    route(GET_POST, "/debug/pprof/symbol", Read, ("says that profiles name their functions", &[]), |_, methods| on(methods, pprof::symbol)),
-    route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
-    route(GET, "/", Probe, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
+    server_route(GET, "/metrics", Inspect, ("what the server measures of itself", &[]), |_, methods| on(methods, metrics_page::page)),
+    server_route(GET, "/debug/pprof/", Inspect, ("the profiles there are", &[]), |_, methods| on(methods, pprof::index)),
+    server_route(GET, "/debug/pprof/profile", Admin, ("where CPU time goes, for go tool pprof", &["seconds"]), |_, methods| on(methods, pprof::profile)),
+    server_route(GET, "/debug/pprof/heap", Admin, ("where memory is held, for go tool pprof", &[]), |_, methods| on(methods, pprof::heap)),
+    server_route(GET, "/debug/pprof/cmdline", Inspect, ("the command line", &[]), |_, methods| on(methods, pprof::command_line)),
+    server_route(GET_POST, "/debug/pprof/symbol", Inspect, ("says that profiles name their functions", &[]), |_, methods| on(methods, pprof::symbol)),
+    server_route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
+    server_route(GET, "/", Probe, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
 ];
 
 /// A route of M3's nodes, which word their errors themselves.
@@ -203,7 +240,9 @@ mod tests {
 
     #[test]
     fn no_route_is_there_twice_and_every_one_says_what_it_does() {
-        for table in [API, METRICS, NODE, CLUSTER, DEBUG] {
+        let api: Vec<&Route> = api_routes().collect();
+        let more = [METRICS, NODE, CLUSTER, DEBUG].map(|table| table.iter().collect());
+        for table in [api].into_iter().chain(more) {
             let mut seen = BTreeSet::new();
             for route in table {
                 assert!(!route.methods.is_empty() && !route.purpose.is_empty());

@@ -11,6 +11,7 @@ use tsdb_core::Namespace;
 
 use super::app::App;
 use super::envelope::ApiError;
+use crate::access::Identity;
 use crate::store::{Opened, StoreError};
 use crate::tenancy::{RateLimit, TenantError};
 
@@ -41,6 +42,10 @@ impl Scope {
         let tenant = app
             .tenants
             .of(path.map(|path| path.0.as_str()), &parts.headers)?;
+        if let Some(identity) = parts.extensions.get::<Identity>() {
+            let name = tenant.map(|tenant| &*tenant.name);
+            identity.may_act_for(name).map_err(ApiError::forbidden)?;
+        }
         Ok(match tenant {
             None => Self::default(),
             Some(tenant) => Self {
@@ -94,7 +99,7 @@ pub(super) async fn settle(
 }
 
 /// Takes the tenant out of the path: `/tenant/NAME/api/v1/write` is `/api/v1/write` of NAME.
-pub(super) fn take_tenant_from_path<B>(mut request: http::Request<B>) -> http::Request<B> {
+pub(crate) fn take_tenant_from_path<B>(mut request: http::Request<B>) -> http::Request<B> {
     if let Some((name, uri)) = split_path(request.uri()) {
         *request.uri_mut() = uri;
         request.extensions_mut().insert(PathTenant(name));

@@ -48,6 +48,9 @@ pub(crate) enum StoreError {
     /// What was asked for makes no sense here.
     #[error("{0}")]
     Refused(String),
+    /// What is kept of the namespaces cannot be read.
+    #[error("{0}")]
+    Registry(String),
     /// The request's body could not be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -77,6 +80,7 @@ impl StoreError {
             Self::Decode(_)
             | Self::NoNamespace(_)
             | Self::Refused(_)
+            | Self::Registry(_)
             | Self::TooManyClusters { .. }
             | Self::Lost => false,
             Self::Database(error) => error.is_retryable() || error.kind() == ErrorKind::Closed,

@@ -33,34 +33,12 @@ const TROUBLE: Duration = Duration::from_secs(10);
 /// Opens the database: at the start, and again after a failure that only reopening heals.
 pub(crate) type OpenDatabase = Arc<dyn Fn() -> Result<Db, tsdb_core::Error> + Send + Sync>;
 
-/// A namespace that is to be there once the database is open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WantedNamespace {
-    /// Its name.
-    pub(crate) name: String,
-    /// How long it keeps samples; `None` leaves it as it is, `Some(None)` is for ever.
-    pub(crate) retention: Option<Option<Duration>>,
-    /// Bounds of its own, which no option at run time changes; `None` leaves them as they are.
-    pub(crate) bounds: Option<NamespaceBounds>,
-}
-
-/// Bounds of a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NamespaceBounds {
-    /// Series in memory; `None` for no bound of its own.
-    pub(crate) max_series: Option<u64>,
-    /// Bytes of memory; `None` for no bound of its own.
-    pub(crate) max_memory: Option<u64>,
-}
-
 /// How the store works.
 pub(crate) struct StoreOptions {
     /// Opens the database.
     pub(crate) open: OpenDatabase,
     /// Where that tells how far it is.
     pub(crate) progress: Arc<OpeningProgress>,
-    /// Namespaces that are to be there. Plain requests use the first.
-    pub(crate) namespaces: Vec<WantedNamespace>,
     /// Most queries that run at a time.
     pub(crate) max_concurrent_queries: usize,
     /// How full the disk may get; `None` when there is none.
@@ -84,7 +62,8 @@ struct Shared {
     progress: Arc<OpeningProgress>,
     /// What the first opening found.
     recovery: OnceLock<RecoveryReport>,
-    opening: Mutex<Option<Opening>>,
+    /// What opening at the start needs.
+    opening: Mutex<Option<Maintainer>>,
     /// When and why a write failed last, if none succeeded since.
     trouble: Mutex<Option<(Instant, String)>>,
     disk: Option<DiskWatch>,
@@ -98,12 +77,6 @@ impl fmt::Debug for Shared {
             .field("slot", &self.slot)
             .finish_non_exhaustive()
     }
-}
-
-/// What opening at the start needs.
-struct Opening {
-    maintainer: Maintainer,
-    namespaces: Vec<WantedNamespace>,
 }
 
 /// Figures of the store at one moment.
@@ -146,13 +119,11 @@ impl Store {
         let StoreOptions {
             open,
             progress,
-            namespaces,
             max_concurrent_queries,
             disk,
             writers,
         } = options;
-        let plain = namespaces.first().map(|plain| plain.name.clone());
-        let slot = Arc::new(Slot::new(plain.unwrap_or_else(|| "default".to_owned())));
+        let slot = Arc::new(Slot::new());
         let writes = Arc::new(Queue::new(WRITE_QUEUE));
         let maintainer = Maintainer {
             slot: Arc::clone(&slot),
@@ -177,10 +148,7 @@ impl Store {
                 series_ids: SeriesIds::default(),
                 progress,
                 recovery: OnceLock::new(),
-                opening: Mutex::new(Some(Opening {
-                    maintainer,
-                    namespaces,
-                })),
+                opening: Mutex::new(Some(maintainer)),
                 trouble: Mutex::new(None),
                 disk,
                 writers,
@@ -189,30 +157,22 @@ impl Store {
         })
     }
 
-    /// Opens the database, once. Takes as long as replay does, so not for async tasks.
+    /// Opens the database, once; before anybody gets hold of it `prepare` sees to its namespaces
+    /// and answers which one plain requests use. Takes as long as replay does, so not for async
+    /// tasks.
     ///
     /// # Errors
-    /// When the database cannot be opened.
-    pub(crate) fn open(&self) -> Result<(), StoreError> {
+    /// When the database cannot be opened or prepared.
+    pub(crate) fn open(
+        &self,
+        prepare: impl FnOnce(&Db) -> Result<String, StoreError>,
+    ) -> Result<(), StoreError> {
         let opening = lock(&self.shared.opening).take();
-        let Some(Opening {
-            maintainer,
-            namespaces,
-        }) = opening
-        else {
+        let Some(maintainer) = opening else {
             return Ok(());
         };
         let db = (maintainer.open)()?;
-        for wanted in namespaces {
-            let present = db.find(&wanted.name).map(|namespace| namespace.options());
-            let mut options = present.unwrap_or_default();
-            options.retention = wanted.retention.unwrap_or(options.retention);
-            if let Some(bounds) = wanted.bounds {
-                options.series_max = bounds.max_series;
-                options.memory_max = bounds.max_memory;
-            }
-            db.namespace(&wanted.name, options)?;
-        }
+        self.shared.slot.use_namespace(&prepare(&db)?);
         tell(db.recovery());
         self.shared.recovery.get_or_init(|| db.recovery().clone());
         // Before anybody can write.
@@ -222,6 +182,11 @@ impl Store {
         let maintainer = spawn("maintainer", maintain).map_err(no_thread)?;
         lock(&self.shared.keepers).push(maintainer);
         Ok(())
+    }
+
+    /// Has plain requests use this namespace from now on, or `default` where it is not there.
+    pub(crate) fn use_namespace(&self, name: &str) {
+        self.shared.slot.use_namespace(name);
     }
 
     /// The open database.

@@ -18,7 +18,7 @@ mod threads;
 pub(crate) use disk::{DiskUse, DiskWatch};
 pub(crate) use durable::when_durable;
 pub(crate) use error::StoreError;
-pub(crate) use handle::{Closing, Figures, NamespaceBounds, Store, StoreOptions, WantedNamespace};
+pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
 pub(crate) use series_ids::{SeriesIds, id_of};
 pub(crate) use threads::Reply;
 

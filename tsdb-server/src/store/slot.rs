@@ -41,6 +41,8 @@ struct State {
     refusal: Option<String>,
     /// Somebody asked the maintainer to look now.
     called: bool,
+    /// Name of the namespace that plain requests use.
+    namespace: String,
 }
 
 /// Where the open database is found, and where threads wait for what happens to it.
@@ -48,13 +50,11 @@ struct State {
 pub(super) struct Slot {
     state: Mutex<State>,
     changed: Condvar,
-    /// Name of the namespace that plain requests use.
-    namespace: String,
 }
 
 impl Slot {
-    /// Nothing is open yet; plain requests will use `namespace`.
-    pub(super) fn new(namespace: String) -> Self {
+    /// Nothing is open yet.
+    pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(State {
                 current: Err("it is being opened".to_owned()),
@@ -62,9 +62,9 @@ impl Slot {
                 stopping: false,
                 called: false,
                 refusal: None,
+                namespace: "default".to_owned(),
             }),
             changed: Condvar::new(),
-            namespace,
         }
     }
 
@@ -88,14 +88,21 @@ impl Slot {
         let mut state = self.lock();
         state.epoch += 1;
         state.current = Ok(Opened {
-            namespace: db
-                .find(&self.namespace)
-                .unwrap_or_else(|| db.default_namespace()),
+            namespace: plain(&db, &state.namespace),
             db,
             epoch: state.epoch,
         });
         drop(state);
         self.changed.notify_all();
+    }
+
+    /// Has plain requests use the namespace of this name, in this database and later ones.
+    pub(super) fn use_namespace(&self, name: &str) {
+        let mut state = self.lock();
+        name.clone_into(&mut state.namespace);
+        if let Ok(opened) = &mut state.current {
+            opened.namespace = plain(&opened.db, name);
+        }
     }
 
     pub(super) fn stop(&self) {
@@ -166,4 +173,8 @@ impl Slot {
             }
         }
     }
+}
+
+fn plain(db: &Db, name: &str) -> Namespace {
+    db.find(name).unwrap_or_else(|| db.default_namespace())
 }

@@ -17,8 +17,13 @@ use crate::telemetry::Telemetry;
 /// A store over `disk`, and what it counts.
 fn open(disk: &FaultVfs) -> (Store, Arc<Telemetry>) {
     let (store, telemetry) = start(disk);
-    store.open().expect("a database");
+    store.open(plain).expect("a database");
     (store, telemetry)
+}
+
+/// Plain requests use the namespace that is always there.
+fn plain(_: &Db) -> Result<String, StoreError> {
+    Ok("default".to_owned())
 }
 
 /// A store over `disk` that is not open yet.
@@ -37,7 +42,6 @@ fn start(disk: &FaultVfs) -> (Store, Arc<Telemetry>) {
             Db::open_with(Arc::clone(&disk), clock, options)
         }),
         progress,
-        namespaces: Vec::new(),
         max_concurrent_queries: 2,
         disk: None,
         writers: 2,
@@ -75,7 +79,7 @@ async fn what_comes_while_the_database_is_opened_is_told_to_come_back() {
         Verdict::Proceed
     });
     let opening = store.clone();
-    let opened = tokio::task::spawn_blocking(move || opening.open());
+    let opened = tokio::task::spawn_blocking(move || opening.open(plain));
     tokio::task::spawn_blocking(move || at_log.recv())
         .await
         .expect("a thread")

@@ -11,6 +11,8 @@ use crate::config::TenantSetting;
 /// What a request of a tenant is about, and how fast it may come.
 #[derive(Clone, Debug)]
 pub(crate) struct Tenant {
+    /// Its name.
+    pub(crate) name: Arc<str>,
     /// The namespace with its data.
     pub(crate) namespace: Arc<str>,
     /// How fast it may write.
@@ -58,6 +60,7 @@ impl Tenants {
         let tenant = |setting: &TenantSetting| {
             let name: Arc<str> = setting.name.as_str().into();
             let tenant = Tenant {
+                name: Arc::clone(&name),
                 namespace: setting.namespace.as_str().into(),
                 rate: setting
                     .max_samples_per_second

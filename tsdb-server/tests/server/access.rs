@@ -597,3 +597,99 @@ async fn an_address_that_others_reach_without_protection_is_told_of_loudly() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn who_is_bound_to_a_tenant_reaches_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(file) = web_config(folder.path()) else {
+        return;
+    };
+    let text = std::fs::read_to_string(&file).expect("reading");
+    let text = text
+        .replace(
+            "reader, scopes: [read]",
+            "reader, scopes: [read], tenants: [a]",
+        )
+        .replace(
+            "writer, scopes: [write]",
+            "writer, scopes: [write], tenants: [a, b]",
+        );
+    std::fs::write(&file, text).expect("writing");
+    let settings = folder.path().join("tsdb.yml");
+    let tenants = "tsdb:\n  tenants:\n    - {name: a}\n    - {name: b}\n    - {name: c}\n";
+    std::fs::write(&settings, tenants).expect("writing");
+    let path = |file: &Path| file.to_str().expect("a path").to_owned();
+    let (file, settings) = (path(&file), path(&settings));
+    let arguments = ["--web-config-file", &file, "--config", &settings];
+    let server = Server::start(&folder.path().join("data"), &arguments);
+    let (reader, writer) = (format!("Bearer {READER}"), format!("Bearer {WRITER}"));
+    let line = r#"{"metric":{"__name__":"up"},"values":[1],"timestamps":[1700000000000]}"#;
+    let send = async |tenant: &str, who: &str| {
+        let url = format!("{}{tenant}/api/v1/import", server.api);
+        let answer = request(Method::POST, &url, &[("authorization", who)], line).await;
+        answer.expect("an answer")
+    };
+    let cases = [
+        ("/tenant/a", &writer, 200, ""),
+        ("/tenant/b", &writer, 200, ""),
+        (
+            "/tenant/c",
+            &writer,
+            403,
+            "writes is bound to a, b, and the request is about c",
+        ),
+        (
+            "",
+            &writer,
+            403,
+            "writes is bound to a, b, and the request names no tenant",
+        ),
+        ("/tenant/a", &reader, 403, "reads has no scope write"),
+        (
+            "/tenant/a/tenant/b",
+            &writer,
+            403,
+            "writes has no scope admin",
+        ),
+    ];
+    for (tenant, who, status, text) in cases {
+        let answer = send(tenant, who).await;
+        assert_eq!(answer.status, status, "{tenant}: {}", answer.text());
+        assert!(answer.text().contains(text), "{tenant}: {}", answer.text());
+    }
+    for (path, status) in [
+        ("/tenant/a/api/v1/labels", 200),
+        ("/tenant/b/api/v1/labels", 403),
+        ("/api/v1/labels", 403),
+        ("/tenant/a/api/v1/export?match[]=up", 200),
+        ("/tenant/b/api/v1/export?match[]=up", 403),
+    ] {
+        let answer = ask(&server, Method::GET, path, &reader).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+    }
+    // The header names a tenant as the path does.
+    let url = format!("{}/api/v1/labels", server.api);
+    for (tenant, status) in [("a", 200), ("b", 403)] {
+        let headers = [
+            ("authorization", reader.as_str()),
+            ("x-scope-orgid", tenant),
+        ];
+        let answer = request(Method::GET, &url, &headers, "").await;
+        assert_eq!(answer.expect("an answer").status, status, "{tenant}");
+    }
+    let body = write_body(vec![series(
+        &[("__name__", "up")],
+        &[(1_700_000_000_000, 0)],
+    )]);
+    for (tenant, status) in [("/tenant/b", 204), ("/tenant/c", 403), ("", 403)] {
+        let headers = [
+            ("content-type", "application/x-protobuf"),
+            ("content-encoding", "snappy"),
+            ("authorization", writer.as_str()),
+        ];
+        let url = format!("{}{tenant}/api/v1/write", server.api);
+        let answer = request(Method::POST, &url, &headers, body.clone()).await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, status, "{tenant}: {}", answer.text());
+    }
+}

@@ -23,6 +23,7 @@ mod interop;
 mod interop_tls;
 mod kill;
 mod lifecycle;
+mod m3;
 mod m3_routes;
 mod monitoring;
 mod node_json;
