@@ -250,11 +250,6 @@ pub(super) struct Route<'s> {
 }
 
 impl Route<'_> {
-    /// Its whole URL.
-    pub(super) fn url(&self) -> &str {
-        &self.url
-    }
-
     /// Where it is.
     pub(super) fn uri(&self) -> Result<Uri, CommandError> {
         self.url.parse().map_err(|_| self.unreachable(FORM))

@@ -49,7 +49,7 @@ pub(super) async fn delete_series(
     if !app.admin {
         run(&app, |_| Ok(())).await?;
     }
-    let sets = required_matcher_sets(&form)?;
+    let sets = scope.reads().restrict(required_matcher_sets(&form)?);
     let range = form.range()?;
     run(&app, move |opened| {
         let namespace = scope.namespace(opened)?;

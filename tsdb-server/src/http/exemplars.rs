@@ -37,7 +37,10 @@ pub(super) async fn query_exemplars(
         let reason = "end timestamp must not be before start timestamp";
         ApiError::invalid_parameter("end", reason)
     })?;
-    let matchers = matchers(&form)?;
+    scope.reads().check_unbounded()?;
+    scope.reads().check_range(Some(range))?;
+    let mut matchers = matchers(&form)?;
+    matchers.extend(scope.reads().matchers.iter().cloned());
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || answer(&scope.namespace(&store.current()?)?, range, &matchers);

@@ -37,12 +37,15 @@ pub(super) async fn export(
             .map_err(|error| ApiError::invalid_parameter("format", error))?,
     };
     let range = form.range()?;
-    let sets = required_matcher_sets(&form)?;
+    scope.reads().check_unbounded()?;
+    scope.reads().check_range(range)?;
+    let sets = scope.reads().restrict(required_matcher_sets(&form)?);
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let telemetry = Arc::clone(&app.telemetry);
     let open = move || -> Result<_, StoreError> {
         let namespace = scope.namespace(&store.current()?)?;
+        scope.reads().check_series(&namespace, range, &sets)?;
         let export = SeriesExport::open(namespace, format, range, sets)?;
         next_piece(export, &telemetry)
     };

@@ -2,7 +2,6 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use serde::{Serialize, Serializer};
 use tsdb_core::model::{Matcher, Texts, TimeRange};
 use tsdb_core::{Error, Namespace};
 
@@ -10,31 +9,30 @@ use super::app::App;
 use super::envelope::{ApiError, TRUNCATED, success};
 use super::form::Form;
 use super::matching::optional_matcher_sets;
+use super::reads::Reads;
 use super::scope::Scope;
 use super::series::MAX_RESULTS;
 
 /// A sorted list, and whether more were there.
 type Found = Result<(Texts, bool), Error>;
 
-/// A list as JSON writes it.
-struct List<'a>(&'a Texts);
-
-impl Serialize for List<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter())
-    }
-}
-
 pub(super) async fn names(
     State(app): State<App>,
     scope: Scope,
     form: Form,
 ) -> Result<Response, ApiError> {
-    lists(&app, scope, &form, |namespace, range, set, limit| {
-        namespace
-            .label_names(range, set, limit)
-            .map(|found| (found.values, found.truncated))
-    })
+    let hidden = |reads: &Reads, name: &str| reads.hides(name);
+    lists(
+        &app,
+        scope,
+        &form,
+        hidden,
+        |namespace, range, set, limit| {
+            namespace
+                .label_names(range, set, limit)
+                .map(|found| (found.values, found.truncated))
+        },
+    )
     .await
 }
 
@@ -48,11 +46,19 @@ pub(super) async fn values(
     if name.is_empty() {
         return Err(ApiError::bad_data(format!("invalid label name: {name:?}")));
     }
-    lists(&app, scope, &form, move |namespace, range, set, limit| {
-        namespace
-            .label_values(&name, range, set, limit)
-            .map(|found| (found.values, found.truncated))
-    })
+    let is_hidden = scope.reads().hides(&name);
+    let hidden = move |_: &Reads, _: &str| is_hidden;
+    lists(
+        &app,
+        scope,
+        &form,
+        hidden,
+        move |namespace, range, set, limit| {
+            namespace
+                .label_values(&name, range, set, limit)
+                .map(|found| (found.values, found.truncated))
+        },
+    )
     .await
 }
 
@@ -61,11 +67,14 @@ async fn lists(
     app: &App,
     scope: Scope,
     form: &Form,
+    is_hidden: impl Fn(&Reads, &str) -> bool + Send + 'static,
     find: impl Fn(&Namespace, TimeRange, &[Matcher], usize) -> Found + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let limit = form.limit()?;
+    let asked = form.limit()?;
+    let limit = scope.reads().list_limit(asked);
     let range = form.range()?;
-    let sets = optional_matcher_sets(form)?;
+    scope.reads().check_range(range)?;
+    let sets = scope.reads().restrict(optional_matcher_sets(form)?);
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
@@ -85,10 +94,11 @@ async fn lists(
                 }
             }
         }
-        Ok(success(
-            &List(&all),
-            if truncated { &[TRUNCATED] } else { &[] },
-        ))
+        let limited = scope.reads().check_cut(asked, truncated)?;
+        let all = all.iter().filter(|text| !is_hidden(scope.reads(), text));
+        let all: Vec<&str> = all.collect();
+        let warnings: &[&str] = if truncated { &[TRUNCATED] } else { &[] };
+        Ok(limited.tell(success(&all, warnings)))
     };
     app.store.queries().run(&admission, work).await?
 }

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use tsdb_core::model::Matcher;
 
+use super::reads::Reads;
 use crate::units::duration_of;
 
 /// Longest text of a header that is read as JSON.
@@ -19,12 +20,8 @@ const RESTRICTIONS_MAX: usize = 100;
 pub(super) struct M3Headers {
     /// Which kind of namespace is meant; `None` for the one of plain requests.
     pub(super) namespace: Option<NamespaceKind>,
-    /// What holds of every series beside what the request asks for.
-    pub(super) matchers: Vec<Matcher>,
-    /// Labels that are not shown.
-    pub(super) strip: Vec<String>,
-    /// How much may be read.
-    pub(super) bounds: ReadBounds,
+    /// What may be read.
+    pub(super) reads: Reads,
 }
 
 /// Which kind of namespace a request is about.
@@ -38,36 +35,12 @@ pub(super) enum NamespaceKind {
     },
 }
 
-/// How much a request may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ReadBounds {
-    /// Most series.
-    pub(super) series: Option<usize>,
-    /// Most samples.
-    pub(super) samples: Option<u64>,
-    /// Longest time from start to end.
-    pub(super) range: Option<Duration>,
-    /// Whether a request for more is refused; otherwise it is cut short, and the answer says so.
-    pub(super) exhaustive: bool,
-}
-
-impl Default for ReadBounds {
-    fn default() -> Self {
-        Self {
-            series: None,
-            samples: None,
-            range: None,
-            exhaustive: true,
-        }
-    }
-}
-
 /// A header that is not obeyed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("header {header}: {what}")]
 pub(super) struct HeaderError {
-    header: &'static str,
-    what: String,
+    pub(super) header: &'static str,
+    pub(super) what: String,
 }
 
 fn refuse<T>(header: &'static str, what: impl Into<String>) -> Result<T, HeaderError> {
@@ -113,11 +86,11 @@ impl M3Headers {
             }
         }
         let (matchers, strip) = restrictions(headers)?;
+        let mut reads = bounds(headers)?;
+        (reads.matchers, reads.strip) = (matchers, strip);
         Ok(Self {
             namespace: namespace(headers)?,
-            matchers,
-            strip,
-            bounds: bounds(headers)?,
+            reads,
         })
     }
 }
@@ -240,7 +213,7 @@ fn matcher(restriction: &Restriction) -> Result<Option<Matcher>, String> {
     }
 }
 
-fn bounds(headers: &HeaderMap) -> Result<ReadBounds, HeaderError> {
+fn bounds(headers: &HeaderMap) -> Result<Reads, HeaderError> {
     let smaller = |a: Option<u64>, b: Option<u64>| match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
@@ -270,11 +243,12 @@ fn bounds(headers: &HeaderMap) -> Result<ReadBounds, HeaderError> {
         Some("false") => false,
         Some(other) => return refuse(EXHAUSTIVE, format!("{other:?} is neither true nor false")),
     };
-    Ok(ReadBounds {
+    Ok(Reads {
         series: series.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
         samples: count(headers, "M3-Limit-Max-Returned-Datapoints")?,
         range,
         exhaustive,
+        ..Reads::default()
     })
 }
 
@@ -348,9 +322,14 @@ mod tests {
         }
         let json = r#"{"match":[{"name":"team","type":"EQUAL","value":"a"},{"name":"b","type":"notregexp","value":"x.*"},{"name":"c","type":"EXISTS"},{"name":"d","type":"ALL"}],"strip":["team"]}"#;
         let said = read(&[("M3-Restrict-By-Tags-JSON", json)]);
-        let shown: Vec<String> = said.matchers.iter().map(|one| format!("{one}")).collect();
+        let shown: Vec<String> = said
+            .reads
+            .matchers
+            .iter()
+            .map(|one| format!("{one}"))
+            .collect();
         assert_eq!(shown, ["team=\"a\"", "b!~\"x.*\"", "c!=\"\""]);
-        assert_eq!(said.strip, ["team"]);
+        assert_eq!(said.reads.strip, ["team"]);
         let said = read(&[
             ("M3-Limit-Max-Series", "10"),
             ("M3-Limit-Max-Docs", "7"),
@@ -358,13 +337,14 @@ mod tests {
             ("M3-Limit-Max-Range", "24h"),
             ("M3-Limit-Require-Exhaustive", "false"),
         ]);
-        let bounds = ReadBounds {
+        let reads = Reads {
             series: Some(7),
             samples: Some(1000),
             range: Some(Duration::from_secs(86_400)),
             exhaustive: false,
+            ..Reads::default()
         };
-        assert_eq!(said.bounds, bounds);
+        assert_eq!(said.reads, reads);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod metrics_page;
 mod node;
 mod openapi;
 mod pprof;
+mod reads;
 mod remote_read;
 mod remote_write;
 mod router;

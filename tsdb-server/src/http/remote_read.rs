@@ -8,6 +8,7 @@ use tsdb_core::{Namespace, SeriesSet};
 use tsdb_remote::ReadError;
 use tsdb_remote::read::{Chunk, Chunks, Columns, ReadRequest, SeriesStream, Storage};
 
+use super::envelope::ApiError;
 use super::remote_write::Answer;
 use super::scope::Scope;
 use crate::store::{Store, StoreError};
@@ -34,24 +35,35 @@ impl Service<ReadRequest> for StoreReader {
             let source = store.clone();
             let work = move || -> Result<(), ReadError> {
                 let opened = source.current()?;
-                let namespace = Scope::of(&request.parts.extensions).namespace(&opened)?;
-                request.answer(&NamespaceStorage(namespace))
+                let scope = Scope::of(&request.parts.extensions);
+                let refused = |error: ApiError| ReadError::Invalid(error.message);
+                scope.reads().check_samples().map_err(refused)?;
+                let namespace = scope.namespace(&opened)?;
+                request.answer(&ScopedStorage { namespace, scope })
             };
             store.queries().run(&admission, work).await?
         })
     }
 }
 
-/// A namespace as remote read wants it.
-struct NamespaceStorage(Namespace);
+/// What a request may read of a namespace, as remote read wants it.
+struct ScopedStorage {
+    namespace: Namespace,
+    scope: Scope,
+}
 
-impl Storage for NamespaceStorage {
+impl Storage for ScopedStorage {
     type Stream<'s> = SelectedSeries;
 
     fn select(&self, range: TimeRange, matchers: &[Matcher]) -> Result<SelectedSeries, ReadError> {
+        let reads = self.scope.reads();
+        let refused = |error: ApiError| ReadError::Invalid(error.message);
+        reads.check_range(Some(range)).map_err(refused)?;
+        let sets = reads.restrict(vec![matchers.to_vec()]);
+        let matchers = sets.first().map_or(matchers, Vec::as_slice);
         let set = self
-            .0
-            .select(range, matchers)
+            .namespace
+            .select_with(range, matchers, reads.limits())
             .map_err(StoreError::database)?;
         Ok(SelectedSeries(set))
     }

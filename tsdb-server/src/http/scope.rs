@@ -11,9 +11,12 @@ use tsdb_core::Namespace;
 
 use super::app::App;
 use super::envelope::ApiError;
+use super::m3_headers::{HeaderError, M3Headers, NamespaceKind};
+use super::reads::Reads;
 use crate::access::Identity;
 use crate::store::{Opened, StoreError};
 use crate::tenancy::{RateLimit, TenantError};
+use crate::units::duration_text;
 
 /// Where paths of tenants begin.
 const TENANT_PATH: &str = "/tenant/";
@@ -25,6 +28,8 @@ pub(super) struct Scope {
     namespace: Option<Arc<str>>,
     /// How fast its sender may write.
     rate: Option<Arc<RateLimit>>,
+    /// What it may read of that.
+    reads: Reads,
 }
 
 /// The tenant that the path of a request named.
@@ -46,13 +51,26 @@ impl Scope {
             let name = tenant.map(|tenant| &*tenant.name);
             identity.may_act_for(name).map_err(ApiError::forbidden)?;
         }
-        Ok(match tenant {
-            None => Self::default(),
-            Some(tenant) => Self {
-                namespace: Some(Arc::clone(&tenant.namespace)),
-                rate: tenant.rate.clone(),
-            },
+        let M3Headers { namespace, reads } = M3Headers::read(&parts.headers)?;
+        let (namespace, rate) = match (tenant, namespace) {
+            (None, None) => (None, None),
+            (None, Some(kind)) => (Some(namespace_of(app, kind)?), None),
+            (Some(_), Some(NamespaceKind::Aggregated { .. })) => {
+                let text = "a tenant has one namespace: leave M3-Metrics-Type and M3-Storage-Policy out, or the tenant";
+                return Err(ApiError::bad_data(text));
+            }
+            (Some(tenant), _) => (Some(Arc::clone(&tenant.namespace)), tenant.rate.clone()),
+        };
+        Ok(Self {
+            namespace,
+            rate,
+            reads,
         })
+    }
+
+    /// What the request may read.
+    pub(super) fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// The namespace that is meant.
@@ -74,6 +92,29 @@ impl Scope {
         match &self.rate {
             None => Ok(()),
             Some(rate) => Ok(rate.take(samples as u64)?),
+        }
+    }
+}
+
+/// The namespace that M3's headers mean.
+fn namespace_of(app: &App, kind: NamespaceKind) -> Result<Arc<str>, ApiError> {
+    match kind {
+        NamespaceKind::Unaggregated => Ok(app.registry.unaggregated()),
+        NamespaceKind::Aggregated {
+            resolution,
+            retention,
+        } => {
+            let found = app.registry.by_storage_policy(resolution, retention);
+            found.ok_or_else(|| {
+                let policy = format!(
+                    "{}:{}",
+                    duration_text(resolution),
+                    duration_text(retention)
+                );
+                ApiError::bad_data(format!(
+                    "header M3-Storage-Policy: no aggregated namespace has {policy}: /api/v1/services/m3db/namespace lists them"
+                ))
+            })
         }
     }
 }
@@ -118,6 +159,12 @@ fn split_path(uri: &Uri) -> Option<(String, Uri)> {
     };
     parts.path_and_query = Some(text.parse().ok()?);
     Some((name.to_owned(), Uri::from_parts(parts).ok()?))
+}
+
+impl From<HeaderError> for ApiError {
+    fn from(error: HeaderError) -> Self {
+        Self::bad_data(error.to_string())
+    }
 }
 
 impl From<TenantError> for ApiError {

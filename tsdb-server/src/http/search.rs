@@ -39,6 +39,10 @@ pub(super) async fn search(
         Some(limit) => limit,
         None => form.limit()?.unwrap_or(DEFAULT_LIMIT),
     };
+    scope.reads().check_range(asked.range)?;
+    let limit = scope.reads().list_limit(Some(limit)).unwrap_or(limit);
+    let sets = scope.reads().restrict(vec![asked.matchers]);
+    let matchers = sets.into_iter().next().unwrap_or_default();
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Json<Value>, ApiError> {
@@ -46,13 +50,13 @@ pub(super) async fn search(
         let namespace = scope.namespace(&opened)?;
         let (mut series, mut exhaustive) = (Vec::new(), true);
         if let Some(range) = asked.range {
-            let found = namespace.series(range, &asked.matchers, limit)?;
+            let found = namespace.series(range, &matchers, limit)?;
             (series, exhaustive) = (found.values, !found.truncated);
         }
         let mut metrics = Vec::with_capacity(series.len());
         for labels in &series {
             let id = SeriesIds::id(&opened.db, namespace.name(), labels)?;
-            metrics.push(metric(&id, labels));
+            metrics.push(metric(&id, &scope.reads().shown(labels.clone())));
         }
         let metadata = json!({"LocalOnly": true, "Exhaustive": exhaustive, "Warnings": []});
         Ok(Json(json!({"Metrics": metrics, "Metadata": metadata})))
@@ -108,6 +112,8 @@ pub(super) async fn complete_tags(
         let reason = "there is none: give name:value, or a series selector";
         return Err(ApiError::invalid_parameter("query", reason));
     }
+    scope.reads().check_range(range)?;
+    let sets = scope.reads().restrict(sets);
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
@@ -119,7 +125,8 @@ pub(super) async fn complete_tags(
             values: !names_only,
             limit: MAX_NAMES_AND_VALUES,
         };
-        let (found, _) = wanted.find(&namespace)?;
+        let (mut found, _) = wanted.find(&namespace)?;
+        found.retain(|(name, _)| !scope.reads().hides(name));
         if names_only {
             let names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
             return Ok(Json(names).into_response());

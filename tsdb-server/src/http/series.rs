@@ -35,9 +35,11 @@ pub(super) async fn series(
     if form.all("match[]").next().is_none() {
         return Err(ApiError::bad_data("no match[] parameter provided"));
     }
-    let limit = form.limit()?;
+    let asked = form.limit()?;
+    let limit = scope.reads().list_limit(asked);
     let range = form.range()?;
-    let sets = required_matcher_sets(&form)?;
+    scope.reads().check_range(range)?;
+    let sets = scope.reads().restrict(required_matcher_sets(&form)?);
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
@@ -49,14 +51,18 @@ pub(super) async fn series(
         {
             let found = namespace.series(set.0, set.1, limit.unwrap_or(MAX_RESULTS))?;
             truncated |= found.truncated;
-            lists.push(found.values);
+            let shown = found.values.into_iter();
+            let mut shown: Vec<_> = shown.map(|labels| scope.reads().shown(labels)).collect();
+            // Without a label the order may be another, and two may be the same.
+            shown.sort_unstable();
+            shown.dedup();
+            lists.push(shown);
         }
         let (all, cut) = union(lists, limit);
         let all: Vec<LabelSet<'_>> = all.iter().map(LabelSet).collect();
-        Ok(success(
-            &all,
-            if truncated || cut { &[TRUNCATED] } else { &[] },
-        ))
+        let cut = truncated || cut;
+        let limited = scope.reads().check_cut(asked, cut)?;
+        Ok(limited.tell(success(&all, if cut { &[TRUNCATED] } else { &[] })))
     };
     app.store.queries().run(&admission, work).await?
 }

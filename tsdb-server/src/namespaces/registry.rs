@@ -148,10 +148,6 @@ impl Registry {
     }
 
     /// Name of the namespace for aggregated samples of this resolution and retention.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the headers that name a policy")
-    )]
     pub(crate) fn by_storage_policy(
         &self,
         resolution: Duration,

@@ -12,8 +12,6 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 3] = [Self::Database, Self::Coordinator, Self::Aggregator];
-
     /// Its name in M3.
     pub(crate) fn name(self) -> &'static str {
         match self {

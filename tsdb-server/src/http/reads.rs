@@ -1,0 +1,251 @@
+//! What a request may read beside what it asks for: series that it is held to, labels that it does
+//! not see, and bounds.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::HeaderValue;
+use tsdb_core::model::{Labels, LabelsBuilder, Matcher, TimeRange};
+use tsdb_core::{Namespace, SelectLimits};
+
+use super::envelope::ApiError;
+use super::m3_headers::HeaderError;
+use crate::store::StoreError;
+use crate::units::duration_text;
+
+/// M3's header that says which bound cut an answer short.
+const LIMITED: &str = "M3-Results-Limited";
+
+/// What a request may read. One that says nothing may read all.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Reads {
+    /// What holds of every series beside what the request asks for.
+    pub(super) matchers: Vec<Matcher>,
+    /// Labels that are not shown.
+    pub(super) strip: Vec<String>,
+    /// Most series, or names and values.
+    pub(super) series: Option<usize>,
+    /// Most samples.
+    pub(super) samples: Option<u64>,
+    /// Longest time from start to end.
+    pub(super) range: Option<Duration>,
+    /// Whether a request for more is refused; otherwise it is cut short, and the answer says so.
+    pub(super) exhaustive: bool,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self {
+            matchers: Vec::new(),
+            strip: Vec::new(),
+            series: None,
+            samples: None,
+            range: None,
+            exhaustive: true,
+        }
+    }
+}
+
+impl Reads {
+    /// Holds each set of matchers to the series that the request may read.
+    pub(super) fn restrict(&self, mut sets: Vec<Vec<Matcher>>) -> Vec<Vec<Matcher>> {
+        for set in &mut sets {
+            set.extend(self.matchers.iter().cloned());
+        }
+        sets
+    }
+
+    /// Checks how long the time is that the request asks for.
+    pub(super) fn check_range(&self, range: Option<TimeRange>) -> Result<(), ApiError> {
+        let (Some(range), Some(limit)) = (range, self.range) else {
+            return Ok(());
+        };
+        let asked_ms = range.max().saturating_sub(range.min()).unsigned_abs();
+        if u128::from(asked_ms) <= limit.as_millis() {
+            return Ok(());
+        }
+        Err(ApiError::bad_data(format!(
+            "query exceeded limit: its range is longer than {}, the limit M3-Limit-Max-Range",
+            duration_text(limit)
+        )))
+    }
+
+    /// How many results a list may have, as the request and its headers say.
+    pub(super) fn list_limit(&self, asked: Option<usize>) -> Option<usize> {
+        match (asked, self.series) {
+            (Some(asked), Some(limit)) => Some(asked.min(limit)),
+            (asked, limit) => asked.or(limit),
+        }
+    }
+
+    /// Judges a list that was cut short at [`Reads::list_limit`]: refused when a header bounds it and
+    /// it has to be whole.
+    pub(super) fn check_cut(&self, asked: Option<usize>, cut: bool) -> Result<Limited, ApiError> {
+        let by_header = self
+            .series
+            .filter(|limit| asked.is_none_or(|asked| asked > *limit));
+        match by_header {
+            Some(limit) if cut && self.exhaustive => Err(too_many(limit)),
+            Some(_) if cut => Ok(Limited(true)),
+            _ => Ok(Limited(false)),
+        }
+    }
+
+    /// Refuses what cannot be done where samples are read: their labels are those of the series, and
+    /// an answer is whole.
+    pub(super) fn check_samples(&self) -> Result<(), ApiError> {
+        let refused = if !self.strip.is_empty() {
+            (
+                "M3-Restrict-By-Tags-JSON",
+                "labels of samples are not stripped: leave strip out",
+            )
+        } else if !self.exhaustive && (self.series.is_some() || self.samples.is_some()) {
+            (
+                "M3-Limit-Require-Exhaustive",
+                "samples are not cut short: leave it out, or set it to true",
+            )
+        } else {
+            return Ok(());
+        };
+        let (header, what) = refused;
+        let what = what.to_owned();
+        Err(HeaderError { header, what }.into())
+    }
+
+    /// Refuses to bound samples where they are streamed.
+    pub(super) fn check_unbounded(&self) -> Result<(), ApiError> {
+        self.check_samples()?;
+        match self.samples {
+            None => Ok(()),
+            Some(_) => Err(HeaderError {
+                header: "M3-Limit-Max-Returned-Datapoints",
+                what: "samples that are streamed are not counted before: leave it out".to_owned(),
+            }
+            .into()),
+        }
+    }
+
+    /// Checks how many series there are to be read.
+    pub(super) fn check_series(
+        &self,
+        namespace: &Namespace,
+        range: Option<TimeRange>,
+        sets: &[Vec<Matcher>],
+    ) -> Result<(), StoreError> {
+        let (Some(range), Some(limit)) = (range, self.series) else {
+            return Ok(());
+        };
+        let mut found = 0;
+        for set in sets {
+            let series = namespace.series(range, set, limit.saturating_add(1))?;
+            found += series.values.len();
+        }
+        match found > limit {
+            true => Err(StoreError::Refused(too_many(limit).message)),
+            false => Ok(()),
+        }
+    }
+
+    /// Bounds of a select.
+    pub(super) fn limits(&self) -> SelectLimits {
+        let limits = SelectLimits::default();
+        SelectLimits {
+            series: self.series.unwrap_or(limits.series).min(limits.series),
+            samples: self.samples.unwrap_or(limits.samples).min(limits.samples),
+        }
+    }
+
+    /// Labels without those that are not shown.
+    pub(super) fn shown(&self, labels: Labels) -> Labels {
+        if self.strip.iter().all(|name| labels.get(name).is_none()) {
+            return labels;
+        }
+        let mut builder = LabelsBuilder::new();
+        let kept = labels.iter().filter(|label| !self.hides(label.name));
+        kept.for_each(|label| builder.push(label.name, label.value));
+        // A part of a valid set is one.
+        builder.finish().unwrap_or(labels)
+    }
+
+    /// Whether a label is not shown.
+    pub(super) fn hides(&self, name: &str) -> bool {
+        self.strip.iter().any(|hidden| hidden == name)
+    }
+}
+
+fn too_many(limit: usize) -> ApiError {
+    ApiError::bad_data(format!(
+        "query exceeded limit: require_exhaustive=true, series_limit={limit}: raise M3-Limit-Max-Series, or set M3-Limit-Require-Exhaustive to false"
+    ))
+}
+
+/// Whether a header cut an answer short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limited(bool);
+
+impl Limited {
+    /// Says so in the answer.
+    pub(super) fn tell(self, mut response: Response) -> Response {
+        if self.0 {
+            let value = HeaderValue::from_static("max_fetch_series_limit_applied");
+            response.headers_mut().insert(LIMITED, value);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_kept_or_told() {
+        let reads = Reads {
+            series: Some(5),
+            range: Some(Duration::from_secs(10)),
+            ..Reads::default()
+        };
+        assert_eq!(reads.list_limit(None), Some(5));
+        assert_eq!(reads.list_limit(Some(3)), Some(3));
+        assert_eq!(reads.list_limit(Some(9)), Some(5));
+        assert_eq!(Reads::default().list_limit(Some(9)), Some(9));
+        assert_eq!(reads.check_cut(None, false), Ok(Limited(false)));
+        assert_eq!(
+            reads.check_cut(Some(3), true),
+            Ok(Limited(false)),
+            "its own limit"
+        );
+        let error = reads.check_cut(Some(9), true).expect_err("six at least");
+        assert!(
+            error.message.contains("series_limit=5"),
+            "{}",
+            error.message
+        );
+        let partial = Reads {
+            exhaustive: false,
+            ..reads.clone()
+        };
+        assert_eq!(partial.check_cut(None, true), Ok(Limited(true)));
+        assert!(partial.check_samples().is_err() && reads.check_samples().is_ok());
+        let range = |ms| TimeRange::inclusive(0, ms).ok();
+        assert!(reads.check_range(range(10_000)).is_ok());
+        assert!(reads.check_range(range(10_001)).is_err());
+        assert!(reads.check_range(Some(TimeRange::ALL)).is_err());
+        assert!(reads.check_range(None).is_ok());
+    }
+
+    #[test]
+    fn stripped_labels_are_not_shown() {
+        let reads = Reads {
+            strip: vec!["team".to_owned()],
+            ..Reads::default()
+        };
+        let labels =
+            |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied()).expect("labels");
+        let all = labels(&[("__name__", "up"), ("team", "a")]);
+        assert_eq!(reads.shown(all), labels(&[("__name__", "up")]));
+        let other = labels(&[("__name__", "up"), ("teams", "a")]);
+        assert_eq!(reads.shown(other.clone()), other);
+        assert!(reads.hides("team") && !reads.hides("teams"));
+    }
+}
