@@ -123,6 +123,26 @@ fn a_slip_is_shown_with_its_line_and_the_key_that_was_meant() {
 }
 
 #[test]
+fn a_resolution_is_kept_for_aggregated_namespaces_and_said_to_mean_nothing_for_others() {
+    let file = "coordinator:\n  local:\n    namespaces:\n      - {namespace: raw, resolution: 30s}\n      - {namespace: rolled, type: aggregated, resolution: 5m}\n";
+    let loaded = loaded(file);
+    let resolutions = loaded.namespaces.iter().map(|found| found.resolution);
+    let five_minutes = std::time::Duration::from_secs(300);
+    assert_eq!(resolutions.collect::<Vec<_>>(), [None, Some(five_minutes)]);
+    assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
+    let warning = &loaded.warnings[0].what;
+    assert!(
+        warning.contains("namespaces[0].resolution has no effect"),
+        "{warning}"
+    );
+    let error = wrong(&file.replace("5m", "0s"));
+    assert!(
+        error.contains("a resolution is longer than nothing"),
+        "{error}"
+    );
+}
+
+#[test]
 fn variables_override_any_key_and_a_slip_in_them_is_named() {
     let set = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     let text = "coordinator:\n  local:\n    namespaces:\n      - namespace: default\n        retention: 48h\n";

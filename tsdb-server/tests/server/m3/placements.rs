@@ -26,6 +26,37 @@ fn init(service: &str, count: usize, replicas: usize) -> String {
     )
 }
 
+/// The documentation's script that adds an instance.
+const ADD: &str = r#"curl -s -w ' %{http_code}' -X POST localhost:7201/api/v1/services/SERVICE/placement -d '{
+  "instances": [
+    {
+      "id": "m3db009",
+      "isolationGroup": "us-east1-b",
+      "zone": "embedded",
+      "weight": 100,
+      "endpoint": "10.142.0.9:9000",
+      "hostname": "m3db009",
+      "port": 9000
+    }
+  ]
+}'"#;
+
+/// The documentation's script that replaces one.
+const REPLACE: &str = r#"curl -s -w ' %{http_code}' -X POST localhost:7201/api/v1/services/m3db/placement/replace -d '{
+    "leavingInstanceIDs": ["m3db001"],
+    "candidates": [
+        {
+          "id": "m3db002",
+          "isolationGroup": "us-east1-a",
+          "zone": "embedded",
+          "weight": 100,
+          "endpoint": "HOST:9000",
+          "hostname": "HOST",
+          "port": 9000
+        }
+    ]
+}'"#;
+
 #[tokio::test]
 async fn placements_are_made_by_the_bodies_of_the_documentation() {
     if !has_curl() {
@@ -71,25 +102,12 @@ async fn placements_are_changed_by_the_bodies_of_the_documentation() {
         let made = run(&server, &init(service, count, 1));
         assert!(made.ends_with(r#""version":0} 200"#), "{made}");
     }
-    let add = r#"curl -s -w ' %{http_code}' -X POST localhost:7201/api/v1/services/SERVICE/placement -d '{
-  "instances": [
-    {
-      "id": "m3db009",
-      "isolationGroup": "us-east1-b",
-      "zone": "embedded",
-      "weight": 100,
-      "endpoint": "10.142.0.9:9000",
-      "hostname": "m3db009",
-      "port": 9000
-    }
-  ]
-}'"#;
-    let added = run(&server, &add.replace("SERVICE", "m3db"));
+    let added = run(&server, &ADD.replace("SERVICE", "m3db"));
     assert!(
         added.ends_with(" 501") && added.contains("a cluster of several nodes"),
         "{added}"
     );
-    let added = run(&server, &add.replace("SERVICE", "m3coordinator"));
+    let added = run(&server, &ADD.replace("SERVICE", "m3coordinator"));
     assert!(
         added.contains(r#""m3db009""#) && added.ends_with(r#""version":2} 200"#),
         "{added}"
@@ -111,26 +129,12 @@ async fn placements_are_changed_by_the_bodies_of_the_documentation() {
         r#"{"status":"error","error":"instance x not found in placement"} 404"#
     );
 
-    let replace = r#"curl -s -w ' %{http_code}' -X POST localhost:7201/api/v1/services/m3db/placement/replace -d '{
-    "leavingInstanceIDs": ["m3db001"],
-    "candidates": [
-        {
-          "id": "m3db002",
-          "isolationGroup": "us-east1-a",
-          "zone": "embedded",
-          "weight": 100,
-          "endpoint": "HOST:9000",
-          "hostname": "HOST",
-          "port": 9000
-        }
-    ]
-}'"#;
-    let refused = run(&server, &replace.replace("HOST", "10.142.0.2"));
+    let refused = run(&server, &REPLACE.replace("HOST", "10.142.0.2"));
     assert!(
         refused.ends_with(" 501") && refused.contains("no data moves"),
         "{refused}"
     );
-    let replaced = run(&server, &replace.replace("HOST", "m3db001"));
+    let replaced = run(&server, &REPLACE.replace("HOST", "m3db001"));
     assert!(
         replaced.ends_with(r#""version":2} 200"#) && replaced.contains(r#"{"m3db002":"#),
         "{replaced}"
