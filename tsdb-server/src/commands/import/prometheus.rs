@@ -58,7 +58,7 @@ pub(super) struct Prometheus {
     #[command(flatten)]
     remote: Remote,
 
-    /// Namespace of the data folder; left out: the one that exists from the first start
+    /// Namespace of the data folder; left out: the one that exists from the first start. Of a server: --url http://HOST:PORT/tenant/NAME
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     namespace: Option<String>,
 
