@@ -409,6 +409,8 @@ async fn promtool_makes_blocks_of_an_export_and_they_hold_the_same() {
     let text = export(&server, "match[]={__name__!=%22%22}&format=openmetrics")
         .await
         .text();
+    let left_out = server.metric("tsdb_export_samples_left_out_total").await;
+    assert_eq!(left_out, 1.0);
     let samples = text.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(samples, expected.len());
     for name in ["reqs_total", "up", "lat_bucket", "lat_count", "ends"] {
