@@ -10,6 +10,7 @@ mod chunk;
 mod config;
 mod exemplars;
 mod files;
+mod formats;
 mod harness;
 mod histogram;
 mod http;

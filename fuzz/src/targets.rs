@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::{
-    access, chunk, config, exemplars, files, histogram, http, index, labels, m3, matcher, node_json,
-    page, prometheus, remote, snapshot,
+    access, chunk, config, exemplars, files, formats, histogram, http, index, labels, m3, matcher,
+    node_json, page, prometheus, remote, snapshot,
 };
 
 /// A function that must not panic on any input.
@@ -27,6 +27,14 @@ const fn target(name: &'static str, run: fn(&[u8])) -> Target {
         base_bytes: 64 << 10,
         bytes_per_input_byte: 256,
         slowness: 1,
+    }
+}
+
+/// A target that reads lines: each that is refused, up to a hundred, is told of at length.
+const fn text(name: &'static str, run: fn(&[u8])) -> Target {
+    Target {
+        base_bytes: 256 << 10,
+        ..target(name, run)
     }
 }
 
@@ -103,6 +111,10 @@ pub const TARGETS: &[Target] = &[
         ..target("read_response", remote::read_response)
     },
     target("import_line", http::import_line),
+    text("openmetrics", formats::open_metrics),
+    text("csv", formats::columns),
+    text("csv_format", formats::csv_format),
+    text("line_protocol", formats::points),
     target("timestamp", http::timestamp),
     Target {
         base_bytes: 64 << 20,

@@ -99,89 +99,91 @@ fn times_in_every_precision() {
     );
 }
 
+/// Lines that are refused, and how.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        ",a=b c=1",
+        "line 1, column 1: expected the name of a measurement, found \",a=b c=1\"",
+    ),
+    (
+        "m",
+        "line 1, column 2: expected a blank and the fields of the point, found the end of the line",
+    ),
+    (
+        "m ",
+        "line 1, column 3: expected the key of a field, found the end of the line",
+    ),
+    (
+        "m,a c=1",
+        "line 1, column 4: expected = and the value of the tag, found \" c=1\"",
+    ),
+    (
+        "m,=b c=1",
+        "line 1, column 3: expected the key of a tag, found \"=b c=1\"",
+    ),
+    (
+        "m,a= c=1",
+        "line 1, column 5: expected the value of a tag, found \" c=1\"",
+    ),
+    (
+        "m,a=b=c c=1",
+        "line 1, column 6: expected the value of a tag, found \"=c c=1\"",
+    ),
+    (
+        "m,__name__=b c=1",
+        "line 1, column 3: a tag is called __name__, which is the measurement and the field",
+    ),
+    (
+        "m,l!=2,l?=3 k=2i",
+        "line 1: label name \"l_\" occurs twice: send each label once",
+    ),
+    (
+        "m a",
+        "line 1, column 4: expected = and the value of the field, found the end of the line",
+    ),
+    (
+        "m a=",
+        "line 1, column 5: expected a number, a whole number with i or u, a boolean or a text in quotes, found the end of the line",
+    ),
+    (
+        "m a=1,b=NaN",
+        "line 1, column 9: expected a number, a whole number with i or u, a boolean or a text in quotes, found \"NaN\"",
+    ),
+    (
+        "m a=1.5i",
+        "line 1, column 5: expected a number, a whole number with i or u, a boolean or a text in quotes, found \"1.5i\"",
+    ),
+    (
+        "m a=-1u",
+        "line 1, column 5: expected a number, a whole number with i or u, a boolean or a text in quotes, found \"-1u\"",
+    ),
+    (
+        "m a=9223372036854775808i",
+        "line 1, column 5: expected a number, a whole number with i or u, a boolean or a text in quotes, found \"9223372036854775808i\"",
+    ),
+    (
+        "m a=\"b",
+        "line 1: a text in quotes begins in this line and does not end, not within 1048576 bytes",
+    ),
+    (
+        "m a=\"b\"c",
+        "line 1, column 8: expected a comma and a field, or a blank and a time, found \"c\"",
+    ),
+    (
+        "m a=1 1.5",
+        "line 1, column 7: expected a time as a whole number within the range, found \"1.5\"",
+    ),
+    (
+        "m a=1 1 1",
+        "line 1, column 9: expected the end of the line, found \"1\"",
+    ),
+];
+
 #[test]
 fn a_bad_line_is_named_and_costs_no_other() {
-    let cases = [
-        (
-            ",a=b c=1",
-            "line 1, column 1: expected the name of a measurement, found \",a=b c=1\"",
-        ),
-        (
-            "m",
-            "line 1, column 2: expected a blank and the fields of the point, found the end of the line",
-        ),
-        (
-            "m ",
-            "line 1, column 3: expected the key of a field, found the end of the line",
-        ),
-        (
-            "m,a c=1",
-            "line 1, column 4: expected = and the value of the tag, found \" c=1\"",
-        ),
-        (
-            "m,=b c=1",
-            "line 1, column 3: expected the key of a tag, found \"=b c=1\"",
-        ),
-        (
-            "m,a= c=1",
-            "line 1, column 5: expected the value of a tag, found \" c=1\"",
-        ),
-        (
-            "m,a=b=c c=1",
-            "line 1, column 6: expected the value of a tag, found \"=c c=1\"",
-        ),
-        (
-            "m,__name__=b c=1",
-            "line 1, column 3: a tag is called __name__, which is the measurement and the field",
-        ),
-        (
-            "m,l!=2,l?=3 k=2i",
-            "line 1: label name \"l_\" occurs twice: send each label once",
-        ),
-        (
-            "m a",
-            "line 1, column 4: expected = and the value of the field, found the end of the line",
-        ),
-        (
-            "m a=",
-            "line 1, column 5: expected a number, a whole number with i or u, a boolean or a text in quotes, found the end of the line",
-        ),
-        (
-            "m a=1,b=NaN",
-            "line 1, column 9: expected a number, a whole number with i or u, a boolean or a text in quotes, found \"NaN\"",
-        ),
-        (
-            "m a=1.5i",
-            "line 1, column 5: expected a number, a whole number with i or u, a boolean or a text in quotes, found \"1.5i\"",
-        ),
-        (
-            "m a=-1u",
-            "line 1, column 5: expected a number, a whole number with i or u, a boolean or a text in quotes, found \"-1u\"",
-        ),
-        (
-            "m a=9223372036854775808i",
-            "line 1, column 5: expected a number, a whole number with i or u, a boolean or a text in quotes, found \"9223372036854775808i\"",
-        ),
-        (
-            "m a=\"b",
-            "line 1: a text in quotes begins in this line and does not end, not within 1048576 bytes",
-        ),
-        (
-            "m a=\"b\"c",
-            "line 1, column 8: expected a comma and a field, or a blank and a time, found \"c\"",
-        ),
-        (
-            "m a=1 1.5",
-            "line 1, column 7: expected a time as a whole number within the range, found \"1.5\"",
-        ),
-        (
-            "m a=1 1 1",
-            "line 1, column 9: expected the end of the line, found \"1\"",
-        ),
-    ];
-    for (line, problem) in cases {
+    for (line, problem) in REFUSED {
         let rows = read(&format!("{line}\nb c=1 1000000\n"));
-        assert_eq!(problems(&rows), [problem], "{line}");
+        assert_eq!(problems(&rows), [*problem], "{line}");
         assert_eq!(samples(&rows), ["2 b_c 1 1"], "{line}");
         assert_eq!(rows.counts(), (2, 1), "{line}");
     }

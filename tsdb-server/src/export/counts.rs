@@ -16,10 +16,14 @@ pub(crate) struct ExportCounts {
 impl ExportCounts {
     /// A series was written to its end.
     pub(super) fn add(&mut self, samples: usize, unwritable: Unwritable) {
-        let left_out = unwritable.stale_markers + unwritable.histograms;
         self.series += 1;
-        self.samples += (samples as u64).saturating_sub(left_out);
+        self.samples += (samples as u64).saturating_sub(left_out(unwritable));
         self.unwritable.add(unwritable);
+    }
+
+    /// Samples that were left out.
+    pub(crate) fn left_out(&self) -> u64 {
+        left_out(self.unwritable)
     }
 
     /// Samples that were left out, and how many of the others changed, for people; `None` when nothing of
@@ -35,4 +39,8 @@ impl ExportCounts {
         );
         (self.unwritable != Unwritable::default()).then_some(loss)
     }
+}
+
+fn left_out(unwritable: Unwritable) -> u64 {
+    unwritable.stale_markers + unwritable.histograms
 }

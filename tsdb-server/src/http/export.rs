@@ -14,7 +14,7 @@ use super::form::Form;
 use super::matching::required_matcher_sets;
 use super::scope::Scope;
 use super::streamed::streamed;
-use crate::export::{ExportCounts, ExportFormat, SeriesExport};
+use crate::export::{ExportFormat, SeriesExport};
 use crate::store::StoreError;
 use crate::telemetry::Telemetry;
 
@@ -82,14 +82,16 @@ fn next_piece(
     let mut out = Vec::with_capacity(PIECE_BYTES + 1024);
     let before = export.counts();
     export.fill(&mut out, PIECE_BYTES)?;
-    let ExportCounts {
-        series, samples, ..
-    } = export.counts();
-    telemetry.exported(series - before.series, samples - before.samples);
+    let after = export.counts();
+    telemetry.exported(
+        after.series - before.series,
+        after.samples - before.samples,
+        after.left_out() - before.left_out(),
+    );
     if !out.is_empty() {
         return Ok(Some((Bytes::from(out), export)));
     }
-    if let Some(loss) = export.counts().loss() {
+    if let Some(loss) = after.loss() {
         tracing::warn!(loss, "an export could not say everything");
     }
     Ok(None)

@@ -69,6 +69,7 @@ pub(crate) struct Telemetry {
     pub(super) import_lines_refused: AtomicU64,
     pub(super) export_series: AtomicU64,
     pub(super) export_samples: AtomicU64,
+    pub(super) export_samples_left_out: AtomicU64,
     pub(crate) reopenings: AtomicU64,
     pub(super) maintenance_failures: AtomicU64,
     pub(crate) panics: AtomicU64,
@@ -140,10 +141,11 @@ impl Telemetry {
         add(&self.import_lines_refused, refused);
     }
 
-    /// Series were exported to their end.
-    pub(crate) fn exported(&self, series: u64, samples: u64) {
+    /// Series were exported to their end, but for samples that their format has no text for.
+    pub(crate) fn exported(&self, series: u64, samples: u64, left_out: u64) {
         add(&self.export_series, series);
         add(&self.export_samples, samples);
+        add(&self.export_samples_left_out, left_out);
     }
 
     /// A poisoned database was opened anew.

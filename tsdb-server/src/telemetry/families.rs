@@ -138,13 +138,15 @@ families! {
     METADATA_REJECTED = Counter "tsdb_metadata_rejected_total" []
         "Metadata entries refused, as they are not UTF-8.";
     IMPORT_LINES = Counter "tsdb_import_lines_total" []
-        "Lines read by /api/v1/import.";
+        "Lines read by imports of any format.";
     IMPORT_LINES_REJECTED = Counter "tsdb_import_lines_rejected_total" []
         "Lines of imports that are malformed.";
     EXPORT_SERIES = Counter "tsdb_export_series_total" []
         "Series written by /api/v1/export.";
     EXPORT_SAMPLES = Counter "tsdb_export_samples_total" []
         "Samples written by /api/v1/export.";
+    EXPORT_SAMPLES_LEFT_OUT = Counter "tsdb_export_samples_left_out_total" []
+        "Samples that /api/v1/export left out, as OpenMetrics has no text for them.";
     REOPENINGS = Counter "tsdb_reopenings_total" []
         "Times the database was reopened after a failed write or sync.";
     MAINTENANCE_FAILURES = Counter "tsdb_maintenance_failures_total" []

@@ -198,7 +198,7 @@ fn exemplar_counters(page: &mut Exposition, telemetry: &Telemetry) {
 }
 
 fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
-    let counters: [(&Family, &AtomicU64); 11] = [
+    let counters: [(&Family, &AtomicU64); 12] = [
         (&families::SERIES_REJECTED, &telemetry.rejected_series),
         (
             &families::NATIVE_HISTOGRAMS_STORED,
@@ -213,6 +213,10 @@ fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
         ),
         (&families::EXPORT_SERIES, &telemetry.export_series),
         (&families::EXPORT_SAMPLES, &telemetry.export_samples),
+        (
+            &families::EXPORT_SAMPLES_LEFT_OUT,
+            &telemetry.export_samples_left_out,
+        ),
         (&families::REOPENINGS, &telemetry.reopenings),
         (
             &families::MAINTENANCE_FAILURES,

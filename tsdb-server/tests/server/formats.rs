@@ -7,6 +7,7 @@ use std::process::Command;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
+use tsdb_proto::prometheus::TimeSeries;
 
 use crate::support::{
     Answer, Server, exported, get, json, post, program, request, series, stored, write_body,
@@ -48,18 +49,19 @@ fn of(series: &str, samples: &[(i64, f64)]) -> (String, Vec<(i64, u64)>) {
     (series.to_owned(), samples.collect())
 }
 
+const REQUESTS: &str = concat!(
+    "# HELP req_seconds How long.\n# TYPE req_seconds counter\n# UNIT req_seconds seconds\n",
+    "req_seconds_total{job=\"a\"} 1.5 1700000000.001 # {trace_id=\"t1\"} 0.5 1700000000\n",
+    "req_seconds_total{job=\"a\"} 2.5 1700000001.001\n",
+    "{\"dotted.name\",job=\"a\"} NaN 1700000000\n",
+    "# EOF\n",
+);
+
 #[tokio::test]
 async fn open_metrics_with_metadata_and_exemplars() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path(), &[]);
-    let text = concat!(
-        "# HELP req_seconds How long.\n# TYPE req_seconds counter\n# UNIT req_seconds seconds\n",
-        "req_seconds_total{job=\"a\"} 1.5 1700000000.001 # {trace_id=\"t1\"} 0.5 1700000000\n",
-        "req_seconds_total{job=\"a\"} 2.5 1700000001.001\n",
-        "{\"dotted.name\",job=\"a\"} NaN 1700000000\n",
-        "# EOF\n",
-    );
-    let (status, report) = import(&server, "import/prometheus", &[OPEN_METRICS], text).await;
+    let (status, report) = import(&server, "import/prometheus", &[OPEN_METRICS], REQUESTS).await;
     let counts = serde_json::json!({"lines": 7, "rejectedLines": 0, "stored": 3, "rejected": 0, "errors": []});
     assert_eq!((status, &report["data"]), (200, &counts), "{report}");
     let nan = f64::from_bits(0x7ff8_0000_0000_0001);
@@ -85,7 +87,14 @@ async fn open_metrics_with_metadata_and_exemplars() {
         exemplars["data"][0]["exemplars"][0]["labels"]["trace_id"], "t1",
         "{exemplars}"
     );
+}
 
+#[tokio::test]
+async fn an_export_is_of_the_format_that_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]);
+    let (status, _) = import(&server, "import/prometheus", &[OPEN_METRICS], REQUESTS).await;
+    assert_eq!(status, 200);
     let url = format!("{}/api/v1/export?match[]={{job=\"a\"}}", server.api);
     let url = url.replace('"', "%22");
     let accepted = request(
@@ -353,13 +362,35 @@ fn listed(promtool: &Path, folder: &Path) -> u64 {
         .sum()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn promtool_makes_blocks_of_an_export_and_they_hold_the_same() {
-    let Some(promtool) = program("promtool", "prometheus") else {
-        return;
+/// A sample: its series as `promtool tsdb dump` prints it, its time, and the bits of its value.
+type Dumped = (String, i64, u64);
+
+/// What `promtool tsdb dump` prints.
+fn dumped(promtool: &Path, folder: &Path) -> Vec<Dumped> {
+    std::fs::create_dir(folder.join("wal")).expect("a folder that dump wants");
+    let dumped = Command::new(promtool)
+        .args(["tsdb", "dump"])
+        .arg(folder)
+        .output();
+    let dumped = String::from_utf8(dumped.expect("promtool starts").stdout).expect("UTF-8");
+    let parse = |line: &str| {
+        let mut words = line.rsplitn(3, ' ');
+        let ms = words
+            .next()
+            .expect("a time")
+            .parse::<i64>()
+            .expect("a time");
+        let value = match words.next().expect("a value") {
+            "NaN" => 0x7ff8_0000_0000_0001,
+            text => text.parse::<f64>().expect("a value").to_bits(),
+        };
+        (words.next().expect("labels").to_owned(), ms, value)
     };
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::start(&folder.path().join("data"), &[]);
+    dumped.lines().map(parse).collect()
+}
+
+/// Series whose times and values are not simple, and what OpenMetrics can say of them.
+fn odd_series() -> (Vec<TimeSeries>, Vec<Dumped>) {
     let mut body = Vec::new();
     let mut expected = Vec::new();
     for number in 0..40_i64 {
@@ -403,12 +434,25 @@ async fn promtool_makes_blocks_of_an_export_and_they_hold_the_same() {
         1_700_000_001_000,
         1_f64.to_bits(),
     ));
+    (body, expected)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promtool_makes_blocks_of_an_export_and_they_hold_the_same() {
+    let Some(promtool) = program("promtool", "prometheus") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(&folder.path().join("data"), &[]);
+    let (body, mut expected) = odd_series();
     let answer = write_request(&server.api, write_body(body)).await;
     assert_eq!(answer.expect("an answer").status, 204);
 
     let text = export(&server, "match[]={__name__!=%22%22}&format=openmetrics")
         .await
         .text();
+    let left_out = server.metric("tsdb_export_samples_left_out_total").await;
+    assert_eq!(left_out, 1.0);
     let samples = text.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(samples, expected.len());
     for name in ["reqs_total", "up", "lat_bucket", "lat_count", "ends"] {
@@ -424,26 +468,7 @@ async fn promtool_makes_blocks_of_an_export_and_they_hold_the_same() {
         .expect("promtool starts");
     assert!(made.status.success(), "{made:?}");
     assert_eq!(listed(&promtool, &blocks), expected.len() as u64);
-    std::fs::create_dir(blocks.join("wal")).expect("a folder that dump wants");
-    let dumped = Command::new(&promtool)
-        .args(["tsdb", "dump"])
-        .arg(&blocks)
-        .output();
-    let dumped = String::from_utf8(dumped.expect("promtool starts").stdout).expect("UTF-8");
-    let parse = |line: &str| {
-        let mut words = line.rsplitn(3, ' ');
-        let ms = words
-            .next()
-            .expect("a time")
-            .parse::<i64>()
-            .expect("a time");
-        let value = match words.next().expect("a value") {
-            "NaN" => 0x7ff8_0000_0000_0001,
-            text => text.parse::<f64>().expect("a value").to_bits(),
-        };
-        (words.next().expect("labels").to_owned(), ms, value)
-    };
-    let mut dumped: Vec<_> = dumped.lines().map(parse).collect();
+    let mut dumped = dumped(&promtool, &blocks);
     dumped.sort();
     expected.sort();
     assert_eq!(dumped, expected);

@@ -1,11 +1,15 @@
 //! A disk that is really full, with the high-water mark turned off: what does not fit is refused
 //! with 503, what was acked stays, and writing goes on by itself once there is room again.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::{Server, exported, get, series, wait_for, write_body, write_request};
 
@@ -165,4 +169,85 @@ async fn a_full_disk_stops_acks_and_recovers() {
     check(&server, &acked).await;
     drop(server);
     check(&start(&disk.data()), &acked).await;
+}
+
+/// A part of a text, of samples that take room.
+fn part(round: i64) -> String {
+    let mut text = String::new();
+    for step in 0..150 {
+        for number in 0..SERIES {
+            let timestamp = 1_700_000_000_000 + (round * 150 + step) * 1000;
+            let value = f64::from_bits(bits(number, timestamp) >> 2);
+            writeln!(text, "load{{number=\"{number}\"}} {value:e} {timestamp}").expect("a String");
+        }
+    }
+    text
+}
+
+async fn send(stream: &mut (impl AsyncWriteExt + Unpin), piece: &str) {
+    let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+    stream.write_all(chunk.as_bytes()).await.expect("it reads");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_was_begun_outlasts_a_full_disk() {
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("nothing may be mounted here");
+        return;
+    };
+    let server = start(&disk.data());
+    let address = server.api.strip_prefix("http://").expect("a URL");
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    let (mut answers, mut stream) = stream.into_split();
+    let head = "POST /api/v1/import/prometheus HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("it reads");
+    send(&mut stream, &part(0)).await;
+    let imported = || async {
+        let stored = server.metric("tsdb_samples_stored_total{source=\"import\"}");
+        (stored.await > 0.0).then_some(())
+    };
+    wait_for("the first part", 30, imported).await;
+
+    // As much as there is room for.
+    let mut filler = std::fs::File::create(disk.filler()).expect("a filler");
+    let block = vec![1; 64 << 10];
+    while std::io::Write::write_all(&mut filler, &block).is_ok() {}
+    drop(filler);
+    // Waits when the server reads no more.
+    let enough = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&enough);
+    let sender = tokio::spawn(async move {
+        let mut round = 1;
+        while !stop.load(Ordering::Relaxed) {
+            send(&mut stream, &part(round)).await;
+            round += 1;
+        }
+        stream.write_all(b"0\r\n\r\n").await.expect("it reads");
+        (round, stream)
+    });
+    let refused = || async {
+        let answer = get(&format!("{}/ready", server.api)).await;
+        (answer.status == 503).then_some(())
+    };
+    wait_for("a part that is turned away", 60, refused).await;
+    enough.store(true, Ordering::Relaxed);
+    std::fs::remove_file(disk.filler()).expect("the filler goes");
+
+    // Closing its half would tell the server that nobody waits.
+    let (round, _open) = sender.await.expect("all is sent");
+    let mut answer = String::new();
+    let read = answers.read_to_string(&mut answer).await;
+    read.expect("an answer");
+    assert!(
+        answer.starts_with("HTTP/1.1 200"),
+        "{answer}\n{}",
+        server.process.log()
+    );
+    let count = round * 150 * SERIES;
+    assert!(answer.contains(&format!("\"stored\":{count},")), "{answer}");
+    let found = exported(&server, "load").await;
+    assert_eq!(found.len(), SERIES as usize);
+    for (labels, samples) in found {
+        assert_eq!(samples.len() as i64, round * 150, "{labels}");
+    }
 }

@@ -48,10 +48,8 @@ fn counts(path: &Path, lines: u64, stored: u64, refused: (u64, u64)) -> String {
     )
 }
 
-#[test]
-fn texts_go_into_a_folder_and_out_again() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path().join("data");
+/// Imports OpenMetrics with two slips, and CSV.
+fn fill(folder: &Path, data: &Path) {
     let om = concat!(
         "# TYPE up gauge\n# HELP up Whether it is.\n",
         "up{job=\"a\"} 1 1700000000.5\n",
@@ -60,14 +58,8 @@ fn texts_go_into_a_folder_and_out_again() {
         "up{job=\"a\"} 2 9000000000\n",
         "# EOF\n"
     );
-    let om = file(folder.path(), "metrics.om", om);
-    let import = [
-        "import",
-        "openmetrics",
-        text(&om),
-        "--data-dir",
-        text(&data),
-    ];
+    let om = file(folder, "metrics.om", om);
+    let import = ["import", "openmetrics", text(&om), "--data-dir", text(data)];
     let (code, out, problems) = outcome(&import);
     assert_eq!((code, out), (1, counts(&om, 7, 2, (1, 1))), "{problems}");
     let lines: Vec<&str> = problems.lines().collect();
@@ -81,7 +73,7 @@ fn texts_go_into_a_folder_and_out_again() {
     assert!(lines[1].contains("ahead of the clock"), "{problems}");
 
     let csv = file(
-        folder.path(),
+        folder,
         "t.csv",
         "time,host,t\n1700000000,a,1.5\n1700000001,b,2\n",
     );
@@ -94,13 +86,20 @@ fn texts_go_into_a_folder_and_out_again() {
         "--format",
         format,
         "--data-dir",
-        text(&data),
+        text(data),
     ];
     let (code, out, problems) = outcome(&import);
     assert_eq!(
         (code, out.as_str(), problems.as_str()),
         (0, counts(&csv, 2, 2, (0, 0)).as_str(), "")
     );
+}
+
+#[test]
+fn texts_go_into_a_folder_and_out_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    fill(folder.path(), &data);
 
     // All of it to a file, and from there to another folder.
     let jsonl = folder.path().join("all.jsonl");
@@ -284,7 +283,7 @@ async fn a_file_of_three_weeks_ago_is_imported_while_live_ingest_runs() {
 async fn a_server_tells_of_lines_as_a_folder_does() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    let mut server = Server::start(&data, &[]);
+    let server = Server::start(&data, &[]);
     let om =
         "up{job=\"a\"} 1 1\nup{job=\"a\"} x 2\nup{job=\"b\"} stale 3\nup{job=\"b\"} 3 3\n# EOF\n";
     let om = file(folder.path(), "wrong.om", om);
@@ -333,8 +332,17 @@ async fn a_server_tells_of_lines_as_a_folder_does() {
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(problems.contains("answered 400"), "{problems}");
     assert!(problems.contains("does not unpack as gzip"), "{problems}");
+}
 
-    // The same text from the server and from its folder.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_exports_what_its_folder_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let om = "up{job=\"a\"} 1 1\nup{job=\"b\"} 3 3\nlast 7 100\n# EOF\n";
+    let om = file(folder.path(), "a.om", om);
+    let mut server = Server::start(&data, &[]);
+    let (code, _, problems) = outcome(&["import", "openmetrics", text(&om), "--url", &server.api]);
+    assert_eq!((code, problems.as_str()), (0, ""));
     let export = ["export", "--match", "{__name__=~\".+\"}", "--format"];
     let mut served = Vec::new();
     for format in ["json", "openmetrics"] {

@@ -84,7 +84,7 @@ impl TextSource {
             )]
             let file = std::fs::File::open(file).map_err(unreadable)?;
             let metadata = file.metadata().map_err(unreadable)?;
-            let length = metadata.is_file().then(|| metadata.len());
+            let length = metadata.is_file().then_some(metadata.len());
             (Box::new(file), length)
         };
         let mut source = Self {
