@@ -128,6 +128,15 @@ const ALERTS: &[Alert] = &[
         description: "{{ $labels.instance }} refuses {{ $value | humanize }} samples a second for the reason {{ $labels.reason }}. Senders do not send these again.",
     },
     Alert {
+        name: "TsdbTenantTooFast",
+        severity: Severity::Warning,
+        measure: "sum by (job, instance, tenant) (rate(tsdb_tenant_writes_refused_total[15m]))",
+        comparison: "> 0",
+        lasting: "15m",
+        summary: "a tenant of tsdb-server {{ $labels.instance }} sends too fast: {{ $labels.tenant }}",
+        description: "{{ $labels.instance }} refuses {{ $value | humanize }} writes a second of the tenant {{ $labels.tenant }} with 429, as it sends more samples than it may.",
+    },
+    Alert {
         name: "TsdbWriteQueueNearLimit",
         severity: Severity::Warning,
         measure: "tsdb_write_queue_length / tsdb_write_queue_limit",

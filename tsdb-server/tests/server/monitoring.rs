@@ -13,6 +13,13 @@ use crate::support::{Prometheus, Server, get, json, post, program, series, wait_
 /// Far in the future: such samples are refused.
 const FUTURE_MS: i64 = 32_503_680_000_000;
 
+/// A tenant with every limit, so that families of limits have samples.
+const TENANTS: &str = "\
+tsdb:
+  tenants:
+    - {name: a, maxSeries: 100, maxMemory: 64MiB, maxSamplesPerSecond: 10}
+";
+
 /// A bit of everything that is counted by label.
 async fn load(server: &Server) {
     let good = write_body(vec![series(
@@ -114,7 +121,10 @@ async fn every_expression_gives_data_in_a_real_prometheus() {
         return;
     };
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::start(&folder.path().join("a"), &[]);
+    let settings = folder.path().join("tsdb.yml");
+    std::fs::write(&settings, TENANTS).expect("a file");
+    let settings = settings.to_str().expect("a path");
+    let server = Server::start(&folder.path().join("a"), &["--config", settings]);
     // It turns writes away, which the first does not.
     let full = Server::start(&folder.path().join("b"), &["--disk-high-water", "0"]);
     let file = folder.path().join("alerts.yml");
@@ -133,7 +143,7 @@ async fn every_expression_gives_data_in_a_real_prometheus() {
     let prometheus = Prometheus::start(&prometheus, &folder.path().join("p"), &config).await;
     let measures = alerts().iter().map(|alert| alert.measure.to_owned());
     let expressions: Vec<String> = shown().into_iter().chain(measures).collect();
-    assert!(expressions.len() > 80, "{}", expressions.len());
+    assert!(expressions.len() > 100, "{}", expressions.len());
     for expression in &expressions {
         wait_for_data(&prometheus, &[&server, &full], expression).await;
     }
@@ -293,6 +303,13 @@ const CASES: &[Case] = &[
             STAYS,
         )],
         labels: &[("reason", "series_limit"), ("source", "remote_write")],
+        value: "1",
+    },
+    Case {
+        alert: "TsdbTenantTooFast",
+        raising: &[("tsdb_tenant_writes_refused_total{tenant=\"b\"}", "0+60x600")],
+        quiet: &[("tsdb_tenant_writes_refused_total{tenant=\"b\"}", STAYS)],
+        labels: &[("tenant", "b")],
         value: "1",
     },
     case(
