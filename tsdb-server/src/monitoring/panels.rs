@@ -111,6 +111,10 @@ pub(super) const ROWS: &[Row] = &[
         panels: SENDERS,
     },
     Row {
+        title: "Access",
+        panels: ACCESS,
+    },
+    Row {
         title: "Memory",
         panels: MEMORY,
     },
@@ -425,6 +429,49 @@ const SENDERS: &[Panel] = &[
                 "takeovers",
             ),
         ],
+    ),
+];
+
+const ACCESS: &[Panel] = &[
+    lines(
+        "Requests refused by authentication",
+        PerSecond,
+        &[q(
+            "sum by (reason) (rate(tsdb_requests_refused_total[$__rate_interval]))",
+            "{{reason}}",
+        )],
+    ),
+    lines(
+        "TLS handshakes that came to nothing",
+        PerSecond,
+        &[q(
+            "sum by (reason) (rate(tsdb_tls_handshake_failures_total[$__rate_interval]))",
+            "{{reason}}",
+        )],
+    ),
+    lines(
+        "Reloads of the web-config file that failed",
+        PerSecond,
+        &[q(
+            "rate(tsdb_web_config_reload_failures_total[$__rate_interval])",
+            "{{instance}}",
+        )],
+    ),
+    value(
+        "Time until certificates expire",
+        Seconds,
+        &[q(
+            "tsdb_certificate_expiry_seconds - time()",
+            "{{instance}} {{use}}",
+        )],
+    ),
+    value(
+        "Time since the web-config file was taken",
+        Seconds,
+        &[q(
+            "time() - (tsdb_web_config_last_reload_success_timestamp_seconds > 0)",
+            "{{instance}}",
+        )],
     ),
 ];
 

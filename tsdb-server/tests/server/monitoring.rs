@@ -8,7 +8,9 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tsdb_server::monitoring::{Alert, alerts, dashboard, rules};
 
-use crate::support::{Prometheus, Server, get, json, post, program, series, wait_for, write_body};
+use crate::support::{
+    Authority, Prometheus, Server, get, json, post, program, series, wait_for, write_body,
+};
 
 /// Far in the future: such samples are refused.
 const FUTURE_MS: i64 = 32_503_680_000_000;
@@ -88,7 +90,7 @@ fn shown() -> Vec<String> {
     let expressions = targets.flatten().map(|target| {
         let text = target["expr"].as_str().expect("an expression");
         text.replace("$__rate_interval", "5s")
-            .replace("$job", "tsdb")
+            .replace("$job", "tsdb.*")
             .replace("$instance", ".+")
     });
     expressions.collect()
@@ -127,18 +129,34 @@ async fn every_expression_gives_data_in_a_real_prometheus() {
     let server = Server::start(&folder.path().join("a"), &["--config", settings]);
     // It turns writes away, which the first does not.
     let full = Server::start(&folder.path().join("b"), &["--disk-high-water", "0"]);
+    // It has certificates.
+    let ca = Authority::new(folder.path(), "ca");
+    let signed = ca.sign(&["127.0.0.1"]);
+    let web = folder.path().join("web.yml");
+    let text = format!(
+        "tls_server_config: {{cert_file: '{}', key_file: '{}'}}\n",
+        signed.certificate.display(),
+        signed.key.display()
+    );
+    std::fs::write(&web, text).expect("a file");
+    let web = ["--web-config-file", web.to_str().expect("a path")];
+    let secure = Server::start(&folder.path().join("c"), &web);
     let file = folder.path().join("alerts.yml");
     std::fs::write(&file, rules("runbook")).expect("a file");
-    let targets = [&server, &full].map(|server| {
-        let address = server.metrics.trim_start_matches("http://");
-        format!("\"{}\"", address.trim_end_matches("/metrics"))
-    });
+    let address = |server: &Server| {
+        let (_, address) = server.metrics.split_once("//").expect("a URL");
+        address.trim_end_matches("/metrics").to_owned()
+    };
+    let targets = [&server, &full].map(|server| format!("\"{}\"", address(server)));
     let config = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
          rule_files: [{}]\n\
-         scrape_configs:\n- job_name: tsdb\n  static_configs: [{{targets: [{}]}}]\n",
+         scrape_configs:\n- job_name: tsdb\n  static_configs: [{{targets: [{}]}}]\n\
+         - job_name: tsdb-tls\n  scheme: https\n  tls_config: {{ca_file: '{}'}}\n  static_configs: [{{targets: [\"{}\"]}}]\n",
         file.display(),
-        targets.join(",")
+        targets.join(","),
+        ca.file.display(),
+        address(&secure)
     );
     let prometheus = Prometheus::start(&prometheus, &folder.path().join("p"), &config).await;
     let measures = alerts().iter().map(|alert| alert.measure.to_owned());
@@ -353,6 +371,37 @@ const CASES: &[Case] = &[
         &[("tsdb_readers_refused_total{}", "0+1x600")],
         &[("tsdb_readers_refused_total{}", STAYS)],
         "15",
+    ),
+    Case {
+        alert: "TsdbCertificateExpires",
+        raising: &[(
+            "tsdb_certificate_expiry_seconds{use=\"server\"}",
+            "892800+0x600",
+        )],
+        quiet: &[(
+            "tsdb_certificate_expiry_seconds{use=\"server\"}",
+            "1299000+0x600",
+        )],
+        labels: &[("use", "server")],
+        value: "10",
+    },
+    case(
+        "TsdbWebConfigWrong",
+        &[("tsdb_web_config_reload_failures_total{}", "0+0x440 1+0x600")],
+        &[("tsdb_web_config_reload_failures_total{}", GROWS_ONCE)],
+        "",
+    ),
+    case(
+        "TsdbPasswordsGuessed",
+        &[("tsdb_requests_refused_total{reason=\"wrong\"}", "0+120x600")],
+        &[
+            ("tsdb_requests_refused_total{reason=\"wrong\"}", "0+30x600"),
+            (
+                "tsdb_requests_refused_total{reason=\"missing\"}",
+                "0+120x600",
+            ),
+        ],
+        "2",
     ),
     case(
         "TsdbPanics",
