@@ -466,7 +466,7 @@ fn write_tests(folder: &Path) -> String {
     let file = folder.join("alerts.yml");
     std::fs::write(&file, rules("runbook")).expect("a file");
     let mut tests = format!(
-        "rule_files: [{}]\nevaluation_interval: 1m\ntests:\n",
+        "rule_files: [{}]\nevaluation_interval: 5m\ntests:\n",
         file.display()
     );
     for alert in alerts() {
