@@ -107,6 +107,14 @@ pub(super) const ROWS: &[Row] = &[
         panels: SERIES,
     },
     Row {
+        title: "Tenants and pairs of senders",
+        panels: SENDERS,
+    },
+    Row {
+        title: "Access",
+        panels: ACCESS,
+    },
+    Row {
         title: "Memory",
         panels: MEMORY,
     },
@@ -360,6 +368,110 @@ const SERIES: &[Panel] = &[
         "Deletes not yet off the disk",
         Count,
         &[q("tsdb_tombstones", "{{instance}} {{namespace}}")],
+    ),
+];
+
+const SENDERS: &[Panel] = &[
+    lines(
+        "Writes of tenants refused for their rate",
+        PerSecond,
+        &[q(
+            "sum by (tenant) (rate(tsdb_tenant_writes_refused_total[$__rate_interval]))",
+            "{{tenant}}",
+        )],
+    ),
+    lines(
+        "Series where a namespace is limited",
+        Count,
+        &[
+            q(
+                "tsdb_series and on (job, instance, namespace) tsdb_namespace_series_max",
+                "{{instance}} {{namespace}}",
+            ),
+            q(
+                "tsdb_namespace_series_max",
+                "{{instance}} {{namespace}} limit",
+            ),
+        ],
+    ),
+    lines(
+        "Memory where a namespace is limited",
+        Bytes,
+        &[
+            q(
+                "sum by (job, instance, namespace) (tsdb_namespace_memory_bytes) and on (job, instance, namespace) tsdb_namespace_memory_max_bytes",
+                "{{instance}} {{namespace}}",
+            ),
+            q(
+                "tsdb_namespace_memory_max_bytes",
+                "{{instance}} {{namespace}} limit",
+            ),
+        ],
+    ),
+    lines(
+        "Pairs of senders",
+        Count,
+        &[
+            q("tsdb_ha_clusters", "{{instance}} clusters"),
+            q("tsdb_ha_requests_waiting", "{{instance}} requests waiting"),
+        ],
+    ),
+    lines(
+        "Duplicates left out, and takeovers",
+        PerSecond,
+        &[
+            q(
+                "sum(rate(tsdb_ha_duplicate_samples_total[$__rate_interval]))",
+                "duplicate samples",
+            ),
+            q(
+                "sum(rate(tsdb_ha_takeovers_total[$__rate_interval]))",
+                "takeovers",
+            ),
+        ],
+    ),
+];
+
+const ACCESS: &[Panel] = &[
+    lines(
+        "Requests refused by authentication",
+        PerSecond,
+        &[q(
+            "sum by (reason) (rate(tsdb_requests_refused_total[$__rate_interval]))",
+            "{{reason}}",
+        )],
+    ),
+    lines(
+        "TLS handshakes that came to nothing",
+        PerSecond,
+        &[q(
+            "sum by (reason) (rate(tsdb_tls_handshake_failures_total[$__rate_interval]))",
+            "{{reason}}",
+        )],
+    ),
+    lines(
+        "Reloads of the web-config file that failed",
+        PerSecond,
+        &[q(
+            "rate(tsdb_web_config_reload_failures_total[$__rate_interval])",
+            "{{instance}}",
+        )],
+    ),
+    value(
+        "Time until certificates expire",
+        Seconds,
+        &[q(
+            "tsdb_certificate_expiry_seconds - time()",
+            "{{instance}} {{use}}",
+        )],
+    ),
+    value(
+        "Time since the web-config file was taken",
+        Seconds,
+        &[q(
+            "time() - (tsdb_web_config_last_reload_success_timestamp_seconds > 0)",
+            "{{instance}}",
+        )],
     ),
 ];
 

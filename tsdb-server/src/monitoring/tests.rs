@@ -10,16 +10,7 @@ use super::{alerts, dashboard, rules};
 use crate::telemetry::{self, Family, FamilyKind, families, family};
 
 /// Families that no panel shows, each with why.
-const LEFT_OUT: &[(&str, &str)] = &[
-    (
-        "tsdb_namespace_memory_max_bytes",
-        "has samples only where the options of a namespace limit it",
-    ),
-    (
-        "tsdb_namespace_series_max",
-        "has samples only where the options of a namespace limit it",
-    ),
-];
+const LEFT_OUT: &[(&str, &str)] = &[];
 
 fn panels() -> impl Iterator<Item = &'static Panel> {
     ROWS.iter().flat_map(|row| row.panels)

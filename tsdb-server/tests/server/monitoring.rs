@@ -8,10 +8,19 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tsdb_server::monitoring::{Alert, alerts, dashboard, rules};
 
-use crate::support::{Prometheus, Server, get, json, post, program, series, wait_for, write_body};
+use crate::support::{
+    Authority, Prometheus, Server, get, json, post, program, series, wait_for, write_body,
+};
 
 /// Far in the future: such samples are refused.
 const FUTURE_MS: i64 = 32_503_680_000_000;
+
+/// A tenant with every limit, so that families of limits have samples.
+const TENANTS: &str = "\
+tsdb:
+  tenants:
+    - {name: a, maxSeries: 100, maxMemory: 64MiB, maxSamplesPerSecond: 10}
+";
 
 /// A bit of everything that is counted by label.
 async fn load(server: &Server) {
@@ -81,7 +90,7 @@ fn shown() -> Vec<String> {
     let expressions = targets.flatten().map(|target| {
         let text = target["expr"].as_str().expect("an expression");
         text.replace("$__rate_interval", "5s")
-            .replace("$job", "tsdb")
+            .replace("$job", "tsdb.*")
             .replace("$instance", ".+")
     });
     expressions.collect()
@@ -114,26 +123,45 @@ async fn every_expression_gives_data_in_a_real_prometheus() {
         return;
     };
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::start(&folder.path().join("a"), &[]);
+    let settings = folder.path().join("tsdb.yml");
+    std::fs::write(&settings, TENANTS).expect("a file");
+    let settings = settings.to_str().expect("a path");
+    let server = Server::start(&folder.path().join("a"), &["--config", settings]);
     // It turns writes away, which the first does not.
     let full = Server::start(&folder.path().join("b"), &["--disk-high-water", "0"]);
+    // It has certificates.
+    let ca = Authority::new(folder.path(), "ca");
+    let signed = ca.sign(&["127.0.0.1"]);
+    let web = folder.path().join("web.yml");
+    let text = format!(
+        "tls_server_config: {{cert_file: '{}', key_file: '{}'}}\n",
+        signed.certificate.display(),
+        signed.key.display()
+    );
+    std::fs::write(&web, text).expect("a file");
+    let web = ["--web-config-file", web.to_str().expect("a path")];
+    let secure = Server::start(&folder.path().join("c"), &web);
     let file = folder.path().join("alerts.yml");
     std::fs::write(&file, rules("runbook")).expect("a file");
-    let targets = [&server, &full].map(|server| {
-        let address = server.metrics.trim_start_matches("http://");
-        format!("\"{}\"", address.trim_end_matches("/metrics"))
-    });
+    let address = |server: &Server| {
+        let (_, address) = server.metrics.split_once("//").expect("a URL");
+        address.trim_end_matches("/metrics").to_owned()
+    };
+    let targets = [&server, &full].map(|server| format!("\"{}\"", address(server)));
     let config = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
          rule_files: [{}]\n\
-         scrape_configs:\n- job_name: tsdb\n  static_configs: [{{targets: [{}]}}]\n",
+         scrape_configs:\n- job_name: tsdb\n  static_configs: [{{targets: [{}]}}]\n\
+         - job_name: tsdb-tls\n  scheme: https\n  tls_config: {{ca_file: '{}'}}\n  static_configs: [{{targets: [\"{}\"]}}]\n",
         file.display(),
-        targets.join(",")
+        targets.join(","),
+        ca.file.display(),
+        address(&secure)
     );
     let prometheus = Prometheus::start(&prometheus, &folder.path().join("p"), &config).await;
     let measures = alerts().iter().map(|alert| alert.measure.to_owned());
     let expressions: Vec<String> = shown().into_iter().chain(measures).collect();
-    assert!(expressions.len() > 80, "{}", expressions.len());
+    assert!(expressions.len() > 100, "{}", expressions.len());
     for expression in &expressions {
         wait_for_data(&prometheus, &[&server, &full], expression).await;
     }
@@ -295,6 +323,13 @@ const CASES: &[Case] = &[
         labels: &[("reason", "series_limit"), ("source", "remote_write")],
         value: "1",
     },
+    Case {
+        alert: "TsdbTenantTooFast",
+        raising: &[("tsdb_tenant_writes_refused_total{tenant=\"b\"}", "0+60x600")],
+        quiet: &[("tsdb_tenant_writes_refused_total{tenant=\"b\"}", STAYS)],
+        labels: &[("tenant", "b")],
+        value: "1",
+    },
     case(
         "TsdbWriteQueueNearLimit",
         &[
@@ -336,6 +371,37 @@ const CASES: &[Case] = &[
         &[("tsdb_readers_refused_total{}", "0+1x600")],
         &[("tsdb_readers_refused_total{}", STAYS)],
         "15",
+    ),
+    Case {
+        alert: "TsdbCertificateExpires",
+        raising: &[(
+            "tsdb_certificate_expiry_seconds{use=\"server\"}",
+            "892800+0x600",
+        )],
+        quiet: &[(
+            "tsdb_certificate_expiry_seconds{use=\"server\"}",
+            "1299000+0x600",
+        )],
+        labels: &[("use", "server")],
+        value: "10",
+    },
+    case(
+        "TsdbWebConfigWrong",
+        &[("tsdb_web_config_reload_failures_total{}", "0+0x440 1+0x600")],
+        &[("tsdb_web_config_reload_failures_total{}", GROWS_ONCE)],
+        "",
+    ),
+    case(
+        "TsdbPasswordsGuessed",
+        &[("tsdb_requests_refused_total{reason=\"wrong\"}", "0+120x600")],
+        &[
+            ("tsdb_requests_refused_total{reason=\"wrong\"}", "0+30x600"),
+            (
+                "tsdb_requests_refused_total{reason=\"missing\"}",
+                "0+120x600",
+            ),
+        ],
+        "2",
     ),
     case(
         "TsdbPanics",
@@ -400,7 +466,7 @@ fn write_tests(folder: &Path) -> String {
     let file = folder.join("alerts.yml");
     std::fs::write(&file, rules("runbook")).expect("a file");
     let mut tests = format!(
-        "rule_files: [{}]\nevaluation_interval: 1m\ntests:\n",
+        "rule_files: [{}]\nevaluation_interval: 5m\ntests:\n",
         file.display()
     );
     for alert in alerts() {
