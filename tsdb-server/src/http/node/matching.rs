@@ -27,7 +27,7 @@ pub(super) fn labels_of_id(id: &str) -> Option<Labels> {
     let pairs = matchers.iter().map(|one| (one.name(), one.value()));
     let labels = Labels::from_pairs(pairs).ok()?;
     // Which leaves out other operators and other ways to write the same.
-    (id_of(&labels) == id).then_some(labels)
+    (!labels.is_empty() && id_of(&labels) == id).then_some(labels)
 }
 
 /// The sets of matchers that mean what `query` means among the series with tags.
