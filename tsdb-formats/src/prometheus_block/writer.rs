@@ -74,11 +74,8 @@ pub fn write_block(version: u8, series: &[WrittenSeries], per_segment: usize) ->
         while version == 2 && !index.len().is_multiple_of(16) {
             index.push(0);
         }
-        refs.push(if version == 1 {
-            index.len()
-        } else {
-            index.len() / 16
-        });
+        let unit = if version == 1 { 1 } else { 16 };
+        refs.push(index.len() / unit);
         let mut entry = Vec::new();
         put_uvarint(&mut entry, labels.len() as u64);
         for (name, value) in labels {
@@ -87,30 +84,14 @@ pub fn write_block(version: u8, series: &[WrittenSeries], per_segment: usize) ->
         }
         put_uvarint(&mut entry, chunks.len() as u64);
         let mut last: Option<(i64, u64)> = None;
-        for (encoding, min, max, bytes) in chunks {
+        for chunk in chunks {
             if written % per_segment == 0 {
                 segments.push(vec![0x85, 0xbd, 0x40, 0xdd, 1, 0, 0, 0]);
             }
             written += 1;
             let number = segments.len() as u64 - 1;
             let segment = segments.last_mut().expect("a segment");
-            let at = number << 32 | segment.len() as u64;
-            put_uvarint(segment, bytes.len() as u64);
-            let covered = [&[*encoding], bytes.as_slice()].concat();
-            segment.extend_from_slice(&covered);
-            segment.extend_from_slice(&crc32c(&covered).swap_bytes().to_le_bytes());
-            match last {
-                None => put_ivarint(&mut entry, *min),
-                Some((before, _)) => {
-                    put_uvarint(&mut entry, min.wrapping_sub(before).cast_unsigned())
-                }
-            }
-            put_uvarint(&mut entry, max.wrapping_sub(*min).cast_unsigned());
-            match last {
-                None => put_uvarint(&mut entry, at),
-                Some((_, before)) => put_ivarint(&mut entry, at.wrapping_sub(before).cast_signed()),
-            }
-            last = Some((*max, at));
+            last = Some(put_chunk(chunk, (number, segment), last, &mut entry));
         }
         put_uvarint(&mut index, entry.len() as u64);
         index.extend_from_slice(&entry);
@@ -125,6 +106,31 @@ pub fn write_block(version: u8, series: &[WrittenSeries], per_segment: usize) ->
     let names = (1..).map(|number| format!("chunks/{number:06}"));
     files.extend(names.zip(segments));
     files
+}
+
+/// Puts a chunk into a segment and where it is into the entry of its series; `last` are the end and
+/// the reference of the chunk before, and what this gives back those of this one.
+fn put_chunk(
+    (encoding, min, max, bytes): &WrittenChunk,
+    (number, segment): (u64, &mut Vec<u8>),
+    last: Option<(i64, u64)>,
+    entry: &mut Vec<u8>,
+) -> (i64, u64) {
+    let at = number << 32 | segment.len() as u64;
+    put_uvarint(segment, bytes.len() as u64);
+    let covered = [&[*encoding], bytes.as_slice()].concat();
+    segment.extend_from_slice(&covered);
+    segment.extend_from_slice(&crc32c(&covered).swap_bytes().to_le_bytes());
+    match last {
+        None => put_ivarint(entry, *min),
+        Some((end, _)) => put_uvarint(entry, min.wrapping_sub(end).cast_unsigned()),
+    }
+    put_uvarint(entry, max.wrapping_sub(*min).cast_unsigned());
+    match last {
+        None => put_uvarint(entry, at),
+        Some((_, before)) => put_ivarint(entry, at.wrapping_sub(before).cast_signed()),
+    }
+    (*max, at)
 }
 
 /// The list of all series, the table of postings, the table of contents.

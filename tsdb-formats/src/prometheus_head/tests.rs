@@ -273,8 +273,8 @@ fn records_are_unpacked_and_put_together() {
     }
 }
 
-#[test]
-fn histograms_of_every_kind_come_through() {
+/// An exponential one, and one with custom buckets.
+fn integer_histograms() -> (Histogram, Histogram) {
     let span = |offset, length| BucketSpan { offset, length };
     let integer = Histogram {
         schema: 3,
@@ -305,7 +305,12 @@ fn histograms_of_every_kind_come_through() {
         },
         ..integer.clone()
     };
-    let float = |of: &Histogram| Histogram {
+    (integer, custom)
+}
+
+/// The same with other counts.
+fn float(of: &Histogram) -> Histogram {
+    Histogram {
         reset_hint: ResetHint::Gauge,
         counts: HistogramCounts::Float {
             count: 12.5,
@@ -318,7 +323,12 @@ fn histograms_of_every_kind_come_through() {
             },
         },
         ..of.clone()
-    };
+    }
+}
+
+#[test]
+fn histograms_of_every_kind_come_through() {
+    let (integer, custom) = integer_histograms();
     let kinds = [
         (7, integer.clone()),
         (8, float(&integer)),
@@ -338,17 +348,37 @@ fn histograms_of_every_kind_come_through() {
         put_histogram(&mut record, histogram);
         log.push(0, &record);
     }
-    // With start timestamps: of the first sample, the same, none, and another.
+    timed_records(&mut log, &integer);
+    let (all, damage, _) = read(&disk(&[("wal/00000000", log.bytes)]), i64::MIN);
+    assert!(damage.is_empty(), "{damage:?}");
+    let mut wanted: Vec<_> = (1000..)
+        .zip(kinds.map(|(_, histogram)| histogram))
+        .collect();
+    let started = [(2000, 1500), (2001, 1500), (2002, 0), (2003, 1510)];
+    wanted.extend(started.map(|(time, start_timestamp)| {
+        let histogram = Histogram {
+            start_timestamp,
+            ..integer.clone()
+        };
+        (time, histogram)
+    }));
+    assert_eq!(all[0].samples.histograms, wanted);
+    assert_eq!(all[0].samples.samples, [Sample::new(3000, 4.5)]);
+}
+
+/// Records of the later layout: four histograms from 2000 on, and a float at 3000.
+fn timed_records(log: &mut Log, histogram: &Histogram) {
+    // Start timestamps: of the first sample, the same, none, and another.
     let mut record = vec![12];
     for value in [1, 2000, 1500] {
         put_ivarint(&mut record, value);
     }
-    put_histogram(&mut record, &integer);
+    put_histogram(&mut record, histogram);
     for (time, marker) in [(1, &[1][..]), (2, &[0]), (3, &[2, 20])] {
         put_ivarint(&mut record, 0);
         put_ivarint(&mut record, time);
         record.extend_from_slice(marker);
-        put_histogram(&mut record, &integer);
+        put_histogram(&mut record, histogram);
     }
     log.push(0, &record);
     let mut record = vec![11];
@@ -357,22 +387,6 @@ fn histograms_of_every_kind_come_through() {
     }
     put_big(&mut record, 4.5_f64.to_bits());
     log.push(0, &record);
-    let (all, damage, _) = read(&disk(&[("wal/00000000", log.bytes)]), i64::MIN);
-    assert!(damage.is_empty(), "{damage:?}");
-    let mut wanted: Vec<_> = (1000..)
-        .zip(kinds.map(|(_, histogram)| histogram))
-        .collect();
-    for (time, start_timestamp) in [(2000, 1500), (2001, 1500), (2002, 0), (2003, 1510)] {
-        wanted.push((
-            time,
-            Histogram {
-                start_timestamp,
-                ..integer.clone()
-            },
-        ));
-    }
-    assert_eq!(all[0].samples.histograms, wanted);
-    assert_eq!(all[0].samples.samples, [Sample::new(3000, 4.5)]);
 }
 
 /// The last segment may end anywhere: Prometheus may be writing it. All others may not.

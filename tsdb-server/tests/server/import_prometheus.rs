@@ -6,20 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tsdb_core::model::{
-    BucketSpan, Histogram, HistogramCounts, Labels, Matcher, ResetHint, STALE_NAN_BITS, Sample,
-    TimeRange,
-};
-use tsdb_remote::client::read::{FrameDecoder, SeriesSamples, decode_samples, encode_request};
-use tsdb_remote::client::write::WriteEncoder;
-use tsdb_remote::read::ResponseType;
 
 use crate::support::{
-    Process, Prometheus, Server, exported, post, program, series, stored, wait_for, write_body,
-    write_request,
+    Process, Server, exported, program, series, stored, wait_for, write_body, write_request,
 };
 
 const WITHIN: Duration = Duration::from_secs(120);
@@ -32,12 +23,12 @@ fn kept(name: &str) -> PathBuf {
     root.join("../tsdb-formats/tests/blocks").join(name)
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 
 /// Runs an import to its end; what it printed to stdout, and to stderr behind it.
-async fn import(arguments: &[&str], code: i32) -> String {
+pub(crate) async fn import(arguments: &[&str], code: i32) -> String {
     let arguments: Vec<String> = ["import", "prometheus"]
         .iter()
         .chain(arguments)
@@ -145,7 +136,7 @@ fn dumped(promtool: &Path, data: &Path) -> Vec<(String, Vec<(i64, u64)>)> {
 }
 
 /// Sum of a column of numbers of `promtool tsdb list`.
-fn listed(promtool: &Path, data: &Path, column: usize) -> u64 {
+pub(crate) fn listed(promtool: &Path, data: &Path, column: usize) -> u64 {
     let list = promtool_says(promtool, "list", data);
     let rows = list.lines().skip(1);
     rows.map(|row| {
@@ -547,264 +538,4 @@ async fn what_a_server_answers_decides() {
     );
     let said = run("ftp://127.0.0.1", &[], 1).await;
     assert!(said.contains("http://HOST:PORT"), "{said}");
-}
-
-fn histogram(count: u64, reset_hint: ResetHint) -> Histogram {
-    let count_signed = count.cast_signed();
-    Histogram {
-        schema: 3,
-        zero_threshold: 1e-128,
-        sum: 0.7 * count as f64,
-        reset_hint,
-        positive_spans: vec![
-            BucketSpan {
-                offset: -3,
-                length: 2,
-            },
-            BucketSpan {
-                offset: 4,
-                length: 1,
-            },
-        ],
-        negative_spans: vec![BucketSpan {
-            offset: 0,
-            length: 1,
-        }],
-        counts: HistogramCounts::Integer {
-            count: 4 * count + 3,
-            zero_count: 3,
-            positive: vec![count_signed, count_signed, -count_signed],
-            negative: vec![0],
-        },
-        ..Histogram::default()
-    }
-}
-
-fn float_histogram(value: f64) -> Histogram {
-    Histogram {
-        sum: -value,
-        counts: HistogramCounts::Float {
-            count: 4.0 * value + 0.25,
-            zero_count: 0.25,
-            positive: vec![value, value, value],
-            negative: vec![value],
-        },
-        ..histogram(1, ResetHint::Unknown)
-    }
-}
-
-fn stale() -> Histogram {
-    Histogram {
-        sum: f64::from_bits(STALE_NAN_BITS),
-        ..Histogram::default()
-    }
-}
-
-/// The answer to a remote read of all series of this test, in one of its two forms.
-async fn answer_to_read(url: &str, form: ResponseType) -> Bytes {
-    let range = TimeRange::inclusive(0, 1 << 50).expect("a range");
-    let matchers = [Matcher::regex("__name__", "t_.+").expect("a matcher")];
-    let body = encode_request(&[(range, &matchers)], &[form]).expect("a request");
-    let headers = [
-        ("content-type", "application/x-protobuf"),
-        ("content-encoding", "snappy"),
-        ("x-prometheus-remote-read-version", "0.1.0"),
-    ];
-    let answer = post(&format!("{url}/api/v1/read"), &headers, body).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.body
-}
-
-/// All series as a server of ours tells them.
-async fn told_here(url: &str) -> Vec<SeriesSamples> {
-    let answer = answer_to_read(url, ResponseType::Samples).await;
-    let mut results = decode_samples(&answer, 64 << 20).expect("an answer");
-    results.remove(0)
-}
-
-/// All series as a Prometheus has them in its chunks. It takes the first histogram of a chunk for
-/// one of which nothing is known, unless it says that there was a reset, and a stale marker, too.
-async fn told_by_prometheus(url: &str) -> Vec<SeriesSamples> {
-    let answer = answer_to_read(url, ResponseType::StreamedXorChunks).await;
-    let mut decoder = FrameDecoder::new(64 << 20);
-    decoder.push(&answer);
-    let mut all: Vec<SeriesSamples> = Vec::new();
-    while let Some(mut frame) = decoder.next_frame().expect("a frame") {
-        let chunks = std::mem::take(&mut frame.chunks);
-        if all.last().is_none_or(|last| last.labels != frame.labels) {
-            all.push(SeriesSamples {
-                labels: frame.labels.clone(),
-                samples: Vec::new(),
-                histograms: Vec::new(),
-            });
-        }
-        let series = all.last_mut().expect("a series");
-        for chunk in chunks {
-            frame.chunks = vec![chunk];
-            series.samples.extend(frame.samples().expect("floats"));
-            let histograms = frame.histograms().expect("histograms").into_iter();
-            for (number, (time, mut one)) in histograms.enumerate() {
-                if one.is_stale() || (number == 0 && one.reset_hint == ResetHint::NoReset) {
-                    one.reset_hint = ResetHint::Unknown;
-                }
-                series.histograms.push((time, one));
-            }
-        }
-    }
-    all
-}
-
-/// A real Prometheus is sent floats and native histograms, makes a snapshot of its head, and tells
-/// the same over remote read as the server that imported the snapshot.
-#[tokio::test]
-async fn histograms_of_a_real_prometheus_come_through() {
-    let (Some(prometheus), Some(promtool)) = (
-        program("prometheus", "prometheus"),
-        program("promtool", "prometheus"),
-    ) else {
-        return;
-    };
-    let folder = tempfile::tempdir().expect("a folder");
-    let more = [
-        "--web.enable-remote-write-receiver",
-        "--web.enable-admin-api",
-        "--enable-feature=native-histograms",
-        "--storage.tsdb.retention.time=100y",
-    ];
-    let source =
-        Prometheus::start_with(&prometheus, &folder.path().join("p"), "global: {}", &more).await;
-    let time = |k: i64| 1_700_000_000_000 + k * 15_000;
-    let labels =
-        |name: &str| Labels::from_pairs([("__name__", name), ("job", "a")]).expect("labels");
-    let mut encoder = WriteEncoder::new();
-    let mut integers: Vec<_> = (0..300)
-        .map(|k| (time(k), histogram(k.unsigned_abs() * 7, ResetHint::Unknown)))
-        .collect();
-    integers[150].1 = stale();
-    integers[200].1 = histogram(3, ResetHint::Unknown);
-    for (k, one) in integers.iter_mut().enumerate().skip(201) {
-        one.1 = histogram(k as u64, ResetHint::Unknown);
-    }
-    encoder.histograms(&labels("t_integers"), &integers);
-    let floats: Vec<_> = (0..50)
-        .map(|k| (time(k), float_histogram(k as f64 + 0.5)))
-        .collect();
-    encoder.histograms(&labels("t_floats"), &floats);
-    let values = [
-        1.5,
-        f64::from_bits(0x7ff8_0000_0000_0001),
-        -0.0,
-        f64::from_bits(STALE_NAN_BITS),
-        f64::MAX,
-    ];
-    let samples: Vec<Sample> = (0..500)
-        .map(|k| Sample::new(time(k), values[k as usize % 5]))
-        .collect();
-    encoder.series(&labels("t_plain"), &samples);
-    let body = encoder.finish().expect("a body");
-    let answer = write_request(&source.url, body).await.expect("an answer");
-    assert_eq!(answer.status, 204, "{}", answer.text());
-    let made = post(
-        &format!("{}/api/v1/admin/tsdb/snapshot", source.url),
-        &[],
-        "",
-    )
-    .await;
-    let made: serde_json::Value = serde_json::from_slice(&made.body).expect("JSON");
-    let name = made["data"]["name"].as_str().expect("a name");
-    let snapshot = folder.path().join("p/data/snapshots").join(name);
-    let wanted = told_by_prometheus(&source.url).await;
-    let lengths: Vec<usize> = wanted
-        .iter()
-        .map(|one| one.samples.len() + one.histograms.len())
-        .collect();
-    assert_eq!(lengths, [50, 300, 500]);
-
-    let server = Server::start(&folder.path().join("tsdb"), &[]);
-    let state = folder.path().join("state");
-    let arguments = [
-        text(&snapshot),
-        "--url",
-        &server.api,
-        "--state",
-        text(&state),
-    ];
-    let said = import(&arguments, 0).await;
-    assert!(
-        said.contains("read: 3 series, 850 samples (350 of them histograms)"),
-        "{said}"
-    );
-    assert!(!said.contains("NOT IMPORTED"), "{said}");
-    assert_eq!(
-        (
-            listed(&promtool, &snapshot, 4),
-            listed(&promtool, &snapshot, 6)
-        ),
-        (850, 3)
-    );
-    assert_eq!(told_here(&server.api).await, wanted);
-    let hints: Vec<ResetHint> = wanted[1]
-        .histograms
-        .iter()
-        .map(|(_, one)| one.reset_hint)
-        .collect();
-    assert_eq!(
-        (hints[0], hints[1]),
-        (ResetHint::Unknown, ResetHint::NoReset)
-    );
-    assert!(wanted[1].histograms[150].1.is_stale());
-
-    // The data folder of the running Prometheus has all of this in its log alone; a part of it is
-    // deleted, which its log says, too.
-    let delete = format!(
-        "{}/api/v1/admin/tsdb/delete_series?match[]=t_plain&start=1700000000&end=1700000150",
-        source.url
-    );
-    assert_eq!(post(&delete, &[], "").await.status, 204);
-    let mut wanted = without_hints(told_by_prometheus(&source.url).await);
-    assert_eq!(wanted[2].samples.len(), 489);
-    let data = folder.path().join("p/data");
-    let second = Server::start(&folder.path().join("second"), &[]);
-    let state = folder.path().join("second.state");
-    let arguments = [text(&data), "--url", &second.api, "--state", text(&state)];
-    let said = import(&[&arguments[..], &["--skip-head"]].concat(), 0).await;
-    assert!(
-        said.contains("NOT IMPORTED: the newest two to three hours"),
-        "{said}"
-    );
-    assert!(told_here(&second.api).await.is_empty());
-    let said = import(&arguments, 0).await;
-    assert!(said.contains("wal: 3 series, 839 samples"), "{said}");
-    assert!(
-        said.contains("deleted in Prometheus and left out: 11"),
-        "{said}"
-    );
-    assert_eq!(without_hints(told_here(&second.api).await), wanted);
-    // A part of the time, into a folder.
-    let target = folder.path().join("third");
-    let state = folder.path().join("third.state");
-    let arguments = [
-        text(&data),
-        "--data-dir",
-        text(&target),
-        "--state",
-        text(&state),
-    ];
-    let part = ["--match", "t_floats", "--start", "1700000150"];
-    let said = import(&[&arguments[..], &part].concat(), 0).await;
-    assert!(said.contains("wal: 1 series, 40 samples"), "{said}");
-    let third = Server::start(&target, &[]);
-    let mut floats = wanted.swap_remove(0);
-    floats.histograms.drain(..10);
-    assert_eq!(without_hints(told_here(&third.api).await), [floats]);
-}
-
-/// What a log says of counter resets is what the sender said, which is nothing.
-fn without_hints(mut all: Vec<SeriesSamples>) -> Vec<SeriesSamples> {
-    for series in &mut all {
-        for (_, histogram) in &mut series.histograms {
-            histogram.reset_hint = ResetHint::Unknown;
-        }
-    }
-    all
 }

@@ -18,6 +18,7 @@ mod export_import;
 mod formats;
 mod full_disk;
 mod ha_pairs;
+mod import_head;
 mod import_prometheus;
 mod interop;
 mod interop_tls;
