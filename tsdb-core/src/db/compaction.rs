@@ -106,6 +106,11 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// Whether it is one of this namespace.
+    pub(super) fn is_of(&self, state: &NamespaceState) -> bool {
+        self.state.id == state.id
+    }
+
     /// Whether it reads this run.
     pub(super) fn reads(&self, namespace: NamespaceId, run: RunId) -> bool {
         let mut runs = self.plan.runs.iter();
@@ -166,7 +171,7 @@ impl Db {
 
 /// Opens files that readers may still come to, before their names go. One that cannot be opened is
 /// met again by the reader that needs it.
-fn hold(runs: &[Arc<RunReader>], blocks: &[Arc<BlockReader>]) {
+pub(super) fn hold(runs: &[Arc<RunReader>], blocks: &[Arc<BlockReader>]) {
     for run in runs {
         let _ = run.hold();
     }

@@ -66,6 +66,8 @@ pub(super) struct Inner {
     /// write lock.
     pub(super) gate: RwLock<()>,
     pub(super) namespaces: RwLock<Vec<Arc<NamespaceState>>>,
+    /// Those that were removed, as long as readers hold anything of them.
+    pub(super) removed: RwLock<Vec<Arc<NamespaceState>>>,
     pub(super) catalog: RwLock<Catalog>,
     /// Whether the catalog on disk may be a newer one, of a change that failed.
     pub(super) catalog_in_doubt: AtomicBool,
@@ -201,7 +203,7 @@ impl Db {
     #[must_use]
     #[expect(
         clippy::expect_used,
-        reason = "opening makes it, and none is ever removed"
+        reason = "opening makes it, and it cannot be removed"
     )]
     pub fn default_namespace(&self) -> Namespace {
         self.find(DEFAULT_NAMESPACE).expect("the default namespace")
@@ -322,6 +324,11 @@ impl Inner {
         });
         let used = all.fold(MemoryUse::default(), MemoryUse::plus);
         drop(namespaces);
+        let removed = self.removed.read();
+        let used = removed
+            .iter()
+            .fold(used, |used, state| used.plus(state.memory()));
+        drop(removed);
         let queue = self.log.as_ref().map_or(0, |log| log.queued_bytes());
         self.memory
             .set(used.series() as u64, (used.total() + queue) as u64);

@@ -66,7 +66,7 @@ impl Namespace {
             matchers: matchers.iter().map(MatcherText::of).collect(),
         };
         check_size(&tombstone)?;
-        let head = self.state.head();
+        let head = self.state.head_there()?;
         let series = head.count(range, matchers)?;
         if series == 0 && !head.has_exemplars(range, matchers) {
             // Perhaps since an earlier delete hides it, which must not be lost then.
@@ -75,6 +75,7 @@ impl Namespace {
         }
         let mut upkeep = self.inner.upkeep.lock();
         self.inner.check_open()?;
+        self.state.head_there()?;
         self.check_number()?;
         let (generation, ticket) = if self.inner.options.rules.delete_begins_generation {
             self.inner

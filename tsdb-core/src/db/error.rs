@@ -90,6 +90,12 @@ pub enum Error {
     /// The Db was opened for reading only.
     #[error("the database is open for reading only")]
     ReadOnly,
+    /// The namespace was removed, after this handle of it was got.
+    #[error("namespace {name:?} was removed: open it again for one of that name that is empty")]
+    Removed {
+        /// Its name.
+        name: String,
+    },
     /// Too much is in memory or waits to be written.
     #[error(
         "{what} hold {value} bytes, more than the limit {name} of {limit}: try again after maintenance has caught up, or raise {name}"
@@ -185,7 +191,7 @@ impl Error {
             Self::Closed => ErrorKind::Closed,
             Self::Backpressure { .. } | Self::TooManyDeletes { .. } => ErrorKind::Backpressure,
             Self::Conflict { .. } => ErrorKind::Conflict,
-            Self::ReadOnly | Self::Invalid { .. } => ErrorKind::InvalidInput,
+            Self::ReadOnly | Self::Removed { .. } | Self::Invalid { .. } => ErrorKind::InvalidInput,
         }
     }
 

@@ -153,6 +153,6 @@ impl Namespace {
         matchers: &[Matcher],
     ) -> Result<Vec<SeriesExemplars>, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head().select_exemplars(range, matchers))
+        Ok(self.state.head_there()?.select_exemplars(range, matchers))
     }
 }

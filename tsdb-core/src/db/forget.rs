@@ -28,6 +28,13 @@ pub(super) struct Forgetting {
     stage: Stage,
 }
 
+impl Forgetting {
+    /// Whether they are those of this namespace.
+    pub(super) fn is_of(&self, state: &NamespaceState) -> bool {
+        self.state.id == state.id
+    }
+}
+
 /// How far that is.
 #[derive(Debug)]
 enum Stage {

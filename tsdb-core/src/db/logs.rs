@@ -44,6 +44,26 @@ impl Target<'_> {
     }
 }
 
+/// All namespaces as replay needs them.
+pub(super) struct Targets<'a> {
+    pub(super) all: Vec<Target<'a>>,
+    /// Numbers below it that none of them has were those of namespaces that were removed.
+    pub(super) next_namespace: NamespaceId,
+}
+
+impl<'a> Targets<'a> {
+    /// Which of them has this number; none if it was removed.
+    pub(super) fn find(&self, id: NamespaceId) -> Result<Option<usize>, String> {
+        let found = self.all.iter().position(|target| target.id == id);
+        if found.is_none() && id >= self.next_namespace {
+            return Err(format!(
+                "a frame of namespace {id}, which the catalog has never listed"
+            ));
+        }
+        Ok(found)
+    }
+}
+
 /// What logs and manifest hold of a namespace.
 #[derive(Debug, Default)]
 pub(super) struct Replayed {
@@ -96,11 +116,12 @@ pub(super) fn list(vfs: &dyn Vfs) -> Result<Vec<Generation>, Error> {
 pub(super) fn replay(
     vfs: &dyn Vfs,
     options: &DbOptions,
-    targets: &mut [Target<'_>],
+    targets: &mut Targets<'_>,
     report: &mut RecoveryReport,
 ) -> Result<Logs, Error> {
     let generations = list(vfs)?;
     let flushed_by_all = targets
+        .all
         .iter()
         .map(|target| target.flushed)
         .min()
@@ -109,7 +130,7 @@ pub(super) fn replay(
         last_generation: flushed_by_all,
         ..Logs::default()
     };
-    for target in &*targets {
+    for target in &targets.all {
         let noted = target.exemplars.lock().last_generation();
         logs.last_generation = logs.last_generation.max(target.flushed).max(noted);
     }
@@ -138,7 +159,7 @@ pub(super) fn replay(
             }
         }
     }
-    finish(targets, &mut logs);
+    finish(&mut targets.all, &mut logs);
     Ok(logs)
 }
 
@@ -188,7 +209,10 @@ fn finish(targets: &mut [Target<'_>], logs: &mut Logs) {
                     .any(|delete| delete.generation() == log.generation)
                 || target.exemplars.lock().needs_log(log.generation)
         };
-        if targets.iter().any(used) {
+        // Those that are removed are the oldest ones: no number of a frame may be missing between
+        // logs that stay, although all of one in between are of a namespace that was removed.
+        let between = !logs.live.is_empty() && !log.landmarks.is_empty();
+        if targets.iter().any(used) || between {
             logs.live.push((log.generation, log.end));
         } else {
             logs.dead.push(log.generation);
@@ -201,7 +225,7 @@ fn read_log(
     options: &DbOptions,
     generation: Generation,
     expected: Option<u64>,
-    targets: &mut [Target<'_>],
+    targets: &mut Targets<'_>,
     logs: &mut Logs,
     report: &mut RecoveryReport,
 ) -> Result<Option<Torn>, Error> {
@@ -220,7 +244,7 @@ fn read_log(
     if let Some(expected) = expected.filter(|expected| *expected != reader.header().first_lsn) {
         return Err(ends_early(logs, expected, &path));
     }
-    begin_generation(targets, options, generation);
+    begin_generation(&mut targets.all, options, generation);
     let rules = ReplayRules::of(options);
     let mut replay = Replay::new(rules);
     let mut read = |batch: &mut Batch| {
@@ -353,15 +377,16 @@ fn apply_delete(
     payload: &[u8],
     generation: Generation,
     first: bool,
-    targets: &mut [Target<'_>],
+    targets: &mut Targets<'_>,
 ) -> Result<(), String> {
     let frame = DeleteFrame::decode(payload).map_err(|error| error.to_string())?;
     if !first || frame.tombstone.generation != generation {
         return Err("a delete that does not begin its generation".to_owned());
     }
-    let mut targets = targets.iter_mut();
-    let target = targets.find(|target| target.id == frame.namespace);
-    let target = target.ok_or_else(|| unlisted(frame.namespace))?;
+    let found = targets.find(frame.namespace)?;
+    let Some(target) = found.and_then(|at| targets.all.get_mut(at)) else {
+        return Ok(());
+    };
     if generation <= target.flushed {
         return Ok(());
     }
@@ -371,10 +396,6 @@ fn apply_delete(
     target.deletes.push(Arc::new(delete));
     target.last_delete = generation;
     Ok(())
-}
-
-pub(super) fn unlisted(namespace: NamespaceId) -> String {
-    format!("a frame of namespace {namespace}, which the catalog does not list")
 }
 
 /// A writer has seen no delete that is not known: deletes come first in their logs.

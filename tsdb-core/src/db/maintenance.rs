@@ -18,7 +18,7 @@ use crate::run::{
     RunError, RunHeader, RunReader, RunWriter, merge_visible, publish, temporary_path,
 };
 use crate::series::SeriesFile;
-use crate::shard::{Delete, GenerationBuffers, Live, Mask, write_generation};
+use crate::shard::{Delete, GenerationBuffers, Head, Live, Mask, write_generation};
 use crate::vfs::{create_anew, remove_if_there};
 use crate::wal::{WalError, log_path};
 
@@ -70,6 +70,9 @@ pub(super) struct Closed {
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     pub(super) closed: Vec<Closed>,
+    /// Whether the open log has frames of a namespace that was removed: it is closed although there
+    /// may be nothing to flush, or it would never go.
+    pub(super) has_removed: bool,
     /// The time window, by the wall clock, in which the open generation was begun.
     pub(super) window: Option<Window>,
     /// The compaction that is going on.
@@ -84,6 +87,8 @@ pub(super) struct Upkeep {
     pub(super) scanned: HashMap<NamespaceId, u64>,
     /// Namespace and number of a block, and a delete that hides nothing of it.
     pub(super) spared: HashSet<(NamespaceId, u64, Generation)>,
+    /// Folders of namespaces that were removed, still to be removed.
+    pub(super) removed: Vec<(NamespaceId, PathBuf)>,
     /// By the monotonic clock, until when no compaction goes on: it takes half of the time.
     pub(super) rest_until_ms: u64,
 }
@@ -96,6 +101,25 @@ impl Upkeep {
             self.damaged.entry(namespace).or_default().insert(run.0);
         }
         error
+    }
+}
+
+impl Upkeep {
+    /// Forgets all that is about a namespace that was removed. What it was about to remove goes
+    /// with the folder.
+    pub(super) fn forget(&mut self, state: &NamespaceState) {
+        if self.job.as_deref().is_some_and(|job| job.is_of(state)) {
+            self.job = None;
+        }
+        let leaving = self.forgetting.as_deref();
+        if leaving.is_some_and(|leaving| leaving.is_of(state)) {
+            self.forgetting = None;
+        }
+        self.abandoned
+            .retain(|path| !path.starts_with(&state.folder));
+        self.damaged.remove(&state.id);
+        self.scanned.remove(&state.id);
+        self.spared.retain(|(namespace, ..)| *namespace != state.id);
     }
 }
 
@@ -126,6 +150,7 @@ impl Db {
         let inner = &self.inner;
         let trusted = inner.trusted_clock.is_trusted();
         inner.refuse_overtaken();
+        inner.remove_folders(&mut upkeep)?;
         if inner.wants_cut(&mut upkeep) {
             inner.cut(&mut upkeep)?;
             return done(MaintenanceStep::Cut);
@@ -171,10 +196,20 @@ impl Inner {
     /// Takes what was replaced from readers that hold too much of it, or for too long.
     fn refuse_overtaken(&self) {
         let now_ms = self.clock.monotonic_ms();
-        for state in self.states() {
+        let mut removed = self.removed.write();
+        for state in self.states().iter().chain(&*removed) {
             let head = state.head();
             head.pins().readers().enforce(&head.live(), now_ms);
         }
+        removed.retain(|state| {
+            let gone = state.is_let_go();
+            if gone {
+                let refused = state.head().pins().readers().refused();
+                let all = &self.counters.readers_refused;
+                all.fetch_add(refused, Ordering::Relaxed);
+            }
+            !gone
+        });
     }
 
     pub(super) fn flush_all(&self) -> Result<(), Error> {
@@ -182,7 +217,7 @@ impl Inner {
     }
 
     pub(super) fn flush_with(&self, upkeep: &mut Upkeep) -> Result<(), Error> {
-        if self.states().iter().any(has_open_samples) {
+        if upkeep.has_removed || self.states().iter().any(has_open_samples) {
             self.cut(upkeep)?;
         }
         while !upkeep.closed.is_empty() {
@@ -224,7 +259,7 @@ impl Inner {
         let states = self.states();
         if !states.iter().any(has_open_samples) {
             upkeep.window = None;
-            return false;
+            return upkeep.has_removed;
         }
         let window_ms = states
             .iter()
@@ -285,6 +320,7 @@ impl Inner {
                 log_bytes,
             });
             upkeep.window = None;
+            upkeep.has_removed = false;
             self.note_closed(upkeep);
         }
         Ok(cut?)
@@ -588,7 +624,8 @@ impl Inner {
     pub(super) fn stats(&self) -> Stats {
         let (used, queue) = self.account();
         let log = self.log.as_ref();
-        let states = self.states();
+        let mut states = self.states();
+        states.extend(self.removed.read().iter().cloned());
         let pinned: Vec<_> = states
             .iter()
             .map(|one| one.head().pins().pinned())
@@ -629,7 +666,8 @@ impl Inner {
             pinned_memory_bytes: used.readers,
             readers: readers.iter().map(|one| one.0.readers).sum(),
             readers_overtaken: readers.iter().map(|one| one.0.overtaken).sum(),
-            readers_refused: readers.iter().map(|one| one.1).sum(),
+            readers_refused: count(&self.counters.readers_refused)
+                + readers.iter().map(|one| one.1).sum::<u64>(),
             expiry_suspended: !self.trusted_clock.is_trusted(),
             poisoned: log.is_some_and(|log| log.poisoned().is_some()),
             namespaces: self
@@ -653,14 +691,18 @@ fn is_before(run: &RunReader, before: i64) -> bool {
     run.meta().time_range().is_none_or(|(_, max)| max < before)
 }
 
-/// Whether the open generation has anything that must be flushed: samples, or a delete.
 fn has_open_samples(state: &Arc<NamespaceState>) -> bool {
-    let live = state.head().live();
+    has_open(&state.head())
+}
+
+/// Whether the open generation has anything that must be flushed: samples, exemplars, or a delete.
+pub(super) fn has_open(head: &Head) -> bool {
+    let live = head.live();
     live.generations.last().is_some_and(|open| {
         let began = |delete: &Arc<Delete>| delete.generation() == open.generation();
         !open.is_empty()
             || live.deletes.last().is_some_and(began)
-            || state.head().exemplars().lock().needs_log(open.generation())
+            || head.exemplars().lock().needs_log(open.generation())
     })
 }
 

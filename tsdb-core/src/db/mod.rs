@@ -20,6 +20,7 @@ mod progress;
 mod read_only;
 mod read_series;
 mod recovery;
+mod removal;
 mod replay;
 mod replay_exemplars;
 mod replay_histograms;

@@ -1,7 +1,7 @@
 //! A namespace: what is written to and read from.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
@@ -47,6 +47,8 @@ pub(super) struct NamespaceState {
     pub(super) rebuild_bytes: AtomicUsize,
     /// How often runs have gone.
     pub(super) runs_gone: AtomicU64,
+    /// Set before the `Head` of nothing takes over: whoever has got that one sees it.
+    removed: AtomicBool,
 }
 
 impl NamespaceState {
@@ -107,7 +109,39 @@ impl NamespaceState {
             upkeep_bytes: AtomicUsize::new(0),
             rebuild_bytes: AtomicUsize::new(0),
             runs_gone: AtomicU64::new(0),
+            removed: AtomicBool::new(false),
         }
+    }
+
+    /// Takes all there is from those who come from now on; the `Head` that had it. Whoever reads it
+    /// goes on. Appends that were logged stay so, no others are.
+    pub(super) fn empty(&self, gate: &RwLock<()>) -> Arc<Head> {
+        let no_append = gate.write();
+        let head = self.head();
+        self.removed.store(true, Ordering::Release);
+        self.set_head(head.emptied());
+        drop(no_append);
+        head
+    }
+
+    /// What is alive of it, to be asked by those who come from outside.
+    ///
+    /// # Errors
+    /// When it was removed.
+    pub(super) fn head_there(&self) -> Result<Arc<Head>, Error> {
+        // First the `Head`: if it is that of nothing, the mark is there to be seen.
+        let head = self.head();
+        if self.removed.load(Ordering::Acquire) {
+            let name = self.name.clone();
+            return Err(Error::Removed { name });
+        }
+        Ok(head)
+    }
+
+    /// Whether nobody reads anything of it.
+    pub(super) fn is_let_go(&self) -> bool {
+        let pins = self.head().pins().pinned();
+        self.retired_heads().is_empty() && self.reader_counts().readers == 0 && pins.files == 0
     }
 
     pub(super) fn manifest_path(folder: &Path) -> PathBuf {
@@ -149,7 +183,8 @@ impl Namespace {
     /// report, and cost their neighbours nothing.
     ///
     /// # Errors
-    /// When nothing was stored: see [`super::ErrorKind`].
+    /// When nothing was stored: see [`super::ErrorKind`]. As every other call, when the namespace
+    /// was removed ([`Db::remove_namespace`](super::Db::remove_namespace)).
     pub fn append(&self, batch: &WriteBatch<'_>) -> Result<Appended, Error> {
         self.inner.check_open()?;
         self.check_pressure()?;
@@ -186,7 +221,7 @@ impl Namespace {
             oldest_ms: oldest_ms.map(|retention| now_ms.saturating_sub(retention)),
         };
         loop {
-            match self.state.head().append(batch, &environment) {
+            match self.state.head_there()?.append(batch, &environment) {
                 // Another has taken over, or series of the batch are leaving: look up again.
                 Err(ShardError::Retired) => {}
                 appended => return Ok(appended?),
@@ -272,7 +307,7 @@ impl Namespace {
         self.inner.check_open()?;
         let log = self.inner.log.as_ref().ok_or(Error::ReadOnly)?;
         let head = loop {
-            let head = self.state.head();
+            let head = self.state.head_there()?;
             match head.set_metadata(metadata) {
                 Err(ShardError::Retired) => {}
                 set => break set.map(|()| head)?,
@@ -313,7 +348,7 @@ impl Namespace {
         limits: SelectLimits,
     ) -> Result<SeriesSet, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head().select(range, matchers, limits)?)
+        Ok(self.state.head_there()?.select(range, matchers, limits)?)
     }
 
     /// Labels of the series that match and have samples in `range`, sorted, at most `limit`.
@@ -328,7 +363,7 @@ impl Namespace {
         limit: usize,
     ) -> Result<Limited<Vec<Labels>>, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head().series(range, matchers, limit)?)
+        Ok(self.state.head_there()?.series(range, matchers, limit)?)
     }
 
     /// Names of their labels, sorted, at most `limit`.
@@ -342,7 +377,10 @@ impl Namespace {
         limit: usize,
     ) -> Result<Limited<Texts>, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head().label_names(range, matchers, limit)?)
+        Ok(self
+            .state
+            .head_there()?
+            .label_names(range, matchers, limit)?)
     }
 
     /// Values of one of their labels, sorted, at most `limit`.
@@ -359,7 +397,7 @@ impl Namespace {
         self.inner.check_open()?;
         Ok(self
             .state
-            .head()
+            .head_there()?
             .label_values(name, range, matchers, limit)?)
     }
 
@@ -372,6 +410,6 @@ impl Namespace {
     /// When the Db is closed.
     pub fn cardinality(&self, top: usize, label: Option<&str>) -> Result<Cardinality, Error> {
         self.inner.check_open()?;
-        Ok(self.state.head().cardinality(top, label))
+        Ok(self.state.head_there()?.cardinality(top, label))
     }
 }

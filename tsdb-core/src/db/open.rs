@@ -8,15 +8,17 @@ use std::sync::atomic::AtomicBool;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::copy::remove_folder;
 use super::database::{DEFAULT_NAMESPACE, Inner, SeriesFiles};
 use super::exemplars::{self, RingBounds};
 use super::listed_files::ListedFiles;
-use super::logs::{self, Logs, Replayed, Target};
+use super::logs::{self, Logs, Replayed, Target, Targets};
 use super::maintenance::{Closed, Upkeep};
 use super::namespace::NamespaceState;
 use super::paths::{block_path, run_path};
 use super::read_series::{ReadSeries, SeriesSource, read_series};
 use super::recovery::{RecoveryReport, RefusedSnapshot};
+use super::removal::{making_path, remove_leftover, remove_unlisted_folders};
 use super::series_snapshot::LoadedSeries;
 use super::snapshot::remove_unfinished;
 use super::stats::Counters;
@@ -78,9 +80,12 @@ pub(super) fn open(
     let mut found = read_namespaces(source, &catalog, &mut report)?;
     exemplars::read_all(&*vfs, &mut found, RingBounds::of(&options), &options)?;
     options.enter(OpeningPhase::Replay);
-    let mut targets: Vec<Target<'_>> = found.iter().map(target).collect();
+    let mut targets = Targets {
+        all: found.iter().map(target).collect(),
+        next_namespace: catalog.next_namespace,
+    };
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
-    let replayed: Vec<_> = targets.into_iter().map(Target::replayed).collect();
+    let replayed: Vec<_> = targets.all.into_iter().map(Target::replayed).collect();
     options.enter(OpeningPhase::Finish);
     // Everything was found right: from here on the folder is changed.
     logs.make_durable(&*vfs, &options)?;
@@ -92,6 +97,8 @@ pub(super) fn open(
         )?));
     }
     remove_unlisted(&*vfs, &namespaces, &logs, &mut report)?;
+    let folders = remove_unlisted_folders(&*vfs, &catalog)?;
+    report.removed.extend(folders);
     let series_files = series_files_of(&namespaces);
     let log_file = LogFile::prepare(&*vfs, next)?;
     log_file.begin(&*vfs, logs.last_lsn + 1, &options.rules)?;
@@ -215,6 +222,7 @@ pub(super) fn assemble(
         log,
         gate: RwLock::new(()),
         namespaces: RwLock::new(namespaces),
+        removed: RwLock::default(),
         catalog: RwLock::new(catalog),
         catalog_in_doubt: AtomicBool::new(false),
         series_files,
@@ -308,7 +316,9 @@ pub(super) fn random_key() -> [u8; 16] {
 /// Makes the folder of a namespace with an empty series file and a manifest; the catalog lists
 /// it afterwards.
 fn make_namespace(vfs: &dyn Vfs, entry: &NamespaceEntry) -> Result<(), Error> {
-    let folder = Path::new(&entry.name);
+    // Elsewhere, so that it has its name only when it is whole.
+    let folder: &Path = &making_path(entry.id);
+    remove_folder(vfs, folder)?;
     let make = |path: &Path| {
         vfs.create_dir(path)
             .map_err(Error::io("making the folder", path))
@@ -339,6 +349,10 @@ fn make_namespace(vfs: &dyn Vfs, entry: &NamespaceEntry) -> Result<(), Error> {
     };
     manifest.write(vfs, &NamespaceState::manifest_path(folder))?;
     sync(folder)?;
+    let lasting = Path::new(&entry.name);
+    remove_leftover(vfs, lasting, entry.id)?;
+    vfs.rename(folder, lasting)
+        .map_err(Error::io("renaming", folder))?;
     sync(Path::new(""))
 }
 
@@ -616,7 +630,11 @@ fn remove_unlisted(
     let folders = namespaces.iter().map(|state| state.folder.as_path());
     for folder in folders.chain([Path::new("")]) {
         for name in list(folder)?.iter().filter(|name| name.ends_with(".tmp")) {
-            remove(folder.join(name))?;
+            let path = folder.join(name);
+            // A salvage in place that was cut short leaves a folder.
+            if vfs.list(&path).is_err() {
+                remove(path)?;
+            }
         }
     }
     report.removed.extend(remove_unfinished(vfs)?);
@@ -631,6 +649,7 @@ pub(super) fn namespace(
 ) -> Result<(), Error> {
     // Held to the end, so that two callers do not make the same namespace twice.
     let upkeep = inner.upkeep.lock();
+    inner.check_open()?;
     let existing = inner.states().into_iter().find(|state| state.name == name);
     if let Some(state) = existing {
         if *state.options.read() != options {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::database::SeriesFiles;
 use super::exemplars::{self, RingBounds};
+use super::logs::Targets;
 use super::open::{CATALOG_PATH, FolderSource, Parts};
 use super::{Db, DbOptions, Error, RecoveryReport};
 use crate::clock::{Clock, SystemClock};
-use crate::manifest::Manifest;
+use crate::manifest::{Catalog, Manifest};
+use crate::model::NamespaceId;
 use crate::vfs::{LazyFiles, OsVfs, Vfs};
 use crate::wal::WalError;
 
@@ -52,13 +54,32 @@ impl Db {
 
 /// `None` if the writer changed what is listed meanwhile.
 fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Error> {
-    let began_ms = clock.monotonic_ms();
-    let options = DbOptions::default();
+    let read = || Catalog::read(&**vfs, Path::new(CATALOG_PATH));
     let names = vfs.list(Path::new("")).map_err(Error::io("listing", "."))?;
     super::salvage::refuse_unfinished(&names)?;
+    let catalog = read()?;
+    let opened = open_listed(vfs, clock, catalog.clone());
+    // Where a namespace was made or removed, folders and logs are those of another catalog.
+    let now = read()?;
+    let ids = |catalog: &Catalog| -> Vec<NamespaceId> {
+        catalog.namespaces.iter().map(|entry| entry.id).collect()
+    };
+    if (ids(&now), now.next_namespace) != (ids(&catalog), catalog.next_namespace) {
+        return Ok(None);
+    }
+    opened
+}
+
+/// Opens what a catalog lists. `None` if the writer changed a manifest meanwhile.
+fn open_listed(
+    vfs: &Arc<dyn Vfs>,
+    clock: &Arc<dyn Clock>,
+    catalog: Catalog,
+) -> Result<Option<Db>, Error> {
+    let began_ms = clock.monotonic_ms();
+    let options = DbOptions::default();
     let format = crate::manifest::DataFormat::read(&**vfs, Path::new("FORMAT"))?;
     let key = crate::model::FingerprintKey::new(format.fingerprint_key);
-    let catalog = crate::manifest::Catalog::read(&**vfs, Path::new(CATALOG_PATH))?;
     let mut report = RecoveryReport::default();
     let files = Arc::new(LazyFiles::new(Arc::clone(vfs)));
     let source = FolderSource {
@@ -73,7 +94,10 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
         found.files.hold()?;
     }
     exemplars::read_all(&**vfs, &mut found, RingBounds::Writer, &options)?;
-    let mut targets: Vec<_> = found.iter().map(super::open::target).collect();
+    let mut targets = Targets {
+        all: found.iter().map(super::open::target).collect(),
+        next_namespace: catalog.next_namespace,
+    };
     let logs = super::logs::replay(&**vfs, &options, &mut targets, &mut report)?;
     // A log that was flushed and removed before it was listed would be missed.
     for (entry, found) in catalog.namespaces.iter().zip(&found) {
@@ -86,6 +110,7 @@ fn try_open(vfs: &Arc<dyn Vfs>, clock: &Arc<dyn Clock>) -> Result<Option<Db>, Er
         }
     }
     let replayed: Vec<_> = targets
+        .all
         .into_iter()
         .map(super::logs::Target::replayed)
         .collect();

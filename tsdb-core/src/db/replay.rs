@@ -11,7 +11,7 @@
 use parking_lot::Mutex;
 
 use super::DbOptions;
-use super::logs::{Target, check_seen, unlisted};
+use super::logs::{Target, Targets, check_seen};
 use super::replay_exemplars::apply_exemplars;
 use super::replay_histograms::apply_histograms;
 use crate::bits::{DecodeError, share_out};
@@ -210,7 +210,7 @@ impl Replay {
     /// Applies a batch and empties it; does `meanwhile` as well.
     pub(super) fn apply<T>(
         &mut self,
-        targets: &[Target<'_>],
+        targets: &Targets<'_>,
         batch: &mut Batch,
         meanwhile: impl FnOnce() -> T,
     ) -> (Result<(), BadFrame>, T) {
@@ -236,7 +236,7 @@ impl Replay {
     }
 
     /// Puts the rows of all frames into buckets, each part taking some frames in a row.
-    fn decode(&self, targets: &[Target<'_>], batch: &Batch) {
+    fn decode(&self, targets: &Targets<'_>, batch: &Batch) {
         let parts = self.parts.len();
         let share = batch.frames.len().div_ceil(parts).max(1);
         let work = |number: usize| {
@@ -244,7 +244,8 @@ impl Replay {
                 return;
             };
             let mut part = part.lock();
-            part.buckets.resize_with(targets.len() * BUCKETS, Vec::new);
+            part.buckets
+                .resize_with(targets.all.len() * BUCKETS, Vec::new);
             part.buckets.iter_mut().for_each(Vec::clear);
             (part.samples, part.bad) = (0, None);
             let frames = batch.frames.iter().enumerate();
@@ -265,7 +266,7 @@ impl Replay {
 
     fn apply_decoded<T>(
         &mut self,
-        targets: &[Target<'_>],
+        targets: &Targets<'_>,
         batch: &Batch,
         meanwhile: impl FnOnce() -> T,
     ) -> (Result<(), BadFrame>, T) {
@@ -279,7 +280,7 @@ impl Replay {
         let frames: Vec<Option<SampleFrame<'_>>> = frames.collect();
         let work = |task: usize| {
             let (number, stripe) = (task / STRIPES, task % STRIPES);
-            let buffers = targets.get(number);
+            let buffers = targets.all.get(number);
             let Some(buffers) = buffers.and_then(|target| target.generations.last()) else {
                 return;
             };
@@ -300,7 +301,7 @@ impl Replay {
                         return;
                     };
                     let frame = (frame, batch.payload(frame));
-                    let found = has_none_before(targets.get(number), slot, frame);
+                    let found = has_none_before(targets.all.get(number), slot, frame);
                     let mut bad = bad.lock();
                     if bad.as_ref().is_none_or(|bad| found < *bad) {
                         *bad = Some(found);
@@ -308,7 +309,7 @@ impl Replay {
                 }
             }
         };
-        let tasks = targets.len() * STRIPES;
+        let tasks = targets.all.len() * STRIPES;
         let done = share_out(self.threads, tasks, &work, meanwhile);
         (bad.into_inner().map_or(Ok(()), Err), done)
     }
@@ -316,7 +317,7 @@ impl Replay {
     /// Applies a frame that is too large for a batch: row by row, on this thread.
     fn apply_large(
         &mut self,
-        targets: &[Target<'_>],
+        targets: &Targets<'_>,
         batch: &Batch,
         frame: &BatchFrame,
     ) -> Result<(), BadFrame> {
@@ -331,7 +332,7 @@ impl Replay {
 }
 
 /// Applies the frames of exemplars of a batch, in order.
-fn apply_exemplar_frames(targets: &[Target<'_>], batch: &Batch) -> Result<(), BadFrame> {
+fn apply_exemplar_frames(targets: &Targets<'_>, batch: &Batch) -> Result<(), BadFrame> {
     for frame in &batch.frames {
         let payload = batch.payload(frame);
         if ExemplarFrame::is_one(payload) {
@@ -346,7 +347,7 @@ fn apply_exemplar_frames(targets: &[Target<'_>], batch: &Batch) -> Result<(), Ba
 }
 
 fn decode_frame(
-    targets: &[Target<'_>],
+    targets: &Targets<'_>,
     (at, payload): (u32, &[u8]),
     part: &mut Decoded,
 ) -> Result<(), String> {
@@ -359,11 +360,10 @@ fn decode_frame(
         return Ok(());
     }
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (number, target, buffers) =
-        target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
-    if buffers.is_none() {
+    let (namespace, seen) = (frame.head.namespace, frame.head.delete_seen);
+    let Some((number, target, _)) = target_of(targets, namespace, seen)? else {
         return Ok(());
-    }
+    };
     let first = number * BUCKETS;
     let Some(buckets) = part.buckets.get_mut(first..first + BUCKETS) else {
         return Ok(());
@@ -412,21 +412,24 @@ fn first_bad_row(target: &Target<'_>, frame: &SampleFrame<'_>) -> Option<String>
     placed.err().map(String::from)
 }
 
-/// The namespace of a frame and the buffers that it goes to, unless it was flushed.
+/// The namespace of a frame and the buffers that it goes to; none if it was flushed, or the namespace
+/// removed.
 pub(super) fn target_of<'t, 'a>(
-    targets: &'t [Target<'a>],
+    targets: &'t Targets<'a>,
     namespace: NamespaceId,
     delete_seen: Generation,
-) -> Result<(usize, &'t Target<'a>, Option<&'t GenerationBuffers>), String> {
-    let mut targets = targets.iter().enumerate();
-    let found = targets.find(|(_, target)| target.id == namespace);
-    let (number, target) = found.ok_or_else(|| unlisted(namespace))?;
+) -> Result<Option<(usize, &'t Target<'a>, &'t GenerationBuffers)>, String> {
+    let found = targets.find(namespace)?;
+    let found = found.and_then(|number| Some((number, targets.all.get(number)?)));
+    let Some((number, target)) = found else {
+        return Ok(None);
+    };
     let buffers = target.generations.last().map(|buffers| &**buffers);
     let buffers = buffers.filter(|buffers| buffers.generation() > target.flushed);
     if buffers.is_some() {
         check_seen(target, delete_seen)?;
     }
-    Ok((number, target, buffers))
+    Ok(buffers.map(|buffers| (number, target, buffers)))
 }
 
 /// What is wrong with the first row of a series in a frame that says "as before".
@@ -452,10 +455,10 @@ fn has_none_before(
     }
 }
 
-fn apply_payload(targets: &[Target<'_>], payload: &[u8], order_free: bool) -> Result<u64, String> {
+fn apply_payload(targets: &Targets<'_>, payload: &[u8], order_free: bool) -> Result<u64, String> {
     let frame = SampleFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (_, target, buffers) = target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
-    let Some(buffers) = buffers else {
+    let (namespace, seen) = (frame.head.namespace, frame.head.delete_seen);
+    let Some((_, target, buffers)) = target_of(targets, namespace, seen)? else {
         return Ok(0);
     };
     // As in a batch: what cannot be decoded comes first.

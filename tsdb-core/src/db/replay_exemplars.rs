@@ -1,15 +1,15 @@
 //! Frames of exemplars put into the ring: one after the other, since their order counts.
 
-use super::logs::Target;
+use super::logs::Targets;
 use super::replay::{slot_of_series, target_of};
 use crate::model::{Exemplar, Labels};
 use crate::wal::ExemplarFrame;
 
 /// Applies what no file holds of a frame.
-pub(super) fn apply_exemplars(targets: &[Target<'_>], payload: &[u8]) -> Result<(), String> {
+pub(super) fn apply_exemplars(targets: &Targets<'_>, payload: &[u8]) -> Result<(), String> {
     let frame = ExemplarFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (_, target, buffers) = target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
-    let Some(buffers) = buffers else {
+    let (namespace, seen) = (frame.head.namespace, frame.head.delete_seen);
+    let Some((_, target, buffers)) = target_of(targets, namespace, seen)? else {
         return Ok(());
     };
     let mut ring = target.exemplars.lock();

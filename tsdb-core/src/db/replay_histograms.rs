@@ -1,16 +1,16 @@
 //! Frames of native histograms put into buffers. They are few, and in whatever order they come
 //! the same histograms stay, so that each is applied by the thread that decodes it.
 
-use super::logs::Target;
+use super::logs::Targets;
 use super::replay::{slot_of_series, target_of};
 use crate::model::Histogram;
 use crate::wal::HistogramFrame;
 
 /// Applies a frame; how many histograms it holds, none if it was flushed.
-pub(super) fn apply_histograms(targets: &[Target<'_>], payload: &[u8]) -> Result<u64, String> {
+pub(super) fn apply_histograms(targets: &Targets<'_>, payload: &[u8]) -> Result<u64, String> {
     let frame = HistogramFrame::decode(payload).map_err(|error| error.to_string())?;
-    let (_, target, buffers) = target_of(targets, frame.head.namespace, frame.head.delete_seen)?;
-    let Some(buffers) = buffers else {
+    let (namespace, seen) = (frame.head.namespace, frame.head.delete_seen);
+    let Some((_, target, buffers)) = target_of(targets, namespace, seen)? else {
         return Ok(0);
     };
     let mut decoded = Vec::new();

@@ -16,6 +16,8 @@ pub(super) struct Counters {
     pub(super) blocks_expired: AtomicU64,
     pub(super) series_forgotten: AtomicU64,
     pub(super) series_files_rewritten: AtomicU64,
+    /// Of namespaces that were removed.
+    pub(super) readers_refused: AtomicU64,
     /// Bytes of logs whose generation is closed.
     pub(super) closed_log_bytes: AtomicU64,
 }

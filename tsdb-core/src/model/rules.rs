@@ -62,6 +62,8 @@ pub struct ProtocolRules {
     pub exemplars_saved_before_log_goes: bool,
     /// A delete hides only exemplars of older generations.
     pub delete_spares_newer_exemplars: bool,
+    /// The folder of a namespace goes only after the catalog does not list it.
+    pub namespace_unlisted_before_folder_goes: bool,
 }
 
 impl Default for ProtocolRules {
@@ -96,6 +98,7 @@ impl Default for ProtocolRules {
             tombstone_kept_for_older_files: true,
             exemplars_saved_before_log_goes: true,
             delete_spares_newer_exemplars: true,
+            namespace_unlisted_before_folder_goes: true,
         }
     }
 }

@@ -172,6 +172,12 @@ impl SeriesFile {
         }
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file's number.
     #[must_use]
     pub fn number(&self) -> u64 {

@@ -12,10 +12,10 @@ use parking_lot::{Mutex, RwLock};
 
 use super::append::NO_SLOT;
 use super::head::{Head, Live, Names};
-use super::{GenerationBuffers, ShardError};
+use super::{Exemplars, GenerationBuffers, ShardError};
 use crate::index::{IndexRebuild, MemIndex};
 use crate::model::{Generation, TimeRange};
-use crate::series::{Definition, SeriesFile, slot_of};
+use crate::series::{Definition, Registry, SeriesFile, slot_of};
 
 /// An index without the series that are leaving, in the making.
 #[derive(Debug, Default)]
@@ -162,6 +162,38 @@ impl Head {
             scratch: Mutex::default(),
             pins: Arc::clone(&self.pins),
             exemplars: Arc::clone(&self.exemplars),
+        }
+    }
+
+    /// A `Head` of nothing, which takes over when the namespace is removed; both are retired. To be
+    /// called with appends kept out.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        let names = self.names.write();
+        let metadata = self.metadata.of_metric.write();
+        self.retired.store(true, Ordering::Release);
+        drop((names, metadata));
+        let open = GenerationBuffers::new(Generation(0), 1).in_era(self.era + 1);
+        Self {
+            namespace: self.namespace,
+            era: self.era + 1,
+            retired: true.into(),
+            series_file: None,
+            key: self.key.clone(),
+            limits: self.limits,
+            rules: self.rules,
+            names: RwLock::new(Names {
+                registry: Registry::new(),
+                index: MemIndex::new(),
+            }),
+            live: RwLock::new(Arc::new(Live {
+                generations: vec![Arc::new(open)],
+                ..Live::default()
+            })),
+            metadata: Arc::default(),
+            scratch: Mutex::default(),
+            pins: Arc::clone(&self.pins),
+            exemplars: Arc::new(Exemplars::none()),
         }
     }
 

@@ -15,8 +15,8 @@ use tsdb_core::vfs::{FaultVfs, Outage, SimulatedCrash, SplitMix64, Verdict};
 use tsdb_core::{Ack, Clock, Db, MetricKind, MetricMetadata, NamespaceOptions, WriteBatch};
 
 use crate::support::{
-    Contents, History, Loss, Place, START, Universe, chain, delete, must, open_at, push, read_all,
-    small_options, value,
+    Contents, Covered, History, Loss, Place, START, Universe, chain, delete, must, open_at, push,
+    read_all, small_options, value,
 };
 
 const OPERATIONS: u64 = 10_000;
@@ -140,7 +140,8 @@ impl Workload {
             970..980 => self.flush(),
             980..988 => self.set_metadata(),
             988..991 => self.change_options(),
-            991..994 => self.delete(),
+            991 => self.remove(),
+            992..994 => self.delete(),
             994..997 => self.examine_live(),
             _ => self.reopen(),
         }
@@ -257,6 +258,16 @@ impl Workload {
         let moment = self.examiner.history.lock().delete_begins(&covered);
         let done = delete(&namespace, covered.range, &matchers);
         done.map_err(|error| chain(&error))?;
+        self.examiner.history.lock().deleted(&covered, moment);
+        Ok(())
+    }
+
+    fn remove(&mut self) -> Outcome {
+        let number = 1 + self.random.index(NAMES.len() - 1);
+        let covered = Covered::all_of(number, self.examiner.universe.series.len());
+        let moment = self.examiner.history.lock().delete_begins(&covered);
+        let removed = self.db().remove_namespace(NAMES[number]);
+        removed.map_err(|error| chain(&error))?;
         self.examiner.history.lock().deleted(&covered, moment);
         Ok(())
     }

@@ -20,6 +20,8 @@ mod model;
 mod namespace_limits;
 mod readers;
 mod regressions;
+mod removal;
+mod removal_crash;
 mod restart;
 mod salvage;
 mod simulation;

@@ -12,7 +12,7 @@ use tsdb_core::{
 };
 
 use crate::support::{
-    History, Loss, Place, START, Universe, chain, coded, coded_chunks, delete, must, push,
+    Covered, History, Loss, Place, START, Universe, chain, coded, coded_chunks, delete, must, push,
     read_all, small_options, value,
 };
 
@@ -63,6 +63,7 @@ impl Player {
             0..800 => self.append(),
             800..860 => self.select(),
             860..880 => self.labels(),
+            880 if self.random.chance(1, 4) => self.remove(),
             880..883 => self.delete(),
             883..960 => self.pass_time(),
             960..993 => self.maintain(),
@@ -156,6 +157,23 @@ impl Player {
         self.history.deleted(&covered, moment);
         if report.series > covered.ranks.len() as u64 {
             return Err(format!("{report:?} of {covered:?}"));
+        }
+        self.check()
+    }
+
+    /// Removes a namespace; it is made anew when it is next written to.
+    fn remove(&mut self) -> Outcome {
+        let number = 1 + self.random.index(NAMES.len() - 1);
+        let covered = Covered::all_of(number, self.universe.series.len());
+        let there = self.db.find(NAMES[number]).is_some();
+        let moment = self.history.delete_begins(&covered);
+        let removed = self.db.remove_namespace(NAMES[number]);
+        if removed.map_err(|error| chain(&error))? != there {
+            return Err(format!("{} was there: {there}", NAMES[number]));
+        }
+        self.history.deleted(&covered, moment);
+        if self.db.find(NAMES[number]).is_some() {
+            return Err(format!("{} is there", NAMES[number]));
         }
         self.check()
     }

@@ -18,8 +18,8 @@ use tsdb_core::{
 };
 
 use crate::support::{
-    History, Loss, Place, START, Universe, chain, delete, must, push, read_all, small_options,
-    value,
+    Covered, History, Loss, Place, START, Universe, chain, delete, must, push, read_all,
+    small_options, value,
 };
 
 mod long;
@@ -325,6 +325,20 @@ impl World {
         self.tolerate(done)
     }
 
+    /// A namespace goes; appends slip in while the catalog is written.
+    fn remove(&self, db: &Db) -> Outcome {
+        let covered = Covered::all_of(1, self.universe.series.len());
+        let moment = self.history.lock().delete_begins(&covered);
+        if self.below(3) == 0 {
+            *self.crash_in.lock() = 1 + self.below(40);
+        }
+        let done = db.remove_namespace(NAMES[1]);
+        if done.is_ok() {
+            self.history.lock().deleted(&covered, moment);
+        }
+        self.tolerate(done)
+    }
+
     /// All into blocks, and upkeep until nothing is left to do: series leave memory.
     fn settle(&self, db: &Db) -> Outcome {
         self.tolerate(db.compact())?;
@@ -359,6 +373,7 @@ impl World {
                 self.make_namespace(db, NAMES[0])
             }
             35 => self.make_namespace(db, NAMES[1]),
+            36 if self.below(6) == 0 => self.remove(db),
             36 => self.delete(db),
             37 => {
                 self.advance();

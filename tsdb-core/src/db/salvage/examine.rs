@@ -28,6 +28,9 @@ pub(super) struct Examined {
     /// What the file FORMAT says, if it can be read.
     pub(super) format: Option<DataFormat>,
     pub(super) catalog: Catalog,
+    /// Numbers below it that none of the namespaces has were those of some that were removed: what
+    /// logs hold of these is nobody's. 0 where the catalog is lost, and so not known.
+    pub(super) removed_below: NamespaceId,
     pub(super) namespaces: Vec<ExaminedNamespace>,
     /// Logs that are not flushed, in order.
     pub(super) logs: Vec<Generation>,
@@ -69,9 +72,12 @@ pub(super) fn examine(vfs: &dyn Vfs, progress: Progress<'_>) -> Result<Examined,
             .push_str("; the key of label fingerprints is made anew");
     }
     let read = Catalog::read(vfs, Path::new(CATALOG_PATH));
-    let catalog = match small(&mut report, CATALOG_PATH, read)? {
-        Some(catalog) => catalog,
-        None => catalog_of(vfs, &mut report)?,
+    let (catalog, removed_below) = match small(&mut report, CATALOG_PATH, read)? {
+        Some(catalog) => {
+            let next = catalog.next_namespace;
+            (catalog, next)
+        }
+        None => (catalog_of(vfs, &mut report)?, NamespaceId(0)),
     };
     let mut namespaces = Vec::new();
     for entry in &catalog.namespaces {
@@ -80,6 +86,7 @@ pub(super) fn examine(vfs: &dyn Vfs, progress: Progress<'_>) -> Result<Examined,
     let mut examined = Examined {
         format,
         catalog,
+        removed_below,
         namespaces,
         logs: Vec::new(),
         logs_damaged: false,

@@ -74,7 +74,8 @@ pub(super) fn write(
             root: place.root,
         };
         let read = (examined.logs.as_slice(), examined.namespaces.as_mut_slice());
-        pass(place.from, read, Some(target), progress, &mut again)?;
+        let below = examined.removed_below;
+        pass(place.from, read, below, Some(target), progress, &mut again)?;
         rewritten.extend(examined.logs.iter().map(|one| log_path(*one)));
     } else {
         for generation in &examined.logs {

@@ -118,13 +118,15 @@ impl Passed<'_> {
 /// What is known while the frames of logs pass by.
 pub(super) struct Frames<'a> {
     namespaces: Vec<Passed<'a>>,
+    /// [`Examined::removed_below`](super::examine::Examined::removed_below).
+    removed_below: NamespaceId,
     generation: Generation,
     /// Whether frames of the present log are lost: a value as before may then be one of theirs.
     some_lost: bool,
 }
 
 impl<'a> Frames<'a> {
-    pub(super) fn new(namespaces: &'a mut [ExaminedNamespace]) -> Self {
+    pub(super) fn new(namespaces: &'a mut [ExaminedNamespace], removed_below: NamespaceId) -> Self {
         let namespaces = namespaces.iter_mut().map(|namespace| Passed {
             last_delete: namespace.manifest.last_delete,
             namespace,
@@ -134,6 +136,7 @@ impl<'a> Frames<'a> {
         });
         Self {
             namespaces: namespaces.collect(),
+            removed_below,
             generation: Generation(0),
             some_lost: false,
         }
@@ -215,10 +218,13 @@ impl<'a> Frames<'a> {
         })
     }
 
-    /// The namespace of a frame; none if its samples are flushed.
+    /// The namespace of a frame; none if its samples are flushed, or it was removed.
     fn unflushed(&mut self, id: NamespaceId) -> Result<Option<&mut Passed<'a>>, String> {
         let mut namespaces = self.namespaces.iter_mut();
         let found = namespaces.find(|one| one.namespace.entry.id == id);
+        if found.is_none() && id < self.removed_below {
+            return Ok(None);
+        }
         let found = found.ok_or_else(|| format!("namespace {id}, which nothing names"))?;
         let is_flushed = self.generation <= found.namespace.manifest.flushed_generation;
         Ok((!is_flushed).then_some(found))

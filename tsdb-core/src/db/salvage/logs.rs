@@ -6,7 +6,7 @@ use super::examine::{Examined, ExaminedNamespace, Progress};
 use super::log_frames::{Frames, Written};
 use super::report::{Damage, Lost, LostSamples, SalvageReport};
 use crate::db::{Error, TornTail, logs};
-use crate::model::Generation;
+use crate::model::{Generation, NamespaceId};
 use crate::vfs::{File, Vfs, create_anew, write_all_at};
 use crate::wal::{
     FRAME_STAMP_BYTES, FrameStamp, LOG_HEADER_BYTES, LogHeader, LogReader, Torn, WalError,
@@ -54,6 +54,7 @@ pub(super) fn examine_logs(
     let changed = pass(
         vfs,
         (&examined.logs, &mut examined.namespaces),
+        examined.removed_below,
         None,
         progress,
         &mut report,
@@ -68,13 +69,14 @@ pub(super) fn examine_logs(
 pub(super) fn pass(
     vfs: &dyn Vfs,
     (generations, namespaces): (&[Generation], &mut [ExaminedNamespace]),
+    removed_below: NamespaceId,
     target: Option<LogTarget<'_>>,
     progress: Progress<'_>,
     report: &mut SalvageReport,
 ) -> Result<bool, Error> {
     let mut pass = Pass {
         vfs,
-        frames: Frames::new(namespaces),
+        frames: Frames::new(namespaces, removed_below),
         last_lsn: None,
         last_end: (PathBuf::from("wal"), 0),
         next_written: 1,

@@ -12,6 +12,8 @@ pub(super) const ALL: &[&str] = &[
     "file /CATALOG.tmp",
     "file /FORMAT",
     "file /FORMAT.tmp",
+    "file .making-N/MANIFEST.tmp",
+    "file .making-N/series/N.tmp",
     "file NS/MANIFEST",
     "file NS/MANIFEST.tmp",
     "file NS/blocks/N.block.tmp",
@@ -26,6 +28,8 @@ pub(super) const ALL: &[&str] = &[
     "file wal/N.log",
     "file wal/N.tmp",
     "folder /",
+    "folder .making-N",
+    "folder .making-N/series",
     "folder NS",
     "folder NS/blocks",
     "folder NS/runs",
@@ -115,6 +119,8 @@ fn site(operation: &Operation<'_>) -> Option<String> {
 
 fn without_number(part: &str) -> &str {
     match part {
+        "" => "",
+        part if part.starts_with("making-") => "making-N",
         part if part.bytes().all(|byte| byte.is_ascii_hexdigit()) => "N",
         part if part.starts_with("at-") => "at-N",
         part => part,

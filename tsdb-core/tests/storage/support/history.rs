@@ -42,6 +42,15 @@ pub(crate) struct Covered {
 }
 
 impl Covered {
+    /// All there is of a namespace of so many series.
+    pub(crate) fn all_of(namespace: usize, series: usize) -> Self {
+        Self {
+            namespace,
+            ranks: (0..series).collect(),
+            range: TimeRange::ALL,
+        }
+    }
+
     fn covers(&self, place: &Place) -> bool {
         let (namespace, rank, time) = *place;
         namespace == self.namespace && self.range.contains(time) && self.ranks.contains(&rank)
@@ -169,7 +178,7 @@ impl History {
         self.places.retain(|_, entries| !entries.is_empty());
     }
 
-    /// A delete hides all that was safe before it, or nothing.
+    /// A delete, or the removal of a namespace, hides all that was safe before it, or nothing.
     fn check_whole(&self, found: &Contents, loss: Loss) -> Result<(), String> {
         let mut seen: BTreeMap<u64, (bool, Place)> = BTreeMap::new();
         for (place, entries) in &self.places {
