@@ -80,10 +80,7 @@ pub(super) fn open(
     let mut found = read_namespaces(source, &catalog, &mut report)?;
     exemplars::read_all(&*vfs, &mut found, RingBounds::of(&options), &options)?;
     options.enter(OpeningPhase::Replay);
-    let mut targets = Targets {
-        all: found.iter().map(target).collect(),
-        next_namespace: catalog.next_namespace,
-    };
+    let mut targets = targets(&found, &catalog);
     let logs = logs::replay(&*vfs, &options, &mut targets, &mut report)?;
     let replayed: Vec<_> = targets.all.into_iter().map(Target::replayed).collect();
     options.enter(OpeningPhase::Finish);
@@ -97,8 +94,7 @@ pub(super) fn open(
         )?));
     }
     remove_unlisted(&*vfs, &namespaces, &logs, &mut report)?;
-    let folders = remove_unlisted_folders(&*vfs, &catalog)?;
-    report.removed.extend(folders);
+    remove_unlisted_folders(&*vfs, &catalog, &mut report)?;
     let series_files = series_files_of(&namespaces);
     let log_file = LogFile::prepare(&*vfs, next)?;
     log_file.begin(&*vfs, logs.last_lsn + 1, &options.rules)?;
@@ -239,7 +235,15 @@ pub(super) fn assemble(
     }
 }
 
-pub(super) fn target(found: &Found) -> Target<'_> {
+/// What was found, as replay needs it.
+pub(super) fn targets<'a>(found: &'a [Found], catalog: &Catalog) -> Targets<'a> {
+    Targets {
+        all: found.iter().map(target).collect(),
+        next_namespace: catalog.next_namespace,
+    }
+}
+
+fn target(found: &Found) -> Target<'_> {
     Target {
         id: found.entry.id,
         flushed: found.manifest.flushed_generation,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::database::SeriesFiles;
 use super::exemplars::{self, RingBounds};
-use super::logs::Targets;
 use super::open::{CATALOG_PATH, FolderSource, Parts};
 use super::{Db, DbOptions, Error, RecoveryReport};
 use crate::clock::{Clock, SystemClock};
@@ -94,10 +93,7 @@ fn open_listed(
         found.files.hold()?;
     }
     exemplars::read_all(&**vfs, &mut found, RingBounds::Writer, &options)?;
-    let mut targets = Targets {
-        all: found.iter().map(super::open::target).collect(),
-        next_namespace: catalog.next_namespace,
-    };
+    let mut targets = super::open::targets(&found, &catalog);
     let logs = super::logs::replay(&**vfs, &options, &mut targets, &mut report)?;
     // A log that was flushed and removed before it was listed would be missed.
     for (entry, found) in catalog.namespaces.iter().zip(&found) {

@@ -10,7 +10,7 @@ use super::copy::{list, remove_folder, sync};
 use super::database::{DEFAULT_NAMESPACE, Inner};
 use super::maintenance::{Upkeep, has_open};
 use super::namespace::NamespaceState;
-use super::{Db, Error};
+use super::{Db, Error, RecoveryReport};
 use crate::manifest::{Catalog, Manifest, check_namespace_name};
 use crate::model::{HashSet, NamespaceId};
 use crate::vfs::Vfs;
@@ -161,8 +161,8 @@ pub(super) fn remove_leftover(vfs: &dyn Vfs, folder: &Path, id: NamespaceId) -> 
 pub(super) fn remove_unlisted_folders(
     vfs: &dyn Vfs,
     catalog: &Catalog,
-) -> Result<Vec<PathBuf>, Error> {
-    let mut removed = Vec::new();
+    report: &mut RecoveryReport,
+) -> Result<(), Error> {
     for name in list(vfs, Path::new(""))? {
         let folder = PathBuf::from(&name);
         if name.starts_with(REMOVED) || name.starts_with(MAKING) {
@@ -172,9 +172,9 @@ pub(super) fn remove_unlisted_folders(
         } else {
             continue;
         }
-        removed.push(folder);
+        report.removed.push(folder);
     }
-    Ok(removed)
+    Ok(())
 }
 
 /// Whether this is the folder of a namespace that was removed, or one that was never listed and has

@@ -568,53 +568,60 @@ impl Drop for Ends<'_> {
     }
 }
 
-/// Appenders and readers of both namespaces while one is removed and made anew again and again:
-/// the neighbour keeps all that was acked, and everybody is told what became of theirs.
-#[test]
-fn appenders_and_readers_are_told() {
-    let vfs = FaultVfs::new(9);
-    let mut options = small_options(ProtocolRules::default());
-    options.log_cap_bytes = 64 << 10;
-    let clock = Arc::new(ManualClock::new(START));
-    let db = Db::open_with(Arc::new(vfs.clone()), clock, options).unwrap();
-    let universe = Universe::new(6);
-    let done = AtomicBool::new(false);
-    let told = AtomicU64::new(0);
-    let acked = Mutex::new(Vec::new());
-    // Nobody waits for writers once one has failed.
-    let writing = AtomicU64::new(3);
-    let append = |name: &str, thread: i64| {
-        let _ends = Ends(&writing);
-        let make = || db.namespace(name, NamespaceOptions::default()).unwrap();
+/// Appenders and readers of both namespaces while one is removed and made anew.
+struct Race {
+    db: Db,
+    universe: Universe,
+    done: AtomicBool,
+    /// How often an appender was told that its namespace was removed.
+    told: AtomicU64,
+    /// Times that were acked of the other one.
+    acked: Mutex<Vec<i64>>,
+    /// How many appenders there are: nobody waits for them once one has failed.
+    writing: AtomicU64,
+}
+
+impl Race {
+    fn is_done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+
+    fn append(&self, name: &str, thread: i64) {
+        let _ends = Ends(&self.writing);
+        let make = || {
+            let made = self.db.namespace(name, NamespaceOptions::default());
+            made.unwrap()
+        };
         let mut namespace = make();
         for step in 0.. {
-            if done.load(Ordering::Acquire) {
+            if self.is_done() {
                 break;
             }
             let time = START + step * 10 + thread;
             let mut batch = WriteBatch::new();
-            for labels in &universe.series[..6] {
+            for labels in &self.universe.series[..6] {
                 batch.push(labels, Sample::new(time, right(time)));
             }
             match namespace.write(&batch) {
                 Ok(report) => {
                     assert_eq!(report.appended, 6);
                     if name == "default" {
-                        acked.lock().push(time);
+                        self.acked.lock().push(time);
                     }
                 }
                 Err(Error::Removed { .. }) => {
-                    told.fetch_add(1, Ordering::Relaxed);
+                    self.told.fetch_add(1, Ordering::Relaxed);
                     namespace = make();
                 }
                 Err(error) if error.kind() == ErrorKind::Backpressure => {}
                 Err(error) => panic!("{error}"),
             }
         }
-    };
-    let read = |name: &str| {
-        while !done.load(Ordering::Acquire) {
-            let Some(namespace) = db.find(name) else {
+    }
+
+    fn read(&self, name: &str) {
+        while !self.is_done() {
+            let Some(namespace) = self.db.find(name) else {
                 continue;
             };
             let set = match namespace.select(TimeRange::ALL, &[]) {
@@ -628,27 +635,57 @@ fn appenders_and_readers_are_told() {
                 }
             }
         }
+    }
+
+    fn maintain(&self) {
+        while !self.is_done() {
+            self.db.maintain().unwrap();
+        }
+    }
+
+    /// Removes the namespace until it was there, and its appenders were told, often enough.
+    fn remove(&self) {
+        let mut removed = 0;
+        let all_write = || self.writing.load(Ordering::Acquire) == 3;
+        while (removed < 40 || self.told.load(Ordering::Relaxed) < 40) && all_write() {
+            removed += u64::from(self.db.remove_namespace("second").unwrap());
+        }
+        self.done.store(true, Ordering::Release);
+    }
+}
+
+/// The neighbour keeps all that was acked, and everybody is told what became of theirs.
+#[test]
+fn appenders_and_readers_are_told() {
+    let vfs = FaultVfs::new(9);
+    let mut options = small_options(ProtocolRules::default());
+    options.log_cap_bytes = 64 << 10;
+    let clock = Arc::new(ManualClock::new(START));
+    let race = Race {
+        db: Db::open_with(Arc::new(vfs.clone()), clock, options).unwrap(),
+        universe: Universe::new(6),
+        done: AtomicBool::new(false),
+        told: AtomicU64::new(0),
+        acked: Mutex::default(),
+        writing: AtomicU64::new(3),
     };
     std::thread::scope(|scope| {
-        let (append, read) = (&append, &read);
+        let race = &race;
         for (thread, name) in (0..).zip(["default", "second", "second"]) {
-            scope.spawn(move || append(name, thread));
+            scope.spawn(move || race.append(name, thread));
         }
         for name in NAMES {
-            scope.spawn(move || read(name));
+            scope.spawn(move || race.read(name));
         }
-        scope.spawn(|| {
-            while !done.load(Ordering::Acquire) {
-                db.maintain().unwrap();
-            }
-        });
-        let mut removed = 0;
-        let all_write = || writing.load(Ordering::Acquire) == 3;
-        while (removed < 40 || told.load(Ordering::Relaxed) < 40) && all_write() {
-            removed += u64::from(db.remove_namespace("second").unwrap());
-        }
-        done.store(true, Ordering::Release);
+        scope.spawn(|| race.maintain());
+        race.remove();
     });
+    let Race {
+        db,
+        universe,
+        acked,
+        ..
+    } = race;
     let expected = read_all(&db, &NAMES, &universe).unwrap();
     let times = expected.iter().filter(|one| one.0.0 == 0 && one.0.1 == 0);
     let times: Vec<i64> = times.map(|one| one.0.2).collect();
