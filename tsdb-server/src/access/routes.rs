@@ -26,7 +26,7 @@ pub(super) fn needed(method: &Method, route: &str, protect_probes: bool) -> Need
         };
         return Needed {
             scope: Some(scope),
-            of_server: true,
+            of_server: !reads,
         };
     };
     let is_open = found.access == Access::Probe;
@@ -86,11 +86,11 @@ mod tests {
             (Method::GET, "/debug/pprof/heap", Some(Admin), true),
             (Method::DELETE, "/api/v1/series", Some(Admin), true),
             (Method::POST, "/unheard/of", Some(Admin), true),
-            (Method::GET, "/unheard/of", Some(Read), true),
+            (Method::GET, "/unheard/of", Some(Read), false),
             (Method::GET, "/health", None, false),
             (Method::HEAD, "/-/ready", None, false),
             (Method::POST, "/health", Some(Admin), true),
-            (Method::GET, "/health/", Some(Read), true),
+            (Method::GET, "/health/", Some(Read), false),
         ];
         for (method, route, scope, of_server) in cases {
             let expected = Needed { scope, of_server };

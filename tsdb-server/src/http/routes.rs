@@ -19,7 +19,7 @@ use super::{
 /// What a caller must be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Nothing: probes and pages that tell no data.
+    /// Nothing: who looks whether the process lives has no password.
     Probe,
     /// Read samples, labels, and what the server measures.
     Read,
@@ -130,14 +130,14 @@ static API: &[Route] = &[
     server_route(POST_PUT, "/api/v1/admin/tsdb/clean_tombstones", Admin, ("compacts, as Prometheus calls it", &[]), |_, methods| on(methods, admin::compact)),
     server_route(POST_PUT, "/api/v1/admin/compact", Admin, ("compacts all there is", &[]), |_, methods| on(methods, admin::compact)),
     server_route(POST_PUT, "/api/v1/admin/confirm-clock", Admin, ("the clock is right: expiry goes on", &[]), |_, methods| on(methods, admin::confirm_clock)),
-    route(GET, "/api/v1/status/walreplay", Probe, ("logs to replay at the start, and how many were", &[]), |_, methods| on(methods, health::wal_replay)),
+    route(GET, "/api/v1/status/walreplay", Read, ("logs to replay at the start, and how many were", &[]), |_, methods| on(methods, health::wal_replay)),
     route(GET, "/health", Probe, ("the process answers", &[]), |_, methods| on(methods, health::health)),
     route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
     route(GET, "/ready", Probe, ("200 when reads and writes are right, else 503", &[]), |_, methods| on(methods, health::ready)),
     route(GET, "/-/ready", Probe, ("200 when reads and writes are right, else 503", &[]), |_, methods| on(methods, health::plain_ready)),
-    route(GET, "/routes", Probe, ("the paths of all routes", &[]), |_, methods| on(methods, home::routes)),
-    route(GET, "/api/v1/openapi", Probe, ("this API as OpenAPI, for browsers as a page", &[]), |_, methods| on(methods, openapi::openapi)),
-    route(GET, "/", Probe, ("this page", &[]), |_, methods| on(methods, home::home)),
+    route(GET, "/routes", Read, ("the paths of all routes", &[]), |_, methods| on(methods, home::routes)),
+    route(GET, "/api/v1/openapi", Read, ("this API as OpenAPI, for browsers as a page", &[]), |_, methods| on(methods, openapi::openapi)),
+    route(GET, "/", Read, ("this page", &[]), |_, methods| on(methods, home::home)),
 ];
 
 /// The routes of the API's address, those of M3 for namespaces and placements among them.
@@ -162,7 +162,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<&'static Route> {
 pub(crate) static METRICS: &[Route] = &[
     server_route(GET, "/metrics", Inspect, ("what the server measures of itself", &[]), |_, methods| on(methods, metrics_page::page)),
     server_route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
-    server_route(GET, "/", Probe, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
+    server_route(GET, "/", Inspect, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
 ];
 
 /// The routes of a storage node's address, as M3's nodes have them.
@@ -201,7 +201,7 @@ pub(crate) static DEBUG: &[Route] = &[
     server_route(GET, "/debug/pprof/cmdline", Inspect, ("the command line", &[]), |_, methods| on(methods, pprof::command_line)),
     server_route(GET_POST, "/debug/pprof/symbol", Inspect, ("says that profiles name their functions", &[]), |_, methods| on(methods, pprof::symbol)),
     server_route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
-    server_route(GET, "/", Probe, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
+    server_route(GET, "/", Inspect, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
 ];
 
 /// A route of M3's nodes, which word their errors themselves.

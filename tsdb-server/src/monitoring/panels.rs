@@ -263,6 +263,10 @@ const INGEST: &[Panel] = &[
                 "sum(rate(tsdb_export_samples_total[$__rate_interval]))",
                 "samples exported",
             ),
+            q(
+                "sum(rate(tsdb_export_samples_left_out_total[$__rate_interval]))",
+                "samples left out of exports",
+            ),
         ],
     ),
 ];

@@ -150,7 +150,10 @@ impl StateFile {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "a state that is damaged is no data")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a state that is damaged is no data"
+)]
 mod tests {
     use super::*;
 
