@@ -104,7 +104,10 @@ static FOLDER: LazyLock<BTreeMap<PathBuf, Sealed>> = LazyLock::new(|| {
     db.flush().expect("a flush");
     delete(2, Matcher::regex("host", "c|x").expect("a pattern"));
     write(5);
-    for (name, bytes) in [("registry", &b"{\"default\":{}}"[..]), ("placement", &[0, 255])] {
+    for (name, bytes) in [
+        ("registry", &b"{\"default\":{}}"[..]),
+        ("placement", &[0, 255]),
+    ] {
         let put = db.put_document(name, None, bytes);
         put.expect("a document");
     }

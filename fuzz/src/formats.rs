@@ -18,10 +18,16 @@ fn read(mut reader: impl LineReader, text: &[u8], cut: usize) -> Rows {
     reader.finish(&mut rows);
     let lines = ends().count() as u64 + 1;
     let (counted, refused) = rows.counts();
-    assert!(refused <= counted && counted <= lines, "{counted} of {lines}");
+    assert!(
+        refused <= counted && counted <= lines,
+        "{counted} of {lines}"
+    );
     for problem in rows.problems() {
         let line = problem.line.expect("a line");
-        assert!((1..=lines + 1).contains(&line), "{problem} of {lines} lines");
+        assert!(
+            (1..=lines + 1).contains(&line),
+            "{problem} of {lines} lines"
+        );
         assert!(problem.column.is_none_or(|column| column <= text.len() + 1));
         assert!(problem.reason.len() < 1000, "{problem}");
     }
@@ -118,9 +124,13 @@ pub(crate) fn points(input: &[u8]) {
         for label in labels.iter() {
             let metric = label.name == "__name__";
             let name = if metric { label.value } else { label.name };
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || (metric && byte == b':');
+            let plain =
+                |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || (metric && byte == b':');
             assert!(name.bytes().all(plain), "{labels}");
-            assert!(!name.starts_with(|char: char| char.is_ascii_digit()), "{labels}");
+            assert!(
+                !name.starts_with(|char: char| char.is_ascii_digit()),
+                "{labels}"
+            );
         }
     }
 }

@@ -19,7 +19,10 @@ const SERIES: &[&[(&str, &str)]] = &[
 pub(crate) fn request(input: &[u8]) {
     let (strict, lax) = (UnknownFields::Refused, UnknownFields::Ignored);
     if let Ok(request) = parse_write(input, strict) {
-        assert_eq!(bits(&parse_write(input, lax).expect("as strictly")), bits(&request));
+        assert_eq!(
+            bits(&parse_write(input, lax).expect("as strictly")),
+            bits(&request)
+        );
         assert!(request.tags.is_none() && !request.id.is_empty());
     }
     if let Ok(request) = parse_write_tagged(input, strict) {
@@ -38,7 +41,11 @@ pub(crate) fn request(input: &[u8]) {
             let unit = request.result_unit;
             let back = unit.to_ms(unit.of_ms(range.min()));
             let exact = unit == TimeUnit::Milliseconds;
-            assert!(back == range.min() || !exact, "{back} is not {}", range.min());
+            assert!(
+                back == range.min() || !exact,
+                "{back} is not {}",
+                range.min()
+            );
         }
         check(&request.query);
     }
