@@ -410,71 +410,78 @@ fn answers() {
     write("read_response", "two-frames", &stream.repeat(2));
 }
 
-/// Texts of other formats; the first byte chooses what they are read as.
+/// A text of another format: its target, its name, the byte that chooses what it is read as.
+type Text = (&'static str, &'static str, u8, &'static str);
+
+const EXPOSITIONS: &[Text] = &[
+    (
+        "openmetrics",
+        "exposition",
+        0,
+        "# HELP foo A \\\\ text\\nof \\\"it\\\".\n# TYPE foo counter\n# UNIT foo_seconds seconds\nfoo_total{a=\"b\\\"c\",d=\"e\"} 17.5 1520879607.789 # {id=\"counter\"} 5 1.5\nfoo_total{a=\"b\\\"c\",d=\"e\"} -Inf 1520879608\n# EOF\n",
+    ),
+    (
+        "openmetrics",
+        "quoted",
+        2,
+        "{\"my.metric\",\"x y\"=\"z\"} NaN\n# TYPE \"my.metric\" gauge\n{q=\"0.9\",\"http.status\"} 4 -0.001\n# EOF\n",
+    ),
+    (
+        "openmetrics",
+        "older",
+        1,
+        "# A comment\n\n# HELP  http_requests_total The number.\\n\n# TYPE http_requests_total\tcounter\r\nhttp_requests_total { method = \"post\" , code = \"400\" , }\t3   -1395066363000  \nx 1.458255915e9\nx 2 7\n",
+    ),
+    (
+        "openmetrics",
+        "wrong",
+        0,
+        "a  1\nb{c=\"d} 1\n# TYPE a b\n9 1\n# EOF\na 1\n",
+    ),
+];
+
+const TABLES_AND_POINTS: &[Text] = &[
+    (
+        "csv",
+        "weather",
+        0,
+        "2026-01-01T00:00:00Z,a,1.5\r\n2026-01-01T00:00:00.25+01:00,\"b, \"\"c\"\"\", -2e3 \n2026-01-01T00:00:03Z,\"two\nlines\",3",
+    ),
+    (
+        "csv",
+        "heading",
+        5,
+        "a,time,b\n1,1700000000.5,2\n,5,NaN\n\"x",
+    ),
+    (
+        "csv",
+        "labels",
+        2,
+        "a,\"b\n\n\",1,1700000000000000000\nc,d,2,x\n\"e\"f,g,3,4\n",
+    ),
+    (
+        "line_protocol",
+        "points",
+        0,
+        "cpu,host=a usage=0.5,idle=7i,up=true,note=\"a text\" 1700000000000000000\n# a comment\nm\\ n,o=p q=2u\n",
+    ),
+    (
+        "line_protocol",
+        "escapes",
+        3,
+        "a\\ b\\,c,t\\=\\ k=v\\,\\=\\ \\x f\\ g=1,h=-2.5e3 17\nm s=\"two\nlines, a=1\",x=2 5\n9a,9b=c 9d=1 0\n",
+    ),
+    (
+        "line_protocol",
+        "wrong",
+        1,
+        "m\nm a=\nm,a= b=1\nm a=\"b\nm a=1 1 1\nm,l!=2,l?=3 k=2i\n",
+    ),
+];
+
+/// Texts of other formats.
 fn formats() {
-    let texts = [
-        (
-            "openmetrics",
-            "exposition",
-            0,
-            "# HELP foo A \\\\ text\\nof \\\"it\\\".\n# TYPE foo counter\n# UNIT foo_seconds seconds\nfoo_total{a=\"b\\\"c\",d=\"e\"} 17.5 1520879607.789 # {id=\"counter\"} 5 1.5\nfoo_total{a=\"b\\\"c\",d=\"e\"} -Inf 1520879608\n# EOF\n",
-        ),
-        (
-            "openmetrics",
-            "quoted",
-            2,
-            "{\"my.metric\",\"x y\"=\"z\"} NaN\n# TYPE \"my.metric\" gauge\n{q=\"0.9\",\"http.status\"} 4 -0.001\n# EOF\n",
-        ),
-        (
-            "openmetrics",
-            "older",
-            1,
-            "# A comment\n\n# HELP  http_requests_total The number.\\n\n# TYPE http_requests_total\tcounter\r\nhttp_requests_total { method = \"post\" , code = \"400\" , }\t3   -1395066363000  \nx 1.458255915e9\nx 2 7\n",
-        ),
-        (
-            "openmetrics",
-            "wrong",
-            0,
-            "a  1\nb{c=\"d} 1\n# TYPE a b\n9 1\n# EOF\na 1\n",
-        ),
-        (
-            "csv",
-            "weather",
-            0,
-            "2026-01-01T00:00:00Z,a,1.5\r\n2026-01-01T00:00:00.25+01:00,\"b, \"\"c\"\"\", -2e3 \n2026-01-01T00:00:03Z,\"two\nlines\",3",
-        ),
-        (
-            "csv",
-            "heading",
-            5,
-            "a,time,b\n1,1700000000.5,2\n,5,NaN\n\"x",
-        ),
-        (
-            "csv",
-            "labels",
-            2,
-            "a,\"b\n\n\",1,1700000000000000000\nc,d,2,x\n\"e\"f,g,3,4\n",
-        ),
-        (
-            "line_protocol",
-            "points",
-            0,
-            "cpu,host=a usage=0.5,idle=7i,up=true,note=\"a text\" 1700000000000000000\n# a comment\nm\\ n,o=p q=2u\n",
-        ),
-        (
-            "line_protocol",
-            "escapes",
-            3,
-            "a\\ b\\,c,t\\=\\ k=v\\,\\=\\ \\x f\\ g=1,h=-2.5e3 17\nm s=\"two\nlines, a=1\",x=2 5\n9a,9b=c 9d=1 0\n",
-        ),
-        (
-            "line_protocol",
-            "wrong",
-            1,
-            "m\nm a=\nm,a= b=1\nm a=\"b\nm a=1 1 1\nm,l!=2,l?=3 k=2i\n",
-        ),
-    ];
-    for (target, name, first, text) in texts {
+    for &(target, name, first, text) in EXPOSITIONS.iter().chain(TABLES_AND_POINTS) {
         write(target, name, &[&[first], text.as_bytes()].concat());
     }
     let formats = [

@@ -191,6 +191,12 @@ pub(crate) fn check(file: &Path) -> Result<Vec<String>, String> {
     Ok(policy.warnings)
 }
 
+/// Whether a web-config file that can be read asks for TLS.
+pub(crate) fn asks_for_tls(file: &Path) -> bool {
+    let outcome = read(file, now_seconds()).outcome;
+    outcome.is_ok_and(|policy| policy.has_tls())
+}
+
 fn warn(policy: &Policy) {
     for warning in &policy.warnings {
         tracing::warn!("web-config: {warning}");

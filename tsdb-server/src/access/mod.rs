@@ -23,7 +23,7 @@ mod web_config;
 
 pub use certificate::CertificateFacts;
 pub use credentials::{Credentials, Malformed};
-pub(crate) use door::{Access, WatchedFile, check};
+pub(crate) use door::{Access, WatchedFile, asks_for_tls, check};
 pub(crate) use exposure::{Listener, client_settings, warning};
 pub(crate) use guard::guarded;
 pub(crate) use handshakes::Connection;

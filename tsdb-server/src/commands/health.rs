@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::CommandError;
 use super::remote::Remote;
+use crate::access::asks_for_tls;
 use crate::config::Config;
 
 const EXAMPLES: &str = "\
@@ -34,7 +35,12 @@ pub struct Health {
 
 impl Health {
     pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
-        let own = format!("http://{}", reachable(config.listen));
+        let file = config.web_config_file.as_deref();
+        let scheme = match file.is_some_and(asks_for_tls) {
+            true => "https",
+            false => "http",
+        };
+        let own = format!("{scheme}://{}", reachable(config.listen));
         let server = self.remote.server_or(&own)?;
         let (route, said) = match self.alive {
             true => ("/health", "alive"),

@@ -59,6 +59,23 @@ impl Node {
         results.iter().map(id).collect()
     }
 
+    /// The samples that `/fetch` of the node's address finds, all times in one unit.
+    async fn fetched(&self, id: &str, (start, end): (i64, i64), unit: &str) -> Vec<(i64, u64)> {
+        let body = json!({"namespace": "default", "id": id, "rangeStart": start, "rangeEnd": end, "rangeType": unit, "resultTimeType": unit});
+        let answer = post(&format!("{}/fetch", self.node), &[], body.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let answer: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let point = |point: &Value| {
+            let value = point["value"].as_f64().expect("a number");
+            (
+                point["timestamp"].as_i64().expect("a time"),
+                value.to_bits(),
+            )
+        };
+        let points = answer["datapoints"].as_array().expect("points");
+        points.iter().map(point).collect()
+    }
+
     async fn refused(&self, path: &str, body: impl Into<bytes::Bytes>) -> String {
         let (status, answer) = self.post(path, body).await;
         assert_eq!(status, 400, "{answer}");
@@ -228,6 +245,12 @@ async fn probes_answer_as_those_of_m3() {
     }
 }
 
+/// Samples as `/fetch` answers them: time in the unit that was asked for, and bits.
+fn bits(points: &[(i64, f64)]) -> Vec<(i64, u64)> {
+    let bits = |(time, value): &(i64, f64)| (*time, value.to_bits());
+    points.iter().map(bits).collect()
+}
+
 #[tokio::test]
 async fn what_is_written_by_id_is_fetched_by_id() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -245,74 +268,54 @@ async fn what_is_written_by_id_is_fetched_by_id() {
     ] {
         node.written(&body).await;
     }
-    let fetch = async |id: &str, start: i64, end: i64, unit: &str| {
-        let body = json!({"namespace": "default", "id": id, "rangeStart": start, "rangeEnd": end, "rangeType": unit, "resultTimeType": unit});
-        let answer = post(&format!("{}/fetch", node.node), &[], body.to_string()).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let answer: Value = serde_json::from_slice(&answer.body).expect("JSON");
-        let points = answer["datapoints"].as_array().expect("points").clone();
-        let point = |point: &Value| {
-            let value = point["value"].as_f64().expect("a number");
-            (
-                point["timestamp"].as_i64().expect("a time"),
-                value.to_bits(),
-            )
-        };
-        points.iter().map(point).collect::<Vec<_>>()
-    };
-    let bits = |points: &[(i64, f64)]| -> Vec<_> {
-        points
-            .iter()
-            .map(|(time, value)| (*time, value.to_bits()))
-            .collect()
-    };
     let all = [(1000, 1.5), (2500, -0.0), (3000, 1e300), (4999, 5e-324)];
-    assert_eq!(fetch("foo", 0, 5000, "UNIX_MILLISECONDS").await, bits(&all));
+    let found = node.fetched("foo", (0, 5000), "UNIX_MILLISECONDS").await;
+    assert_eq!(found, bits(&all));
+    let found = node.fetched("foo", (1, 3), "UNIX_SECONDS").await;
+    assert_eq!(found, bits(&[(1, 1.5), (2, -0.0)]));
+    let range = (2_500_000_000, 3_000_000_001);
+    let found = node.fetched("foo", range, "UNIX_NANOSECONDS").await;
     assert_eq!(
-        fetch("foo", 1, 3, "UNIX_SECONDS").await,
-        bits(&[(1, 1.5), (2, -0.0)])
-    );
-    assert_eq!(
-        fetch("foo", 2_500_000_000, 3_000_000_001, "UNIX_NANOSECONDS").await,
+        found,
         bits(&[(2_500_000_000, -0.0), (3_000_000_000, 1e300)])
     );
-    assert_eq!(
-        fetch("\u{e9} \"q\"", 0, 9, "UNIX_SECONDS").await,
-        bits(&[(1, 7.0)])
-    );
-    assert_eq!(fetch("bar", 0, 9, "UNIX_SECONDS").await, []);
-    assert_eq!(fetch("", 0, 9, "UNIX_SECONDS").await, []);
+    let found = node.fetched("\u{e9} \"q\"", (0, 9), "UNIX_SECONDS").await;
+    assert_eq!(found, bits(&[(1, 7.0)]));
+    for nobody in ["bar", "", "{}"] {
+        assert_eq!(node.fetched(nobody, (0, 9), "UNIX_SECONDS").await, []);
+    }
     // No query over tags meets them; a query of Prometheus does, by their one label.
     assert_eq!(node.ids(&json!({"all": {}})).await, [""; 0]);
     let seen = exported(&node.server, "{__m3_id__=\"foo\"}").await;
     assert_eq!(seen.len(), 1, "{seen:?}");
+}
 
-    // Series with tags are fetched by the id they were given, and by the one of their tags.
-    let tags = json!([{"name": "__name__", "value": "up"}, {"name": "job", "value": "a"}]);
-    let point = json!({"timestamp": 1, "value": 8.0});
-    let longer = json!([{"name": "__name__", "value": "up"}, {"name": "job", "value": "a"}, {"name": "z", "value": "1"}]);
-    let other = json!({"timestamp": 1, "value": 9.0});
-    node.written(&json!({"namespace": "default", "id": "up-a", "tags": tags, "datapoint": point}))
-        .await;
-    node.written(&json!({"namespace": "default", "tags": longer, "datapoint": other}))
-        .await;
-    let eight = bits(&[(1, 8.0)]);
-    assert_eq!(fetch("up-a", 0, 9, "UNIX_SECONDS").await, eight);
-    assert_eq!(
-        fetch("{__name__=\"up\",job=\"a\"}", 0, 9, "UNIX_SECONDS").await,
-        eight
-    );
-    let nine = fetch("{__name__=\"up\",job=\"a\",z=\"1\"}", 0, 9, "UNIX_SECONDS").await;
-    assert_eq!(nine, bits(&[(1, 9.0)]));
+#[tokio::test]
+async fn series_with_tags_are_fetched_by_the_id_they_were_given_or_that_of_their_tags() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = Node::start(&folder, &[]);
+    let short = json!([{"name": "__name__", "value": "up"}, {"name": "job", "value": "a"}]);
+    let long = json!([{"name": "__name__", "value": "up"}, {"name": "job", "value": "a"}, {"name": "z", "value": "1"}]);
+    let write = |id: &str, tags: &Value, value: f64| {
+        let point = json!({"timestamp": 1, "value": value});
+        json!({"namespace": "default", "id": id, "tags": tags, "datapoint": point})
+    };
+    node.written(&write("up-a", &short, 8.0)).await;
+    node.written(&write("", &long, 9.0)).await;
+    for (id, value) in [
+        ("up-a", 8.0),
+        ("{__name__=\"up\",job=\"a\"}", 8.0),
+        ("{__name__=\"up\",job=\"a\",z=\"1\"}", 9.0),
+    ] {
+        let found = node.fetched(id, (0, 9), "UNIX_SECONDS").await;
+        assert_eq!(found, bits(&[(1, value)]), "{id}");
+    }
     // One id for two series cannot be fetched, two ids for one series cannot be written.
-    node.written(
-        &json!({"namespace": "default", "id": "up-a", "tags": longer, "datapoint": other}),
-    )
-    .await;
+    node.written(&write("up-a", &long, 9.0)).await;
     let both = json!({"namespace": "default", "id": "up-a", "rangeEnd": 9});
     let message = node.refused("/fetch", both.to_string()).await;
     assert!(message.contains("several sets of tags"), "{message}");
-    let second = json!({"namespace": "default", "id": "up-b", "tags": tags, "datapoint": point});
+    let second = write("up-b", &short, 8.0);
     let message = node.refused("/writetagged", second.to_string()).await;
     assert!(
         message.contains("has the id \"up-a\", not \"up-b\""),
@@ -351,98 +354,105 @@ async fn filled(node: &Node) -> BTreeMap<&'static str, Vec<(&'static str, &'stat
     all
 }
 
+type Tags = [(&'static str, &'static str)];
+/// A query, and whether a series with these tags is to be found by it.
+type Case = (Value, Box<dyn Fn(&Tags) -> bool>);
+
+fn of(tags: &Tags, name: &str) -> Option<&'static str> {
+    tags.iter().find(|tag| tag.0 == name).map(|tag| tag.1)
+}
+
+fn term(field: &str, term: &str) -> Value {
+    json!({"term": {"field": field, "term": term}})
+}
+
+fn regexp(field: &str, regexp: &str) -> Value {
+    json!({"regexp": {"field": field, "regexp": regexp}})
+}
+
+fn field(field: &str) -> Value {
+    json!({"field": {"field": field}})
+}
+
+fn not(query: &Value) -> Value {
+    json!({"negation": {"query": query}})
+}
+
+fn and(queries: &[Value]) -> Value {
+    json!({"conjunction": {"queries": queries}})
+}
+
+fn or(queries: &[Value]) -> Value {
+    json!({"disjunction": {"queries": queries}})
+}
+
+fn case(query: Value, meets: impl Fn(&Tags) -> bool + 'static) -> Case {
+    (query, Box::new(meets))
+}
+
+fn simple_cases() -> Vec<Case> {
+    let new = |tags: &Tags| of(tags, "city").is_some_and(|city| city.starts_with("new"));
+    let has = |name: &'static str| move |tags: &Tags| of(tags, name).is_some();
+    vec![
+        case(json!({"all": {}}), |_| true),
+        case(term("role", "db"), |tags| of(tags, "role") == Some("db")),
+        case(term("role", ""), |_| false),
+        case(field("city"), has("city")),
+        // Whole values are meant, and only those that are there.
+        case(regexp("city", "new"), |_| false),
+        case(regexp("city", "new.*"), new),
+        case(regexp("city", "^new_york$|oslo"), |tags| {
+            matches!(of(tags, "city"), Some("new_york" | "oslo"))
+        }),
+        case(regexp("city", ".*"), has("city")),
+    ]
+}
+
+fn compound_cases() -> Vec<Case> {
+    let new = |tags: &Tags| of(tags, "city").is_some_and(|city| city.starts_with("new"));
+    let is_db = |tags: &Tags| of(tags, "role") == Some("db");
+    let either = or(&[term("zone", "1"), term("role", "db"), term("role", "db")]);
+    let both = and(&[
+        or(&[term("role", "db"), field("zone")]),
+        or(&[term("__name__", "load"), field("city")]),
+    ]);
+    let neither = not(&and(&[field("role"), or(&[field("city"), field("zone")])]));
+    vec![
+        case(not(&regexp("city", ".*")), |tags| {
+            of(tags, "city").is_none()
+        }),
+        case(not(&regexp("city", "new.*")), move |tags| !new(tags)),
+        case(not(&term("role", "db")), move |tags| !is_db(tags)),
+        case(not(&field("role")), |tags| of(tags, "role").is_none()),
+        case(not(&json!({"all": {}})), |_| false),
+        case(
+            and(&[term("__name__", "up"), not(&term("role", "db"))]),
+            move |tags| of(tags, "__name__") == Some("up") && !is_db(tags),
+        ),
+        case(either, move |tags| {
+            of(tags, "zone") == Some("1") || is_db(tags)
+        }),
+        case(both, move |tags| {
+            (is_db(tags) || of(tags, "zone").is_some())
+                && (of(tags, "__name__") == Some("load") || of(tags, "city").is_some())
+        }),
+        case(neither, |tags| {
+            let placed = of(tags, "city").is_some() || of(tags, "zone").is_some();
+            !(of(tags, "role").is_some() && placed)
+        }),
+    ]
+}
+
 #[tokio::test]
 async fn every_kind_of_query_finds_what_a_model_finds() {
     let folder = tempfile::tempdir().expect("a folder");
     let node = Node::start(&folder, &[]);
     let all = filled(&node).await;
-    let term = |field: &str, term: &str| json!({"term": {"field": field, "term": term}});
-    let regexp = |field: &str, regexp: &str| json!({"regexp": {"field": field, "regexp": regexp}});
-    let field = |field: &str| json!({"field": {"field": field}});
-    let not = |query: &Value| json!({"negation": {"query": query}});
-    let and = |queries: &[Value]| json!({"conjunction": {"queries": queries}});
-    let or = |queries: &[Value]| json!({"disjunction": {"queries": queries}});
-    type Tags = [(&'static str, &'static str)];
-    let of = |tags: &Tags, name: &str| tags.iter().find(|tag| tag.0 == name).map(|tag| tag.1);
-    type Meets = Box<dyn Fn(&Tags) -> bool>;
-    let cases: Vec<(Value, Meets)> = vec![
-        (json!({"all": {}}), Box::new(|_| true)),
-        (
-            term("role", "db"),
-            Box::new(move |tags| of(tags, "role") == Some("db")),
-        ),
-        (term("role", ""), Box::new(|_| false)),
-        (
-            field("city"),
-            Box::new(move |tags| of(tags, "city").is_some()),
-        ),
-        // Whole values are meant, and only those that are there.
-        (regexp("city", "new"), Box::new(|_| false)),
-        (
-            regexp("city", "new.*"),
-            Box::new(move |tags| of(tags, "city").is_some_and(|city| city.starts_with("new"))),
-        ),
-        (
-            regexp("city", "^new_york$|oslo"),
-            Box::new(move |tags| matches!(of(tags, "city"), Some("new_york" | "oslo"))),
-        ),
-        (
-            regexp("city", ".*"),
-            Box::new(move |tags| of(tags, "city").is_some()),
-        ),
-        (
-            not(&regexp("city", ".*")),
-            Box::new(move |tags| of(tags, "city").is_none()),
-        ),
-        (
-            not(&regexp("city", "new.*")),
-            Box::new(move |tags| !of(tags, "city").is_some_and(|city| city.starts_with("new"))),
-        ),
-        (
-            not(&term("role", "db")),
-            Box::new(move |tags| of(tags, "role") != Some("db")),
-        ),
-        (
-            not(&field("role")),
-            Box::new(move |tags| of(tags, "role").is_none()),
-        ),
-        (not(&json!({"all": {}})), Box::new(|_| false)),
-        (
-            and(&[term("__name__", "up"), not(&term("role", "db"))]),
-            Box::new(move |tags| {
-                of(tags, "__name__") == Some("up") && of(tags, "role") != Some("db")
-            }),
-        ),
-        (
-            or(&[term("zone", "1"), term("role", "db"), term("role", "db")]),
-            Box::new(move |tags| of(tags, "zone") == Some("1") || of(tags, "role") == Some("db")),
-        ),
-        (
-            and(&[
-                or(&[term("role", "db"), field("zone")]),
-                or(&[term("__name__", "load"), field("city")]),
-            ]),
-            Box::new(move |tags| {
-                (of(tags, "role") == Some("db") || of(tags, "zone").is_some())
-                    && (of(tags, "__name__") == Some("load") || of(tags, "city").is_some())
-            }),
-        ),
-        (
-            not(&and(&[field("role"), or(&[field("city"), field("zone")])])),
-            Box::new(move |tags| {
-                !(of(tags, "role").is_some()
-                    && (of(tags, "city").is_some() || of(tags, "zone").is_some()))
-            }),
-        ),
-    ];
-    for (query, meets) in cases {
+    for (query, meets) in simple_cases().into_iter().chain(compound_cases()) {
         let mut found = node.ids(&query).await;
         found.sort_unstable();
-        let expected: Vec<&str> = all
-            .iter()
-            .filter(|(_, tags)| meets(tags))
-            .map(|(id, _)| *id)
-            .collect();
+        let met = all.iter().filter(|(_, tags)| meets(tags));
+        let expected: Vec<&str> = met.map(|(id, _)| *id).collect();
         assert_eq!(found, expected, "{query}");
     }
 }
@@ -633,94 +643,71 @@ async fn a_namespace_is_truncated_if_that_is_allowed() {
     );
 }
 
+const POINT: &str = r#""datapoint":{"timestamp":1,"value":1}"#;
+const TAGS: &str = r#""tags":[{"name":"__name__","value":"a"}]"#;
+
+/// Bodies of `/writetagged` that are refused, and a part of the reason.
+fn wrong_writes() -> Vec<(String, &'static str)> {
+    let begun = r#"{"namespace":"default","id":"a""#;
+    let tags = |tags: &str| format!("{begun},\"tags\":[{tags}],{POINT}}}");
+    let of =
+        |namespace: &str| format!("{{\"namespace\":\"{namespace}\",\"id\":\"a\",{TAGS},{POINT}}}");
+    let long = "x".repeat(200_000);
+    vec![
+        (String::new(), "EOF while parsing"),
+        ("[1]".to_owned(), "[1] is not an object"),
+        (of("none"), "there is no namespace \"none\""),
+        (
+            format!("{{\"id\":\"a\",{TAGS},{POINT}}}"),
+            "there is no namespace \"\"",
+        ),
+        (of("_series_ids"), "there is no namespace \"_series_ids\""),
+        (
+            format!("{begun},{TAGS},{POINT},\"x\":1}}"),
+            "unknown field \"x\"",
+        ),
+        (tags(r#"{"name":"a","value":"1"}"#), "no metric name"),
+        (
+            tags(r#"{"name":"a","value":"1"},{"name":"a","value":"2"}"#),
+            "invalid tags",
+        ),
+        (tags(r#"{"name":"__m3_id__","value":"1"}"#), "__m3_id__"),
+        (
+            format!("{{\"namespace\":\"default\",\"id\":\"{long}\",{TAGS},{POINT}}}"),
+            "max_label_value_bytes",
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn wrong_bodies_are_refused_and_cost_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let node = Node::start(&folder, &[]);
-    let point = r#""datapoint":{"timestamp":1,"value":1}"#;
-    let tags = r#""tags":[{"name":"__name__","value":"a"}]"#;
+    for (body, text) in wrong_writes() {
+        let message = node.refused("/writetagged", body).await;
+        assert!(message.contains(text), "{text}: {message}");
+    }
+    let long = "x".repeat(200_000);
     let deep = format!("{{\"query\":{}", "{\"negation\":{\"query\":".repeat(20_000));
-    let cases = [
-        ("/writetagged", String::new(), "EOF while parsing"),
-        ("/writetagged", "[1]".to_owned(), "[1] is not an object"),
-        (
-            "/writetagged",
-            format!("{{\"namespace\":\"none\",\"id\":\"a\",{tags},{point}}}"),
-            "there is no namespace \"none\"",
-        ),
-        (
-            "/writetagged",
-            format!("{{\"id\":\"a\",{tags},{point}}}"),
-            "there is no namespace \"\"",
-        ),
-        (
-            "/writetagged",
-            format!("{{\"namespace\":\"_series_ids\",\"id\":\"a\",{tags},{point}}}"),
-            "there is no namespace \"_series_ids\"",
-        ),
-        (
-            "/writetagged",
-            format!("{{\"namespace\":\"default\",\"id\":\"a\",{tags},{point},\"x\":1}}"),
-            "unknown field \"x\"",
-        ),
-        (
-            "/writetagged",
-            format!(
-                "{{\"namespace\":\"default\",\"id\":\"a\",\"tags\":[{{\"name\":\"a\",\"value\":\"1\"}}],{point}}}"
-            ),
-            "no metric name",
-        ),
-        (
-            "/writetagged",
-            format!(
-                "{{\"namespace\":\"default\",\"id\":\"a\",\"tags\":[{{\"name\":\"a\",\"value\":\"1\"}},{{\"name\":\"a\",\"value\":\"2\"}}],{point}}}"
-            ),
-            "invalid tags",
-        ),
-        (
-            "/writetagged",
-            format!(
-                "{{\"namespace\":\"default\",\"id\":\"a\",\"tags\":[{{\"name\":\"__m3_id__\",\"value\":\"1\"}}],{point}}}"
-            ),
-            "__m3_id__",
-        ),
-        (
-            "/writetagged",
-            format!(
-                "{{\"namespace\":\"default\",\"id\":\"{}\",{tags},{point}}}",
-                "x".repeat(200_000)
-            ),
-            "max_label_value_bytes",
-        ),
-        (
-            "/write",
-            format!(
-                "{{\"namespace\":\"default\",\"id\":\"{}\",{point}}}",
-                "x".repeat(200_000)
-            ),
-            "max_label_value_bytes",
-        ),
-        ("/query", deep, "EOF while parsing"),
-        (
-            "/query",
-            r#"{"namespace":"default","query":{"regexp":{"field":"a","regexp":"("}}}"#.to_owned(),
-            "missing closing )",
-        ),
+    let no_regexp = r#"{"namespace":"default","query":{"regexp":{"field":"a","regexp":"("}}}"#;
+    let untagged = format!("{{\"namespace\":\"default\",\"id\":\"{long}\",{POINT}}}");
+    for (path, body, text) in [
+        ("/write", untagged.as_str(), "max_label_value_bytes"),
+        ("/query", &deep, "EOF while parsing"),
+        ("/query", no_regexp, "missing closing )"),
         (
             "/fetch",
-            r#"{"namespace":"none","id":"a"}"#.to_owned(),
+            r#"{"namespace":"none","id":"a"}"#,
             "there is no namespace",
         ),
         (
             "/aggregate",
-            r#"{"namespace":"none"}"#.to_owned(),
+            r#"{"namespace":"none"}"#,
             "there is no namespace",
         ),
-    ];
-    for (path, body, text) in cases {
-        let message = node.refused(path, body.clone()).await;
-        let shown: String = body.chars().take(200).collect();
-        assert!(message.contains(text), "{path} {shown}: {message}");
+    ] {
+        let message = node.refused(path, body.to_owned()).await;
+        assert!(message.contains(text), "{path}: {message}");
     }
     let long = post(&format!("{}/query", node.node), &[], vec![b' '; 2 << 20]).await;
     assert_eq!(long.status, 413);
@@ -731,7 +718,7 @@ async fn wrong_bodies_are_refused_and_cost_nothing() {
     );
     // Skipped on request.
     let header = [("M3-JSON-Disable-Disallow-Unknown-Fields", "true")];
-    let body = format!("{{\"namespace\":\"default\",\"id\":\"a\",{tags},{point},\"x\":1}}");
+    let body = format!("{{\"namespace\":\"default\",\"id\":\"a\",{TAGS},{POINT},\"x\":1}}");
     let answer = post(&format!("{}/writetagged", node.node), &header, body).await;
     assert_eq!((answer.status, answer.text().as_str()), (200, "{}"));
     assert_eq!(node.ids(&json!({"all": {}})).await, ["a"]);

@@ -203,6 +203,26 @@ fn commands_refuse_a_server_whose_certificate_is_wrong() {
 }
 
 #[test]
+fn a_probe_of_the_own_server_speaks_as_the_file_says() {
+    let secured = Secured::usual("");
+    let server = secured.start(&[]);
+    let listens = server.api.trim_start_matches("https://");
+    let health = |more: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_tsdb-server"))
+            .args(["--listen", listens, "health", "--web-config-file"])
+            .arg(&secured.file)
+            .args(more)
+            .output()
+            .expect("it starts")
+    };
+    refused(&health(&[]), "--ca-file");
+    let done = health(&["--ca-file", path(&secured.ca.file)]);
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{done:?}");
+    assert!(said.contains(&format!("{}: ready", server.api)), "{said}");
+}
+
+#[test]
 fn commands_show_who_they_are() {
     let secured = Secured::usual(
         "basic_auth_users: {alice: '$2y$05$8iZbkErG2.VCYbuaL1EtfOJAZpYU85B5qnZiLaVOfykoyD0AfOyAi'}\n\
