@@ -5,3 +5,4 @@ mod namespaces;
 mod placements;
 mod refusals;
 mod requests;
+mod walk_through;
