@@ -1,30 +1,24 @@
 //! The walk-throughs that guides of M3 have copied, command for command, but for ports and times.
 
-use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, exported, free_port, program};
+use super::requests::{has_curl, run, value};
+use crate::support::{Server, exported, free_port};
 
 /// What each command of a script printed, one a line; ports and times put in their places.
-fn run(script: &str, server: &Server, cluster_port: u16, now: u64) -> Option<Vec<Value>> {
-    program("curl", "curl")?;
-    let api = server.api.trim_start_matches("http://");
+fn printed(script: &str, server: &Server, cluster_port: u16, now: u64) -> Option<Vec<Value>> {
+    if !has_curl() {
+        return None;
+    }
     let script = script
-        .replace("localhost:7201", api)
         .replace("localhost:9003", &format!("127.0.0.1:{cluster_port}"))
         .replace("1527039389", &now.to_string())
         .replace("1527039999", &(now + 610).to_string());
-    let output = Command::new("bash")
-        .args(["-e", "-c", &script])
-        .output()
-        .expect("bash starts");
-    assert!(output.status.success(), "{output:?}");
-    let printed = String::from_utf8(output.stdout).expect("text");
+    let printed = run(server, &format!("set -e{script}"));
     let values = printed.lines().filter(|line| !line.is_empty());
-    let values = values.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
-    Some(values.collect())
+    Some(values.map(value).collect())
 }
 
 fn start(folder: &std::path::Path) -> (Server, u16, u64) {
@@ -48,7 +42,7 @@ curl -sS -X POST http://localhost:9003/writetagged -d '{"namespace":"default","i
 echo
 curl -sS -X POST http://localhost:9003/query -d '{"namespace":"default","query":{"regexp":{"field":"city","regexp":".*"}},"rangeStart":0,"rangeEnd":1527039999}'
 "#;
-    let Some(answers) = run(script, &server, port, now) else {
+    let Some(answers) = printed(script, &server, port, now) else {
         return;
     };
     let [created, placement, written, found] = answers.as_slice() else {
@@ -86,7 +80,7 @@ for sample in '"checkout":"1"},"timestamp":"1527039389","value":3347.26}' '"chec
 done
 curl -sS "http://localhost:7201/api/v1/query_range?query=third_avenue&start=1527039389&end=1527039999&step=5s"
 "#;
-    let Some(answers) = run(script, &server, port, now) else {
+    let Some(answers) = printed(script, &server, port, now) else {
         return;
     };
     let [ready, namespaces, queried] = answers.as_slice() else {
