@@ -33,7 +33,7 @@ pub(crate) fn metrics(app: &App) -> Router {
 
 /// The routes of a storage node's address, as M3's nodes have them.
 pub(crate) fn of_node(app: &App) -> Router {
-    of_table(NODE, app)
+    of_table(NODE.iter().chain(CLUSTER), app)
         .fallback(node::unsupported)
         .with_state(app.clone())
 }

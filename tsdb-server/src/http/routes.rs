@@ -165,18 +165,11 @@ pub(crate) static METRICS: &[Route] = &[
     server_route(GET, "/", Inspect, ("says where the metrics are", &[]), |_, methods| on(methods, metrics_page::home)),
 ];
 
-/// The routes of a storage node's address, as M3's nodes have them.
+/// The routes of a storage node's address that are not at that of its cluster as well.
 #[rustfmt::skip]
 pub(crate) static NODE: &[Route] = &[
-    server_route(GET, "/health", Probe, ("whether the node lives and is bootstrapped", &[]), |_, methods| on_node(methods, node::health)),
     server_route(GET, "/bootstrapped", Probe, ("200 once the database is open", &[]), |_, methods| on_node(methods, node::bootstrapped)),
     server_route(GET, "/bootstrappedinplacementornoplacement", Probe, ("200 once the database is open", &[]), |_, methods| on_node(methods, node::bootstrapped)),
-    server_route(POST, "/write", Write, ("a sample of a series with an id", &[]), |_, methods| on_node(methods, node::write)),
-    server_route(POST, "/writetagged", Write, ("a sample of a series with tags", &[]), |_, methods| on_node(methods, node::write_tagged)),
-    server_route(POST, "/fetch", Read, ("samples of the series with an id", &[]), |_, methods| on_node(methods, node::fetch)),
-    server_route(POST, "/query", Read, ("series that meet a query over tags", &[]), |_, methods| on_node(methods, node::query)),
-    server_route(POST, "/aggregate", Read, ("names and values of tags", &[]), |_, methods| on_node(methods, node::aggregate)),
-    server_route(POST, "/truncate", Admin, ("deletes every sample of a namespace", &[]), |_, methods| on_node(methods, node::truncate)),
 ];
 
 /// The routes of the address at which M3's nodes answer for their cluster.
@@ -287,6 +280,7 @@ mod tests {
             .filter(|route| route.path != "/")
             .for_each(|route| table(route, ""));
         NODE.iter()
+            .chain(CLUSTER)
             .for_each(|route| table(route, "`--node-listen`"));
         CLUSTER
             .iter()

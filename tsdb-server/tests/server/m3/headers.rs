@@ -82,15 +82,23 @@ async fn samples_go_to_the_namespace_of_their_policy_and_come_back_from_it() {
     }
 }
 
-#[tokio::test]
-async fn a_request_is_held_to_its_series_and_its_bounds() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::start(folder.path(), &["--enable-admin-api"]);
+/// Every series there is.
+const ALL: &str = "/api/v1/series?match[]=%7B__name__=~%22.%2B%22%7D";
+
+/// Two series of each of two teams.
+async fn fill(server: &Server) {
     let lines = ["a", "b"].map(|team| {
         let of = |name: &str| format!("{{\"metric\":{{\"__name__\":\"{name}\",\"team\":\"{team}\"}},\"values\":[1],\"timestamps\":[1700000000000]}}\n");
         of("up") + &of(&format!("only_{team}"))
     });
-    assert_eq!(import(&server, &[], &lines.concat()).await.status, 200);
+    assert_eq!(import(server, &[], &lines.concat()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_is_held_to_its_series() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &["--enable-admin-api"]);
+    fill(&server).await;
     let held = |strip: &str| {
         format!(r#"{{"match":[{{"name":"team","type":"EQUAL","value":"a"}}],"strip":[{strip}]}}"#)
     };
@@ -98,7 +106,6 @@ async fn a_request_is_held_to_its_series_and_its_bounds() {
     let shown = [("M3-Restrict-By-Tags-JSON", shown.as_str())];
     let stripped = [("M3-Restrict-By-Tags-JSON", stripped.as_str())];
     let names = "/api/v1/label/__name__/values";
-    let all = "/api/v1/series?match[]=%7B__name__=~%22.%2B%22%7D";
     assert_eq!(list(&server, names, &shown).await.1, r#"["only_a","up"]"#);
     assert_eq!(
         list(&server, "/api/v1/labels", &stripped).await.1,
@@ -111,7 +118,7 @@ async fn a_request_is_held_to_its_series_and_its_bounds() {
         "[]"
     );
     assert_eq!(
-        list(&server, all, &stripped).await.1,
+        list(&server, ALL, &stripped).await.1,
         r#"[{"__name__":"only_a"},{"__name__":"up"}]"#
     );
     let export = "/api/v1/export?match[]=up";
@@ -130,26 +137,6 @@ async fn a_request_is_held_to_its_series_and_its_bounds() {
         refused.text()
     );
 
-    let (status, _, whole) = list(&server, all, &[("M3-Limit-Max-Series", "3")]).await;
-    assert_eq!(status, 400);
-    assert!(whole.text().contains("series_limit=3"), "{}", whole.text());
-    let part = [
-        ("M3-Limit-Max-Series", "3"),
-        ("M3-Limit-Require-Exhaustive", "false"),
-    ];
-    let (status, data, cut) = list(&server, all, &part).await;
-    assert_eq!((status, data.matches("__name__").count()), (200, 3));
-    assert_eq!(
-        cut.headers["m3-results-limited"],
-        "max_fetch_series_limit_applied"
-    );
-    let (status, ..) = list(&server, all, &[("M3-Limit-Max-Series", "4")]).await;
-    assert_eq!(status, 200);
-    let range = [("M3-Limit-Max-Range", "1h")];
-    let asked = format!("{all}&start=1700000000&end=1700003600");
-    assert_eq!(list(&server, &asked, &range).await.0, 200);
-    assert_eq!(list(&server, all, &range).await.0, 400);
-
     let path = "/api/v1/admin/tsdb/delete_series?match[]=up";
     let deleted = send_with(&server, Method::POST, path, &shown, "").await;
     assert_eq!(deleted.status, 204, "{}", deleted.text());
@@ -159,4 +146,30 @@ async fn a_request_is_held_to_its_series_and_its_bounds() {
         left[0].0, "up{team=\"b\"}",
         "a delete is held to them as well"
     );
+}
+
+#[tokio::test]
+async fn a_request_is_held_to_its_bounds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), &[]);
+    fill(&server).await;
+    let (status, _, whole) = list(&server, ALL, &[("M3-Limit-Max-Series", "3")]).await;
+    assert_eq!(status, 400);
+    assert!(whole.text().contains("series_limit=3"), "{}", whole.text());
+    let part = [
+        ("M3-Limit-Max-Series", "3"),
+        ("M3-Limit-Require-Exhaustive", "false"),
+    ];
+    let (status, data, cut) = list(&server, ALL, &part).await;
+    assert_eq!((status, data.matches("__name__").count()), (200, 3));
+    assert_eq!(
+        cut.headers["m3-results-limited"],
+        "max_fetch_series_limit_applied"
+    );
+    let (status, ..) = list(&server, ALL, &[("M3-Limit-Max-Series", "4")]).await;
+    assert_eq!(status, 200);
+    let range = [("M3-Limit-Max-Range", "1h")];
+    let asked = format!("{ALL}&start=1700000000&end=1700003600");
+    assert_eq!(list(&server, &asked, &range).await.0, 200);
+    assert_eq!(list(&server, ALL, &range).await.0, 400);
 }
