@@ -21,9 +21,12 @@ pub(super) async fn home() -> String {
             ..
         } = route;
         let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
-        let methods = methods.join(" ");
+        let methods = match methods.len() {
+            4.. => "any".to_owned(),
+            _ => methods.join(" "),
+        };
         // Writing to a string cannot fail.
-        let _written = write!(page, "{methods:8} {path:36} {purpose}");
+        let _written = write!(page, "{methods:11} {path:48} {purpose}");
         if !parameters.is_empty() {
             let _written = write!(page, ": {}", parameters.join(", "));
         }
