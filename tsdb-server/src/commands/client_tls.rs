@@ -3,7 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use http::Uri;
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::CommandError;
 use crate::access::{certificates_of, key_of, provider, read_file};
@@ -55,6 +61,20 @@ impl ClientTls {
         Ok(Self {
             config: Arc::new(builder.with_no_client_auth()),
         })
+    }
+
+    /// What a server says against our certificate, if it does.
+    pub(super) async fn refusal(&self, uri: &Uri) -> Option<String> {
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+        let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(443)));
+        let name = ServerName::try_from(host.to_owned()).ok()?;
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let refused = match connector.connect(name, stream.await.ok()?).await {
+            Err(error) => error,
+            // It has nothing to say before it is asked, but that.
+            Ok(mut stream) => stream.read_u8().await.err()?,
+        };
+        Some(explained(refused.to_string()))
     }
 
     /// For connections.

@@ -25,8 +25,8 @@ pub(super) fn download(
         .body(Full::new(Bytes::from(form)))
         .map_err(|error| route.unreachable(error.to_string()))?;
     route.runtime()?.block_on(async {
-        let response = server.client().request(request).await;
-        let response = response.map_err(|error| route.unreachable(told(&error)))?;
+        let response = server.send(request).await;
+        let response = response.map_err(|why| route.unreachable(why))?;
         let status = response.status();
         if !status.is_success() {
             let text = text_of(response, ANSWER_BYTES_MAX).await;

@@ -12,8 +12,8 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self as client, Client};
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -92,6 +92,8 @@ pub(super) struct Server {
     url: String,
     authorization: Option<HeaderValue>,
     tls: ClientTls,
+    /// Whether it is shown a certificate.
+    shows_certificate: bool,
 }
 
 impl Remote {
@@ -135,6 +137,7 @@ impl Remote {
             url,
             authorization,
             tls,
+            shows_certificate: self.client_cert.is_some(),
         })
     }
 
@@ -224,6 +227,31 @@ impl Server {
         Client::builder(TokioExecutor::new()).build(connector)
     }
 
+    /// Sends one request; why there is no answer.
+    pub(super) async fn send<B>(&self, request: Request<B>) -> Result<Response<Incoming>, String>
+    where
+        B: Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let uri = request.uri().clone();
+        match self.client().request(request).await {
+            Ok(response) => Ok(response),
+            Err(error) => Err(self.why(&uri, &error).await),
+        }
+    }
+
+    /// Why a request failed. A server that takes no certificate of ours says so behind the handshake,
+    /// where a client that has begun to send may not hear it: it is asked once more.
+    pub(super) async fn why(&self, uri: &Uri, error: &client::Error) -> String {
+        let text = told(error);
+        if !self.shows_certificate || error.is_connect() {
+            return text;
+        }
+        let refusal = timeout(HEALTH_TIMEOUT, self.tls.refusal(uri)).await;
+        refusal.ok().flatten().unwrap_or(text)
+    }
+
     /// Sends a form to a route; the answer, if it was done.
     pub(super) fn post(&self, route: &str, form: &str) -> Result<String, CommandError> {
         let route = self.route(route);
@@ -307,8 +335,7 @@ impl Route<'_> {
         let request = request.map_err(|error| self.unreachable(error.to_string()))?;
         let answered = self.runtime()?.block_on(async {
             let exchange = async {
-                let response = self.server.client().request(request).await;
-                let response = response.map_err(|error| told(&error))?;
+                let response = self.server.send(request).await?;
                 let status = response.status().as_u16();
                 Ok((status, text_of(response, ANSWER_BYTES_MAX).await?))
             };

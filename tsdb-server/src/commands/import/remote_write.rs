@@ -15,7 +15,7 @@ use tsdb_remote::client::write_v2::{WriteEncoder, request, written};
 use super::destination::{Destination, Load, Settled};
 use super::tally::Tally;
 use crate::commands::CommandError;
-use crate::commands::remote::{HttpClient, Server, told};
+use crate::commands::remote::{HttpClient, Server};
 
 /// Where remote writes go.
 const ROUTE: &str = "/api/v1/write";
@@ -164,8 +164,10 @@ impl Sender {
         let mut request = request.map_err(|error| error.to_string())?;
         self.server.route(ROUTE).authorize(&mut request);
         let exchange = async {
-            let response = self.client.request(request).await;
-            let response = response.map_err(|error| told(&error))?;
+            let response = match self.client.request(request).await {
+                Ok(response) => response,
+                Err(error) => return Err(self.server.why(&self.uri, &error).await),
+            };
             let (parts, body) = response.into_parts();
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
             let body = body.map_err(|error| error.to_string())?.to_bytes();

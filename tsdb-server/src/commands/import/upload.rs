@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::text::TextSource;
 use super::text_outcome::TextOutcome;
 use crate::commands::CommandError;
-use crate::commands::remote::{Server, told};
+use crate::commands::remote::Server;
 use crate::import::Encoding;
 
 /// So much of an answer is read at most.
@@ -47,8 +47,7 @@ pub(super) fn upload(
     let exchange = async {
         let reading = tokio::task::spawn_blocking(move || read(source, &sender));
         let answer = async {
-            let response = server.client().request(request).await;
-            let response = response.map_err(|error| told(&error))?;
+            let response = server.send(request).await?;
             let status = response.status().as_u16();
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
             let body = body.collect().await.map_err(|error| error.to_string())?;
