@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 use tsdb_core::CommitTicket;
 
+use super::durable::when_durable;
 use super::error::StoreError;
 use super::queue::Queue;
 use crate::runtime::spawn;
@@ -29,17 +30,13 @@ impl<T> Reply<T> {
     }
 
     /// Answers once every ticket's commit is done, or with the first failure.
-    pub(crate) fn send_when_durable(self, mut tickets: Vec<CommitTicket>, answer: T)
+    pub(crate) fn send_when_durable(self, tickets: Vec<CommitTicket>, answer: T)
     where
         T: Send + 'static,
     {
-        match tickets.pop() {
-            None => self.send(Ok(answer)),
-            Some(ticket) => ticket.on_commit(move |durable| match durable {
-                Ok(()) => self.send_when_durable(tickets, answer),
-                Err(error) => self.send(Err(StoreError::database(error))),
-            }),
-        }
+        when_durable(tickets, move |durable| {
+            self.send(durable.map(|()| answer).map_err(StoreError::database));
+        });
     }
 
     /// Answers. When nobody waits any more, the client is gone and the answer is dropped.
