@@ -28,7 +28,7 @@ pub(super) const ALL: &[&str] = &[
     "file wal/N.log",
     "file wal/N.tmp",
     "folder /",
-    "folder .making-N",
+    "folder /.making-N",
     "folder .making-N/series",
     "folder NS",
     "folder NS/blocks",
