@@ -195,8 +195,14 @@ impl Db {
                 why: "the folder of that name holds snapshots",
             });
         }
-        open::namespace(&self.inner, name, options)?;
-        self.find(name).ok_or(Error::Closed)
+        loop {
+            self.check_open()?;
+            open::namespace(&self.inner, name, options)?;
+            // Somebody may have removed it meanwhile: then it is made anew.
+            if let Some(namespace) = self.find(name) {
+                return Ok(namespace);
+            }
+        }
     }
 
     /// The namespace that exists from the first start.
