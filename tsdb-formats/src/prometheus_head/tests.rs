@@ -182,7 +182,10 @@ fn read(vfs: &Arc<dyn Vfs>, blocks_end: i64) -> (Vec<HeadSeries>, Vec<BlockError
     (all, damage, head)
 }
 
-fn floats(all: &[HeadSeries]) -> Vec<(u64, String, Vec<(i64, u64)>)> {
+/// Number and labels of a series, and its samples by time and bits.
+type Floats = (u64, String, Vec<(i64, u64)>);
+
+fn floats(all: &[HeadSeries]) -> Vec<Floats> {
     let bits = |one: &HeadSeries| {
         let samples = one.samples.samples.iter();
         samples

@@ -97,11 +97,7 @@ fn every_cut_is_found() {
             let mut without = files.clone();
             without.remove(number);
             let errors = held_against(&without, &truth);
-            assert_eq!(
-                errors.iter().all(BlockError::is_missing),
-                true,
-                "{errors:?}"
-            );
+            assert!(errors.iter().all(BlockError::is_missing), "{errors:?}");
             assert_eq!(errors.is_empty(), *name == "tombstones");
         }
     }
