@@ -6,6 +6,7 @@ use super::findings::Finding;
 use super::load::{Origin, Value};
 use super::namespaces::retention_of;
 use super::rows::{Keys, Slip, optional, read_rows, slip};
+use crate::store::IDS_NAMESPACE;
 use crate::units::size_of;
 
 /// A tenant.
@@ -35,6 +36,12 @@ pub(super) fn tenants<'a>(
     let mut names: Vec<(String, String)> = Vec::new();
     read_rows(values, wrong, |_, keys| {
         let tenant = tenant(keys)?;
+        if tenant.namespace == IDS_NAMESPACE {
+            return slip(
+                "namespace",
+                format!(".namespace: {IDS_NAMESPACE} is the server's own"),
+            );
+        }
         if names.iter().any(|(name, _)| *name == tenant.name) {
             return slip(
                 "name",

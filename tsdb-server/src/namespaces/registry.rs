@@ -15,7 +15,7 @@ use super::view::{DEFAULT, Entry, View, holds_samples, plain_of};
 use crate::config::Retention;
 use crate::jsonpb::JsonError;
 use crate::metadata::{MetadataError, MetadataStore, namespaces_key};
-use crate::store::{Store, StoreError};
+use crate::store::{IDS_NAMESPACE, Store, StoreError};
 
 /// The environment that the node belongs to.
 const ENVIRONMENT: &str = "default_env";
@@ -254,7 +254,7 @@ impl Registry {
         let name = name.to_owned();
         let remove = move |document: &mut Document, db: &Db, _: &Configured| {
             let was_added = document.namespaces.remove(&name).is_some();
-            if !was_added && db.find(&name).is_none() {
+            if name == IDS_NAMESPACE || !was_added && db.find(&name).is_none() {
                 return Err(RegistryError::NotFound(name.clone()));
             }
             if document.plain.as_ref() == Some(&name) {
@@ -360,6 +360,9 @@ impl Registry {
 fn check_new(name: &str, options: &NamespaceOptions) -> Result<(), RegistryError> {
     let invalid = |what| RegistryError::Invalid(format!("bad namespace metadata: {what}"));
     check_namespace_name(name).map_err(|what| invalid(format!("{name:?}: {what}")))?;
+    if name == IDS_NAMESPACE {
+        return Err(invalid(format!("{name:?} is the server's own")));
+    }
     options.check().map_err(invalid)
 }
 

@@ -9,6 +9,7 @@ use tsdb_core::Db;
 use super::configured::Configured;
 use super::document::Document;
 use super::options::{NamespaceOptions, StagingState, StagingStatus};
+use crate::store::IDS_NAMESPACE;
 
 /// The namespace that every database has.
 pub(crate) const DEFAULT: &str = "default";
@@ -45,6 +46,9 @@ impl View {
         let mut entries = BTreeMap::new();
         for namespace in db.namespaces() {
             let name = namespace.name();
+            if name == IDS_NAMESPACE {
+                continue;
+            }
             let added = document.namespaces.get(name);
             let options = match added {
                 Some(options) => options.clone(),

@@ -19,7 +19,7 @@ pub(crate) use disk::{DiskUse, DiskWatch};
 pub(crate) use durable::when_durable;
 pub(crate) use error::StoreError;
 pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
-pub(crate) use series_ids::{SeriesIds, id_of};
+pub(crate) use series_ids::{IDS_NAMESPACE, SeriesIds, id_of};
 pub(crate) use threads::Reply;
 
 pub(crate) use slot::Opened;

@@ -2,9 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::Method;
 use serde_json::{Value, json};
 
-use super::requests::{has_curl, run, value};
+use super::requests::{has_curl, namespaces, run, send, value};
 use crate::support::{Server, exported, free_port};
 
 /// What each command of a script printed, one a line; ports and times put in their places.
@@ -62,6 +63,21 @@ curl -sS -X POST http://localhost:9003/query -d '{"namespace":"default","query":
         "tags": [{"name": "__name__", "value": "user_login"}, {"name": "city", "value": "new_york"}],
         "datapoints": [{"timestamp": now, "value": 42.123456789}]}], "exhaustive": true});
     assert_eq!(*found, expected);
+    // Ids are kept beside the data, where no call for namespaces meets them.
+    let base = "/api/v1/services/m3db/namespace";
+    let all = namespaces(&server).await;
+    let names: Vec<&String> = all.as_object().expect("namespaces").keys().collect();
+    assert_eq!(names, ["default"]);
+    let removed = send(&server, Method::DELETE, &format!("{base}/_series_ids"), "").await;
+    assert_eq!(removed.status, 404, "{}", removed.text());
+    let added = send(
+        &server,
+        Method::POST,
+        base,
+        r#"{"name":"_series_ids","options":{}}"#,
+    )
+    .await;
+    assert_eq!(added.status, 400, "{}", added.text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
