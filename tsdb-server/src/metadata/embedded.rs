@@ -1,26 +1,27 @@
 //! Metadata in the node's own database.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::watch;
+use tsdb_cluster::metadata::{
+    Announcement, Answer, Changes, MetadataError, MetadataStore, Revision, Versioned,
+};
 use tsdb_core::{Db, Document, ErrorKind};
 
-use super::store::{Answer, MetadataError, MetadataStore, Versioned};
 use crate::store::{Store, StoreError};
 
 /// Keeps values as documents of the database that is open at the moment.
 #[derive(Clone, Debug)]
 pub(crate) struct EmbeddedMetadata {
     store: Store,
-    changed: Arc<watch::Sender<u64>>,
+    revision: Revision,
 }
 
 impl EmbeddedMetadata {
     pub(crate) fn new(store: Store) -> Self {
         Self {
             store,
-            changed: Arc::new(watch::Sender::new(0)),
+            revision: Revision::default(),
         }
     }
 
@@ -32,18 +33,14 @@ impl EmbeddedMetadata {
     ) -> Result<T, MetadataError> {
         let (store, key) = (self.store.clone(), key.to_owned());
         let work = move || {
-            let opened = store.current()?;
+            let opened = store.current().map_err(MetadataError::store)?;
             work(&opened.db, &key).map_err(|error| match error.kind() {
                 ErrorKind::Conflict => MetadataError::Conflict { key },
-                _ => MetadataError::Store(error.into()),
+                _ => MetadataError::store(StoreError::from(error)),
             })
         };
         let done = tokio::task::spawn_blocking(work).await;
-        done.unwrap_or(Err(MetadataError::Store(StoreError::Lost)))
-    }
-
-    fn tell(&self) {
-        self.changed.send_modify(|revision| *revision += 1);
+        done.unwrap_or(Err(MetadataError::store(StoreError::Lost)))
     }
 }
 
@@ -73,7 +70,7 @@ impl MetadataStore for EmbeddedMetadata {
         async move {
             let put = move |db: &Db, key: &str| db.put_document(key, expected, &bytes);
             let version = self.run(key, put).await?;
-            self.tell();
+            self.revision.raise();
             Ok(version)
         }
         .boxed()
@@ -83,13 +80,18 @@ impl MetadataStore for EmbeddedMetadata {
         async move {
             let remove = move |db: &Db, key: &str| db.remove_document(key, expected);
             self.run(key, remove).await?;
-            self.tell();
+            self.revision.raise();
             Ok(())
         }
         .boxed()
     }
 
-    fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+    fn changes(&self) -> Changes {
+        self.revision.changes()
+    }
+
+    /// Nobody else reads this database: there is nobody to be told.
+    fn announce(&self, _: &str, _: Vec<u8>, _: Duration) -> Announcement {
+        Announcement::new(|| ())
     }
 }

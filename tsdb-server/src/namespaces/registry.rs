@@ -14,8 +14,8 @@ use super::update::NamespaceUpdate;
 use super::view::{DEFAULT, Entry, View, holds_samples, plain_of};
 use crate::config::Retention;
 use crate::jsonpb::JsonError;
-use crate::metadata::{MetadataError, MetadataStore, namespaces_key};
 use crate::store::{IDS_NAMESPACE, Store, StoreError};
+use tsdb_cluster::metadata::{MetadataError, MetadataStore, namespaces_key};
 
 /// The environment that the node belongs to.
 const ENVIRONMENT: &str = "default_env";
@@ -318,7 +318,8 @@ impl Registry {
     pub(crate) fn follow(self) -> impl Future<Output = ()> {
         let mut changes = self.shared.metadata.changes();
         async move {
-            while changes.changed().await.is_ok() {
+            loop {
+                changes.changed().await;
                 let _changing = self.shared.changing.lock().await;
                 if let Err(error) = self.refresh().await {
                     tracing::warn!(%error, "the namespaces cannot be read just now");

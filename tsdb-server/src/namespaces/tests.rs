@@ -7,9 +7,10 @@ use tsdb_core::vfs::FaultVfs;
 use super::{Configured, NamespaceOptions, NamespaceUpdate, Registry, RegistryError};
 use crate::config::{NamespaceSetting, Origin, Place, Retention, TenantSetting};
 use crate::jsonpb::parse;
+use crate::metadata::EmbeddedMetadata;
 use crate::metadata::tests::store_over;
-use crate::metadata::{EmbeddedMetadata, MemoryMetadata, MetadataStore, namespaces_key};
 use crate::store::Store;
+use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore, namespaces_key};
 
 const HOUR: i64 = 3600 * 1_000_000_000;
 

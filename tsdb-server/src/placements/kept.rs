@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::change::{Change, Context};
 use super::placement::Placement;
 use crate::jsonpb::{JsonError, number, parse};
-use crate::metadata::{MetadataError, MetadataStore, placement_key};
+use tsdb_cluster::metadata::{MetadataError, MetadataStore, placement_key};
 
 /// How often a change is tried that others come before.
 const ATTEMPTS: usize = 8;

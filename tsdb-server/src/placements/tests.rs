@@ -5,7 +5,7 @@ use super::{
     Change, Context, Instance, Placement, PlacementAdd, PlacementError, PlacementInit,
     PlacementRemove, PlacementReplace, PlacementSet, Placements, Service, ShardState, Versioned,
 };
-use crate::metadata::MemoryMetadata;
+use tsdb_cluster::metadata::MemoryMetadata;
 
 fn context(service: Service) -> Context {
     Context {

@@ -8,10 +8,10 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 use tsdb_core::ErrorKind;
 
-use crate::metadata::MetadataError;
 use crate::namespaces::RegistryError;
 use crate::placements::PlacementError;
 use crate::store::StoreError;
+use tsdb_cluster::metadata::MetadataError;
 
 /// A refused or failed call: `{"status":"error","error":"text"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,11 @@ impl From<StoreError> for M3Error {
 impl From<MetadataError> for M3Error {
     fn from(error: MetadataError) -> Self {
         match error {
-            MetadataError::Store(error) => error.into(),
+            MetadataError::Store(error) => match error.downcast::<StoreError>() {
+                Ok(error) => (*error).into(),
+                // Another machine's store: it may be back soon.
+                Err(error) => Self::new(StatusCode::SERVICE_UNAVAILABLE, error),
+            },
             MetadataError::Conflict { .. } => Self::new(StatusCode::CONFLICT, error),
         }
     }

@@ -1,7 +1,7 @@
 //! Keys, as M3 lays them out in etcd.
 
 /// Of the placement of a service in an environment.
-pub(crate) fn placement_key(environment: &str, service: &str) -> String {
+pub fn placement_key(environment: &str, service: &str) -> String {
     match service {
         // Where M3's aggregators look for it.
         "m3aggregator" => format!("/placement/{environment}/{service}"),
@@ -10,6 +10,6 @@ pub(crate) fn placement_key(environment: &str, service: &str) -> String {
 }
 
 /// Of the registry of namespaces of an environment.
-pub(crate) fn namespaces_key(environment: &str) -> String {
+pub fn namespaces_key(environment: &str) -> String {
     format!("_kv/{environment}/m3db.node.namespaces")
 }

@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod identity;
+pub mod metadata;
+
+pub use identity::{Epoch, Incarnation, NodeId, ShardId};
