@@ -116,7 +116,7 @@ fn formats(c: &mut Criterion) {
         row.expect("a String takes all");
         let point = writeln!(
             points,
-            "cpu,host=host-{host},region=eu usage={value},idle={number}i 17000000{number:05}000000000"
+            "cpu,host=host-{host},region=eu usage={value},idle={number}i 17000{number:05}000000000"
         );
         point.expect("a String takes all");
     }
