@@ -3,6 +3,7 @@
 
 mod identity;
 pub mod metadata;
+pub mod node;
 pub mod runtime;
 
 pub use identity::{Epoch, Incarnation, NodeId, ShardId};
