@@ -242,6 +242,16 @@ impl Deletes {
         self.lock().get(namespace).map_or(0, Namespace::sequence)
     }
 
+    /// The newest delete that was applied to each namespace.
+    #[must_use]
+    pub fn newest(&self) -> Vec<(Arc<str>, u64)> {
+        let namespaces = self.lock();
+        let newest = namespaces
+            .iter()
+            .map(|(name, own)| (Arc::clone(name), own.sequence()));
+        newest.collect()
+    }
+
     /// Those behind `sequence`, in order.
     #[must_use]
     pub fn behind(&self, namespace: &str, sequence: u64) -> Vec<DeleteRecord> {
@@ -347,14 +357,15 @@ impl Applying {
         all.map(|mask| mask.record.clone()).collect()
     }
 
-    /// They are applied and kept.
-    pub fn finish(mut self) {
+    /// They are applied and kept: the newest delete of the namespace is told.
+    pub fn finish(mut self) -> u64 {
         let masks = std::mem::take(&mut self.masks);
-        if let Some(own) = self.shared.lock().get_mut(&self.namespace) {
-            let mut applied = own.applied.to_vec();
-            applied.extend(masks);
-            own.applied = Arc::new(applied);
-        }
+        let mut namespaces = self.shared.lock();
+        let own = namespaces.entry(Arc::clone(&self.namespace)).or_default();
+        let mut applied = own.applied.to_vec();
+        applied.extend(masks);
+        own.applied = Arc::new(applied);
+        own.sequence()
     }
 }
 

@@ -2,6 +2,9 @@
 
 mod deletes;
 mod epochs;
+mod reading;
+mod records;
+mod storage_node;
 #[cfg(test)]
 mod tests;
 
@@ -9,3 +12,4 @@ pub use deletes::{
     Applying, DeleteRecord, DeleteRecordError, Deletes, Mask, MatcherRecord, Writing,
 };
 pub use epochs::{Admission, Epochs, Refusal, ShardState};
+pub use storage_node::Node;

@@ -1,0 +1,162 @@
+//! Samples on their way to replicas: owned, so that a slow one may still get them when the others
+//! have answered.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tsdb_core::{Exemplar, Histogram, Labels, Sample, Series, WriteBatch};
+
+use crate::identity::ShardId;
+
+/// A series as a coordinator knows it.
+#[derive(Debug)]
+pub struct SeriesEntry {
+    /// Its labels.
+    pub labels: Labels,
+    /// The shard it belongs to.
+    pub shard: ShardId,
+    /// Names it on this coordinator, as long as the coordinator runs.
+    pub key: u64,
+}
+
+/// One series of a batch.
+#[derive(Clone, Debug)]
+pub struct BatchSeries {
+    /// Which.
+    pub entry: Arc<SeriesEntry>,
+    /// Where its floats are in the batch.
+    pub samples: Range<usize>,
+    /// Where its histograms are.
+    pub histograms: Range<usize>,
+    /// Where its exemplars are.
+    pub exemplars: Range<usize>,
+}
+
+/// Samples of many series.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    series: Vec<BatchSeries>,
+    samples: Vec<Sample>,
+    histograms: Vec<(i64, Histogram)>,
+    exemplars: Vec<Exemplar>,
+}
+
+impl Batch {
+    /// Begins a series, to which what is pushed belongs.
+    pub fn begin(&mut self, entry: Arc<SeriesEntry>) {
+        self.series.push(BatchSeries {
+            entry,
+            samples: self.samples.len()..self.samples.len(),
+            histograms: self.histograms.len()..self.histograms.len(),
+            exemplars: self.exemplars.len()..self.exemplars.len(),
+        });
+    }
+
+    /// Adds a float to the series begun last.
+    pub fn sample(&mut self, sample: Sample) {
+        if let Some(last) = self.series.last_mut() {
+            self.samples.push(sample);
+            last.samples.end = self.samples.len();
+        }
+    }
+
+    /// Adds floats to the series begun last.
+    pub fn samples(&mut self, timestamps: &[i64], values: &[f64]) {
+        if let Some(last) = self.series.last_mut() {
+            let columns = timestamps.iter().zip(values);
+            self.samples
+                .extend(columns.map(|(&time, &value)| Sample::new(time, value)));
+            last.samples.end = self.samples.len();
+        }
+    }
+
+    /// Adds a histogram to the series begun last.
+    pub fn histogram(&mut self, timestamp: i64, histogram: Histogram) {
+        if let Some(last) = self.series.last_mut() {
+            self.histograms.push((timestamp, histogram));
+            last.histograms.end = self.histograms.len();
+        }
+    }
+
+    /// Adds an exemplar to the series begun last.
+    pub fn exemplar(&mut self, exemplar: Exemplar) {
+        if let Some(last) = self.series.last_mut() {
+            self.exemplars.push(exemplar);
+            last.exemplars.end = self.exemplars.len();
+        }
+    }
+
+    /// Adds all that was read of a series.
+    pub fn push_series(&mut self, entry: Arc<SeriesEntry>, series: &Series) {
+        self.begin(entry);
+        self.samples(series.timestamps(), series.values());
+        for (timestamp, histogram) in series.histograms() {
+            self.histogram(*timestamp, histogram.clone());
+        }
+    }
+
+    /// Its series, in the order they were begun.
+    #[must_use]
+    pub fn series(&self) -> &[BatchSeries] {
+        &self.series
+    }
+
+    /// The floats of a series of this batch.
+    #[must_use]
+    pub fn samples_of(&self, series: &BatchSeries) -> &[Sample] {
+        self.samples.get(series.samples.clone()).unwrap_or_default()
+    }
+
+    /// The histograms of a series of this batch, each with its time in milliseconds.
+    #[must_use]
+    pub fn histograms_of(&self, series: &BatchSeries) -> &[(i64, Histogram)] {
+        self.histograms
+            .get(series.histograms.clone())
+            .unwrap_or_default()
+    }
+
+    /// The exemplars of a series of this batch.
+    #[must_use]
+    pub fn exemplars_of(&self, series: &BatchSeries) -> &[Exemplar] {
+        self.exemplars
+            .get(series.exemplars.clone())
+            .unwrap_or_default()
+    }
+
+    /// Floats and histograms.
+    #[must_use]
+    pub fn samples_len(&self) -> usize {
+        self.samples.len() + self.histograms.len()
+    }
+
+    /// Whether it holds no series.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Adds the series at `places` to a batch of the engine's, but what `hides` says of a series
+    /// and a time in milliseconds.
+    pub fn fill<'a>(
+        &'a self,
+        places: impl Iterator<Item = usize>,
+        hides: impl Fn(&Labels, i64) -> bool,
+        to: &mut WriteBatch<'a>,
+    ) {
+        for series in places.filter_map(|place| self.series.get(place)) {
+            let labels = &series.entry.labels;
+            let samples = self.samples_of(series).iter();
+            for sample in samples.filter(|sample| !hides(labels, sample.timestamp)) {
+                to.push(labels, *sample);
+            }
+            let histograms = self.histograms_of(series).iter();
+            for (timestamp, histogram) in histograms.filter(|(at, _)| !hides(labels, *at)) {
+                to.push_histogram(labels, *timestamp, histogram.clone());
+            }
+            let exemplars = self.exemplars_of(series).iter();
+            for exemplar in exemplars.filter(|exemplar| !hides(labels, exemplar.timestamp)) {
+                to.push_exemplar(labels, exemplar.clone());
+            }
+        }
+    }
+}

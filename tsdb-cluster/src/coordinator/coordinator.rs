@@ -1,0 +1,132 @@
+//! The coordinator, and what all it does has in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::delete_log::DeleteLog;
+use super::topology_view::TopologyView;
+use crate::identity::NodeId;
+use crate::message::{DeleteRequest, NodeError};
+use crate::metadata::{MetadataStore, placement_key};
+use crate::runtime::SharedRuntime;
+use crate::topology::{ReadLevel, WriteLevel};
+use crate::transport::SharedTransport;
+use crate::{Incarnation, message};
+
+/// How often deletes are told to a node that says it has not applied them.
+const TELLS: usize = 4;
+
+/// How a coordinator works.
+#[derive(Clone, Copy, Debug)]
+pub struct CoordinatorOptions {
+    /// How many replicas must have a write.
+    pub write_level: WriteLevel,
+    /// How many replicas a read must ask.
+    pub read_level: ReadLevel,
+    /// How long a request may take.
+    pub timeout: Duration,
+    /// After which time a further replica is asked beside one that has not answered.
+    pub hedge_after: Duration,
+}
+
+impl Default for CoordinatorOptions {
+    fn default() -> Self {
+        Self {
+            write_level: WriteLevel::Majority,
+            read_level: ReadLevel::UnstrictMajority,
+            timeout: Duration::from_secs(10),
+            hedge_after: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Makes of many nodes one store. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Coordinator {
+    pub(super) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) runtime: SharedRuntime,
+    pub(super) transport: SharedTransport,
+    pub(super) topology: TopologyView,
+    pub(super) deletes: DeleteLog,
+    pub(super) options: CoordinatorOptions,
+}
+
+impl Coordinator {
+    /// A coordinator of the cluster of an environment.
+    #[must_use]
+    pub fn new(
+        runtime: SharedRuntime,
+        transport: SharedTransport,
+        metadata: Arc<dyn MetadataStore>,
+        environment: &str,
+        options: CoordinatorOptions,
+    ) -> Self {
+        let key = placement_key(environment, "m3db");
+        Self {
+            shared: Arc::new(Shared {
+                runtime,
+                transport,
+                topology: TopologyView::new(Arc::clone(&metadata), &key),
+                deletes: DeleteLog::new(metadata, environment),
+                options,
+            }),
+        }
+    }
+
+    /// The placement as it is known.
+    #[must_use]
+    pub fn topology(&self) -> &TopologyView {
+        &self.shared.topology
+    }
+}
+
+impl Shared {
+    /// Does something at a node, which is told the deletes that it misses before.
+    pub(super) async fn with_deletes<T>(
+        &self,
+        node: &NodeId,
+        incarnation: Incarnation,
+        namespace: &Arc<str>,
+        ask: impl AsyncFn() -> Result<T, NodeError>,
+    ) -> Result<T, NodeError> {
+        let mut told = 0;
+        loop {
+            match ask().await {
+                Err(NodeError::DeletesMissing { applied }) if told < TELLS => {
+                    told += 1;
+                    let records = self.deletes.behind(namespace, applied);
+                    let request = DeleteRequest {
+                        namespace: Arc::clone(namespace),
+                        incarnation,
+                        records,
+                    };
+                    self.transport.delete(node, request).await?;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Learns the deletes that a node has applied and this coordinator has not heard of.
+    pub(super) async fn learn_deletes(
+        &self,
+        node: &NodeId,
+        namespace: &Arc<str>,
+    ) -> Result<(), NodeError> {
+        let newest = self.deletes.newest(namespace);
+        let namespace = Arc::clone(namespace);
+        let asked = self.transport.deletes_behind(node, Arc::clone(&namespace), newest);
+        let records = asked.await?;
+        self.deletes.learn(&namespace, records);
+        Ok(())
+    }
+}
+
+/// Whether a newer placement may help.
+pub(super) fn is_outdated(error: &NodeError) -> bool {
+    matches!(error, message::NodeError::OtherIncarnation { .. })
+}

@@ -1,0 +1,388 @@
+//! Writing: each sample to all replicas of its shard, until enough have it durable in one epoch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_channel::mpsc;
+use futures_util::{FutureExt as _, StreamExt as _};
+use tsdb_core::AppendReport;
+
+use super::coordinator::{Coordinator, Shared};
+use super::error::CoordinatorError;
+use super::topology_view::KnownTopology;
+use crate::batch::Batch;
+use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
+use crate::message::{NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
+use crate::node::Refusal;
+use crate::runtime::within;
+use crate::topology::{Slot, WriteDecision, WriteLevel, WriteVotes};
+
+/// What became of a write that was acknowledged.
+#[derive(Clone, Debug, Default)]
+pub struct WriteOutcome {
+    /// What was refused, by any replica. The rest has as many copies as the level asks for.
+    pub report: AppendReport,
+}
+
+/// What a node answered to one attempt.
+type Heard = (NodeId, Incarnation, Result<WriteReply, NodeError>);
+
+impl Coordinator {
+    /// Writes at the level of the coordinator.
+    ///
+    /// # Errors
+    /// When the level was not met for some shard: samples may or may not be stored then, and
+    /// writing them again does no harm.
+    pub async fn write(
+        &self,
+        namespace: &Arc<str>,
+        batch: Arc<Batch>,
+    ) -> Result<WriteOutcome, CoordinatorError> {
+        self.write_at(namespace, batch, self.shared.options.write_level).await
+    }
+
+    /// Writes at a level of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Coordinator::write`].
+    pub async fn write_at(
+        &self,
+        namespace: &Arc<str>,
+        batch: Arc<Batch>,
+        level: WriteLevel,
+    ) -> Result<WriteOutcome, CoordinatorError> {
+        let shared = &self.shared;
+        let timeout = shared.options.timeout;
+        let write = write(shared, namespace, batch, level);
+        let written = within(&*shared.runtime, timeout, write).await;
+        written.unwrap_or_else(|_| {
+            Err(CoordinatorError::TimedOut {
+                millis: timeout.as_millis(),
+                what: format!("a write at consistency level {level}"),
+            })
+        })
+    }
+}
+
+async fn write(
+    shared: &Arc<Shared>,
+    namespace: &Arc<str>,
+    batch: Arc<Batch>,
+    level: WriteLevel,
+) -> Result<WriteOutcome, CoordinatorError> {
+    let mut report = AppendReport::default();
+    let mut open: BTreeSet<ShardId> = batch.series().iter().map(|one| one.entry.shard).collect();
+    let mut known = shared.topology.current().await?;
+    while !open.is_empty() {
+        let mut attempt = Attempt::new(&known, &open, level)?;
+        attempt.run(shared, namespace, &batch).await?;
+        open = attempt.again();
+        report = joined(report, attempt.reports);
+        if attempt.is_outdated {
+            known = newer(shared, &known).await?;
+        }
+    }
+    Ok(WriteOutcome { report })
+}
+
+/// A placement that is newer than `known`, waited for: somebody is about to change it.
+async fn newer(
+    shared: &Shared,
+    known: &Arc<KnownTopology>,
+) -> Result<Arc<KnownTopology>, CoordinatorError> {
+    let mut changes = shared.topology.changes();
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let read = match shared.topology.known().filter(|own| own.version > known.version) {
+            Some(newer) => Ok(newer),
+            None => shared.topology.refresh().await,
+        };
+        match read {
+            Ok(read) if read.version > known.version => return Ok(read),
+            Err(CoordinatorError::NoPlacement) => return Err(CoordinatorError::NoPlacement),
+            // Not there yet, or the metadata is away: what the request may take decides.
+            _ => {}
+        }
+        drop(within(&*shared.runtime, pause, changes.changed()).await);
+        pause = (pause * 2).min(Duration::from_millis(200));
+    }
+}
+
+/// One shard of an attempt.
+struct Open<'a> {
+    votes: WriteVotes<'a>,
+    epoch: Epoch,
+    slots: &'a [Slot],
+    /// It is to be written again, in a newer epoch or behind a delete.
+    is_over: bool,
+    responded: usize,
+    errors: Vec<String>,
+}
+
+/// A write to the replicas of some shards, as one placement has them.
+struct Attempt<'a> {
+    level: WriteLevel,
+    open: BTreeMap<ShardId, Open<'a>>,
+    /// Whether a newer placement is needed.
+    is_outdated: bool,
+    reports: Vec<AppendReport>,
+}
+
+/// What is meant for one node.
+#[derive(Default)]
+struct Share {
+    incarnation: Option<Incarnation>,
+    epochs: Vec<(ShardId, Epoch)>,
+    places: Vec<usize>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(
+        known: &'a KnownTopology,
+        shards: &BTreeSet<ShardId>,
+        level: WriteLevel,
+    ) -> Result<Self, CoordinatorError> {
+        let mut open = BTreeMap::new();
+        for id in shards {
+            let shard = known.topology.shard(*id).ok_or_else(|| {
+                let there_are = known.topology.shards().len();
+                CoordinatorError::Invalid(format!("there is no shard {id} of {there_are}"))
+            })?;
+            let slots = shard.slots();
+            open.insert(
+                *id,
+                Open {
+                    votes: WriteVotes::new(slots, level),
+                    epoch: shard.epoch(),
+                    slots,
+                    is_over: false,
+                    responded: 0,
+                    errors: Vec::new(),
+                },
+            );
+        }
+        Ok(Self {
+            level,
+            open,
+            is_outdated: false,
+            reports: Vec::new(),
+        })
+    }
+
+    /// Sends, and listens until every shard is decided.
+    async fn run(
+        &mut self,
+        shared: &Arc<Shared>,
+        namespace: &Arc<str>,
+        batch: &Arc<Batch>,
+    ) -> Result<(), CoordinatorError> {
+        let deletes_seen = shared.deletes.newest(namespace);
+        let (sender, mut heard) = mpsc::unbounded();
+        for (node, share) in self.shares(batch) {
+            let Some(incarnation) = share.incarnation else {
+                continue;
+            };
+            let request = WriteRequest {
+                namespace: Arc::clone(namespace),
+                incarnation,
+                epochs: share.epochs,
+                deletes_seen,
+                origin: Origin::Writer,
+                batch: Arc::clone(batch),
+                places: share.places,
+            };
+            send(shared, node, request, sender.clone());
+        }
+        drop(sender);
+        while !self.is_decided() {
+            // A slow node still gets its share once the others have decided.
+            let Some((node, incarnation, answer)) = heard.next().await else {
+                break;
+            };
+            if let Err(NodeError::DeletesUnseen { applied }) = &answer
+                && shared.deletes.newest(namespace) < *applied
+            {
+                // Where it cannot tell them, another will, or the metadata.
+                if shared.learn_deletes(&node, namespace).await.is_err() {
+                    shared.deletes.refresh(namespace).await?;
+                }
+            }
+            self.hear(&node, incarnation, answer)?;
+        }
+        self.fail_the_rest()
+    }
+
+    /// What each node gets.
+    fn shares(&self, batch: &Batch) -> BTreeMap<NodeId, Share> {
+        let mut shares: BTreeMap<NodeId, Share> = BTreeMap::new();
+        let mut nodes_of: BTreeMap<ShardId, Vec<&NodeId>> = BTreeMap::new();
+        for (id, open) in &self.open {
+            for slot in open.slots {
+                for member in slot.members() {
+                    let is_asked = open.votes.nodes().any(|node| *node == member.node);
+                    if !is_asked || member.incarnation.is_none() {
+                        continue;
+                    }
+                    let share = shares.entry(member.node.clone()).or_default();
+                    // Of a node that lost its folder the new one comes last, and counts.
+                    share.incarnation = member.incarnation;
+                    if share.epochs.last() != Some(&(*id, open.epoch)) {
+                        share.epochs.push((*id, open.epoch));
+                        nodes_of.entry(*id).or_default().push(&member.node);
+                    }
+                }
+            }
+        }
+        for (place, series) in batch.series().iter().enumerate() {
+            for node in nodes_of.get(&series.entry.shard).into_iter().flatten() {
+                if let Some(share) = shares.get_mut(*node) {
+                    share.places.push(place);
+                }
+            }
+        }
+        shares
+    }
+
+    fn is_decided(&self) -> bool {
+        let is_decided =
+            |open: &Open<'_>| open.is_over || open.votes.decision() != WriteDecision::Undecided;
+        self.open.values().all(is_decided)
+    }
+
+    /// Counts what a node answered.
+    fn hear(
+        &mut self,
+        node: &NodeId,
+        incarnation: Incarnation,
+        answer: Result<WriteReply, NodeError>,
+    ) -> Result<(), CoordinatorError> {
+        match answer {
+            Ok(reply) => {
+                for (shard, verdict) in reply.shards {
+                    self.count(shard, node, incarnation, verdict);
+                }
+                self.reports.push(reply.report);
+            }
+            Err(error) => {
+                if let Some(error) = CoordinatorError::of_request(&error) {
+                    return Err(error);
+                }
+                let is_behind = matches!(error, NodeError::DeletesUnseen { .. });
+                self.is_outdated |= super::coordinator::is_outdated(&error);
+                for open in self.open.values_mut() {
+                    let is_of_it = open.votes.nodes().any(|asked| asked == node);
+                    if is_of_it {
+                        open.is_over |= is_behind;
+                        open.votes.failed(node);
+                        open.responded += usize::from(!matches!(error, NodeError::Unreachable(_)));
+                        open.errors.push(format!("{node}: {error}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn count(
+        &mut self,
+        shard: ShardId,
+        node: &NodeId,
+        incarnation: Incarnation,
+        verdict: ShardVerdict,
+    ) {
+        let Some(open) = self.open.get_mut(&shard) else {
+            return;
+        };
+        open.responded += 1;
+        match verdict {
+            ShardVerdict::Stored => open.votes.acked(node, incarnation),
+            ShardVerdict::Refused(refusal) => {
+                open.votes.failed(node);
+                open.errors.push(format!("{node}: {refusal}"));
+                let is_newer = match refusal {
+                    Refusal::Stale { epoch } => epoch > open.epoch,
+                    Refusal::Sealed { .. } => true,
+                };
+                if is_newer && open.votes.decision() != WriteDecision::Reached {
+                    open.is_over = true;
+                    self.is_outdated = true;
+                }
+            }
+        }
+    }
+
+    /// The shards to write again.
+    fn again(&self) -> BTreeSet<ShardId> {
+        let again = self.open.iter().filter(|(_, open)| open.is_over);
+        again.map(|(id, _)| *id).collect()
+    }
+
+    /// An error for the first shard that is lost.
+    fn fail_the_rest(&mut self) -> Result<(), CoordinatorError> {
+        for (id, open) in &mut self.open {
+            if open.is_over || open.votes.decision() == WriteDecision::Reached {
+                continue;
+            }
+            return Err(CoordinatorError::Consistency {
+                level: self.level.as_str(),
+                successes: open.votes.successes(),
+                replicas: open.slots.len(),
+                responded: open.responded,
+                shard: *id,
+                errors: std::mem::take(&mut open.errors),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Sends a request on a task of its own, which goes on when nobody listens any more.
+fn send(
+    shared: &Arc<Shared>,
+    node: NodeId,
+    request: WriteRequest,
+    answers: mpsc::UnboundedSender<Heard>,
+) {
+    let task = {
+        let shared = Arc::clone(shared);
+        async move {
+            let incarnation = request.incarnation;
+            let namespace = Arc::clone(&request.namespace);
+            let ask = async || shared.transport.write(&node, request.clone()).await;
+            let answer = shared.with_deletes(&node, incarnation, &namespace, ask).await;
+            // Nobody listens any more where this fails: the write is decided.
+            drop(answers.unbounded_send((node, incarnation, answer)));
+        }
+    };
+    shared.runtime.spawn(task.boxed());
+}
+
+/// What several replicas refused, as one report: whatever any of them refused.
+fn joined(mut all: AppendReport, reports: Vec<AppendReport>) -> AppendReport {
+    let is_listed = |report: &AppendReport| report.rejected.len() < AppendReport::MAX_LISTED;
+    let are_listed = reports.iter().all(is_listed);
+    for report in reports {
+        all.appended = all.appended.max(report.appended);
+        all.appended_histograms = all.appended_histograms.max(report.appended_histograms);
+        all.appended_exemplars = all.appended_exemplars.max(report.appended_exemplars);
+        all.dropped_exemplars = all.dropped_exemplars.max(report.dropped_exemplars);
+        if !are_listed {
+            // Which of them are the same is not known: rather too many than too few.
+            all.rejected_samples += report.rejected_samples;
+            all.rejected_series += report.rejected_series;
+            all.rejected_exemplars += report.rejected_exemplars;
+            continue;
+        }
+        for rejected in report.rejected {
+            let same = |other: &tsdb_core::Rejected| {
+                (&other.series, other.timestamp) == (&rejected.series, rejected.timestamp)
+            };
+            if !all.rejected.iter().any(same) {
+                let whole = rejected.timestamp.is_none();
+                all.reject(rejected.samples, whole, || rejected);
+            }
+        }
+    }
+    all
+}

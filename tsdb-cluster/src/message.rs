@@ -1,0 +1,190 @@
+//! What coordinators and nodes say to each other.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+use tsdb_core::{AppendReport, ChunkPart, Labels, Matcher, TimeRange};
+
+use crate::batch::Batch;
+use crate::identity::{Epoch, Incarnation, ShardId};
+use crate::node::{DeleteRecord, Refusal};
+
+/// Where samples come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From somebody who writes them now: a delete that the writer had not seen sends the write
+    /// back, to be made again behind the delete.
+    Writer,
+    /// From another replica, or from a hint: what a delete hides is left out.
+    Replica,
+}
+
+/// Samples for a node.
+#[derive(Clone, Debug)]
+pub struct WriteRequest {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// Which data folder is meant.
+    pub incarnation: Incarnation,
+    /// In which epoch each shard is that the samples are of.
+    pub epochs: Vec<(ShardId, Epoch)>,
+    /// The newest delete of the namespace that the writer had seen.
+    pub deletes_seen: u64,
+    /// Where the samples come from.
+    pub origin: Origin,
+    /// The samples, and more.
+    pub batch: Arc<Batch>,
+    /// Which series of the batch are meant, in order.
+    pub places: Vec<usize>,
+}
+
+/// What became of the samples of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShardVerdict {
+    /// They are durable, but for what the report refuses.
+    Stored,
+    /// They are not stored.
+    Refused(Refusal),
+}
+
+/// What became of a write.
+#[derive(Clone, Debug, Default)]
+pub struct WriteReply {
+    /// Of each shard's samples.
+    pub shards: Vec<(ShardId, ShardVerdict)>,
+    /// What was refused among those that are stored.
+    pub report: AppendReport,
+}
+
+/// What a reader wants of the series that match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Labels and samples.
+    Samples,
+    /// Labels.
+    Labels,
+    /// Names of labels.
+    Names,
+    /// Values of a label.
+    Values(String),
+}
+
+/// What to read from a node.
+#[derive(Clone, Debug)]
+pub struct ReadRequest {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// Which data folder is meant.
+    pub incarnation: Incarnation,
+    /// Which shards, and in which epoch each is.
+    pub epochs: Vec<(ShardId, Epoch)>,
+    /// Into how many shards series are divided.
+    pub shards: NonZeroU32,
+    /// The newest delete of the namespace that the reader had seen.
+    pub deletes_seen: u64,
+    /// When.
+    pub range: TimeRange,
+    /// Which series.
+    pub matchers: Vec<Matcher>,
+    /// What of them.
+    pub want: Want,
+    /// Only what is sorted behind this.
+    pub after: Option<Labels>,
+    /// Series, names or values to answer at most.
+    pub limit: usize,
+    /// Samples to answer at most.
+    pub max_samples: u64,
+}
+
+/// What a node answers to a read, before and beside the stream of what it found.
+#[derive(Clone, Debug, Default)]
+pub struct ReadReply {
+    /// Shards whose epoch is over, or sealed.
+    pub refusals: Vec<(ShardId, Refusal)>,
+    /// The newest delete that the node has applied.
+    pub deletes_applied: u64,
+    /// Whether there is more than the limit allows.
+    pub is_truncated: bool,
+}
+
+/// A piece of an answer.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A series; no chunks where only labels are wanted.
+    Series(Labels, Vec<ChunkPart>),
+    /// A name or a value.
+    Text(Arc<str>),
+}
+
+/// A stream of what was found: series sorted by labels, texts sorted.
+pub type FoundStream = BoxStream<'static, Result<Vec<Found>, NodeError>>;
+
+/// Why a node did not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NodeError {
+    /// Its data folder is another one.
+    #[error("the node has another data folder than the placement says: {actual}")]
+    OtherIncarnation {
+        /// The one that it has.
+        actual: Incarnation,
+    },
+    /// It has not applied deletes that the request's sender had seen.
+    #[error("the node has applied deletes up to {applied} only")]
+    DeletesMissing {
+        /// The newest that it has applied.
+        applied: u64,
+    },
+    /// It has applied deletes that the request's sender had not seen.
+    #[error("the node has applied deletes up to {applied}")]
+    DeletesUnseen {
+        /// The newest that it has applied.
+        applied: u64,
+    },
+    /// It has no such namespace.
+    #[error("the node has no namespace {0:?}")]
+    NoNamespace(Arc<str>),
+    /// It takes no more at the moment.
+    #[error("the node is busy: {reason}")]
+    Busy {
+        /// Why.
+        reason: String,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// A limit of the query was reached.
+    #[error("{0}")]
+    Limit(String),
+    /// The request is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// Its database failed, or is not open.
+    #[error("the node cannot: {0}")]
+    Failed(String),
+    /// It cannot be reached.
+    #[error("the node cannot be reached: {0}")]
+    Unreachable(String),
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeStatus {
+    /// Its data folder.
+    pub incarnation: Incarnation,
+    /// What it has promised of each shard.
+    pub shards: Vec<(ShardId, crate::node::ShardState)>,
+    /// The newest delete that it has applied to each namespace.
+    pub deletes: Vec<(Arc<str>, u64)>,
+}
+
+/// Deletes to apply.
+#[derive(Clone, Debug)]
+pub struct DeleteRequest {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// Which data folder is meant.
+    pub incarnation: Incarnation,
+    /// All deletes behind those that the node says it has applied, in order.
+    pub records: Vec<DeleteRecord>,
+}

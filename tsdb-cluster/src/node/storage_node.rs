@@ -1,0 +1,288 @@
+//! The node: requests in, answers out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use tsdb_core::{AppendReport, Db, ErrorKind, Namespace, WriteBatch};
+
+use super::deletes::{DeleteRecord, Deletes, Writing};
+use super::epochs::{Admission, Epochs, Refusal};
+use super::reading;
+use super::records::Records;
+use crate::identity::{Epoch, Incarnation, ShardId};
+use crate::message::{
+    DeleteRequest, FoundStream, NodeError, NodeStatus, Origin, ReadReply, ReadRequest,
+    ShardVerdict, WriteReply, WriteRequest,
+};
+use crate::storage::{Lane, SharedStorage, with_db};
+
+/// When to come back to a node that has too much to do.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A storage node. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    storage: SharedStorage,
+    incarnation: Incarnation,
+    epochs: Epochs,
+    deletes: Deletes,
+    records: Records,
+}
+
+impl Node {
+    /// The node of an open database, with all that it promised before. `fresh` names the data
+    /// folder if it has no name yet.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or was written by another version.
+    pub async fn open(storage: SharedStorage, fresh: Incarnation) -> Result<Self, NodeError> {
+        let read = |db: &Db| {
+            let incarnation = Records::incarnation(db, fresh)?;
+            Ok((incarnation, Records::epochs(db)?, Records::deletes(db)?))
+        };
+        let read = move |db: &Db| read(db);
+        let (incarnation, epochs, deletes) = with_db(&*storage, Lane::Write, read).await?;
+        let deletes =
+            Deletes::new(deletes).map_err(|error| NodeError::Failed(error.to_string()))?;
+        Ok(Self {
+            storage,
+            incarnation,
+            epochs: Epochs::new(epochs),
+            deletes,
+            records: Records::default(),
+        })
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// What it has promised.
+    #[must_use]
+    pub fn status(&self) -> NodeStatus {
+        NodeStatus {
+            incarnation: self.incarnation,
+            shards: self.epochs.states().into_iter().collect(),
+            deletes: self.deletes.newest(),
+        }
+    }
+
+    /// Stores samples: they are durable when it answers, in the epoch that the request names.
+    ///
+    /// # Errors
+    /// When nothing is stored.
+    pub async fn write(&self, request: WriteRequest) -> Result<WriteReply, NodeError> {
+        self.check(request.incarnation)?;
+        self.go_on_to(&request.epochs).await?;
+        let seen = request.deletes_seen;
+        let writing = self.deletes.write(&request.namespace, seen).await;
+        let writing = writing.map_err(|applied| NodeError::DeletesMissing { applied })?;
+        if request.origin == Origin::Writer && writing.applied() > seen {
+            let applied = writing.applied();
+            return Err(NodeError::DeletesUnseen { applied });
+        }
+        let mut shards = Vec::with_capacity(request.epochs.len());
+        let mut admissions = Vec::with_capacity(request.epochs.len());
+        for &(shard, epoch) in &request.epochs {
+            let admitted = self.epochs.admit(shard, epoch);
+            shards.push((
+                shard,
+                match &admitted {
+                    Ok(_) => ShardVerdict::Stored,
+                    Err(refusal) => ShardVerdict::Refused(*refusal),
+                },
+            ));
+            admissions.extend(admitted);
+        }
+        let report = match admissions.is_empty() {
+            true => AppendReport::default(),
+            false => self.append(request, &shards, writing, admissions).await?,
+        };
+        Ok(WriteReply { shards, report })
+    }
+
+    /// Appends what was admitted, and waits until it is durable. The admissions last as long, even
+    /// if the caller is gone.
+    async fn append(
+        &self,
+        request: WriteRequest,
+        shards: &[(ShardId, ShardVerdict)],
+        writing: Writing,
+        admissions: Vec<Admission>,
+    ) -> Result<AppendReport, NodeError> {
+        let (sender, durable) = oneshot::channel();
+        let stored = |(shard, verdict): &(ShardId, ShardVerdict)| {
+            (*verdict == ShardVerdict::Stored).then_some(*shard)
+        };
+        let admitted: Vec<ShardId> = shards.iter().filter_map(stored).collect();
+        let work = move |db: Result<&Db, NodeError>| {
+            let held = (writing, admissions);
+            let appended = db.and_then(|db| append(db, &request, &admitted, &held.0));
+            match appended {
+                Err(error) => drop(sender.send(Err(error))),
+                Ok(appended) => {
+                    let report = appended.report;
+                    appended.ticket.on_commit(move |committed| {
+                        drop(held);
+                        let failed = |error: tsdb_core::Error| failure(&error);
+                        let answer = committed
+                            .map(|()| report)
+                            .map_err(|error| failed(error.into()));
+                        // Nobody waits any more where this fails.
+                        drop(sender.send(answer));
+                    });
+                }
+            }
+        };
+        self.storage.run(Lane::Write, Box::new(work));
+        let lost = || NodeError::Failed("the write was lost: see the node's log".to_owned());
+        durable.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Takes no more writes of `epoch` of a shard: durably so when it answers, and what was
+    /// acknowledged before is durable.
+    ///
+    /// # Errors
+    /// The refusal, when the node is in a newer epoch already.
+    pub async fn seal(
+        &self,
+        incarnation: Incarnation,
+        shards: &[(ShardId, Epoch)],
+    ) -> Result<Vec<(ShardId, Result<(), Refusal>)>, NodeError> {
+        self.check(incarnation)?;
+        let mut sealed = Vec::with_capacity(shards.len());
+        for &(shard, epoch) in shards {
+            sealed.push((shard, self.epochs.seal(shard, epoch).await));
+        }
+        let (records, epochs) = (self.records.clone(), self.epochs.clone());
+        let keep = move |db: &Db| records.keep(db, &epochs);
+        with_db(&*self.storage, Lane::Write, keep).await?;
+        Ok(sealed)
+    }
+
+    /// Applies deletes that were not applied yet, in their order: durably so when it answers.
+    ///
+    /// # Errors
+    /// When some are missing before them, or the database refuses.
+    pub async fn delete(&self, request: DeleteRequest) -> Result<u64, NodeError> {
+        self.check(request.incarnation)?;
+        let namespace = request.namespace;
+        let applying = self.deletes.apply(&namespace, request.records).await;
+        let applying = applying.map_err(|error| NodeError::Invalid(error.to_string()))?;
+        let apply = move |db: &Db| {
+            let own = find(db, &namespace)?;
+            for mask in applying.masks() {
+                let deleted = match mask.matchers() {
+                    [] => own.delete_all_series(mask.range()),
+                    matchers => own.delete(mask.range(), matchers),
+                };
+                deleted.map_err(|error| failure(&error))?;
+            }
+            if !applying.masks().is_empty() {
+                Records::keep_deletes(db, &namespace, &applying.kept())?;
+            }
+            Ok(applying.finish())
+        };
+        with_db(&*self.storage, Lane::Write, apply).await
+    }
+
+    /// The deletes behind `sequence` that were applied to a namespace.
+    #[must_use]
+    pub fn deletes_behind(&self, namespace: &str, sequence: u64) -> Vec<DeleteRecord> {
+        self.deletes.behind(namespace, sequence)
+    }
+
+    /// Finds what a reader wants. What it has to know beside, comes first; the stream is of what
+    /// was there when this answered, or later.
+    ///
+    /// # Errors
+    /// When the node has not applied deletes that the reader had seen, and when it cannot read.
+    pub async fn read(&self, request: ReadRequest) -> Result<(ReadReply, FoundStream), NodeError> {
+        self.check(request.incarnation)?;
+        let applied = self.deletes.applied(&request.namespace);
+        if applied < request.deletes_seen {
+            return Err(NodeError::DeletesMissing { applied });
+        }
+        self.go_on_to(&request.epochs).await?;
+        let look = |&(shard, epoch): &(ShardId, Epoch)| {
+            Some((shard, self.epochs.look(shard, epoch).err()?))
+        };
+        let refusals: Vec<_> = request.epochs.iter().filter_map(look).collect();
+        let (found, is_truncated) = reading::find(Arc::clone(&self.storage), request).await?;
+        let reply = ReadReply {
+            refusals,
+            deletes_applied: applied,
+            is_truncated,
+        };
+        Ok((reply, found))
+    }
+
+    fn check(&self, meant: Incarnation) -> Result<(), NodeError> {
+        let actual = self.incarnation;
+        match meant == actual {
+            true => Ok(()),
+            false => Err(NodeError::OtherIncarnation { actual }),
+        }
+    }
+
+    /// Only the placement gives epochs, and not before the one before is sealed by enough: whoever
+    /// names a newer one knows better.
+    async fn go_on_to(&self, named: &[(ShardId, Epoch)]) -> Result<(), NodeError> {
+        if !self.epochs.newer(named) {
+            return Ok(());
+        }
+        let (records, epochs, named) = (self.records.clone(), self.epochs.clone(), named.to_vec());
+        let raise = move |db: &Db| records.raise(db, &epochs, &named);
+        with_db(&*self.storage, Lane::Write, raise).await
+    }
+}
+
+/// Appends the series of the shards that were admitted.
+fn append(
+    db: &Db,
+    request: &WriteRequest,
+    admitted: &[ShardId],
+    writing: &Writing,
+) -> Result<tsdb_core::Appended, NodeError> {
+    let namespace = find(db, &request.namespace)?;
+    let series = request.batch.series();
+    let is_admitted = |place: &usize| {
+        let entry = series.get(*place);
+        entry.is_some_and(|series| admitted.contains(&series.entry.shard))
+    };
+    let places = request.places.iter().copied().filter(is_admitted);
+    let unseen: Vec<_> = writing.unseen().collect();
+    let mut batch = WriteBatch::new();
+    request.batch.fill(
+        places,
+        |labels, timestamp| {
+            let hides =
+                |mask: &&super::Mask| mask.range().contains(timestamp) && mask.matches(labels);
+            unseen.iter().any(hides)
+        },
+        &mut batch,
+    );
+    namespace.append(&batch).map_err(|error| failure(&error))
+}
+
+/// The namespace of this name.
+pub(super) fn find(db: &Db, name: &Arc<str>) -> Result<Namespace, NodeError> {
+    db.find(name)
+        .ok_or_else(|| NodeError::NoNamespace(Arc::clone(name)))
+}
+
+/// How an error of the database is told to another machine.
+pub(super) fn failure(error: &tsdb_core::Error) -> NodeError {
+    match error.kind() {
+        ErrorKind::InvalidInput => NodeError::Invalid(error.to_string()),
+        ErrorKind::Limit => NodeError::Limit(error.to_string()),
+        ErrorKind::Backpressure => NodeError::Busy {
+            reason: error.to_string(),
+            retry_after: RETRY_AFTER,
+        },
+        _ => NodeError::Failed(error.to_string()),
+    }
+}

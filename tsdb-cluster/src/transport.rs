@@ -1,0 +1,53 @@
+//! How a coordinator, or a node, reaches the nodes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
+use crate::message::{
+    DeleteRequest, FoundStream, NodeError, NodeStatus, ReadReply, ReadRequest, WriteReply,
+    WriteRequest,
+};
+use crate::node::{DeleteRecord, Refusal};
+
+/// What a node answers, later.
+pub type NodeAnswer<T> = BoxFuture<'static, Result<T, NodeError>>;
+
+/// What a node answers to a seal: each shard, and why it is not sealed where it is not.
+pub type SealReply = Vec<(ShardId, Result<(), Refusal>)>;
+
+/// The way to the nodes. A call that is dropped may or may not have been heard.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// [`Node::write`](crate::node::Node::write).
+    fn write(&self, node: &NodeId, request: WriteRequest) -> NodeAnswer<WriteReply>;
+
+    /// [`Node::read`](crate::node::Node::read).
+    fn read(&self, node: &NodeId, request: ReadRequest) -> NodeAnswer<(ReadReply, FoundStream)>;
+
+    /// [`Node::seal`](crate::node::Node::seal).
+    fn seal(
+        &self,
+        node: &NodeId,
+        incarnation: Incarnation,
+        shards: Vec<(ShardId, Epoch)>,
+    ) -> NodeAnswer<SealReply>;
+
+    /// [`Node::delete`](crate::node::Node::delete).
+    fn delete(&self, node: &NodeId, request: DeleteRequest) -> NodeAnswer<u64>;
+
+    /// [`Node::deletes_behind`](crate::node::Node::deletes_behind).
+    fn deletes_behind(
+        &self,
+        node: &NodeId,
+        namespace: Arc<str>,
+        sequence: u64,
+    ) -> NodeAnswer<Vec<DeleteRecord>>;
+
+    /// [`Node::status`](crate::node::Node::status).
+    fn status(&self, node: &NodeId) -> NodeAnswer<NodeStatus>;
+}
+
+/// A way to the nodes, shared.
+pub type SharedTransport = Arc<dyn Transport>;
