@@ -2,12 +2,15 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+pub mod coordinator;
 mod identity;
 pub mod message;
 pub mod metadata;
 pub mod node;
 pub mod runtime;
 pub mod storage;
+pub mod topology;
+pub mod transport;
 
 pub use batch::{Batch, BatchSeries, SeriesEntry};
 pub use identity::{Epoch, Incarnation, NodeId, ShardId};
