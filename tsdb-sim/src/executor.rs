@@ -1,6 +1,6 @@
 //! Runs tasks on one thread, in an order and at times that a seed decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -25,11 +25,20 @@ struct State {
     random: Random,
     /// Counts tasks and timers.
     numbers: u64,
-    tasks: BTreeMap<u64, Option<BoxFuture<'static, ()>>>,
+    tasks: BTreeMap<u64, Task>,
     ready: Vec<u64>,
+    /// Processes whose tasks get no turn.
+    paused: BTreeSet<u64>,
     timers: BTreeMap<(Duration, u64), Waker>,
     /// Mixed of all that was chosen, to compare two runs by.
     trace: u64,
+}
+
+struct Task {
+    /// Whose it is; 0 is nobody's.
+    process: u64,
+    /// Not there while it runs.
+    future: Option<BoxFuture<'static, ()>>,
 }
 
 impl fmt::Debug for Executor {
@@ -67,6 +76,7 @@ impl Executor {
             numbers: 0,
             tasks: BTreeMap::new(),
             ready: Vec::new(),
+            paused: BTreeSet::new(),
             timers: BTreeMap::new(),
             trace: 0,
         };
@@ -98,6 +108,26 @@ impl Executor {
         }
     }
 
+    /// A process, whose tasks can be ended or paused.
+    #[must_use]
+    pub fn process(&self) -> Process {
+        let mut state = self.lock();
+        state.numbers += 1;
+        Process {
+            executor: self.clone(),
+            number: state.numbers,
+        }
+    }
+
+    fn spawn_of(&self, process: u64, future: BoxFuture<'static, ()>) {
+        let mut state = self.lock();
+        state.numbers += 1;
+        let number = state.numbers;
+        let future = Some(future);
+        state.tasks.insert(number, Task { process, future });
+        state.ready.push(number);
+    }
+
     /// A number made of every choice so far: equal in two runs that did the same.
     #[must_use]
     pub fn trace(&self) -> u64 {
@@ -121,7 +151,8 @@ impl Executor {
     /// Runs one task that is ready, or lets time pass until one is; false if none ever will be.
     fn step(&self) -> bool {
         let mut state = self.lock();
-        if state.ready.is_empty() {
+        let turns = state.turns();
+        if turns.is_empty() {
             let Some(((at, _), waker)) = state.timers.pop_first() else {
                 return false;
             };
@@ -130,12 +161,15 @@ impl Executor {
             waker.wake();
             return true;
         }
-        let len = state.ready.len();
-        let chosen = state.random.index(len);
-        let task = state.ready.swap_remove(chosen);
+        let chosen = state.random.index(turns.len());
+        let Some(task) = turns.get(chosen).copied() else {
+            return true;
+        };
+        state.ready.retain(|ready| *ready != task);
         let moment = u64::try_from(state.now.as_nanos()).unwrap_or(u64::MAX);
         state.trace = (state.trace ^ task ^ moment).wrapping_mul(0x0100_0000_01b3);
-        let Some(mut future) = state.tasks.get_mut(&task).and_then(Option::take) else {
+        let found = state.tasks.get_mut(&task);
+        let Some(mut future) = found.and_then(|task| task.future.take()) else {
             return true;
         };
         drop(state);
@@ -149,12 +183,74 @@ impl Executor {
         match poll {
             Poll::Ready(()) => drop(state.tasks.remove(&task)),
             Poll::Pending => {
-                if let Some(place) = state.tasks.get_mut(&task) {
-                    *place = Some(future);
+                if let Some(task) = state.tasks.get_mut(&task) {
+                    task.future = Some(future);
                 }
             }
         }
         true
+    }
+}
+
+impl State {
+    /// Tasks that are ready, of processes that are not paused.
+    fn turns(&self) -> Vec<u64> {
+        let gets_a_turn = |task: &&u64| {
+            let task = self.tasks.get(task);
+            task.is_none_or(|task| !self.paused.contains(&task.process))
+        };
+        self.ready.iter().filter(gets_a_turn).copied().collect()
+    }
+}
+
+/// Tasks that live and die together. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Process {
+    executor: Executor,
+    number: u64,
+}
+
+impl Process {
+    /// Ends all of its tasks, wherever they are.
+    pub fn kill(&self) {
+        let mut state = self.executor.lock();
+        let number = self.number;
+        let (killed, rest) = std::mem::take(&mut state.tasks)
+            .into_iter()
+            .partition(|(_, task)| task.process == number);
+        state.tasks = rest;
+        state.paused.remove(&number);
+        drop(state);
+        // What they drop may wake others.
+        let killed: BTreeMap<_, _> = killed;
+        drop(killed);
+    }
+
+    /// Gives its tasks no turn, or lets them go on.
+    pub fn pause(&self, is_paused: bool) {
+        let mut state = self.executor.lock();
+        match is_paused {
+            true => state.paused.insert(self.number),
+            false => state.paused.remove(&self.number),
+        };
+    }
+}
+
+impl Runtime for Process {
+    fn now(&self) -> Duration {
+        self.executor.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.executor.sleep(duration)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.executor.spawn_of(self.number, task);
+    }
+
+    fn random(&self) -> u64 {
+        self.executor.random()
     }
 }
 
@@ -173,11 +269,7 @@ impl Runtime for Executor {
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        let mut state = self.lock();
-        state.numbers += 1;
-        let number = state.numbers;
-        state.tasks.insert(number, Some(task));
-        state.ready.push(number);
+        self.spawn_of(0, task);
     }
 
     fn random(&self) -> u64 {
@@ -271,6 +363,39 @@ mod tests {
             (late, early, clock.now())
         });
         assert_eq!(slept, Some((true, true, day + day / 2)));
+    }
+
+    #[test]
+    fn a_process_that_is_paused_gets_no_turn_and_one_that_is_killed_is_gone() {
+        let executor = Executor::new(1);
+        let process = executor.process();
+        let count = Arc::new(Mutex::new(0));
+        let counter = (process.clone(), Arc::clone(&count));
+        process.spawn(
+            async move {
+                loop {
+                    counter.0.sleep(Duration::from_millis(1)).await;
+                    *counter.1.lock().expect("no panic") += 1;
+                }
+            }
+            .boxed(),
+        );
+        let run = |ms| {
+            let clock = executor.clone();
+            executor.run(async move { clock.sleep(Duration::from_millis(ms)).await });
+            *count.lock().expect("no panic")
+        };
+        let first = run(10);
+        assert!((9..=10).contains(&first), "{first}");
+        process.pause(true);
+        assert!(run(10) - first <= 1);
+        let paused = run(1);
+        assert_eq!(run(10), paused);
+        process.pause(false);
+        let resumed = run(10);
+        assert!(resumed > paused, "{resumed}");
+        process.kill();
+        assert_eq!(run(10), resumed);
     }
 
     #[test]

@@ -2,8 +2,20 @@
 //! every answer is held against what was acknowledged.
 #![forbid(unsafe_code)]
 
+mod clock;
+mod cluster;
+mod disk;
 mod executor;
+mod history;
+mod network;
 mod random;
+mod scenario;
 
-pub use executor::Executor;
+pub use clock::{BEGIN_MS, NodeClock};
+pub use cluster::{Cluster, ENVIRONMENT};
+pub use disk::SimulatedStorage;
+pub use executor::{Executor, Process};
+pub use history::{History, SeriesNumber, Violation};
+pub use network::{Network, SimulatedTransport, Up};
 pub use random::Random;
+pub use scenario::{Faults, Outcome, ScenarioOptions, play};

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::delete_log::DeleteLog;
 use super::topology_view::TopologyView;
+use crate::Incarnation;
 use crate::identity::NodeId;
 use crate::message::{DeleteRequest, NodeError};
 use crate::metadata::{MetadataStore, placement_key};
+use crate::node::DeleteRecord;
 use crate::runtime::SharedRuntime;
 use crate::topology::{ReadLevel, WriteLevel};
-use crate::transport::SharedTransport;
-use crate::{Incarnation, message};
+use crate::transport::{NodeAnswer, SharedTransport};
 
 /// How often deletes are told to a node that says it has not applied them.
 const TELLS: usize = 4;
@@ -77,6 +78,12 @@ impl Coordinator {
         }
     }
 
+    /// The deletes of a namespace behind `sequence` that it has heard of, in order.
+    #[must_use]
+    pub fn deletes_behind(&self, namespace: &str, sequence: u64) -> Vec<DeleteRecord> {
+        self.shared.deletes.behind(namespace, sequence)
+    }
+
     /// The placement as it is known.
     #[must_use]
     pub fn topology(&self) -> &TopologyView {
@@ -91,7 +98,7 @@ impl Shared {
         node: &NodeId,
         incarnation: Incarnation,
         namespace: &Arc<str>,
-        ask: impl AsyncFn() -> Result<T, NodeError>,
+        ask: impl Fn() -> NodeAnswer<T>,
     ) -> Result<T, NodeError> {
         let mut told = 0;
         loop {
@@ -119,7 +126,9 @@ impl Shared {
     ) -> Result<(), NodeError> {
         let newest = self.deletes.newest(namespace);
         let namespace = Arc::clone(namespace);
-        let asked = self.transport.deletes_behind(node, Arc::clone(&namespace), newest);
+        let asked = self
+            .transport
+            .deletes_behind(node, Arc::clone(&namespace), newest);
         let records = asked.await?;
         self.deletes.learn(&namespace, records);
         Ok(())
@@ -128,5 +137,5 @@ impl Shared {
 
 /// Whether a newer placement may help.
 pub(super) fn is_outdated(error: &NodeError) -> bool {
-    matches!(error, message::NodeError::OtherIncarnation { .. })
+    matches!(error, NodeError::OtherIncarnation { .. })
 }

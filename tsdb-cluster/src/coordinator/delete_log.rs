@@ -30,7 +30,9 @@ pub enum DeleteLogError {
         error: String,
     },
     /// There are too many.
-    #[error("namespace {namespace} has {DELETES_MAX} deletes that are remembered, as many as may be: wait until retention has passed over the oldest")]
+    #[error(
+        "namespace {namespace} has {DELETES_MAX} deletes that are remembered, as many as may be: wait until retention has passed over the oldest"
+    )]
     Full {
         /// The namespace.
         namespace: Arc<str>,
@@ -79,7 +81,10 @@ impl DeleteLog {
         let known = self.lock();
         let records = known.get(namespace).map(|records| records.as_slice());
         let records = records.unwrap_or_default().iter();
-        records.filter(|record| record.sequence > sequence).cloned().collect()
+        records
+            .filter(|record| record.sequence > sequence)
+            .cloned()
+            .collect()
     }
 
     /// Others have told of these.
@@ -89,7 +94,11 @@ impl DeleteLog {
         let newest = own.last().map_or(0, |record| record.sequence);
         if records.iter().any(|record| record.sequence > newest) {
             let own = Arc::make_mut(own);
-            own.extend(records.into_iter().filter(|record| record.sequence > newest));
+            own.extend(
+                records
+                    .into_iter()
+                    .filter(|record| record.sequence > newest),
+            );
             own.sort_by_key(|record| record.sequence);
         }
     }

@@ -81,16 +81,20 @@ impl<K: Copy> Merge<K> {
         if !failed.is_empty() {
             return Step::Failed(failed);
         }
-        let heads = self.sources.iter().filter_map(|source| match source.ready.front() {
-            Some(Found::Series(labels, _)) => Some(labels),
-            _ => None,
-        });
+        let heads = self
+            .sources
+            .iter()
+            .filter_map(|source| match source.ready.front() {
+                Some(Found::Series(labels, _)) => Some(labels),
+                _ => None,
+            });
         let Some(first) = heads.min().cloned() else {
             return Step::End;
         };
         let mut parts = Vec::new();
         for source in &mut self.sources {
-            let is_first = |found: &Found| matches!(found, Found::Series(labels, _) if *labels == first);
+            let is_first =
+                |found: &Found| matches!(found, Found::Series(labels, _) if *labels == first);
             if source.ready.front().is_some_and(is_first)
                 && let Some(Found::Series(_, chunks)) = source.ready.pop_front()
             {

@@ -10,6 +10,7 @@ mod delete_log;
 mod error;
 mod merge;
 mod read;
+mod scheduler;
 mod topology_view;
 mod write;
 

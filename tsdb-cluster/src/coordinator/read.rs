@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, join_all, select};
 use futures_util::stream::FuturesUnordered;
@@ -17,10 +18,13 @@ use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::message::{Found, FoundStream, NodeError, ReadReply, ReadRequest, Want};
 use crate::node::Refusal;
 use crate::runtime::within;
-use crate::topology::{ReadDecision, ReadLevel, ReadVotes, Slot};
+use crate::topology::{ReadDecision, ReadLevel, ReadVotes, Shard, Slot};
 
 /// How often a read begins anew, as the placement or the deletes changed while it began.
 const ATTEMPTS: usize = 16;
+
+/// How long it waits then for a placement that a node knows of already.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What to read.
 #[derive(Clone, Debug)]
@@ -39,6 +43,34 @@ pub struct ReadQuery {
     pub max_samples: u64,
     /// How many replicas must be asked; `None` for the coordinator's own level.
     pub level: Option<ReadLevel>,
+    /// Which shards; `None` for all.
+    pub shards: Option<Arc<[ShardId]>>,
+    /// Only series sorted behind this.
+    pub after: Option<Labels>,
+}
+
+impl ReadQuery {
+    /// All samples of all series of a namespace in a range.
+    #[must_use]
+    pub fn everything(namespace: Arc<str>, range: TimeRange) -> Self {
+        Self {
+            namespace,
+            range,
+            matchers: Vec::new(),
+            want: Want::Samples,
+            limit: usize::MAX,
+            max_samples: u64::MAX,
+            level: None,
+            shards: None,
+            after: None,
+        }
+    }
+
+    fn is_about(&self, id: ShardId) -> bool {
+        self.shards
+            .as_ref()
+            .is_none_or(|shards| shards.contains(&id))
+    }
 }
 
 /// What whoever reads an answer has to know.
@@ -54,6 +86,8 @@ pub struct Answer {
     pub series: SeriesStream,
     /// Whether there is more than the limit allows.
     pub is_truncated: bool,
+    /// The newest delete that all who answered have applied.
+    pub deletes_seen: u64,
 }
 
 /// Series, sorted by labels, each once.
@@ -125,14 +159,16 @@ async fn begin(shared: &Arc<Shared>, query: ReadQuery) -> Result<Answer, Coordin
                 if attempts >= ATTEMPTS {
                     return Err(CoordinatorError::TimedOut {
                         millis: 0,
-                        what: format!("a read that began {attempts} times, as the placement or the deletes changed"),
+                        what: format!(
+                            "a read that began {attempts} times, as the placement or the deletes changed"
+                        ),
                     });
                 }
                 if let Again::Newer(version) = again {
                     known = shared.topology.refresh().await?;
                     if known.version <= version {
                         // The node knows of an epoch that the metadata does not tell of yet.
-                        shared.runtime.sleep(std::time::Duration::from_millis(5)).await;
+                        shared.runtime.sleep(PAUSE).await;
                     }
                 }
             }
@@ -174,12 +210,17 @@ impl Plan {
         let mut votes: Vec<_> = known
             .topology
             .numbered()
+            .filter(|(id, _)| self.query.is_about(*id))
             .map(|(id, shard)| (id, ReadVotes::new(shard.slots(), self.level, |_| ())))
             .collect();
         let mut asks = FuturesUnordered::new();
-        let first = by_node(votes.iter().map(|(id, votes)| (*id, votes.first().collect())));
+        let first = by_node(
+            votes
+                .iter()
+                .map(|(id, votes)| (*id, votes.first().collect())),
+        );
         for (node, shards) in first {
-            asks.push(self.ask(shared, node, shards, None));
+            asks.push(self.ask(shared, node, shards, self.query.after.clone()));
         }
         let mut opened = Opened {
             streams: Vec::new(),
@@ -291,11 +332,15 @@ impl Plan {
     /// Somebody sealed an epoch: the answer holds if the next one was not begun before it.
     async fn confirm(&self, shared: &Shared) -> Result<Option<Again>, CoordinatorError> {
         let now = shared.topology.refresh().await?;
-        let same = |(id, shard): (ShardId, &crate::topology::Shard)| {
+        let same = |(id, shard): (ShardId, &Shard)| {
             let read = self.known.topology.shard(id);
             read.is_some_and(|read| read.epoch() == shard.epoch())
         };
-        let holds = now.topology.numbered().all(same);
+        let mut shards = now
+            .topology
+            .numbered()
+            .filter(|(id, _)| self.query.is_about(*id));
+        let holds = shards.all(same);
         Ok((!holds).then_some(Again::Newer(self.known.version)))
     }
 
@@ -313,7 +358,11 @@ impl Plan {
                 Ok(())
             }
             ReadDecision::Undecided | ReadDecision::Impossible => {
-                let replicas = self.known.topology.shard(id).map_or(0, |shard| shard.slots().len());
+                let replicas = self
+                    .known
+                    .topology
+                    .shard(id)
+                    .map_or(0, |shard| shard.slots().len());
                 Err(CoordinatorError::Consistency {
                     level: self.level.as_str(),
                     successes: votes.successes(),
@@ -363,8 +412,10 @@ impl Plan {
         async move {
             let namespace = Arc::clone(&request.namespace);
             let incarnation = request.incarnation;
-            let ask = async || shared.transport.read(&node, request.clone()).await;
-            let answer = shared.with_deletes(&node, incarnation, &namespace, ask).await;
+            let ask = || shared.transport.read(&node, request.clone());
+            let answer = shared
+                .with_deletes(&node, incarnation, &namespace, ask)
+                .await;
             (index, answer)
         }
         .boxed()
@@ -379,22 +430,23 @@ impl Plan {
         asks: &mut FuturesUnordered<BoxFuture<'static, Asked>>,
     ) {
         let is_meant = |id: &ShardId| only.is_none_or(|only| only.contains(id));
-        let open = votes.iter().filter(|(id, votes)| {
-            is_meant(id) && votes.decision() == ReadDecision::Undecided
-        });
+        let open = votes
+            .iter()
+            .filter(|(id, votes)| is_meant(id) && votes.decision() == ReadDecision::Undecided);
         let spare = open.filter_map(|(id, votes)| {
             let mut spares = votes.spares();
             let spare = spares.find(|node| !self.has_asked(*id, node))?;
             Some((*id, vec![spare]))
         });
         for (node, shards) in by_node(spare.collect::<Vec<_>>().into_iter()) {
-            let ask = self.ask(shared, node, shards, None);
+            let ask = self.ask(shared, node, shards, self.query.after.clone());
             asks.push(ask);
         }
     }
 
     fn has_asked(&self, id: ShardId, node: &NodeId) -> bool {
-        let is_it = |(asked, shards): &(NodeId, Vec<ShardId>)| asked == node && shards.contains(&id);
+        let is_it =
+            |(asked, shards): &(NodeId, Vec<ShardId>)| asked == node && shards.contains(&id);
         self.asked.iter().any(is_it)
     }
 }
@@ -455,6 +507,7 @@ async fn collect(
     }
     Ok(Answer {
         texts: texts.into_iter().take(plan.query.limit).collect(),
+        deletes_seen: plan.deletes_seen,
         series: SeriesStream {
             shared: Arc::clone(shared),
             merge,
@@ -518,7 +571,10 @@ impl SeriesStream {
         }
         let asks: Vec<_> = spare
             .into_iter()
-            .map(|(node, shards)| plan.ask(&self.shared, node, shards, self.last.clone()))
+            .map(|(node, shards)| {
+                let after = self.last.clone().or_else(|| plan.query.after.clone());
+                plan.ask(&self.shared, node, shards, after)
+            })
             .collect();
         for (index, answer) in join_all(asks).await {
             match answer {
@@ -534,7 +590,11 @@ impl SeriesStream {
             self.warnings.insert(below(plan.level, &errors));
             return Ok(());
         }
-        let slots = plan.known.topology.shard(*shard).map_or(0, |shard| shard.slots().len());
+        let slots = plan
+            .known
+            .topology
+            .shard(*shard)
+            .map_or(0, |shard| shard.slots().len());
         Err(CoordinatorError::Consistency {
             level: plan.level.as_str(),
             successes: plan.level.needed(slots).saturating_sub(1),

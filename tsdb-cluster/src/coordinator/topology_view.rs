@@ -146,6 +146,9 @@ impl TopologyView {
 
     /// Nothing is left half changed under the lock, so a panic elsewhere does not matter here.
     fn lock(&self) -> MutexGuard<'_, Option<Arc<KnownTopology>>> {
-        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -39,7 +39,8 @@ impl Coordinator {
         namespace: &Arc<str>,
         batch: Arc<Batch>,
     ) -> Result<WriteOutcome, CoordinatorError> {
-        self.write_at(namespace, batch, self.shared.options.write_level).await
+        self.write_at(namespace, batch, self.shared.options.write_level)
+            .await
     }
 
     /// Writes at a level of the caller's choice.
@@ -94,7 +95,11 @@ async fn newer(
     let mut changes = shared.topology.changes();
     let mut pause = Duration::from_millis(5);
     loop {
-        let read = match shared.topology.known().filter(|own| own.version > known.version) {
+        let read = match shared
+            .topology
+            .known()
+            .filter(|own| own.version > known.version)
+        {
             Some(newer) => Ok(newer),
             None => shared.topology.refresh().await,
         };
@@ -349,8 +354,10 @@ fn send(
         async move {
             let incarnation = request.incarnation;
             let namespace = Arc::clone(&request.namespace);
-            let ask = async || shared.transport.write(&node, request.clone()).await;
-            let answer = shared.with_deletes(&node, incarnation, &namespace, ask).await;
+            let ask = || shared.transport.write(&node, request.clone());
+            let answer = shared
+                .with_deletes(&node, incarnation, &namespace, ask)
+                .await;
             // Nobody listens any more where this fails: the write is decided.
             drop(answers.unbounded_send((node, incarnation, answer)));
         }

@@ -16,6 +16,9 @@ pub struct ShardState {
     pub epoch: Epoch,
     /// Whether it refuses the writes of that one too.
     pub sealed: bool,
+    /// Whether it has removed all that it had, and has been in no epoch since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
 }
 
 /// Why a node does not take a write, or what a reader has to look into.
@@ -53,13 +56,30 @@ struct Shard {
     state: ShardState,
     /// Writes that were admitted and whose end is not known.
     writers: usize,
+    /// What it has of the shard is being removed: no write may come between.
+    is_removing: bool,
+}
+
+impl Shard {
+    fn check(&self, epoch: Epoch) -> Result<(), Refusal> {
+        match self.is_removing {
+            true => Err(Refusal::Sealed { epoch }),
+            false => check(self.state, epoch),
+        }
+    }
 }
 
 impl Epochs {
     /// As they were kept.
     #[must_use]
     pub fn new(kept: BTreeMap<ShardId, ShardState>) -> Self {
-        let shard = |(id, state)| (id, Shard { state, writers: 0 });
+        let shard = |(id, state)| {
+            let shard = Shard {
+                state,
+                ..Shard::default()
+            };
+            (id, shard)
+        };
         let shards = kept.into_iter().map(shard).collect();
         let shared = Shared {
             shards: Mutex::new(shards),
@@ -98,7 +118,7 @@ impl Epochs {
     pub fn admit(&self, id: ShardId, epoch: Epoch) -> Result<Admission, Refusal> {
         let mut shards = self.lock();
         let shard = shards.entry(id).or_default();
-        check(shard.state, epoch)?;
+        shard.check(epoch)?;
         shard.writers += 1;
         drop(shards);
         let shared = Arc::clone(&self.shared);
@@ -114,8 +134,8 @@ impl Epochs {
         check(self.state(id), epoch)
     }
 
-    /// Which of these epochs are newer than what was promised: [`raise`](Self::raise) to them once
-    /// they are kept.
+    /// Whether any of these epochs is newer than what was promised: then [leave](Self::leave) the
+    /// present ones, keep the new ones, and [`raise`](Self::raise) to them.
     #[must_use]
     pub fn newer(&self, epochs: &[(ShardId, Epoch)]) -> bool {
         let shards = self.lock();
@@ -123,6 +143,45 @@ impl Epochs {
             shards.get(id).map_or(0, |shard| shard.state.epoch) < *epoch
         };
         epochs.iter().any(is_newer)
+    }
+
+    /// Takes no more writes of the present epochs of those shards that are to go on to a newer one,
+    /// and waits for the end of those that were admitted: whoever reads in the new epoch misses
+    /// none of them.
+    pub async fn leave(&self, to: &[(ShardId, Epoch)]) {
+        let mut left = Vec::new();
+        {
+            let mut shards = self.lock();
+            for (id, epoch) in to {
+                let shard = shards.entry(*id).or_default();
+                if shard.state.epoch < *epoch {
+                    shard.state.sealed = true;
+                    left.push(*id);
+                }
+            }
+        }
+        for id in left {
+            self.drained(id).await;
+        }
+    }
+
+    /// Keeps writes of these shards out, of whatever epoch, and waits for the end of those that were
+    /// admitted; until what is returned is dropped.
+    pub async fn remove(&self, shards: &[ShardId]) -> Removing {
+        {
+            let mut all = self.lock();
+            for id in shards {
+                all.entry(*id).or_default().is_removing = true;
+            }
+        }
+        let removing = Removing {
+            shared: Arc::clone(&self.shared),
+            shards: shards.to_vec(),
+        };
+        for id in shards {
+            self.drained(*id).await;
+        }
+        removing
     }
 
     /// Goes on to these epochs where they are newer.
@@ -146,15 +205,19 @@ impl Epochs {
                 let epoch = shard.state.epoch;
                 return Err(Refusal::Stale { epoch });
             }
-            shard.state = ShardState {
-                epoch,
-                sealed: true,
-            };
+            shard.state.epoch = epoch;
+            shard.state.sealed = true;
         }
+        self.drained(id).await;
+        Ok(())
+    }
+
+    /// Ends once no admitted write of a shard runs.
+    async fn drained(&self, id: ShardId) {
         loop {
             let ended = self.shared.ended.listen();
             if self.lock().get(&id).is_none_or(|shard| shard.writers == 0) {
-                return Ok(());
+                return;
             }
             ended.await;
         }
@@ -180,13 +243,15 @@ fn raise(state: &mut ShardState, epoch: Epoch) {
     if state.epoch < epoch {
         *state = ShardState {
             epoch,
-            sealed: false,
+            ..ShardState::default()
         };
     }
 }
 
 fn check(state: ShardState, epoch: Epoch) -> Result<(), Refusal> {
-    let ShardState { epoch: own, sealed } = state;
+    let ShardState {
+        epoch: own, sealed, ..
+    } = state;
     match own == epoch {
         false => Err(Refusal::Stale { epoch: own }),
         true if sealed => Err(Refusal::Sealed { epoch }),
@@ -198,6 +263,43 @@ impl Shared {
     /// Nothing is left half changed under the lock, so a panic elsewhere does not matter here.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Shard>> {
         self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The exclusive right to remove what a node has of some shards.
+#[derive(Debug)]
+#[must_use = "writes are kept out until this is dropped"]
+pub struct Removing {
+    shared: Arc<Shared>,
+    shards: Vec<ShardId>,
+}
+
+impl Removing {
+    /// Which.
+    #[must_use]
+    pub fn shards(&self) -> &[ShardId] {
+        &self.shards
+    }
+
+    /// Nothing is left of these.
+    pub fn removed(&self, empty: &[ShardId]) {
+        let mut shards = self.shared.lock();
+        for id in empty.iter().filter(|id| self.shards.contains(id)) {
+            if let Some(shard) = shards.get_mut(id) {
+                shard.state.is_empty = true;
+            }
+        }
+    }
+}
+
+impl Drop for Removing {
+    fn drop(&mut self) {
+        let mut shards = self.shared.lock();
+        for id in &self.shards {
+            if let Some(shard) = shards.get_mut(id) {
+                shard.is_removing = false;
+            }
+        }
     }
 }
 

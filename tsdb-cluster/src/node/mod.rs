@@ -2,6 +2,7 @@
 
 mod deletes;
 mod epochs;
+mod membership;
 mod reading;
 mod records;
 mod storage_node;
@@ -11,5 +12,6 @@ mod tests;
 pub use deletes::{
     Applying, DeleteRecord, DeleteRecordError, Deletes, Mask, MatcherRecord, Writing,
 };
-pub use epochs::{Admission, Epochs, Refusal, ShardState};
+pub use epochs::{Admission, Epochs, Refusal, Removing, ShardState};
+pub use membership::{Membership, MembershipError};
 pub use storage_node::Node;

@@ -37,11 +37,10 @@ impl Node {
     /// # Errors
     /// When the database cannot be read, or was written by another version.
     pub async fn open(storage: SharedStorage, fresh: Incarnation) -> Result<Self, NodeError> {
-        let read = |db: &Db| {
+        let read = move |db: &Db| {
             let incarnation = Records::incarnation(db, fresh)?;
             Ok((incarnation, Records::epochs(db)?, Records::deletes(db)?))
         };
-        let read = move |db: &Db| read(db);
         let (incarnation, epochs, deletes) = with_db(&*storage, Lane::Write, read).await?;
         let deletes =
             Deletes::new(deletes).map_err(|error| NodeError::Failed(error.to_string()))?;
@@ -58,6 +57,18 @@ impl Node {
     #[must_use]
     pub fn incarnation(&self) -> Incarnation {
         self.incarnation
+    }
+
+    pub(super) fn storage(&self) -> &SharedStorage {
+        &self.storage
+    }
+
+    pub(super) fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    pub(super) fn records(&self) -> Records {
+        self.records.clone()
     }
 
     /// What it has promised.
@@ -234,6 +245,7 @@ impl Node {
         if !self.epochs.newer(named) {
             return Ok(());
         }
+        self.epochs.leave(named).await;
         let (records, epochs, named) = (self.records.clone(), self.epochs.clone(), named.to_vec());
         let raise = move |db: &Db| records.raise(db, &epochs, &named);
         with_db(&*self.storage, Lane::Write, raise).await

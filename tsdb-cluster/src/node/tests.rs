@@ -17,7 +17,7 @@ fn writes_are_admitted_in_the_epoch_the_node_is_in_and_no_other() {
         3,
         ShardState {
             epoch: 5,
-            sealed: false,
+            ..ShardState::default()
         },
     )]));
     assert!(epochs.admit(3, 5).is_ok());

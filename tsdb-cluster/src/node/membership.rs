@@ -1,0 +1,322 @@
+//! What a node does of itself: it names its data folder, copies the shards it is given, and lets
+//! go of those it has no more.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tsdb_core::{Db, Matcher, Series, ShardSet, TimeRange};
+
+use super::epochs::Removing;
+use super::storage_node::{Node, failure};
+use crate::batch::{Batch, SeriesEntry};
+use crate::coordinator::{Coordinator, CoordinatorError, KnownTopology, ReadQuery};
+use crate::identity::{NodeId, ShardId};
+use crate::message::{DeleteRequest, NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
+use crate::metadata::MetadataError;
+use crate::runtime::{SharedRuntime, within};
+use crate::storage::{Lane, with_db};
+use crate::topology::{ReadLevel, Slot, Topology, TopologyError, seals_needed};
+
+/// After which time what went wrong is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// About how many samples are copied at a time.
+const COPY_SAMPLES: usize = 100_000;
+
+/// Why a node could not do what the placement asks of it, just now.
+#[derive(Debug, thiserror::Error)]
+pub enum MembershipError {
+    /// Others could not be read, or the metadata.
+    #[error(transparent)]
+    Coordinator(#[from] CoordinatorError),
+    /// The node itself could not.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The metadata could not be changed.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The placement does not allow it.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The shard went on to another epoch meanwhile.
+    #[error("shard {0} went on to another epoch while it was copied")]
+    Overtaken(ShardId),
+}
+
+/// A node in a cluster. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    id: NodeId,
+    node: Node,
+    /// How it reads what others have.
+    cluster: Coordinator,
+    runtime: SharedRuntime,
+}
+
+impl Membership {
+    /// The node of this name.
+    #[must_use]
+    pub fn new(id: NodeId, node: Node, cluster: Coordinator, runtime: SharedRuntime) -> Self {
+        Self {
+            id,
+            node,
+            cluster,
+            runtime,
+        }
+    }
+
+    /// Follows the placement, for ever.
+    pub async fn run(self) {
+        let mut changes = self.cluster.topology().changes();
+        loop {
+            // What went wrong is tried again; the placement and the others say what it waits for.
+            let is_done = self.step().await.unwrap_or(false);
+            match is_done {
+                true => changes.changed().await,
+                false => {
+                    let jitter = Duration::from_millis(self.runtime.random() % 100);
+                    drop(within(&*self.runtime, AGAIN + jitter, changes.changed()).await);
+                }
+            }
+        }
+    }
+
+    /// Does what the placement asks of the node; whether that was all.
+    ///
+    /// # Errors
+    /// What could not be done.
+    pub async fn step(&self) -> Result<bool, MembershipError> {
+        let Some(known) = self.cluster.topology().known() else {
+            return Ok(true);
+        };
+        let Some(own) = known.topology.nodes().get(&self.id) else {
+            self.let_go(&known).await?;
+            return Ok(true);
+        };
+        if own.incarnation != Some(self.node.incarnation()) {
+            let bound = known.topology.rebind(&self.id, self.node.incarnation())?;
+            self.put(&known, bound).await?;
+            return Ok(false);
+        }
+        let given = self.given(&known.topology);
+        if !given.is_empty() {
+            for shard in &given {
+                self.copy(&known, *shard).await?;
+            }
+            let incarnation = self.node.incarnation();
+            let settled = known.topology.copied(&self.id, incarnation, &given)?;
+            self.put(&known, settled).await?;
+            return Ok(false);
+        }
+        self.let_go(&known).await?;
+        Ok(true)
+    }
+
+    async fn put(&self, known: &KnownTopology, after: Topology) -> Result<(), MembershipError> {
+        let view = self.cluster.topology();
+        match view.put(Some(known.version), after).await {
+            Ok(_) => Ok(()),
+            Err(MetadataError::Conflict { .. }) => {
+                view.refresh().await?;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Shards that are handed over to this node, and that it has not said to have copied.
+    fn given(&self, topology: &Topology) -> Vec<ShardId> {
+        let is_given = |slot: &Slot| {
+            let to = slot.target();
+            slot.answering() != to
+                && to.node == self.id
+                && to.incarnation == Some(self.node.incarnation())
+        };
+        let given = topology.numbered().filter(|(_, shard)| {
+            shard.slots().iter().any(is_given) && shard.planned().iter().any(is_given)
+        });
+        given.map(|(id, _)| id).collect()
+    }
+
+    /// Copies all that enough others have of a shard. They are in the present epoch of it, or go
+    /// on to it with this read, so that nothing of an older one is acknowledged behind it.
+    async fn copy(&self, known: &KnownTopology, id: ShardId) -> Result<(), MembershipError> {
+        let Some(shard) = known.topology.shard(id) else {
+            return Ok(());
+        };
+        // As many as must seal an epoch, which is a majority, or one of two.
+        let level = match seals_needed(shard.slots().len()) {
+            1 => ReadLevel::One,
+            _ => ReadLevel::Majority,
+        };
+        for namespace in self.node.namespaces().await? {
+            let mut query = ReadQuery::everything(namespace, TimeRange::ALL);
+            query.level = Some(level);
+            query.shards = Some([id].into());
+            self.copy_namespace(known, id, query).await?;
+        }
+        Ok(())
+    }
+
+    async fn copy_namespace(
+        &self,
+        known: &KnownTopology,
+        id: ShardId,
+        query: ReadQuery,
+    ) -> Result<(), MembershipError> {
+        let namespace = Arc::clone(&query.namespace);
+        let mut answer = self.cluster.read(query).await?;
+        let mut batch = Batch::default();
+        loop {
+            let next = answer.series.next().await?;
+            let is_last = next.is_none();
+            if let Some((labels, chunks)) = next {
+                let series = Series::from_chunks(labels.clone(), chunks, TimeRange::ALL);
+                let series = series.map_err(|error| NodeError::Failed(error.to_string()))?;
+                let entry = SeriesEntry {
+                    labels,
+                    shard: id,
+                    key: 0,
+                };
+                batch.push_series(Arc::new(entry), &series);
+            }
+            if is_last || batch.samples_len() >= COPY_SAMPLES {
+                let full = std::mem::take(&mut batch);
+                self.take(known, id, &namespace, answer.deletes_seen, full)
+                    .await?;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Stores what was copied, as far as no delete hides it.
+    async fn take(
+        &self,
+        known: &KnownTopology,
+        id: ShardId,
+        namespace: &Arc<str>,
+        deletes_seen: u64,
+        batch: Batch,
+    ) -> Result<(), MembershipError> {
+        let Some(shard) = known.topology.shard(id).filter(|_| !batch.is_empty()) else {
+            return Ok(());
+        };
+        let request = WriteRequest {
+            namespace: Arc::clone(namespace),
+            incarnation: self.node.incarnation(),
+            epochs: vec![(id, shard.epoch())],
+            deletes_seen,
+            origin: Origin::Replica,
+            places: (0..batch.series().len()).collect(),
+            batch: Arc::new(batch),
+        };
+        let reply = self.write(request).await?;
+        let is_stored = |(_, verdict): &(ShardId, ShardVerdict)| *verdict == ShardVerdict::Stored;
+        match reply.shards.iter().all(is_stored) {
+            true => Ok(()),
+            false => Err(MembershipError::Overtaken(id)),
+        }
+    }
+
+    /// Removes what the node still has of shards that are not its own. Writes are kept out before
+    /// the metadata is asked whose they are: what is known may be old, and nothing may be removed
+    /// for that.
+    async fn let_go(&self, known: &KnownTopology) -> Result<(), MembershipError> {
+        let strangers = self.node.strangers(&own(&known.topology, &self.id));
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let removing = self.node.epochs().remove(&strangers).await;
+        let fresh = self.cluster.topology().refresh().await?;
+        let own = own(&fresh.topology, &self.id);
+        let mut strangers = self.node.strangers(&own);
+        strangers.retain(|id| removing.shards().contains(id));
+        let of = u32::try_from(fresh.topology.shards().len()).unwrap_or(0);
+        self.node.remove(removing, of, strangers).await?;
+        Ok(())
+    }
+
+    /// Writes to the node itself, which is told the deletes that it misses before.
+    async fn write(&self, request: WriteRequest) -> Result<WriteReply, NodeError> {
+        loop {
+            match self.node.write(request.clone()).await {
+                Err(NodeError::DeletesMissing { applied }) => {
+                    let namespace = Arc::clone(&request.namespace);
+                    let records = self.cluster.deletes_behind(&namespace, applied);
+                    if records.is_empty() {
+                        return Err(NodeError::DeletesMissing { applied });
+                    }
+                    let request = DeleteRequest {
+                        namespace,
+                        incarnation: request.incarnation,
+                        records,
+                    };
+                    self.node.delete(request).await?;
+                }
+                answer => return answer,
+            }
+        }
+    }
+}
+
+/// The shards that a node has, or is to have.
+fn own(topology: &Topology, id: &NodeId) -> BTreeSet<ShardId> {
+    let has = |slots: &[Slot]| {
+        let mut members = slots.iter().flat_map(Slot::members);
+        members.any(|member| member.node == *id)
+    };
+    let own = topology
+        .numbered()
+        .filter(|(_, shard)| has(shard.slots()) || has(shard.planned()));
+    own.map(|(id, _)| id).collect()
+}
+
+impl Node {
+    /// The namespaces it has.
+    async fn namespaces(&self) -> Result<Vec<Arc<str>>, NodeError> {
+        let names = |db: &Db| {
+            let all = db.namespaces();
+            Ok(all
+                .iter()
+                .map(|namespace| namespace.name().into())
+                .collect())
+        };
+        with_db(&**self.storage(), Lane::Read, names).await
+    }
+
+    /// Shards that it was ever in an epoch of, and that are not `own`.
+    fn strangers(&self, own: &BTreeSet<ShardId>) -> Vec<ShardId> {
+        let promised = self.epochs().states().into_iter();
+        let held = promised.filter(|(id, state)| !state.is_empty && !own.contains(id));
+        held.map(|(id, _)| id).collect()
+    }
+
+    /// Removes all series of some shards, and remembers that nothing is there.
+    async fn remove(
+        &self,
+        removing: Removing,
+        of: u32,
+        shards: Vec<ShardId>,
+    ) -> Result<(), NodeError> {
+        if shards.is_empty() {
+            return Ok(());
+        }
+        let invalid = |error: &dyn std::fmt::Display| NodeError::Invalid(error.to_string());
+        let of = NonZeroU32::new(of).ok_or_else(|| invalid(&"there are no shards"))?;
+        let set = ShardSet::new(of, shards.iter().copied()).map_err(|error| invalid(&error))?;
+        let (records, epochs) = (self.records(), self.epochs().clone());
+        let remove = move |db: &Db| {
+            for namespace in db.namespaces() {
+                let matchers = [Matcher::shards(set.clone())];
+                let removed = namespace.delete(TimeRange::ALL, &matchers);
+                removed.map_err(|error| failure(&error))?;
+            }
+            removing.removed(&shards);
+            records.keep(db, &epochs)
+        };
+        with_db(&**self.storage(), Lane::Write, remove).await
+    }
+}

@@ -1,0 +1,215 @@
+//! A whole cluster: disks, nodes, coordinators, and the metadata they share.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt as _;
+use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions};
+use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore};
+use tsdb_cluster::node::{Membership, Node};
+use tsdb_cluster::runtime::{Runtime, SharedRuntime};
+use tsdb_cluster::storage::SharedStorage;
+use tsdb_cluster::{Incarnation, NodeId};
+use tsdb_core::vfs::FaultVfs;
+use tsdb_core::{Db, DbOptions};
+
+use crate::clock::NodeClock;
+use crate::disk::SimulatedStorage;
+use crate::executor::{Executor, Process};
+use crate::network::{Network, Up};
+
+/// The environment of every simulated cluster.
+pub const ENVIRONMENT: &str = "default_env";
+/// Bytes of a log before it is cut: small, so that runs and compactions happen.
+const LOG_CAP_BYTES: u64 = 256 << 10;
+
+/// A machine with a disk, whether a node runs on it or not.
+#[derive(Debug)]
+struct Machine {
+    disk: FaultVfs,
+    clock: NodeClock,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Process,
+    storage: Arc<SimulatedStorage>,
+}
+
+/// The cluster. Cloning shares it.
+#[derive(Clone)]
+pub struct Cluster {
+    executor: Executor,
+    network: Network,
+    metadata: MemoryMetadata,
+    options: CoordinatorOptions,
+    machines: Arc<Mutex<BTreeMap<NodeId, Machine>>>,
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// No machine yet.
+    #[must_use]
+    pub fn new(executor: &Executor, options: CoordinatorOptions) -> Self {
+        Self {
+            executor: executor.clone(),
+            network: Network::new(executor),
+            metadata: MemoryMetadata::default(),
+            options,
+            machines: Arc::default(),
+        }
+    }
+
+    /// The network between all.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The metadata of all.
+    #[must_use]
+    pub fn metadata(&self) -> &MemoryMetadata {
+        &self.metadata
+    }
+
+    /// Starts a coordinator; its tasks are of a process of its own.
+    #[must_use]
+    pub fn coordinator(&self, name: &str) -> (Process, Coordinator) {
+        let process = self.executor.process();
+        let coordinator = self.coordinator_in(&process, name);
+        process.spawn(coordinator.clone().schedule().boxed());
+        (process, coordinator)
+    }
+
+    fn coordinator_in(&self, process: &Process, name: &str) -> Coordinator {
+        let runtime: SharedRuntime = Arc::new(process.clone());
+        let transport = Arc::new(self.network.from(name));
+        let metadata: Arc<dyn MetadataStore> = Arc::new(self.metadata.clone());
+        let coordinator = Coordinator::new(runtime, transport, metadata, ENVIRONMENT, self.options);
+        process.spawn(coordinator.topology().clone().follow().boxed());
+        coordinator
+    }
+
+    /// Starts the node of a machine, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When its data folder does not open.
+    pub async fn start(&self, id: &NodeId) -> Result<(), String> {
+        let (disk, clock) = {
+            let mut machines = self.lock();
+            let machine = machines.entry(id.clone()).or_insert_with(|| Machine {
+                disk: FaultVfs::new(self.executor.random()),
+                clock: NodeClock::new(&self.executor),
+                running: None,
+            });
+            if machine.running.is_some() {
+                return Ok(());
+            }
+            (machine.disk.clone(), machine.clock.clone())
+        };
+        let options = DbOptions {
+            log_cap_bytes: LOG_CAP_BYTES,
+            inline_flush: false,
+            fingerprint_key: Some(*b"of a simulation."),
+            ..DbOptions::default()
+        };
+        let db = Db::open_with(Arc::new(disk), Arc::new(clock), options);
+        let db = db.map_err(|error| format!("{id}: {error}"))?;
+        let process = self.executor.process();
+        let storage = Arc::new(SimulatedStorage::new(process.clone(), db));
+        let fresh = (u128::from(self.executor.random()) << 64) | u128::from(self.executor.random());
+        let shared: SharedStorage = Arc::<SimulatedStorage>::clone(&storage);
+        let node = Node::open(shared, Incarnation(fresh)).await;
+        let node = node.map_err(|error| format!("{id}: {error}"))?;
+        let cluster = self.coordinator_in(&process, id.as_str());
+        let runtime: SharedRuntime = Arc::new(process.clone());
+        let membership = Membership::new(id.clone(), node.clone(), cluster, runtime);
+        process.spawn(membership.run().boxed());
+        let up = Up {
+            process: process.clone(),
+            node,
+        };
+        self.network.put(id.clone(), up);
+        if let Some(machine) = self.lock().get_mut(id) {
+            machine.running = Some(Running { process, storage });
+        }
+        Ok(())
+    }
+
+    /// Cuts the power of a machine: what was not synced is lost, or some of it.
+    pub fn crash(&self, id: &NodeId) {
+        self.network.take(id);
+        let seed = self.executor.random();
+        let running = self.lock().get_mut(id).and_then(|machine| {
+            // What still runs finds the disk gone.
+            machine.disk.crash();
+            machine.disk = machine.disk.power_cut(seed);
+            machine.running.take()
+        });
+        if let Some(running) = running {
+            running.process.kill();
+        }
+    }
+
+    /// The same, and the disk is gone too: the next start finds an empty one.
+    pub fn destroy(&self, id: &NodeId) {
+        self.crash(id);
+        if let Some(machine) = self.lock().get_mut(id) {
+            machine.disk = FaultVfs::new(self.executor.random());
+        }
+    }
+
+    /// Gives a node no time, or lets it go on.
+    pub fn pause(&self, id: &NodeId, is_paused: bool) {
+        let machines = self.lock();
+        if let Some(running) = machines
+            .get(id)
+            .and_then(|machine| machine.running.as_ref())
+        {
+            running.process.pause(is_paused);
+        }
+    }
+
+    /// Has the disk of a node take up to so many milliseconds for a step.
+    pub fn slow_disk(&self, id: &NodeId, slowest_ms: u64) {
+        let machines = self.lock();
+        if let Some(running) = machines
+            .get(id)
+            .and_then(|machine| machine.running.as_ref())
+        {
+            running.storage.set_slowest_ms(slowest_ms);
+        }
+    }
+
+    /// Sets the wall clock of a machine ahead or behind.
+    pub fn set_clock(&self, id: &NodeId, offset_ms: i64) {
+        if let Some(machine) = self.lock().get(id) {
+            machine.clock.set_offset_ms(offset_ms);
+        }
+    }
+
+    /// The machines there are.
+    #[must_use]
+    pub fn machines(&self) -> Vec<NodeId> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Whether a node runs on a machine.
+    #[must_use]
+    pub fn is_up(&self, id: &NodeId) -> bool {
+        self.lock()
+            .get(id)
+            .is_some_and(|machine| machine.running.is_some())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Machine>> {
+        self.machines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

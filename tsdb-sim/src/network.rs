@@ -1,0 +1,226 @@
+//! A network between processes: it delays, loses, and divides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use futures_util::FutureExt as _;
+use tsdb_cluster::message::{
+    DeleteRequest, FoundStream, NodeError, NodeStatus, ReadReply, ReadRequest, WriteReply,
+    WriteRequest,
+};
+use tsdb_cluster::node::{DeleteRecord, Node};
+use tsdb_cluster::runtime::Runtime as _;
+use tsdb_cluster::transport::{NodeAnswer, SealReply, Transport};
+use tsdb_cluster::{Epoch, Incarnation, NodeId, ShardId};
+
+use crate::executor::{Executor, Process};
+
+/// After which time a message that was lost is given up by its sender.
+const GIVEN_UP: Duration = Duration::from_secs(2);
+
+/// A node that is up.
+#[derive(Clone, Debug)]
+pub struct Up {
+    /// Its tasks.
+    pub process: Process,
+    /// The node.
+    pub node: Node,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    nodes: BTreeMap<NodeId, Up>,
+    /// Who hears nothing of whom, in one direction.
+    cut: BTreeSet<(String, String)>,
+    /// How many of a thousand messages are lost.
+    lost: u64,
+    /// The longest that a message takes, in milliseconds.
+    slowest_ms: u64,
+    /// Messages sent, and lost.
+    counts: (u64, u64),
+}
+
+/// The network. Cloning shares it.
+#[derive(Clone)]
+pub struct Network {
+    executor: Executor,
+    state: Arc<Mutex<State>>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// A network that loses nothing.
+    #[must_use]
+    pub fn new(executor: &Executor) -> Self {
+        let state = State {
+            slowest_ms: 3,
+            ..State::default()
+        };
+        Self {
+            executor: executor.clone(),
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// A node is up.
+    pub fn put(&self, id: NodeId, up: Up) {
+        self.lock().nodes.insert(id, up);
+    }
+
+    /// A node is down.
+    pub fn take(&self, id: &NodeId) -> Option<Up> {
+        self.lock().nodes.remove(id)
+    }
+
+    /// Cuts the way from one to another, or mends it.
+    pub fn cut(&self, from: &str, to: &str, is_cut: bool) {
+        let way = (from.to_owned(), to.to_owned());
+        let mut state = self.lock();
+        match is_cut {
+            true => state.cut.insert(way),
+            false => state.cut.remove(&way),
+        };
+    }
+
+    /// Loses so many of a thousand messages, and takes up to so many milliseconds for the others.
+    pub fn trouble(&self, lost: u64, slowest_ms: u64) {
+        let mut state = self.lock();
+        (state.lost, state.slowest_ms) = (lost, slowest_ms);
+    }
+
+    /// Mends all.
+    pub fn mend(&self) {
+        let mut state = self.lock();
+        state.cut.clear();
+        (state.lost, state.slowest_ms) = (0, 3);
+    }
+
+    /// Messages that were sent, and those of them that were lost.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        self.lock().counts
+    }
+
+    /// The way to the nodes from a process of this name.
+    #[must_use]
+    pub fn from(&self, name: &str) -> SimulatedTransport {
+        SimulatedTransport {
+            network: self.clone(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long a message takes; `None` when it never arrives.
+    fn carry(&self, from: &str, to: &str) -> Option<Duration> {
+        let (chance, micros) = (self.executor.random(), self.executor.random());
+        let mut state = self.lock();
+        state.counts.0 += 1;
+        let is_cut = state.cut.contains(&(from.to_owned(), to.to_owned()));
+        if is_cut || chance % 1000 < state.lost {
+            state.counts.1 += 1;
+            return None;
+        }
+        Some(Duration::from_micros(
+            micros % (state.slowest_ms * 1000 + 1),
+        ))
+    }
+}
+
+/// The way from one process to the nodes.
+#[derive(Clone, Debug)]
+pub struct SimulatedTransport {
+    network: Network,
+    name: String,
+}
+
+impl SimulatedTransport {
+    /// Asks a node: `answer` runs among its tasks.
+    fn ask<T: Send + 'static, F: Future<Output = Result<T, NodeError>> + Send + 'static>(
+        &self,
+        to: &NodeId,
+        answer: impl FnOnce(Node) -> F + Send + 'static,
+    ) -> NodeAnswer<T> {
+        let (network, from, to) = (self.network.clone(), self.name.clone(), to.clone());
+        let lost = || NodeError::Unreachable("no answer".to_owned());
+        async move {
+            let executor = network.executor.clone();
+            let Some(delay) = network.carry(&from, to.as_str()) else {
+                executor.sleep(GIVEN_UP).await;
+                return Err(lost());
+            };
+            executor.sleep(delay).await;
+            let up = network.lock().nodes.get(&to).cloned();
+            let Some(up) = up else {
+                return Err(NodeError::Unreachable("connection refused".to_owned()));
+            };
+            let (sender, answered) = oneshot::channel();
+            let task = async move {
+                // The asker may be gone.
+                drop(sender.send(answer(up.node).await));
+            };
+            up.process.spawn(task.boxed());
+            let Ok(answer) = answered.await else {
+                return Err(NodeError::Unreachable("connection lost".to_owned()));
+            };
+            match network.carry(to.as_str(), &from) {
+                Some(delay) => executor.sleep(delay).await,
+                None => {
+                    executor.sleep(GIVEN_UP).await;
+                    return Err(lost());
+                }
+            }
+            answer
+        }
+        .boxed()
+    }
+}
+
+impl Transport for SimulatedTransport {
+    fn write(&self, node: &NodeId, request: WriteRequest) -> NodeAnswer<WriteReply> {
+        self.ask(node, |node| async move { node.write(request).await })
+    }
+
+    fn read(&self, node: &NodeId, request: ReadRequest) -> NodeAnswer<(ReadReply, FoundStream)> {
+        self.ask(node, |node| async move { node.read(request).await })
+    }
+
+    fn seal(
+        &self,
+        node: &NodeId,
+        incarnation: Incarnation,
+        shards: Vec<(ShardId, Epoch)>,
+    ) -> NodeAnswer<SealReply> {
+        let seal = |node: Node| async move { node.seal(incarnation, &shards).await };
+        self.ask(node, seal)
+    }
+
+    fn delete(&self, node: &NodeId, request: DeleteRequest) -> NodeAnswer<u64> {
+        self.ask(node, |node| async move { node.delete(request).await })
+    }
+
+    fn deletes_behind(
+        &self,
+        node: &NodeId,
+        namespace: Arc<str>,
+        sequence: u64,
+    ) -> NodeAnswer<Vec<DeleteRecord>> {
+        let behind = move |node: Node| async move { Ok(node.deletes_behind(&namespace, sequence)) };
+        self.ask(node, behind)
+    }
+
+    fn status(&self, node: &NodeId) -> NodeAnswer<NodeStatus> {
+        self.ask(node, |node| async move { Ok(node.status()) })
+    }
+}
