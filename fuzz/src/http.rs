@@ -75,6 +75,7 @@ pub(crate) fn selector(input: &[u8]) {
                 MatchOp::NotEqual => "!=",
                 MatchOp::Regex => "=~",
                 MatchOp::NotRegex => "!~",
+                MatchOp::Shards => panic!("{text}: a matcher that is not of PromQL"),
             };
             let name = match matcher.name() {
                 name if is_legacy_metric_name(name) && !name.contains(':') => name.to_owned(),

@@ -6,13 +6,14 @@
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
 
 use std::hint::black_box;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
 use tsdb_bench::is_tiny;
 use tsdb_core::index::{IndexReader, IndexWriter, MemIndex};
 use tsdb_core::vfs::{File, MemVfs, Vfs, write_all_at};
-use tsdb_core::{Labels, Matcher};
+use tsdb_core::{Labels, Matcher, ShardSet, shard_of};
 
 /// Series of a target.
 const TARGET: usize = 1000;
@@ -173,6 +174,23 @@ fn again(index: &MemIndex) {
     );
 }
 
+/// A third of the shards of a cluster, as a node of three has them.
+fn some_shards() -> ShardSet {
+    let of = NonZeroU32::new(64).expect("more than none");
+    ShardSet::new(of, (0..64).step_by(3)).expect("shards")
+}
+
+/// What it takes to tell the shard of a series.
+fn placement(series: &[Labels]) {
+    let of = NonZeroU32::new(64).expect("more than none");
+    let bytes: usize = series.iter().map(|one| one.as_bytes().len()).sum();
+    let each = series.len() as f64;
+    let sum = || series.iter().map(|one| u64::from(shard_of(one, of))).sum::<u64>();
+    let (ns, _) = best(3, sum);
+    say("placement: labels of a series", bytes as f64 / each, "B");
+    say("placement: shard of a series", ns / each, "ns a series");
+}
+
 fn fleet(count: usize) {
     let series: Vec<Labels> = (0..count).map(fleet_labels).collect();
     let each = count as f64;
@@ -201,7 +219,16 @@ fn fleet(count: usize) {
                 Matcher::not_equal("le", "0"),
             ],
         ),
+        ("shards", vec![Matcher::shards(some_shards())]),
+        (
+            "equal and shards",
+            vec![
+                Matcher::equal("job", "service-7"),
+                Matcher::shards(some_shards()),
+            ],
+        ),
     ];
+    placement(&series);
     queries("memory", &cases, |matchers| index.matches(matchers).len());
     again(&index);
     let (reader, ns, bytes) = on_disk(&series);

@@ -1,4 +1,5 @@
 mod bytes;
+mod murmur;
 
 use proptest::prelude::*;
 

@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 
 use super::arena::{Arena, take_number};
 use super::pairs::{CHUNK, Pairs};
+use super::placements::Placements;
 use super::symbols::Symbols;
 use crate::bits::{growth_bytes, push_slowly, put_uvarint};
-use crate::model::{Labels, RawPairs};
+use crate::model::{Labels, RawPairs, placement_hash, put_field};
 
 /// An inverted index over series that are numbered as they arrive: their slots.
 ///
@@ -18,6 +19,7 @@ pub struct MemIndex {
     /// For each slot where its pairs begin: their count, then each, as varints.
     slots: Vec<u32>,
     slot_pairs: Arena,
+    pub(super) placements: Placements,
     /// The labels of the slot added last, as canonical bytes and as pairs.
     recent_labels: Vec<u8>,
     recent: Vec<u32>,
@@ -61,6 +63,7 @@ impl MemIndex {
         let rest = pairs_before.get(row.len()..).unwrap_or_default();
         self.add_rest(slot, (old, rest), new, &mut row);
         self.keep_pairs(&row);
+        self.placements.push(|| placement_hash(bytes));
         self.row = pairs_before;
         self.recent = row;
         self.recent_labels = before;
@@ -163,6 +166,15 @@ impl MemIndex {
         ))
     }
 
+    /// Appends the canonical bytes of a slot's labels.
+    pub(super) fn put_labels(&self, slot: u32, out: &mut Vec<u8>) {
+        for pair in self.pair_numbers(slot).into_iter().flatten() {
+            let (name, value) = self.pair_bytes(pair);
+            put_field(out, name);
+            put_field(out, value);
+        }
+    }
+
     /// Compares the labels of two slots as [`Labels::cmp`] does, without making them. A slot
     /// that was not added comes first.
     #[must_use]
@@ -242,6 +254,7 @@ impl MemIndex {
             + self.pairs.growth_bytes(labels)
             + growth_bytes(&self.slots, series)
             + self.slot_pairs.growth_bytes(5 * labels + 9 * series)
+            + self.placements.growth_bytes(series)
     }
 
     /// Bytes of memory the index holds, reserved ones included.
@@ -251,6 +264,7 @@ impl MemIndex {
             + self.pairs.heap_bytes()
             + self.slots.capacity() * size_of::<u32>()
             + self.slot_pairs.heap_bytes()
+            + self.placements.heap_bytes()
             + self.recent_labels.capacity()
             + (self.recent.capacity() + self.row.capacity()) * size_of::<u32>()
             + self.scratch.capacity()
@@ -321,6 +335,13 @@ impl MemIndex {
             if self.symbol_of(self.symbols.text(symbol)) != Some(symbol) {
                 return Err(format!("symbol {symbol} is not found by its text"));
             }
+        }
+        let slots = self.slots.len();
+        if !self
+            .placements
+            .agree(slots, |slot| self.hash_of(slot, &mut Vec::new()))
+        {
+            return Err("a placement hash is not that of the labels".to_owned());
         }
         if !self.pairs.counts_list_bytes() {
             return Err("the bytes of lists are counted wrong".to_owned());

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use super::MemIndex;
 use super::pairs::Name;
 use super::plan::{Terms, rows_matching};
-use crate::model::{HashMap, Matcher};
+use crate::model::{HashMap, Matcher, ShardSet};
 use crate::postings::{PostingList, Postings, union};
 
 impl MemIndex {
@@ -112,6 +112,11 @@ impl<'a> Terms for MemTerms<'a> {
                 None => absent,
             });
         *set = kept.collect();
+        Ok(())
+    }
+
+    fn keep_shards(&self, set: &mut Postings, shards: &ShardSet) -> Result<(), Infallible> {
+        self.0.keep_in_shards(set, shards);
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ mod mem;
 mod mem_terms;
 mod order;
 mod pairs;
+mod placements;
 mod plan;
 mod rebuild;
 mod snapshot;

@@ -1,6 +1,6 @@
 //! Matchers to rows, the cheapest first: one plan for the index in memory and those on disk.
 
-use crate::model::{MatchOp, Matcher};
+use crate::model::{MatchOp, Matcher, ShardSet};
 use crate::postings::Postings;
 
 /// What a plan asks of an index: names, their sorted values, and the rows that carry them.
@@ -43,6 +43,8 @@ pub(super) trait Terms {
         name: &Self::Name,
         selected: impl FnMut(Option<&str>) -> bool,
     ) -> Result<(), Self::Error>;
+    /// Keeps of `set` the rows whose labels put them in one of the placement shards.
+    fn keep_shards(&self, set: &mut Postings, shards: &ShardSet) -> Result<(), Self::Error>;
 }
 
 /// Rows that carry a name, chosen by its values: those of `lists`, or all but those.
@@ -59,7 +61,12 @@ pub(super) fn rows_matching<T: Terms>(
 ) -> Result<Postings, T::Error> {
     let mut equal = Vec::new();
     let mut others = Vec::new();
+    let mut shards = Vec::new();
     for matcher in matchers {
+        if let Some(set) = matcher.shard_set() {
+            shards.push(set);
+            continue;
+        }
         let name = terms.find_name(matcher.name())?;
         if matcher.op() == MatchOp::Equal && !matcher.value().is_empty() {
             let list = match &name {
@@ -94,7 +101,12 @@ pub(super) fn rows_matching<T: Terms>(
             None => return Ok(Postings::new()),
         }
     }
-    Ok(set.unwrap_or_else(|| all(terms)))
+    let mut set = set.unwrap_or_else(|| all(terms));
+    // The last, as they look at all labels of each row that is left.
+    for shards in shards.into_iter().filter(|shards| !shards.is_all()) {
+        terms.keep_shards(&mut set, shards)?;
+    }
+    Ok(set)
 }
 
 fn all<T: Terms>(terms: &T) -> Postings {

@@ -71,6 +71,9 @@ impl IndexRebuild {
         mut stays: impl FnMut(u32) -> bool,
     ) -> bool {
         let start = self.moves.slots.len();
+        if start == 0 {
+            self.next.placements = from.placements.to_follow();
+        }
         let end = from.len().min(start.saturating_add(at_most));
         self.pairs.resize(from.pairs.len(), GONE);
         for slot in start as u32..end as u32 {
@@ -99,6 +102,7 @@ impl IndexRebuild {
             self.row.push(*moved);
         }
         self.next.keep_pairs(&self.row);
+        self.next.placements.push(|| from.kept_hash(slot));
         next_slot
     }
 

@@ -4,11 +4,12 @@ mod values;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 
 use super::MemIndex;
-use crate::model::{Labels, MatchOp, Matcher, Texts};
+use crate::model::{Labels, MatchOp, Matcher, ShardSet, Texts, shard_of};
 use crate::postings::Postings;
 
 fn index(series: &[Labels]) -> MemIndex {
@@ -25,9 +26,10 @@ pub(super) fn labels(pairs: &[(&str, &str)]) -> Labels {
 
 pub(super) fn naive(series: &[Labels], matchers: &[Matcher]) -> Vec<u32> {
     let selected = |labels: &Labels| {
-        matchers
-            .iter()
-            .all(|m| m.matches(labels.get(m.name()).unwrap_or_default()))
+        matchers.iter().all(|m| match m.shard_set() {
+            Some(set) => set.contains(shard_of(labels, set.of())),
+            None => m.matches(labels.get(m.name()).unwrap_or_default()),
+        })
     };
     (0..)
         .zip(series)
@@ -256,8 +258,14 @@ pub(super) fn matcher() -> impl Strategy<Value = Matcher> {
         1 => Just(".+".to_owned()),
         1 => "\\(x\\|y\\)[?*+]z?",
     ];
-    (prop::sample::select(ops.to_vec()), name, value)
-        .prop_map(|(op, name, value)| Matcher::new(op, name, value).unwrap())
+    let of_label = (prop::sample::select(ops.to_vec()), name, value)
+        .prop_map(|(op, name, value)| Matcher::new(op, name, value).unwrap());
+    let of_shards = (1u32..9, prop::collection::vec(0u32..8, 0..8)).prop_map(|(of, shards)| {
+        let shards = shards.iter().map(|shard| shard % of);
+        let set = ShardSet::new(NonZeroU32::new(of).unwrap(), shards);
+        Matcher::shards(set.unwrap())
+    });
+    prop_oneof![6 => of_label, 1 => of_shards]
 }
 
 proptest! {
@@ -290,6 +298,29 @@ proptest! {
                 let cut = index.label_values(name, Some(&set), 2);
                 prop_assert_eq!(cut, (all.iter().take(2).collect(), all.len() > 2));
             }
+        }
+    }
+
+    #[test]
+    fn placement_hashes_are_kept_through_all_that_changes_the_index(
+        series in series(),
+        asked_at in 0usize..150,
+    ) {
+        let shards = ShardSet::new(NonZeroU32::new(3).unwrap(), [1]).unwrap();
+        let mut index = MemIndex::new();
+        for (slot, labels) in (0..).zip(&series) {
+            if slot as usize == asked_at {
+                let _ = index.matches(&[Matcher::shards(shards.clone())]);
+            }
+            index.add(slot, labels);
+        }
+        let (kept, _) = index.retain(|slot| slot % 3 != 0);
+        for index in [&index, &kept] {
+            prop_assert_eq!(index.validate(), Ok(()));
+            let labels: Vec<Labels> = (0..index.len() as u32).map(|slot| index.labels(slot).unwrap()).collect();
+            let found = index.matches(&[Matcher::shards(shards.clone())]);
+            prop_assert_eq!(slots(&found), naive(&labels, &[Matcher::shards(shards.clone())]));
+            prop_assert_eq!(index.validate(), Ok(()));
         }
     }
 

@@ -18,6 +18,8 @@ const BLOCKS_VERSION: u32 = 2;
 const TOMBSTONES_VERSION: u32 = 3;
 /// A manifest of this version tells of runs and blocks what else their footers would.
 const DETAILS_VERSION: u32 = 4;
+/// A manifest of this version lists tombstones that ask for placement shards.
+const SHARDS_VERSION: u32 = 5;
 const RUN_BYTES: usize = 6 * 8;
 const BLOCK_BYTES: usize = 8 * 8;
 const SERIES_FILE_BYTES: usize = 2 * 8;
@@ -88,6 +90,15 @@ impl Manifest {
         for tombstone in &self.tombstones {
             tombstone.encode(&mut body);
         }
+        if self.names_shards() {
+            self.put_blocks(&mut body);
+            put_u64(&mut body, self.last_delete.0);
+            put_u32(&mut body, u32::from(self.has_details()));
+            if self.has_details() {
+                self.put_details(&mut body);
+            }
+            return seal(&MAGIC, SHARDS_VERSION, &body);
+        }
         if self.has_details() {
             self.put_blocks(&mut body);
             put_u64(&mut body, self.last_delete.0);
@@ -104,6 +115,10 @@ impl Manifest {
         }
         self.put_blocks(&mut body);
         seal(&MAGIC, BLOCKS_VERSION, &body)
+    }
+
+    fn names_shards(&self) -> bool {
+        self.tombstones.iter().any(Tombstone::names_shards)
     }
 
     /// Whether there is a run or a block, and of each is known what its footer tells.
@@ -155,7 +170,7 @@ impl Manifest {
     /// # Errors
     /// When they are damaged, cut short, of another version or say what makes no sense.
     pub fn decode(path: &Path, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let (version, mut reader) = unseal(path, &MAGIC, DETAILS_VERSION, bytes)?;
+        let (version, mut reader) = unseal(path, &MAGIC, SHARDS_VERSION, bytes)?;
         Self::read_body(&mut reader, version).map_err(|error| ManifestError::corrupt(path, error))
     }
 
@@ -212,6 +227,11 @@ impl Manifest {
         if version < TOMBSTONES_VERSION && !manifest.tombstones.is_empty() {
             return Err(reader.error("tombstones, which this version does not know"));
         }
+        if manifest.names_shards() != (version == SHARDS_VERSION) {
+            return Err(reader.error(
+                "deletes of shards in a version that has none, or none where it must have some",
+            ));
+        }
         if version >= BLOCKS_VERSION {
             manifest.read_blocks(reader)?;
             if manifest.blocks.is_empty() && version == BLOCKS_VERSION {
@@ -224,7 +244,7 @@ impl Manifest {
                 return Err(reader.error("a version that knows deletes, and there were none"));
             }
         }
-        if version >= DETAILS_VERSION {
+        if version == DETAILS_VERSION || (version == SHARDS_VERSION && read_flag(reader)?) {
             manifest.read_details(reader)?;
         }
         expect_end(reader)?;
@@ -332,5 +352,13 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+}
+
+fn read_flag(reader: &mut ByteReader<'_>) -> Result<bool, DecodeError> {
+    match reader.u32()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(reader.error("a flag that is neither 0 nor 1")),
     }
 }

@@ -1,6 +1,7 @@
 mod backup;
 mod details;
 mod documents;
+mod shards;
 
 use std::path::Path;
 
@@ -765,6 +766,7 @@ fn write_golden_files() {
         ("blocks.manifest", with_blocks().encode()),
         ("deletes.manifest", with_tombstones().encode()),
         ("details.manifest", with_details().encode()),
+        ("shards.manifest", shards::with_shards().encode()),
         ("sizes.catalog", with_sizes().encode()),
         ("limits.catalog", with_limits().encode()),
         ("documents.catalog", with_documents().encode()),

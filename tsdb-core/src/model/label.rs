@@ -516,8 +516,9 @@ impl LabelsBuilder {
     }
 }
 
+/// Appends a text as canonical labels hold it.
 #[inline]
-fn put_field(out: &mut Vec<u8>, field: &[u8]) {
+pub(crate) fn put_field(out: &mut Vec<u8>, field: &[u8]) {
     put_uvarint(out, field.len() as u64);
     out.extend_from_slice(field);
 }

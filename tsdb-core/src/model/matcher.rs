@@ -6,10 +6,10 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 
-use super::Labels;
 use super::quote::{is_legacy_label_name, write_quoted};
 use super::regex_dialect::translate;
 use super::regex_shape::{Gap, Shape, shape_of};
+use super::{Labels, ShardSet, ShardSetError};
 
 /// How a matcher compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +22,8 @@ pub enum MatchOp {
     Regex,
     /// `!~`
     NotRegex,
+    /// The placement shard of the series is one of a set; looks at all labels. Not of PromQL.
+    Shards,
 }
 
 impl MatchOp {
@@ -31,7 +33,7 @@ impl MatchOp {
         matches!(self, Self::NotEqual | Self::NotRegex)
     }
 
-    /// As it is written in PromQL.
+    /// As it is written in PromQL, where it is of PromQL.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,6 +41,7 @@ impl MatchOp {
             Self::NotEqual => "!=",
             Self::Regex => "=~",
             Self::NotRegex => "!~",
+            Self::Shards => "shards",
         }
     }
 }
@@ -62,6 +65,9 @@ pub enum MatcherError {
         /// What is wrong, and the part of the pattern that is.
         message: String,
     },
+    /// A text is no set of shards.
+    #[error(transparent)]
+    Shards(#[from] ShardSetError),
 }
 
 /// Bytes that one compiled expression may take.
@@ -71,7 +77,8 @@ const NESTING: u32 = 1100;
 /// Sets of up to this many strings are searched from the front.
 const SHORT_SET: usize = 8;
 
-/// A condition on the value of one label, where a label that is not there has the value "".
+/// A condition on the value of one label, where a label that is not there has the value "". Or,
+/// made by [`Matcher::shards`], one on the placement shard that follows from all labels.
 ///
 /// Regular expressions are Go's (RE2), anchored at both ends, `.` matching every character.
 /// Clones share the compiled expression.
@@ -80,7 +87,17 @@ pub struct Matcher {
     name: String,
     op: MatchOp,
     value: String,
-    program: Option<Arc<Program>>,
+    test: Test,
+}
+
+/// What a value is held against.
+#[derive(Clone, Debug)]
+enum Test {
+    /// The matcher's own value.
+    Text,
+    Program(Arc<Program>),
+    /// Not the value of a label, but all labels.
+    Shards(ShardSet),
 }
 
 /// An anchored expression ready to run.
@@ -170,22 +187,23 @@ impl Matcher {
     /// A matcher of any kind.
     ///
     /// # Errors
-    /// When `value` is no regular expression and `op` wants one.
+    /// When `value` is no regular expression, or set of shards, and `op` wants one.
     pub fn new(
         op: MatchOp,
         name: impl Into<String>,
         value: impl Into<String>,
     ) -> Result<Self, MatcherError> {
         let value = value.into();
-        let program = match op {
-            MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Regex | MatchOp::NotRegex => Some(Arc::new(Program::new(&value)?)),
+        let test = match op {
+            MatchOp::Equal | MatchOp::NotEqual => Test::Text,
+            MatchOp::Regex | MatchOp::NotRegex => Test::Program(Arc::new(Program::new(&value)?)),
+            MatchOp::Shards => return Ok(Self::shards(value.parse()?)),
         };
         Ok(Self {
             name: name.into(),
             op,
             value,
-            program,
+            test,
         })
     }
 
@@ -196,7 +214,7 @@ impl Matcher {
             name: name.into(),
             op: MatchOp::Equal,
             value: value.into(),
-            program: None,
+            test: Test::Text,
         }
     }
 
@@ -207,7 +225,7 @@ impl Matcher {
             name: name.into(),
             op: MatchOp::NotEqual,
             value: value.into(),
-            program: None,
+            test: Test::Text,
         }
     }
 
@@ -233,7 +251,28 @@ impl Matcher {
         Self::new(MatchOp::NotRegex, name, pattern)
     }
 
-    /// The label it looks at.
+    /// The series whose placement shard is in the set.
+    #[must_use]
+    pub fn shards(set: ShardSet) -> Self {
+        Self {
+            // No label has this name.
+            name: String::new(),
+            op: MatchOp::Shards,
+            value: set.to_string(),
+            test: Test::Shards(set),
+        }
+    }
+
+    /// The placement shards it selects, if it was made by [`Matcher::shards`].
+    #[must_use]
+    pub fn shard_set(&self) -> Option<&ShardSet> {
+        match &self.test {
+            Test::Shards(set) => Some(set),
+            Test::Text | Test::Program(_) => None,
+        }
+    }
+
+    /// The label it looks at; "" where it looks at all.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -245,13 +284,14 @@ impl Matcher {
         self.op
     }
 
-    /// What it compares with: a value or a pattern.
+    /// What it compares with: a value, a pattern or shards.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// Whether a label of this value is selected.
+    /// Whether a label of this value is selected. One of [`Matcher::shards`] selects every value:
+    /// see [`Matcher::all_match`].
     #[inline]
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
@@ -261,10 +301,12 @@ impl Matcher {
     /// Whether all of them select a series with these labels.
     #[must_use]
     pub fn all_match(matchers: &[Self], labels: &Labels) -> bool {
-        let value = |matcher: &Self| labels.get(&matcher.name).unwrap_or("");
-        matchers
-            .iter()
-            .all(|matcher| matcher.matches(value(matcher)))
+        matchers.iter().all(|matcher| match &matcher.test {
+            Test::Shards(set) => set.is_all() || set.holds(labels),
+            Test::Text | Test::Program(_) => {
+                matcher.matches(labels.get(&matcher.name).unwrap_or(""))
+            }
+        })
     }
 
     /// Whether series without the label are selected.
@@ -276,20 +318,33 @@ impl Matcher {
     /// As [`Matcher::matches`], the negation of `!=` and `!~` left aside.
     #[inline]
     pub(crate) fn positive_matches(&self, value: &str) -> bool {
-        match &self.program {
-            None => self.value == value,
-            Some(program) => program.matches(value),
+        match &self.test {
+            Test::Text => self.value == value,
+            Test::Program(program) => program.matches(value),
+            Test::Shards(_) => true,
+        }
+    }
+
+    /// Whether they are seen to select every series: there are none, or all shards are in all sets.
+    pub(crate) fn are_all(matchers: &[Self]) -> bool {
+        let is_all = |one: &Self| one.shard_set().is_some_and(ShardSet::is_all);
+        matchers.iter().all(is_all)
+    }
+
+    fn shape(&self) -> Option<&Shape> {
+        match &self.test {
+            Test::Program(program) => Some(&program.shape),
+            Test::Text | Test::Shards(_) => None,
         }
     }
 
     /// Whether the expression, its negation left aside, matches every value but perhaps "".
     pub(crate) fn is_any_value(&self) -> bool {
-        let shape = self.program.as_ref().map(|program| &program.shape);
         let Some(Shape::Around {
             before,
             literal,
             after,
-        }) = shape
+        }) = self.shape()
         else {
             return false;
         };
@@ -300,7 +355,7 @@ impl Matcher {
     /// hold "".
     #[must_use]
     pub fn set_matches(&self) -> Option<&[String]> {
-        match &self.program.as_ref()?.shape {
+        match self.shape()? {
             Shape::Set(set) => Some(set),
             _ => None,
         }
@@ -309,7 +364,7 @@ impl Matcher {
     /// For `=~` and `!~`: a text that all values which the expression matches begin with.
     #[must_use]
     pub fn prefix(&self) -> Option<&str> {
-        let prefix = match &self.program.as_ref()?.shape {
+        let prefix = match self.shape()? {
             Shape::Around {
                 before: Gap::Nothing,
                 literal,
@@ -331,9 +386,12 @@ impl PartialEq for Matcher {
 
 impl Eq for Matcher {}
 
-/// As PromQL writes it: `name=~"value"`.
+/// As PromQL writes it: `name=~"value"`; shards, which PromQL does not know, as `shards(0-3 of 64)`.
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(set) = self.shard_set() {
+            return write!(f, "shards({set})");
+        }
         if is_legacy_label_name(&self.name) {
             f.write_str(&self.name)?;
         } else {

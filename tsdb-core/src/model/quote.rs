@@ -34,6 +34,12 @@ fn is_legacy(name: &str, colon: bool) -> bool {
 /// Those of `out`.
 pub fn write_quoted(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
+    write_escaped(out, text)?;
+    out.write_char('"')
+}
+
+/// [`write_quoted`] without the quotes around it.
+pub(super) fn write_escaped(out: &mut impl Write, text: &str) -> fmt::Result {
     let mut plain = 0;
     for (at, char) in text.char_indices() {
         if char != '"' && char != '\\' && is_printable(char) {
@@ -55,8 +61,7 @@ pub fn write_quoted(out: &mut impl Write, text: &str) -> fmt::Result {
             _ => write!(out, "\\U{:08x}", u32::from(char))?,
         }
     }
-    out.write_str(text.get(plain..).unwrap_or_default())?;
-    out.write_char('"')
+    out.write_str(text.get(plain..).unwrap_or_default())
 }
 
 /// Go's `strconv.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space.

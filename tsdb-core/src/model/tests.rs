@@ -1,6 +1,7 @@
 mod histogram;
 mod label;
 mod matcher;
+mod placement;
 mod symbols;
 mod texts;
 

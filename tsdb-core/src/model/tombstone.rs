@@ -19,7 +19,7 @@ pub struct MatcherText {
     pub op: MatchOp,
     /// The label it looks at.
     pub name: String,
-    /// A value or a pattern.
+    /// A value, a pattern or shards.
     pub value: String,
 }
 
@@ -37,7 +37,7 @@ impl MatcherText {
     /// The matcher.
     ///
     /// # Errors
-    /// When the pattern is no regular expression.
+    /// When the pattern is no regular expression, or the shards are no set of them.
     pub fn compile(&self) -> Result<Matcher, MatcherError> {
         Matcher::new(self.op, self.name.as_str(), self.value.as_str())
     }
@@ -62,6 +62,12 @@ impl Tombstone {
         let matchers = self.matchers.iter();
         let bytes = matchers.map(|one| MATCHER_FIXED_BYTES + one.name.len() + one.value.len());
         FIXED_BYTES + bytes.sum::<usize>()
+    }
+
+    /// Whether a matcher asks for placement shards.
+    #[must_use]
+    pub fn names_shards(&self) -> bool {
+        self.matchers.iter().any(|one| one.op == MatchOp::Shards)
     }
 
     /// Whether it hides anything of a source whose newest samples are of `generation` and whose
@@ -103,11 +109,15 @@ impl Tombstone {
         }
         let mut matchers = Vec::new();
         for _ in 0..count {
-            matchers.push(MatcherText {
+            let matcher = MatcherText {
                 op: decode_op(reader)?,
                 name: text(reader)?,
                 value: text(reader)?,
-            });
+            };
+            if matcher.op == MatchOp::Shards && !matcher.name.is_empty() {
+                return Err(reader.error("a matcher of shards that names a label"));
+            }
+            matchers.push(matcher);
         }
         if reader.position() - began > TOMBSTONE_BYTES_MAX {
             return Err(reader.error("a delete of more than 16 KiB"));
@@ -126,6 +136,7 @@ fn code(op: MatchOp) -> u8 {
         MatchOp::NotEqual => 1,
         MatchOp::Regex => 2,
         MatchOp::NotRegex => 3,
+        MatchOp::Shards => 4,
     }
 }
 
@@ -135,6 +146,7 @@ fn decode_op(reader: &mut ByteReader<'_>) -> Result<MatchOp, DecodeError> {
         1 => Ok(MatchOp::NotEqual),
         2 => Ok(MatchOp::Regex),
         3 => Ok(MatchOp::NotRegex),
+        4 => Ok(MatchOp::Shards),
         _ => Err(reader.error("unknown operator of a matcher")),
     }
 }

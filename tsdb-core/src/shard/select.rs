@@ -10,7 +10,8 @@ use super::{Head, Limited, Live, Names, SelectLimits, SeriesSet, ShardError};
 use crate::block::BlockReader;
 use crate::index::Cardinality;
 use crate::model::{
-    FingerprintDomain, Generation, HashMap, Labels, Matcher, RowKey, ShardId, Texts, TimeRange,
+    FingerprintDomain, Generation, HashMap, Labels, Matcher, RowKey, ShardId, ShardSet, Texts,
+    TimeRange,
 };
 use crate::postings::Postings;
 use crate::series::ChunkPart;
@@ -65,28 +66,43 @@ impl Head {
         matching: &Postings,
     ) -> Result<BlockRows, ShardError> {
         let mut rows = BlockRows::default();
+        let shards = matchers.iter().filter_map(Matcher::shard_set);
+        let shards: Vec<&ShardSet> = shards.filter(|set| !set.is_all()).collect();
+        let is_wanted = |names: &Names, slot| {
+            let mut shards = shards.iter();
+            shards.all(|set| names.index.is_in_shards(slot, set))
+        };
+        // Memory tells the shard of a series that it knows without a look at the block's labels.
+        let of_labels = matchers.iter().filter(|one| one.shard_set().is_none());
+        let of_labels: Vec<Matcher> = of_labels.cloned().collect();
         for (number, block) in live.blocks.iter().enumerate() {
             if !range.overlaps(block.meta().min_time, block.meta().max_time) {
                 continue;
             }
             let mut keys: Vec<(u32, RowKey)> = Vec::new();
-            block.keys(block.matches(matchers)?, range, |row, key| {
+            block.keys(block.matches(&of_labels)?, range, |row, key| {
                 keys.push((row, key))
             })?;
             let names = self.names.read();
             let mut unknown = Vec::new();
             for (row, key) in keys {
-                let slot = names.registry.slot(key.series);
-                match slot.filter(|slot| matching.contains(*slot)) {
-                    Some(slot) => rows.known.push((slot, (number, row))),
-                    None => unknown.push(row),
+                match names.registry.slot(key.series) {
+                    Some(slot) if matching.contains(slot) => {
+                        rows.known.push((slot, (number, row)));
+                    }
+                    Some(slot) if !is_wanted(&names, slot) => {}
+                    _ => unknown.push(row),
                 }
             }
             drop(names);
             // Of these only the block knows the labels; they may have come back under a new id.
             let mut labelled = Vec::new();
             if !unknown.is_empty() {
-                block.labels_many(unknown, |row, labels| labelled.push((row, labels)))?;
+                block.labels_many(unknown, |row, labels| {
+                    if shards.iter().all(|set| set.holds(&labels)) {
+                        labelled.push((row, labels));
+                    }
+                })?;
             }
             let names = self.names.read();
             for (row, labels) in labelled {
@@ -378,7 +394,7 @@ impl Head {
         range: TimeRange,
         matchers: &[Matcher],
     ) -> Result<Option<Postings>, ShardError> {
-        if matchers.is_empty() && range == TimeRange::ALL && live.hiding().is_empty() {
+        if Matcher::are_all(matchers) && range == TimeRange::ALL && live.hiding().is_empty() {
             return Ok(None);
         }
         let matching = self.names.read().matches(matchers);
@@ -511,7 +527,7 @@ fn for_blocks(
             continue;
         }
         let whole = range.contains(min) && range.contains(max);
-        if whole && matchers.is_empty() {
+        if whole && Matcher::are_all(matchers) {
             let visible = visible_rows(block, range, &deletes, None)?;
             if visible.as_ref().is_none_or(|rows| !rows.is_empty()) {
                 visit(block, visible.as_ref())?;

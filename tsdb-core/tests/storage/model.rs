@@ -13,7 +13,7 @@ use tsdb_core::{
 
 use crate::support::{
     Covered, History, Loss, Place, START, Universe, chain, coded, coded_chunks, delete, must, push,
-    read_all, small_options, value,
+    read_all, small_options, some_shards, value,
 };
 
 /// Four tests, so that they run side by side.
@@ -289,7 +289,7 @@ impl Player {
         let host = format!("host{}", random.below(8));
         let mut matchers = Vec::new();
         for _ in 0..random.below(3) {
-            matchers.push(match random.below(8) {
+            matchers.push(match random.below(10) {
                 0 => Matcher::equal("host", &host),
                 1 => Matcher::not_equal("host", &host),
                 2 => Matcher::equal("zone", ""),
@@ -297,6 +297,7 @@ impl Player {
                 4 => Matcher::regex("__name__", "up|cpu.*").unwrap(),
                 5 => Matcher::not_regex("zone", "a|").unwrap(),
                 6 => Matcher::regex("host", "host[0-3]").unwrap(),
+                7 | 8 => some_shards(random),
                 _ => Matcher::equal("__name__", "up"),
             });
         }

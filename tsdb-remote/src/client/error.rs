@@ -13,6 +13,9 @@ pub enum ClientError {
         /// Length of the message.
         bytes: usize,
     },
+    /// A matcher is not of PromQL.
+    #[error("remote read has no matcher {0}: leave it out, and out of the answer what it refuses")]
+    Matcher(String),
     /// A request cannot be built, for instance because the user agent is no header value.
     #[error("cannot build the request: {0}")]
     Request(#[from] http::Error),

@@ -26,36 +26,41 @@ const CHECKSUM_BYTES: usize = 4;
 /// The compressed body of a request for every pair of a range and its matchers.
 ///
 /// # Errors
-/// [`ClientError::TooLong`] when it has 4 GiB or more.
+/// [`ClientError::TooLong`] when it has 4 GiB or more; [`ClientError::Matcher`] when a matcher
+/// asks for placement shards, of which remote read knows nothing.
 pub fn encode_request(
     queries: &[(TimeRange, &[Matcher])],
     accepted: &[ResponseType],
 ) -> Result<Bytes, ClientError> {
-    let queries = queries.iter().map(|(range, matchers)| Query {
-        start_timestamp_ms: range.min(),
-        end_timestamp_ms: range.max(),
-        matchers: matchers.iter().map(label_matcher).collect(),
-        hints: None,
+    let queries = queries.iter().map(|(range, matchers)| {
+        let matchers = matchers.iter().map(label_matcher);
+        Ok(Query {
+            start_timestamp_ms: range.min(),
+            end_timestamp_ms: range.max(),
+            matchers: matchers.collect::<Result<_, ClientError>>()?,
+            hints: None,
+        })
     });
     let request = ReadRequest {
-        queries: queries.collect(),
+        queries: queries.collect::<Result<_, ClientError>>()?,
         accepted_response_types: accepted.iter().map(|accepted| accepted.number()).collect(),
     };
     compress(&request.encode_to_vec())
 }
 
-fn label_matcher(matcher: &Matcher) -> LabelMatcher {
+fn label_matcher(matcher: &Matcher) -> Result<LabelMatcher, ClientError> {
     let kind = match matcher.op() {
         MatchOp::Equal => Type::Eq,
         MatchOp::NotEqual => Type::Neq,
         MatchOp::Regex => Type::Re,
         MatchOp::NotRegex => Type::Nre,
+        MatchOp::Shards => return Err(ClientError::Matcher(matcher.to_string())),
     };
-    LabelMatcher {
+    Ok(LabelMatcher {
         r#type: kind.into(),
         name: matcher.name().to_owned(),
         value: matcher.value().to_owned(),
-    }
+    })
 }
 
 /// The request that carries a body of [`encode_request`].

@@ -33,6 +33,7 @@ fn compare(body: &[u8]) -> bool {
                 MatchOp::NotEqual => 1,
                 MatchOp::Regex => 2,
                 MatchOp::NotRegex => 3,
+                MatchOp::Shards => panic!("remote read has no such matcher"),
             };
             let found = (kind, ours.name(), ours.value());
             assert_eq!(

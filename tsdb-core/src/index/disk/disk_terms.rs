@@ -6,7 +6,7 @@ use super::{IndexError, IndexReader};
 use crate::bits::{ByteReader, DecodeError};
 use crate::index::plan::Terms;
 use crate::index::values::begins_with;
-use crate::model::HashMap;
+use crate::model::{HashMap, ShardSet, placement_hash};
 use crate::postings::Postings;
 
 pub(super) struct DiskTerms<'a>(pub(super) &'a IndexReader);
@@ -130,6 +130,18 @@ impl Terms for DiskTerms<'_> {
                 },
             };
             if verdict {
+                kept.push(row);
+            }
+            Ok(())
+        })?;
+        *set = kept.into_iter().collect();
+        Ok(())
+    }
+
+    fn keep_shards(&self, set: &mut Postings, shards: &ShardSet) -> Result<(), IndexError> {
+        let mut kept = Vec::new();
+        self.0.canonical_many(&*set, |row, labels| {
+            if shards.holds_hash(placement_hash(&labels)) {
                 kept.push(row);
             }
             Ok(())

@@ -106,12 +106,29 @@ impl IndexReader {
         rows: impl IntoIterator<Item = u32>,
         mut each: impl FnMut(u32, Labels),
     ) -> Result<(), IndexError> {
+        self.canonical_many(rows, |row, bytes| {
+            let labels = Labels::from_bytes(bytes.into());
+            let Ok(labels) = labels else {
+                return Err(IndexError::corrupt(0, "labels of a row that are no set"));
+            };
+            each(row, labels);
+            Ok(())
+        })
+    }
+
+    /// The same, the labels as their bytes, of which nothing was checked.
+    pub(super) fn canonical_many(
+        &self,
+        rows: impl IntoIterator<Item = u32>,
+        mut each: impl FnMut(u32, &[u8]) -> Result<(), IndexError>,
+    ) -> Result<(), IndexError> {
+        let mut bytes = Vec::with_capacity(256);
         let mut texts: HashMap<u32, Box<[u8]>> = HashMap::new();
         self.for_each_row(rows, |row, terms| {
             if texts.len() > TERMS_REMEMBERED {
                 texts.clear();
             }
-            let mut bytes = Vec::with_capacity(256);
+            bytes.clear();
             for &term in terms {
                 if let Some(text) = texts.get(&term) {
                     bytes.extend_from_slice(text);
@@ -121,12 +138,7 @@ impl IndexReader {
                 bytes.extend_from_slice(&text);
                 texts.insert(term, text.into());
             }
-            let labels = Labels::from_bytes(bytes.into());
-            let Ok(labels) = labels else {
-                return Err(IndexError::corrupt(0, "labels of a row that are no set"));
-            };
-            each(row, labels);
-            Ok(())
+            each(row, &bytes)
         })
     }
 

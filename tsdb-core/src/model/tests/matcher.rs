@@ -260,7 +260,7 @@ fn what_go_refuses_is_refused_with_its_words() {
                 assert_eq!(position, Some(*at), "{pattern}");
                 assert_eq!(named, *pattern);
             }
-            Ok(_) => panic!("{pattern} was taken"),
+            taken => panic!("{pattern}: {taken:?}"),
         }
     }
     let error = Matcher::regex("n", "a**").unwrap_err().to_string();

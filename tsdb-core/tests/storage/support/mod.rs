@@ -9,12 +9,15 @@ pub(crate) use history::{Covered, History, Loss, Place};
 pub(crate) use read::{Contents, read_all};
 
 use std::fmt::{Debug, Display};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tsdb_core::clock::ManualClock;
 use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::SplitMix64;
-use tsdb_core::{Db, DbOptions, Labels, Matcher, STALE_NAN_BITS, TimeRange, Vfs};
+use tsdb_core::{
+    Db, DbOptions, Labels, Matcher, STALE_NAN_BITS, ShardSet, TimeRange, Vfs, shard_of,
+};
 
 /// Where the wall clock of every suite starts.
 pub(crate) const START: i64 = 1_700_000_000_000;
@@ -43,10 +46,10 @@ impl Universe {
     pub(crate) fn matching(&self, matchers: &[Matcher]) -> Vec<usize> {
         let matches = |rank: &usize| {
             let labels = &self.series[*rank];
-            let value = |matcher: &Matcher| labels.get(matcher.name()).unwrap_or("").to_owned();
-            matchers
-                .iter()
-                .all(|matcher| matcher.matches(&value(matcher)))
+            matchers.iter().all(|matcher| match matcher.shard_set() {
+                Some(set) => set.contains(shard_of(labels, set.of())),
+                None => matcher.matches(labels.get(matcher.name()).unwrap_or("")),
+            })
         };
         (0..self.series.len()).filter(matches).collect()
     }
@@ -59,7 +62,7 @@ impl Universe {
         (now, spread_ms): (i64, i64),
     ) -> (Vec<Matcher>, Covered) {
         let host = format!("host{}", random.below(8));
-        let matchers = match random.below(6) {
+        let matchers = match random.below(8) {
             0 => vec![
                 Matcher::equal("host", host),
                 Matcher::equal("__name__", "up"),
@@ -68,6 +71,8 @@ impl Universe {
             2 => vec![Matcher::not_equal("host", host)],
             3 => vec![Matcher::not_regex("zone", "a|").unwrap()],
             4 => Vec::new(),
+            5 => vec![some_shards(random)],
+            6 => vec![Matcher::not_equal("zone", "a"), some_shards(random)],
             _ => vec![Matcher::equal("host", host)],
         };
         let range = match random.below(4) {
@@ -90,6 +95,13 @@ impl Universe {
     pub(crate) fn rank(&self, labels: &Labels) -> Option<usize> {
         self.series.binary_search(labels).ok()
     }
+}
+
+/// Matches the series of some placement shards; seldom of all, or none.
+pub(crate) fn some_shards(random: &mut SplitMix64) -> Matcher {
+    let of = 1 + random.below(8) as u32;
+    let shards: Vec<u32> = (0..of).filter(|_| random.coin()).collect();
+    Matcher::shards(ShardSet::new(NonZeroU32::new(of).unwrap(), shards).unwrap())
 }
 
 /// A value of any sort, also a histogram; most are unlike all others, so that a wrong one is
