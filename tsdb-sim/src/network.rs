@@ -202,7 +202,7 @@ impl Transport for SimulatedTransport {
         incarnation: Incarnation,
         shards: Vec<(ShardId, Epoch)>,
     ) -> NodeAnswer<SealReply> {
-        let seal = |node: Node| async move { node.seal(incarnation, &shards).await };
+        let seal = move |node: Node| async move { node.seal(incarnation, &shards).await };
         self.ask(node, seal)
     }
 

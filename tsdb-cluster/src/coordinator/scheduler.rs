@@ -36,7 +36,7 @@ impl Coordinator {
             match more {
                 true => {
                     let jitter = Duration::from_millis(shared.runtime.random() % 100);
-                    drop(within(&*shared.runtime, AGAIN + jitter, changes.changed()).await);
+                    let _ended = within(&*shared.runtime, AGAIN + jitter, changes.changed()).await;
                 }
                 false => changes.changed().await,
             }

@@ -109,7 +109,7 @@ async fn newer(
             // Not there yet, or the metadata is away: what the request may take decides.
             _ => {}
         }
-        drop(within(&*shared.runtime, pause, changes.changed()).await);
+        let _ended = within(&*shared.runtime, pause, changes.changed()).await;
         pause = (pause * 2).min(Duration::from_millis(200));
     }
 }

@@ -76,7 +76,7 @@ impl Membership {
                 true => changes.changed().await,
                 false => {
                     let jitter = Duration::from_millis(self.runtime.random() % 100);
-                    drop(within(&*self.runtime, AGAIN + jitter, changes.changed()).await);
+                    let _ended = within(&*self.runtime, AGAIN + jitter, changes.changed()).await;
                 }
             }
         }

@@ -28,6 +28,19 @@ pub struct Series {
 }
 
 impl Series {
+    /// What chunks of one series hold in `range`, those of several replicas merged.
+    ///
+    /// # Errors
+    /// When a chunk is damaged.
+    pub fn from_chunks(
+        labels: Labels,
+        mut chunks: Vec<ChunkPart>,
+        range: TimeRange,
+    ) -> Result<Self, ShardError> {
+        let samples = merge_parts(&mut chunks, range)?;
+        Ok(Self { labels, samples })
+    }
+
     /// The labels.
     #[must_use]
     pub fn labels(&self) -> &Labels {
