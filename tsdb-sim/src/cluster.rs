@@ -201,6 +201,17 @@ impl Cluster {
         self.lock().keys().cloned().collect()
     }
 
+    /// The databases of all nodes that run.
+    #[must_use]
+    pub fn databases(&self) -> Vec<(NodeId, Db)> {
+        let machines = self.lock();
+        let running = machines.iter().filter_map(|(id, machine)| {
+            let db = machine.running.as_ref()?.storage.db()?;
+            Some((id.clone(), db))
+        });
+        running.collect()
+    }
+
     /// Whether a node runs on a machine.
     #[must_use]
     pub fn is_up(&self, id: &NodeId) -> bool {

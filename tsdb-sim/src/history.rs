@@ -48,7 +48,26 @@ pub struct History {
 
 /// What a read must not answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Violation(pub String);
+pub struct Violation {
+    /// What is wrong.
+    pub what: String,
+    /// Of which series, and at which time, where it is of one.
+    pub sample: Option<(SeriesNumber, i64)>,
+}
+
+impl Violation {
+    /// One of no single sample.
+    pub(crate) fn new(what: String) -> Self {
+        Self { what, sample: None }
+    }
+
+    fn of(series: SeriesNumber, timestamp: i64, what: &str) -> Self {
+        Self {
+            what: format!("series {series} at {timestamp} {what}"),
+            sample: Some((series, timestamp)),
+        }
+    }
+}
 
 impl History {
     /// An attempt to write a sample begins.
@@ -116,9 +135,11 @@ impl History {
             let mut last = None;
             for &(timestamp, value) in samples {
                 if last.is_some_and(|last| last >= timestamp) {
-                    return Err(Violation(format!(
-                        "series {series} has {timestamp} twice, or out of order"
-                    )));
+                    return Err(Violation::of(
+                        *series,
+                        timestamp,
+                        "is there twice, or out of order",
+                    ));
                 }
                 last = Some(timestamp);
                 self.check_found(begun, *series, timestamp, value)?;
@@ -135,10 +156,11 @@ impl History {
                 .binary_search_by_key(&timestamp, |sample| sample.0)
                 .is_err()
             {
-                return Err(Violation(format!(
-                    "series {series} at {timestamp}, acknowledged at {:?}, is not in a read from {begun:?} to {ended:?}",
-                    written.acked.unwrap_or_default()
-                )));
+                let acked = written.acked.unwrap_or_default();
+                let what = format!(
+                    "was acknowledged at {acked:?} and is not in a read from {begun:?} to {ended:?}"
+                );
+                return Err(Violation::of(series, timestamp, &what));
             }
         }
         Ok(())
@@ -153,15 +175,11 @@ impl History {
         value: f64,
     ) -> Result<(), Violation> {
         let Some(written) = self.samples.get(&(series, timestamp)) else {
-            return Err(Violation(format!(
-                "series {series} at {timestamp} was never written"
-            )));
+            return Err(Violation::of(series, timestamp, "was never written"));
         };
         if written.value.to_bits() != value.to_bits() {
-            return Err(Violation(format!(
-                "series {series} at {timestamp} is {value}, not {}",
-                written.value
-            )));
+            let what = format!("is {value}, not {}", written.value);
+            return Err(Violation::of(series, timestamp, &what));
         }
         let hides = |delete: &&Deleted| {
             delete.is_about(series, timestamp)
@@ -170,10 +188,13 @@ impl History {
         };
         match self.deletes.iter().find(hides) {
             None => Ok(()),
-            Some(delete) => Err(Violation(format!(
-                "series {series} at {timestamp} is back: written until {:?}, deleted from {:?} to {:?}, read from {begun:?}",
-                written.ended, delete.begun, delete.acked
-            ))),
+            Some(delete) => {
+                let what = format!(
+                    "is back: written until {:?}, deleted from {:?} to {:?}, read from {begun:?}",
+                    written.ended, delete.begun, delete.acked
+                );
+                Err(Violation::of(series, timestamp, &what))
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use tsdb_cluster::coordinator::{Coordinator, CoordinatorError, CoordinatorOption
 use tsdb_cluster::runtime::Runtime as _;
 use tsdb_cluster::topology::{Node, ReadLevel, Topology, WriteLevel};
 use tsdb_cluster::{Batch, NodeId, SeriesEntry};
-use tsdb_core::{Labels, Matcher, Sample, Series, TimeRange, shard_of};
+use tsdb_core::{Db, Labels, Matcher, Sample, Series, TimeRange, shard_of};
 
 use crate::clock::BEGIN_MS;
 use crate::cluster::Cluster;
@@ -161,8 +161,11 @@ pub fn play(seed: u64, options: ScenarioOptions) -> Outcome {
     let mut state = play.lock();
     let violation = match ended {
         Some(Ok(())) => state.violation.take(),
-        Some(Err(error)) => Some(Violation(error)),
-        None => Some(Violation("all tasks wait for what never comes".to_owned())),
+        Some(Err(error)) => Some(Violation::new(error)),
+        None => {
+            let what = "all tasks wait for what never comes".to_owned();
+            Some(Violation::new(what))
+        }
     };
     let (acked, checked) = state.history.counts();
     let outcome = Outcome {
@@ -348,13 +351,37 @@ impl Play {
             found.insert(number.unwrap_or(u64::MAX), samples.collect());
         }
         let ended = self.executor.now();
-        let mut state = self.lock();
-        if let Err(violation) = state.history.check((begun, ended), &found)
-            && state.violation.is_none()
-        {
-            state.violation = Some(violation);
+        let checked = self.lock().history.check((begun, ended), &found);
+        if let Err(mut violation) = checked {
+            if let Some((series, timestamp)) = violation.sample {
+                let who = self.who_has(coordinator, series, timestamp);
+                violation.what = format!("{}; {who}", violation.what);
+            }
+            self.lock().violation.get_or_insert(violation);
         }
         Ok(())
+    }
+
+    /// Which replicas a sample should be at, and which nodes have it.
+    fn who_has(&self, coordinator: &Coordinator, series: SeriesNumber, timestamp: i64) -> String {
+        let of = NonZeroU32::new(self.options.shards);
+        let shard = of
+            .zip(labels_of(series))
+            .map_or(0, |(of, labels)| shard_of(&labels, of));
+        let known = coordinator.topology().known();
+        let shard = known.as_ref().and_then(|known| known.topology.shard(shard));
+        let matchers = [Matcher::equal("number", series.to_string())];
+        let has = |db: &Db| {
+            let range = TimeRange::inclusive(timestamp, timestamp).ok()?;
+            let mut set = db.find(NAMESPACE)?.select(range, &matchers).ok()?;
+            set.next()?.ok()
+        };
+        let holders = self.cluster.databases().into_iter();
+        let holders = holders
+            .filter(|(_, db)| has(db).is_some())
+            .map(|(id, _)| id.to_string());
+        let holders: Vec<_> = holders.collect();
+        format!("it is at {holders:?}; the shard is {shard:?}")
     }
 
     async fn delete(self, coordinator: Coordinator, mut random: Random) {
@@ -599,12 +626,15 @@ fn value_of(series: SeriesNumber, timestamp: i64) -> f64 {
     f64::from(seconds) + f64::from(u8::try_from(series).unwrap_or(0)) / 256.0
 }
 
+fn labels_of(series: SeriesNumber) -> Option<Labels> {
+    let text = series.to_string();
+    Labels::from_pairs([("__name__", METRIC), ("number", &text)]).ok()
+}
+
 fn batch(series: &[SeriesNumber], timestamp: i64, shards: u32) -> Batch {
     let mut batch = Batch::default();
     for number in series {
-        let text = number.to_string();
-        let pairs = [("__name__", METRIC), ("number", &text)];
-        let (Ok(labels), Some(of)) = (Labels::from_pairs(pairs), NonZeroU32::new(shards)) else {
+        let (Some(labels), Some(of)) = (labels_of(*number), NonZeroU32::new(shards)) else {
             continue;
         };
         let entry = SeriesEntry {

@@ -375,10 +375,13 @@ impl Plan {
         }
     }
 
+    /// The data folder that a node has, if it is the one that answers for a shard.
     fn incarnation(&self, id: ShardId, node: &NodeId) -> Option<Incarnation> {
         let slots = self.known.topology.shard(id)?.slots();
         let of_node = |slot: &&Slot| slot.answering().node == *node;
-        slots.iter().find(of_node)?.answering().incarnation
+        let member = slots.iter().find(of_node)?.answering();
+        let now = self.known.topology.nodes().get(node)?.incarnation;
+        member.incarnation.filter(|_| member.incarnation == now)
     }
 
     /// Asks a node about shards.
@@ -434,14 +437,24 @@ impl Plan {
             .iter()
             .filter(|(id, votes)| is_meant(id) && votes.decision() == ReadDecision::Undecided);
         let spare = open.filter_map(|(id, votes)| {
-            let mut spares = votes.spares();
-            let spare = spares.find(|node| !self.has_asked(*id, node))?;
+            let mut spares = votes.first().chain(votes.spares());
+            let is_spare = |node: &&NodeId| {
+                !self.has_asked(*id, node) && self.incarnation(*id, node).is_some()
+            };
+            let spare = spares.find(is_spare)?;
             Some((*id, vec![spare]))
         });
         for (node, shards) in by_node(spare.collect::<Vec<_>>().into_iter()) {
             let ask = self.ask(shared, node, shards, self.query.after.clone());
             asks.push(ask);
         }
+    }
+
+    /// Whom to ask about a shard at first: those that have what they had.
+    fn first<'a>(&self, id: ShardId, votes: &ReadVotes<'a>) -> Vec<&'a NodeId> {
+        let all = votes.first().chain(votes.spares());
+        let able = all.filter(|node| self.incarnation(id, node).is_some());
+        able.take(votes.first().count()).collect()
     }
 
     fn has_asked(&self, id: ShardId, node: &NodeId) -> bool {
@@ -564,7 +577,10 @@ impl SeriesStream {
             let slots = plan.known.topology.shard(id).map(|shard| shard.slots());
             let nodes = slots.into_iter().flatten().filter(|slot| !slot.is_fresh());
             let mut nodes = nodes.map(|slot| &slot.answering().node);
-            match nodes.find(|other| !plan.has_asked(id, other)) {
+            let is_spare = |other: &&NodeId| {
+                !plan.has_asked(id, other) && plan.incarnation(id, other).is_some()
+            };
+            match nodes.find(is_spare) {
                 Some(other) => spare.entry(other.clone()).or_default().push(id),
                 None => lost.push(id),
             }

@@ -77,7 +77,7 @@ async fn write(
     let mut known = shared.topology.current().await?;
     while !open.is_empty() {
         let mut attempt = Attempt::new(&known, &open, level)?;
-        attempt.run(shared, namespace, &batch).await?;
+        attempt.run(shared, &known, namespace, &batch).await?;
         open = attempt.again();
         report = joined(report, attempt.reports);
         if attempt.is_outdated {
@@ -179,12 +179,13 @@ impl<'a> Attempt<'a> {
     async fn run(
         &mut self,
         shared: &Arc<Shared>,
+        known: &KnownTopology,
         namespace: &Arc<str>,
         batch: &Arc<Batch>,
     ) -> Result<(), CoordinatorError> {
         let deletes_seen = shared.deletes.newest(namespace);
         let (sender, mut heard) = mpsc::unbounded();
-        for (node, share) in self.shares(batch) {
+        for (node, share) in self.shares(known, batch) {
             let Some(incarnation) = share.incarnation else {
                 continue;
             };
@@ -218,26 +219,32 @@ impl<'a> Attempt<'a> {
         self.fail_the_rest()
     }
 
-    /// What each node gets.
-    fn shares(&self, batch: &Batch) -> BTreeMap<NodeId, Share> {
+    /// What each node gets. Members whose data folder is known to be gone get nothing.
+    fn shares(&mut self, known: &KnownTopology, batch: &Batch) -> BTreeMap<NodeId, Share> {
         let mut shares: BTreeMap<NodeId, Share> = BTreeMap::new();
         let mut nodes_of: BTreeMap<ShardId, Vec<&NodeId>> = BTreeMap::new();
-        for (id, open) in &self.open {
-            for slot in open.slots {
-                for member in slot.members() {
-                    let is_asked = open.votes.nodes().any(|node| *node == member.node);
-                    if !is_asked || member.incarnation.is_none() {
-                        continue;
-                    }
+        for (id, open) in &mut self.open {
+            let mut asked: Vec<&NodeId> = Vec::new();
+            for member in open.slots.iter().flat_map(Slot::members) {
+                let node = known.topology.nodes().get(&member.node);
+                let incarnation = node.and_then(|node| node.incarnation);
+                if incarnation.is_some() && incarnation == member.incarnation {
                     let share = shares.entry(member.node.clone()).or_default();
-                    // Of a node that lost its folder the new one comes last, and counts.
-                    share.incarnation = member.incarnation;
-                    if share.epochs.last() != Some(&(*id, open.epoch)) {
-                        share.epochs.push((*id, open.epoch));
-                        nodes_of.entry(*id).or_default().push(&member.node);
-                    }
+                    share.incarnation = incarnation;
+                    share.epochs.push((*id, open.epoch));
+                    asked.push(&member.node);
                 }
             }
+            let lost: Vec<_> = open
+                .votes
+                .nodes()
+                .filter(|node| !asked.contains(node))
+                .collect();
+            for node in lost {
+                open.votes.failed(node);
+                open.errors.push(format!("{node}: its data folder is gone"));
+            }
+            nodes_of.insert(*id, asked);
         }
         for (place, series) in batch.series().iter().enumerate() {
             for node in nodes_of.get(&series.entry.shard).into_iter().flatten() {
