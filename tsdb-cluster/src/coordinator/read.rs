@@ -217,7 +217,7 @@ impl Plan {
         let first = by_node(
             votes
                 .iter()
-                .map(|(id, votes)| (*id, votes.first().collect())),
+                .map(|(id, votes)| (*id, self.first(*id, votes))),
         );
         for (node, shards) in first {
             asks.push(self.ask(shared, node, shards, self.query.after.clone()));
