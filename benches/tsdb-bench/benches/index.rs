@@ -185,7 +185,12 @@ fn placement(series: &[Labels]) {
     let of = NonZeroU32::new(64).expect("more than none");
     let bytes: usize = series.iter().map(|one| one.as_bytes().len()).sum();
     let each = series.len() as f64;
-    let sum = || series.iter().map(|one| u64::from(shard_of(one, of))).sum::<u64>();
+    let sum = || {
+        series
+            .iter()
+            .map(|one| u64::from(shard_of(one, of)))
+            .sum::<u64>()
+    };
     let (ns, _) = best(3, sum);
     say("placement: labels of a series", bytes as f64 / each, "B");
     say("placement: shard of a series", ns / each, "ns a series");

@@ -20,6 +20,75 @@ pub fn merge_parts(
     range: TimeRange,
 ) -> Result<MergedSamples, DecodeError> {
     parts.sort_unstable_by_key(|part| (part.min, part.max));
+    let mut merged = with_room_for(parts);
+    for part in &*parts {
+        merged.push_chunk(part.encoding, &part.bytes)?;
+    }
+    Ok(merged_in(merged, parts, range))
+}
+
+/// A chunk that came from elsewhere and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a chunk given as {count} samples from {min} to {max} in encoding {encoding:?}: {what}")]
+pub struct GivenChunkError {
+    /// First timestamp that it was said to have.
+    pub min: i64,
+    /// The last one.
+    pub max: i64,
+    /// How many samples it was said to have.
+    pub count: u32,
+    /// How it was said to be encoded.
+    pub encoding: Encoding,
+    /// What is wrong with it.
+    pub what: DecodeError,
+}
+
+/// [`merge_parts`] of parts that came from elsewhere, of which nothing is known: what they say of
+/// themselves is checked. Parts that are alike are decoded once.
+///
+/// # Errors
+/// When a chunk cannot be decoded, is of an encoding that is never kept, or does not hold what it
+/// is said to.
+pub fn merge_given_parts(
+    mut parts: Vec<ChunkPart>,
+    range: TimeRange,
+) -> Result<MergedSamples, GivenChunkError> {
+    parts.sort_unstable_by_key(|part| (part.min, part.max));
+    parts.dedup();
+    let mut merged = with_room_for(&parts);
+    for part in &parts {
+        push_given(&mut merged, part).map_err(|what| GivenChunkError {
+            min: part.min,
+            max: part.max,
+            count: part.count,
+            encoding: part.encoding,
+            what,
+        })?;
+    }
+    Ok(merged_in(merged, &parts, range))
+}
+
+fn push_given(merged: &mut MergedSamples, part: &ChunkPart) -> Result<(), DecodeError> {
+    let (floats, histograms) = (merged.timestamps.len(), merged.histograms.len());
+    merged.push_chunk(part.encoding, &part.bytes)?;
+    let floats = merged.timestamps.get(floats..).unwrap_or_default();
+    let histograms = merged.histograms.get(histograms..).unwrap_or_default();
+    let times = floats.iter().copied();
+    let mut times = times.chain(histograms.iter().map(|one| one.0));
+    let count = floats.len() + histograms.len();
+    let first = times.next();
+    let ends = first.map(|first| (first, times.last().unwrap_or(first)));
+    if ends == Some((part.min, part.max)) && count == part.count as usize {
+        return Ok(());
+    }
+    Err(DecodeError {
+        what: "holds other samples than it says",
+        offset: 0,
+    })
+}
+
+/// No samples yet, but memory for the floats of all parts.
+fn with_room_for(parts: &[ChunkPart]) -> MergedSamples {
     let mut merged = MergedSamples::default();
     let floats = || parts.iter().filter(|part| part.encoding == Encoding::Xor);
     let total = floats().map(|part| part.count as usize).sum::<usize>();
@@ -27,15 +96,17 @@ pub fn merge_parts(
     let earned = floats().map(|part| part.bytes.len() * 4).sum::<usize>();
     merged.timestamps.reserve(total.min(earned));
     merged.values.reserve(total.min(earned));
-    for part in &*parts {
-        merged.push_chunk(part.encoding, &part.bytes)?;
-    }
+    merged
+}
+
+/// What all parts held, one sample a timestamp, and of it what lies in the range.
+fn merged_in(mut merged: MergedSamples, parts: &[ChunkPart], range: TimeRange) -> MergedSamples {
     if !disjoint(parts) {
         sort_and_choose(&mut merged);
         merged.settle();
     }
     merged.trim(range);
-    Ok(merged)
+    merged
 }
 
 fn sort_and_choose(merged: &mut MergedSamples) {

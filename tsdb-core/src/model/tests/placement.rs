@@ -83,7 +83,11 @@ fn which_characters_are_escaped_never_changes() {
         write_quoted(&mut quoted, char.encode_utf8(&mut [0; 4])).unwrap();
         all.append(quoted.as_bytes());
     }
-    assert_eq!(all.finish(), 521_941_214, "freeze the table of printable characters");
+    assert_eq!(
+        all.finish(),
+        521_941_214,
+        "freeze the table of printable characters"
+    );
 }
 
 #[test]
