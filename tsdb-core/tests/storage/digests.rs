@@ -135,6 +135,50 @@ fn check_counts(
     assert!(by_series.into_iter().eq(counted));
 }
 
+/// The same but for one thing at a place: a sample less, one more, another value, another time,
+/// another label.
+fn changed(
+    change: u32,
+    (samples, series): (&Samples, &[Labels]),
+    place: (usize, i64),
+    random: &mut SplitMix64,
+) -> Option<(Samples, Vec<Labels>)> {
+    let (mut samples, mut series) = (samples.clone(), series.to_vec());
+    let mut free = (place.0, place.1 + 1);
+    while samples.contains_key(&free) {
+        free.1 += 1;
+    }
+    let codes = samples.remove(&place)?;
+    match change {
+        0 => {}
+        1 => {
+            samples.insert(place, codes);
+            samples.insert(free, vec![value(random)]);
+        }
+        2 => {
+            // A bit of a float, or another histogram.
+            let code = match codes.iter().copied().max()? {
+                u64::MAX => histogram_code(random),
+                code => code ^ 1,
+            };
+            if codes.contains(&code) {
+                return None;
+            }
+            samples.insert(place, vec![code]);
+        }
+        3 => {
+            samples.insert(free, codes);
+        }
+        _ => {
+            samples.insert(place, codes);
+            let pairs = series[place.0].iter().map(|one| (one.name, one.value));
+            let pairs: Vec<_> = pairs.chain([("zzz", "1")]).collect();
+            series[place.0] = Labels::from_pairs(pairs).unwrap();
+        }
+    }
+    Some((samples, series))
+}
+
 #[test]
 fn equal_samples_have_equal_digests_and_any_difference_tells() {
     let universe = Universe::new(4);
@@ -146,49 +190,13 @@ fn equal_samples_have_equal_digests_and_any_difference_tells() {
         check_counts(series, &samples, &first);
         let second = digests(&replica(series, &samples, 2 * seed + 1));
         assert_eq!(first, second, "seed {seed}");
-        // A sample less, one more, another value, another time, another label.
         let places: Vec<(usize, i64)> = samples.keys().copied().collect();
         for change in 0..5 {
-            let (mut other, mut labels) = (samples.clone(), series.to_vec());
             let place = places[random.index(places.len())];
-            let codes = other.remove(&place).unwrap();
-            match change {
-                0 => {}
-                1 => {
-                    other.insert(place, codes);
-                    let mut more = (place.0, place.1 + 1);
-                    while other.contains_key(&more) {
-                        more.1 += 1;
-                    }
-                    other.insert(more, vec![value(&mut random)]);
-                }
-                2 => {
-                    // A histogram's bit, or a float's: what wins is another one.
-                    let code = codes.iter().copied().max().unwrap();
-                    let code = if code == u64::MAX {
-                        histogram_code(&mut random)
-                    } else {
-                        code ^ 1
-                    };
-                    if codes.contains(&code) {
-                        continue;
-                    }
-                    other.insert(place, vec![code]);
-                }
-                3 => {
-                    let mut later = (place.0, place.1 + 1);
-                    while samples.contains_key(&later) {
-                        later.1 += 1;
-                    }
-                    other.insert(later, codes);
-                }
-                _ => {
-                    other.insert(place, codes);
-                    let pairs = labels[place.0].iter().map(|one| (one.name, one.value));
-                    let pairs = pairs.chain([("zzz", "1")]);
-                    labels[place.0] = Labels::from_pairs(pairs.collect::<Vec<_>>()).unwrap();
-                }
-            }
+            let changed = changed(change, (&samples, series), place, &mut random);
+            let Some((other, labels)) = changed else {
+                continue;
+            };
             let found = digests(&replica(&labels, &other, random.next_u64()));
             assert_ne!(
                 found.0, first.0,
