@@ -1,5 +1,8 @@
 //! Brings the chunks of one series from several places together: sorted, one sample a timestamp.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::{ChunkPart, HistogramForm, MergedSamples};
 use crate::bits::DecodeError;
 use crate::chunk::Encoding;
@@ -20,11 +23,22 @@ pub fn merge_parts(
     range: TimeRange,
 ) -> Result<MergedSamples, DecodeError> {
     parts.sort_unstable_by_key(|part| (part.min, part.max));
-    let mut merged = with_room_for(parts);
+    let mut merged = MergedSamples::default();
+    let floats = || parts.iter().filter(|part| part.encoding == Encoding::Xor);
+    let total = floats().map(|part| part.count as usize).sum::<usize>();
+    // A chunk of n samples takes at least n / 4 bytes, so the claimed count is earned.
+    let earned = floats().map(|part| part.bytes.len() * 4).sum::<usize>();
+    merged.timestamps.reserve(total.min(earned));
+    merged.values.reserve(total.min(earned));
     for part in &*parts {
         merged.push_chunk(part.encoding, &part.bytes)?;
     }
-    Ok(merged_in(merged, parts, range))
+    if !disjoint(parts) {
+        sort_and_choose(&mut merged);
+        merged.settle();
+    }
+    merged.trim(range);
+    Ok(merged)
 }
 
 /// A chunk that came from elsewhere and cannot be used.
@@ -43,29 +57,39 @@ pub struct GivenChunkError {
     pub what: DecodeError,
 }
 
-/// [`merge_parts`] of parts that came from elsewhere, of which nothing is known: what they say of
-/// themselves is checked. Parts that are alike are decoded once.
+/// The samples of parts that came from elsewhere, of which nothing is known: what they say of
+/// themselves is checked, those that are alike are decoded once. Each column is sorted and has one
+/// sample a timestamp; there are as many as parts overlap at one time.
 ///
 /// # Errors
 /// When a chunk cannot be decoded, is of an encoding that is never kept, or does not hold what it
 /// is said to.
-pub fn merge_given_parts(
-    mut parts: Vec<ChunkPart>,
-    range: TimeRange,
-) -> Result<MergedSamples, GivenChunkError> {
+pub fn given_columns(mut parts: Vec<ChunkPart>) -> Result<Vec<MergedSamples>, GivenChunkError> {
     parts.sort_unstable_by_key(|part| (part.min, part.max));
     parts.dedup();
-    let mut merged = with_room_for(&parts);
+    let mut columns: Vec<MergedSamples> = Vec::new();
+    // Where each column ends: the one that ends first has room, if any has.
+    let mut ends: BinaryHeap<Reverse<(i64, usize)>> = BinaryHeap::new();
     for part in &parts {
-        push_given(&mut merged, part).map_err(|what| GivenChunkError {
-            min: part.min,
-            max: part.max,
-            count: part.count,
-            encoding: part.encoding,
-            what,
-        })?;
+        let first = ends.peek().filter(|Reverse((end, _))| *end < part.min);
+        let number = first.map_or(columns.len(), |Reverse((_, number))| *number);
+        if number == columns.len() {
+            columns.push(MergedSamples::default());
+        } else {
+            ends.pop();
+        }
+        if let Some(column) = columns.get_mut(number) {
+            push_given(column, part).map_err(|what| GivenChunkError {
+                min: part.min,
+                max: part.max,
+                count: part.count,
+                encoding: part.encoding,
+                what,
+            })?;
+        }
+        ends.push(Reverse((part.max, number)));
     }
-    Ok(merged_in(merged, &parts, range))
+    Ok(columns)
 }
 
 fn push_given(merged: &mut MergedSamples, part: &ChunkPart) -> Result<(), DecodeError> {
@@ -85,28 +109,6 @@ fn push_given(merged: &mut MergedSamples, part: &ChunkPart) -> Result<(), Decode
         what: "holds other samples than it says",
         offset: 0,
     })
-}
-
-/// No samples yet, but memory for the floats of all parts.
-fn with_room_for(parts: &[ChunkPart]) -> MergedSamples {
-    let mut merged = MergedSamples::default();
-    let floats = || parts.iter().filter(|part| part.encoding == Encoding::Xor);
-    let total = floats().map(|part| part.count as usize).sum::<usize>();
-    // A chunk of n samples takes at least n / 4 bytes, so the claimed count is earned.
-    let earned = floats().map(|part| part.bytes.len() * 4).sum::<usize>();
-    merged.timestamps.reserve(total.min(earned));
-    merged.values.reserve(total.min(earned));
-    merged
-}
-
-/// What all parts held, one sample a timestamp, and of it what lies in the range.
-fn merged_in(mut merged: MergedSamples, parts: &[ChunkPart], range: TimeRange) -> MergedSamples {
-    if !disjoint(parts) {
-        sort_and_choose(&mut merged);
-        merged.settle();
-    }
-    merged.trim(range);
-    merged
 }
 
 fn sort_and_choose(merged: &mut MergedSamples) {

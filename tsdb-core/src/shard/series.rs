@@ -1,8 +1,9 @@
 //! One series with its samples, decoded or as chunks.
 
 use super::ShardError;
+use super::columns::merge_columns;
 use crate::model::{Histogram, Labels, Sample, SeriesKey, TimeRange, WriteBatch};
-use crate::series::{ChunkPart, MergedSamples, SampleRef, merge_given_parts};
+use crate::series::{ChunkPart, MergedSamples, SampleRef, given_columns};
 
 /// The samples of one series, decoded, merged, in the range that was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +30,8 @@ impl Series {
         chunks: Vec<ChunkPart>,
         range: TimeRange,
     ) -> Result<Self, ShardError> {
-        let samples = merge_given_parts(chunks, range)?;
+        let mut samples = merge_columns(given_columns(chunks)?);
+        samples.trim(range);
         Ok(Self { labels, samples })
     }
 
