@@ -7,6 +7,7 @@
 
 mod access;
 mod chunk;
+mod cluster;
 mod config;
 mod exemplars;
 mod files;

@@ -1,8 +1,8 @@
 //! The table of targets.
 
 use crate::{
-    access, chunk, config, exemplars, files, formats, histogram, http, index, labels, m3, matcher,
-    node_json, page, prometheus, remote, snapshot,
+    access, chunk, cluster, config, exemplars, files, formats, histogram, http, index, labels, m3,
+    matcher, node_json, page, prometheus, remote, snapshot,
 };
 
 /// A function that must not panic on any input.
@@ -77,6 +77,14 @@ pub const TARGETS: &[Target] = &[
         base_bytes: 24 << 20,
         bytes_per_input_byte: 1024,
         ..target("histograms_exact", histogram::exact)
+    },
+    // A shard takes a bit, of which a short text may name 65,536.
+    target("shard_set", cluster::shard_set),
+    // As histograms_exact, for each of up to five chunks.
+    Target {
+        base_bytes: 128 << 20,
+        bytes_per_input_byte: 4096,
+        ..target("series_chunks", cluster::series_chunks)
     },
     target("m3_body", m3::body),
     target("go_duration", m3::duration),

@@ -22,10 +22,11 @@ pub use chunk::Encoding;
 pub use clock::{Clock, SystemClock};
 pub use db::{
     BackupProgress, BackupReport, BackupStore, BackupSummary, Backups, CheckReport, Damage, Db,
-    DbOptions, DeleteReport, Error, ErrorKind, FolderStore, Lost, LostSamples, Maintenance,
+    DbOptions, DeleteReport, Digest, Error, ErrorKind, FolderStore, Lost, LostSamples, Maintenance,
     MaintenanceStep, Namespace, NamespaceOptions, NamespaceStats, NewObject, OpeningPhase,
     OpeningProgress, OpeningState, Problem, RecoveryReport, RefusedSnapshot, RestoreReport,
-    RetainReport, SalvageReport, SnapshotReport, Stats, StoredObject, TornTail, VerifyReport,
+    RetainReport, SalvageReport, SeriesDigest, SeriesDigests, ShardDigest, SnapshotReport, Stats,
+    StoredObject, TornTail, VerifyReport,
 };
 pub use exemplar::SeriesExemplars;
 pub use index::{Cardinality, Counted, CountedPair};

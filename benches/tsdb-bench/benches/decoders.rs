@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tsdb_bench::bench_fleet;
+use tsdb_core::chunk::encode;
 use tsdb_core::model::{
     FingerprintKey, Generation, MatcherText, NamespaceId, SeriesId, ShardId, Tombstone,
 };
@@ -17,8 +18,8 @@ use tsdb_core::wal::{
     DeleteFrame, FRAME_STAMP_BYTES, HistogramFrame, HistogramFrameEncoder, HistogramRow,
 };
 use tsdb_core::{
-    BucketSpan, Db, DbOptions, Histogram, HistogramCounts, Matcher, Sample, SystemClock, TimeRange,
-    WriteBatch,
+    BucketSpan, ChunkPart, Db, DbOptions, Encoding, Histogram, HistogramCounts, Labels, Matcher,
+    Sample, Series, ShardSet, SystemClock, TimeRange, WriteBatch,
 };
 
 const START: i64 = 1_700_000_000_000;
@@ -143,9 +144,45 @@ fn series_snapshot(c: &mut Criterion) {
     group.finish();
 }
 
+/// A series as a coordinator makes it of what three replicas answer.
+fn series_chunks(c: &mut Criterion) {
+    const SAMPLES: i64 = 720;
+    let chunks = |from: i64, len: usize| -> Vec<ChunkPart> {
+        let samples: Vec<Sample> = (from..SAMPLES)
+            .map(|at| Sample::new(START + at * 15_000, (at / 7) as f64 * 0.25))
+            .collect();
+        let part = |samples: &[Sample]| ChunkPart {
+            min: samples.first().expect("samples").timestamp,
+            max: samples.last().expect("samples").timestamp,
+            count: samples.len() as u32,
+            encoding: Encoding::Xor,
+            bytes: encode(samples.iter().copied()).into(),
+        };
+        samples.chunks(len).map(part).collect()
+    };
+    let alike = [chunks(0, 120), chunks(0, 120), chunks(0, 120)].concat();
+    let unlike = [chunks(0, 120), chunks(3, 110), chunks(7, 130)].concat();
+    let mut group = c.benchmark_group("decoders");
+    group.throughput(Throughput::Elements(SAMPLES.unsigned_abs()));
+    for (name, chunks) in [("alike", alike), ("unlike", unlike)] {
+        group.bench_function(format!("series of three replicas, {name}"), |b| {
+            b.iter(|| {
+                let chunks = black_box(&chunks).clone();
+                let series = Series::from_chunks(Labels::default(), chunks, TimeRange::ALL);
+                assert_eq!(series.expect("our own").samples_len(), SAMPLES as usize);
+            });
+        });
+    }
+    group.finish();
+    let text = "0-127,200,202,204,300-411,1000-1023 of 4096";
+    c.bench_function("set of shards", |b| {
+        b.iter(|| black_box(text).parse::<ShardSet>().expect("a set").len());
+    });
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = delete_frame, histogram_frame, series_snapshot
+    targets = delete_frame, histogram_frame, series_snapshot, series_chunks
 }
 criterion_main!(benches);

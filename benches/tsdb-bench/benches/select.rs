@@ -100,6 +100,10 @@ fn shards(c: &mut Criterion) {
                 });
             });
         }
+        group.bench_function("digests of all shards", |b| {
+            let digests = || metrics.digests(TimeRange::ALL, &set(1), 3_600_000);
+            b.iter(|| digests().expect("digests").len());
+        });
         group.finish();
         match place {
             "buffers" => db.flush().expect("a flush"),

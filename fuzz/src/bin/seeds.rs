@@ -51,6 +51,12 @@ fn main() {
             &[b"\0\x10", pattern.as_bytes()].concat(),
         );
     }
+    for (number, text) in ["0-3,17 of 64", "none of 8", "0-65535 of 65536"]
+        .iter()
+        .enumerate()
+    {
+        write("shard_set", &format!("set-{number}"), text.as_bytes());
+    }
     let files = [
         "log_replay",
         "series_file",
@@ -66,10 +72,12 @@ fn main() {
         "prometheus_index",
         "prometheus_tombstones",
     ];
-    for target in files
-        .into_iter()
-        .chain(["labels_builder", "chunk_round_trip", "matcher_regex"])
-    {
+    for target in files.into_iter().chain([
+        "labels_builder",
+        "chunk_round_trip",
+        "matcher_regex",
+        "series_chunks",
+    ]) {
         let bytes: Vec<u8> = (0..400u32)
             .map(|number| (number * 37 % 251) as u8)
             .collect();

@@ -184,7 +184,7 @@ impl Error {
                 ShardError::Chunk(_) | ShardError::Unnamed { .. } => ErrorKind::Corrupt,
                 ShardError::QueryLimit { .. } | ShardError::Overtaken(_) => ErrorKind::Limit,
                 ShardError::Pressure(_) | ShardError::Retired => ErrorKind::Backpressure,
-                ShardError::Misread => ErrorKind::InvalidInput,
+                ShardError::Misread | ShardError::Given(_) => ErrorKind::InvalidInput,
             },
             Self::Io { .. } => ErrorKind::Io,
             Self::Locked { .. } => ErrorKind::Locked,

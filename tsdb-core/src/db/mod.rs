@@ -5,6 +5,7 @@ mod compaction;
 mod copy;
 mod database;
 mod delete;
+mod digest;
 mod documents;
 mod error;
 mod exemplars;
@@ -37,6 +38,7 @@ pub use backup::{
 };
 pub use database::Db;
 pub use delete::DeleteReport;
+pub use digest::{Digest, SeriesDigest, SeriesDigests, ShardDigest};
 pub use error::{Error, ErrorKind};
 pub use maintenance::{Maintenance, MaintenanceStep};
 pub use namespace::Namespace;

@@ -316,6 +316,28 @@ impl<'a> WriteBatch<'a> {
         }
     }
 
+    /// Adds samples (milliseconds, values; as many of both) to the series begun last.
+    ///
+    /// # Panics
+    /// When no series was begun or one column is longer, which is a mistake of the caller's.
+    pub fn columns(&mut self, timestamps: &[i64], values: &[f64]) {
+        assert_eq!(
+            timestamps.len(),
+            values.len(),
+            "columns of different lengths were added to a batch"
+        );
+        let begun = self.series.last_mut();
+        assert!(
+            begun.is_some(),
+            "samples were added to a batch in which no series was begun"
+        );
+        self.timestamps.extend_from_slice(timestamps);
+        self.values.extend_from_slice(values);
+        if let Some(entry) = begun {
+            entry.end = self.timestamps.len();
+        }
+    }
+
     /// Adds a native histogram (milliseconds, histogram) to the series begun last.
     ///
     /// # Panics

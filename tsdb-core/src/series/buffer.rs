@@ -12,7 +12,7 @@ use crate::model::{Sample, TimeRange, Window};
 const LATE_BLOCKS: u8 = 128;
 
 /// A compressed chunk with what a reader needs to know before decoding it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChunkPart {
     /// First timestamp.
     pub min: i64,

@@ -27,7 +27,7 @@ pub use file::{
     series_path,
 };
 pub use histogram_buffer::HistogramBuffer;
-pub use merge::{disjoint_parts, merge_parts};
+pub use merge::{GivenChunkError, disjoint_parts, given_columns, merge_parts};
 pub use merged::{HistogramForm, MergedSamples, SampleRef};
 pub use reader::{
     LABELS_BYTES_MAX, SeriesEnd, SeriesImage, SeriesRecord, decode_header, read_record,

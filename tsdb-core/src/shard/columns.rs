@@ -24,48 +24,52 @@ fn merge_floats(mut columns: Vec<MergedSamples>) -> MergedSamples {
         return columns.pop().unwrap_or_default();
     }
     columns.sort_by_key(|column| column.timestamps.first().copied());
-    let disjoint = columns.is_sorted_by(|a, b| a.timestamps.last() < b.timestamps.first());
-    let mut columns = columns.into_iter();
-    let mut merged = columns.next().unwrap_or_default();
-    for column in columns {
-        if disjoint || merged.timestamps.last() < column.timestamps.first() {
-            merged.timestamps.extend(column.timestamps);
-            merged.values.extend(column.values);
-        } else {
-            merged = merge_two(&merged, &column);
+    // By twos, so that many that overlap take no time in the square of their number.
+    while columns.len() > 1 {
+        let mut next = Vec::with_capacity(columns.len().div_ceil(2));
+        let mut rest = columns.into_iter().peekable();
+        while let Some(mut one) = rest.next() {
+            // All that follow in order are appended at once.
+            while let Some(after) =
+                rest.next_if(|after| one.timestamps.last() < after.timestamps.first())
+            {
+                one.timestamps.extend(after.timestamps);
+                one.values.extend(after.values);
+            }
+            match rest.next() {
+                Some(other) => next.push(merge_two(&one, &other)),
+                None => next.push(one),
+            }
         }
+        columns = next;
     }
-    merged
+    columns.pop().unwrap_or_default()
 }
 
 fn merge_two(a: &MergedSamples, b: &MergedSamples) -> MergedSamples {
-    let rows = |column: &MergedSamples| -> Vec<(i64, f64)> {
-        let times = column.timestamps.iter().copied();
-        times.zip(column.values.iter().copied()).collect()
-    };
-    let (a, b) = (rows(a), rows(b));
     let mut merged = MergedSamples::default();
-    merged.timestamps.reserve(a.len() + b.len());
-    merged.values.reserve(a.len() + b.len());
-    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+    let most = a.timestamps.len() + b.timestamps.len();
+    merged.timestamps.reserve(most);
+    merged.values.reserve(most);
+    let mut left = a.timestamps.iter().zip(&a.values).peekable();
+    let mut right = b.timestamps.iter().zip(&b.values).peekable();
     loop {
-        let (t, value) = match (a.peek(), b.peek()) {
-            (Some(&(t, one)), Some(&(other, two))) if t == other => {
-                b.next();
-                (t, winner(one, two))
+        let (time, value) = match (left.peek(), right.peek()) {
+            (Some(&(one, &value)), Some(&(other, &second))) if one == other => {
+                (left.next(), right.next());
+                (*one, winner(value, second))
             }
-            (Some(&one), Some(&other)) if one.0 < other.0 => one,
-            (_, Some(&other)) => {
-                b.next();
-                merged.timestamps.push(other.0);
-                merged.values.push(other.1);
-                continue;
+            (Some(&(one, &value)), other) if other.is_none_or(|(other, _)| one < *other) => {
+                left.next();
+                (*one, value)
             }
-            (Some(&one), None) => one,
-            (None, None) => return merged,
+            (_, Some(&(other, &value))) => {
+                right.next();
+                (*other, value)
+            }
+            _ => return merged,
         };
-        a.next();
-        merged.timestamps.push(t);
+        merged.timestamps.push(time);
         merged.values.push(value);
     }
 }

@@ -5,7 +5,7 @@ use crate::bits::DecodeError;
 use crate::block::BlockError;
 use crate::model::SeriesId;
 use crate::run::RunError;
-use crate::series::SeriesError;
+use crate::series::{GivenChunkError, SeriesError};
 use crate::wal::WalError;
 
 /// An error of appending to or reading from a namespace.
@@ -32,6 +32,9 @@ pub enum ShardError {
     /// A chunk in memory could not be decoded.
     #[error("a chunk in memory cannot be decoded: {0}")]
     Chunk(#[from] DecodeError),
+    /// A chunk that a series was to be made of is damaged, or not what it says it is.
+    #[error("{0}: ask for the series again, or ask another replica")]
+    Given(#[from] GivenChunkError),
     /// Labels of a batch marked as guessed do not end where they were guessed to end. Nothing was
     /// stored.
     #[error("labels do not end where they were guessed to end: decode the batch without guessing")]

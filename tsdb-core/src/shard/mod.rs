@@ -22,6 +22,7 @@ mod memory;
 mod pins;
 mod readers;
 mod select;
+mod series;
 mod series_set;
 #[cfg(test)]
 mod tests;
@@ -42,4 +43,5 @@ pub use limits::{Limited, SelectLimits, SeriesLimits};
 pub use memory::{MemoryBounds, MemoryLedger, MemoryUse, Pressure};
 pub use pins::{Pinned, Pins};
 pub use readers::{Overtaken, ReaderCounts, ReaderLimits, Readers};
-pub use series_set::{Series, SeriesChunks, SeriesSet};
+pub use series::{Series, SeriesChunks};
+pub use series_set::SeriesSet;

@@ -7,91 +7,16 @@ use std::sync::Arc;
 use super::columns::{in_range, merge_columns};
 use super::deletes::{Delete, Mask};
 use super::readers::{Held, Present, Reader};
-use super::{Head, Live, Overtaken, SelectLimits, ShardError};
+use super::{Head, Live, Overtaken, SelectLimits, Series, SeriesChunks, ShardError};
 use crate::block::BlockReader;
 use crate::chunk::Encoding;
-use crate::model::{Histogram, Labels, Sample, TimeRange};
-use crate::series::{
-    ChunkPart, HistogramForm, MergedSamples, SampleRef, disjoint_parts, merge_parts,
-};
+use crate::model::{Labels, TimeRange};
+use crate::series::{ChunkPart, HistogramForm, MergedSamples, disjoint_parts, merge_parts};
 
 /// How many series are read at a time at most.
 const BATCH_SERIES: u64 = 128;
 /// About how many samples of blocks are read at a time.
 const BATCH_SAMPLES: u64 = 1 << 20;
-
-/// The samples of one series, decoded, merged, in the range that was asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Series {
-    labels: Labels,
-    samples: MergedSamples,
-}
-
-impl Series {
-    /// What chunks of one series hold in `range`, those of several replicas merged.
-    ///
-    /// # Errors
-    /// When a chunk is damaged.
-    pub fn from_chunks(
-        labels: Labels,
-        mut chunks: Vec<ChunkPart>,
-        range: TimeRange,
-    ) -> Result<Self, ShardError> {
-        let samples = merge_parts(&mut chunks, range)?;
-        Ok(Self { labels, samples })
-    }
-
-    /// The labels.
-    #[must_use]
-    pub fn labels(&self) -> &Labels {
-        &self.labels
-    }
-
-    /// The labels, and nothing else.
-    #[must_use]
-    pub fn into_labels(self) -> Labels {
-        self.labels
-    }
-
-    /// Timestamps of the floats, in milliseconds since the epoch, rising.
-    #[must_use]
-    pub fn timestamps(&self) -> &[i64] {
-        &self.samples.timestamps
-    }
-
-    /// The values, one a timestamp.
-    #[must_use]
-    pub fn values(&self) -> &[f64] {
-        &self.samples.values
-    }
-
-    /// The native histograms, each with its timestamp, rising; no float has the same timestamp.
-    #[must_use]
-    pub fn histograms(&self) -> &[(i64, Histogram)] {
-        &self.samples.histograms
-    }
-
-    /// Floats and histograms in order of time.
-    pub fn all_samples(&self) -> impl Iterator<Item = SampleRef<'_>> + '_ {
-        self.samples.samples()
-    }
-
-    /// The floats in order of time.
-    pub fn samples(&self) -> impl ExactSizeIterator<Item = Sample> + '_ {
-        let columns = self.samples.timestamps.iter().zip(&self.samples.values);
-        columns.map(|(&timestamp, &value)| Sample::new(timestamp, value))
-    }
-}
-
-/// The samples of one series as chunks that do not overlap, in order of time. Chunks at the ends
-/// may reach beyond the range that was asked for.
-#[derive(Clone, Debug)]
-pub struct SeriesChunks {
-    /// The labels.
-    pub labels: Labels,
-    /// Chunks as Prometheus encodes them: XOR, histogram or float histogram.
-    pub chunks: Vec<ChunkPart>,
-}
 
 /// How a series that matches is known.
 #[derive(Clone, Debug)]
@@ -325,16 +250,29 @@ impl SeriesSet {
         self.reader = None;
     }
 
-    /// The next series as chunks, copied where they need no merging and lie in no block.
+    /// The next series as chunks that Prometheus reads, copied where they need no merging and lie
+    /// in no block.
     ///
     /// # Errors
     /// When it cannot be read, or a limit is exceeded; nothing more comes after it.
     pub fn next_chunks(&mut self) -> Result<Option<SeriesChunks>, ShardError> {
+        self.next_chunks_as(HistogramForm::Prometheus)
+    }
+
+    /// The same as chunks that keep all bits of native histograms, for [`Series::from_chunks`].
+    ///
+    /// # Errors
+    /// As [`SeriesSet::next_chunks`].
+    pub fn next_exact_chunks(&mut self) -> Result<Option<SeriesChunks>, ShardError> {
+        self.next_chunks_as(HistogramForm::Exact)
+    }
+
+    fn next_chunks_as(&mut self, form: HistogramForm) -> Result<Option<SeriesChunks>, ShardError> {
         let next = self.next_parts().and_then(|next| {
             let Some((labels, parts)) = next else {
                 return Ok(None);
             };
-            let mut chunks = chunks_of(parts)?;
+            let mut chunks = chunks_of(parts, form)?;
             chunks.retain(|chunk| self.range.overlaps(chunk.min, chunk.max));
             self.count(chunks.iter().map(|chunk| u64::from(chunk.count)).sum())?;
             Ok(Some(SeriesChunks { labels, chunks }))
@@ -351,7 +289,7 @@ impl SeriesSet {
             let samples = merge_columns(parts.columns);
             if !samples.is_empty() {
                 self.count(samples.len() as u64)?;
-                return Ok(Some(Series { labels, samples }));
+                return Ok(Some(Series::new(labels, samples)));
             }
         }
         Ok(None)
@@ -367,15 +305,17 @@ impl Iterator for SeriesSet {
 }
 
 /// Chunks of all parts that do not overlap: those there are are kept where no block's samples lie
-/// among them, and no histograms are near.
-fn chunks_of(mut parts: Parts) -> Result<Vec<ChunkPart>, ShardError> {
-    let floats = (parts.chunks.iter()).all(|chunk| chunk.encoding == Encoding::Xor)
+/// among them, and no histograms are near that have to take another form.
+fn chunks_of(mut parts: Parts, form: HistogramForm) -> Result<Vec<ChunkPart>, ShardError> {
+    let is_kept =
+        |chunk: &ChunkPart| chunk.encoding == Encoding::Xor || form == HistogramForm::Exact;
+    let kept = parts.chunks.iter().all(is_kept)
         && (parts.columns.iter()).all(|column| column.histograms.is_empty());
-    if !floats {
+    if !kept {
         parts
             .columns
             .push(merge_parts(&mut parts.chunks, TimeRange::ALL)?);
-        return Ok(merge_columns(parts.columns).encode(HistogramForm::Prometheus));
+        return Ok(merge_columns(parts.columns).encode(form));
     }
     let mut chunks = disjoint_parts(parts.chunks)?;
     let columns = merge_columns(parts.columns);
@@ -389,10 +329,10 @@ fn chunks_of(mut parts: Parts) -> Result<Vec<ChunkPart>, ShardError> {
     {
         let others = merge_parts(&mut chunks, TimeRange::ALL)?;
         let merged = merge_columns(vec![columns, others]);
-        return Ok(merged.encode(HistogramForm::Prometheus));
+        return Ok(merged.encode(form));
     }
     let at = chunks.partition_point(|chunk| chunk.max < min);
-    chunks.splice(at..at, columns.encode(HistogramForm::Prometheus));
+    chunks.splice(at..at, columns.encode(form));
     Ok(chunks)
 }
 

@@ -122,6 +122,25 @@ fn the_golden_delete_is_written_and_read() {
 }
 
 #[test]
+fn a_delete_of_shards_is_framed_as_any_other() {
+    let mut frame = delete_frame(9);
+    let shards = |name: &str| MatcherText {
+        op: MatchOp::Shards,
+        name: name.to_owned(),
+        value: "0-3,17 of 64".to_owned(),
+    };
+    frame.tombstone.matchers.push(shards(""));
+    let bytes = frame.encode();
+    assert!(bytes.ends_with(b"\x04\0\0\0\0\x0c\0\0\x000-3,17 of 64"));
+    assert_eq!(
+        DeleteFrame::decode(&bytes[FRAME_STAMP_BYTES..]),
+        Ok(frame.clone())
+    );
+    frame.tombstone.matchers.push(shards("host"));
+    DeleteFrame::decode(&frame.encode()[FRAME_STAMP_BYTES..]).unwrap_err();
+}
+
+#[test]
 fn a_delete_with_a_flipped_bit_is_another_one_or_none() {
     let frame = delete_frame(9).encode();
     let payload = &frame[FRAME_STAMP_BYTES..];

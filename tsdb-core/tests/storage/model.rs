@@ -8,7 +8,8 @@ use tsdb_core::clock::ManualClock;
 use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::{MemVfs, SplitMix64};
 use tsdb_core::{
-    Ack, Clock, Db, DbOptions, Matcher, NamespaceOptions, RejectReason, TimeRange, WriteBatch,
+    Ack, Clock, Db, DbOptions, Matcher, NamespaceOptions, RejectReason, Series, TimeRange,
+    WriteBatch,
 };
 
 use crate::support::{
@@ -320,6 +321,14 @@ impl Player {
                 let samples: Result<Vec<_>, String> = series.all_samples().map(coded).collect();
                 let samples = samples?;
                 found.push((series.into_labels(), samples));
+            }
+        } else if self.random.coin() {
+            while let Some(series) = set.next_exact_chunks().map_err(|error| chain(&error))? {
+                let made = Series::from_chunks(series.labels, series.chunks, range);
+                let made = made.map_err(|error| chain(&error))?;
+                let samples: Result<Vec<_>, String> = made.all_samples().map(coded).collect();
+                let samples = samples?;
+                found.push((made.into_labels(), samples));
             }
         } else {
             let exact = namespace.select(TimeRange::ALL, &matchers);

@@ -141,7 +141,7 @@ impl Terms for DiskTerms<'_> {
     fn keep_shards(&self, set: &mut Postings, shards: &ShardSet) -> Result<(), IndexError> {
         let mut kept = Vec::new();
         self.0.canonical_many(&*set, |row, labels| {
-            if shards.holds_hash(placement_hash(&labels)) {
+            if shards.holds_hash(placement_hash(labels)) {
                 kept.push(row);
             }
             Ok(())

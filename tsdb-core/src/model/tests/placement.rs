@@ -122,6 +122,10 @@ fn sets_print_and_are_read() {
         );
         assert!(!set.contains(set.of().get()) && !set.contains(u32::MAX));
     }
+}
+
+#[test]
+fn what_is_no_set_is_refused() {
     assert_eq!(ShardSet::all(of(SHARDS_MAX)).unwrap().len(), SHARDS_MAX);
     assert_eq!(
         ShardSet::all(of(SHARDS_MAX + 1)),

@@ -1,0 +1,78 @@
+//! What nodes of a cluster tell each other: sets of placement shards, and chunks of a series.
+
+use tsdb_core::chunk::encode;
+use tsdb_core::model::{Sample, ShardSet, TimeRange};
+use tsdb_core::{ChunkPart, Encoding, Labels, Series};
+
+use crate::Input;
+
+/// What is read prints as it was.
+pub(crate) fn shard_set(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
+    let Ok(set) = text.parse::<ShardSet>() else {
+        return;
+    };
+    assert_eq!(set.to_string(), text);
+    assert_eq!(set.iter().count(), set.len() as usize);
+    assert_eq!(ShardSet::new(set.of(), set.iter()), Ok(set));
+}
+
+/// Chunks of any bytes or sound ones, said to be anything: a series in order, the same whatever
+/// the order of the chunks and however often each is there, or an error.
+pub(crate) fn series_chunks(input: &[u8]) {
+    let mut input = Input::new(input);
+    let mut chunks = Vec::new();
+    while !input.is_empty() && chunks.len() < 4 {
+        chunks.push(chunk(&mut input));
+    }
+    let (from, to) = (input.int(), input.int());
+    let range = TimeRange::inclusive(from.min(to), from.max(to)).expect("in order");
+    let make = |chunks: Vec<ChunkPart>| Series::from_chunks(Labels::default(), chunks, range);
+    let made = make(chunks.clone());
+    chunks.reverse();
+    let again = make([chunks.as_slice(), chunks.get(..1).unwrap_or_default()].concat());
+    let (Ok(made), Ok(again)) = (&made, &again) else {
+        assert!(made.is_err() && again.is_err());
+        return;
+    };
+    assert!(made.all_samples().eq(again.all_samples()));
+    let times: Vec<i64> = made
+        .all_samples()
+        .map(|sample| sample.timestamp())
+        .collect();
+    assert!(times.is_sorted_by(|a, b| a < b));
+    assert!(times.iter().all(|time| range.contains(*time)));
+}
+
+fn chunk(input: &mut Input<'_>) -> ChunkPart {
+    let kind = input.byte();
+    if kind % 2 == 0 {
+        let len = usize::from(input.byte());
+        return ChunkPart {
+            min: input.int(),
+            max: input.int(),
+            count: u32::from(input.byte()),
+            encoding: match kind % 8 {
+                0 => Encoding::Xor,
+                2 => Encoding::Histogram,
+                _ => Encoding::Histograms,
+            },
+            bytes: input.take(len).into(),
+        };
+    }
+    let mut samples: Vec<Sample> = Vec::new();
+    for _ in 0..=input.below(32) {
+        samples.push(Sample::new(input.int(), input.float()));
+    }
+    samples.sort_by_key(|sample| sample.timestamp);
+    samples.dedup_by_key(|sample| sample.timestamp);
+    ChunkPart {
+        min: samples.first().map_or(0, |first| first.timestamp),
+        max: samples.last().map_or(0, |last| last.timestamp),
+        count: samples.len() as u32,
+        encoding: Encoding::Xor,
+        bytes: encode(samples).into(),
+    }
+}
