@@ -213,7 +213,7 @@ proptest! {
         let candidates = weights.iter().enumerate();
         let group = &leaving.1.isolation_group;
         let candidates = candidates.map(|(at, weight)| node(&format!("x{at}"), group, *weight));
-        let after = before.replace(&[leaving.0.clone()], candidates.collect(), false).expect("the group");
+        let after = before.replace(std::slice::from_ref(&leaving.0), candidates.collect(), false).expect("the group");
         assert_follows(&before, &after);
         let moves = moves(&before, &after);
         prop_assert!(moves.iter().all(|(from, to)| *from == leaving.0 && to.as_str().starts_with('x')));
