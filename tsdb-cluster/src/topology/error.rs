@@ -55,8 +55,8 @@ pub enum TopologyError {
     },
     /// Shards would have two replicas in one group, or nowhere to go.
     #[error(
-        "the isolation groups leave no place for {} of instance {node}: \
-         add instances of other groups, or use force where two replicas may share one",
+        "the isolation groups and changes under way leave no place for {} of instance {node}: \
+         add instances of other groups, abort the changes, or use force where two may share one",
         ShardList(.shards)
     )]
     NoPlace {

@@ -19,8 +19,9 @@
 //! hold it, `to` has it since. No other writes exist: after s slots sealed an epoch, fewer than W
 //! are left to hold a write of it. The same holds of a late reader: of the R slots that it asks one
 //! is sealed, as R + s > RF, and turns it away. So R answers of the present epoch meet one of the
-//! W. A folder that is lost takes one slot out of all sums until its node has copied anew, which is
-//! why RF - W may be lost: R + W > RF is needed of those that are left, and s must be found in them.
+//! W. A member whose folder is lost answers, seals and is copied from no more: with l such slots
+//! W - l of the RF - l others have the write, and every sum stays true. But R and s must be found
+//! among these, so reads, writes and changes go on while at most RF - W are lost.
 //!
 //! **Fresh slots** change at once, their epoch too, with no seal: a view in which the slot is fresh
 //! and one in which it is not count the same members in all other slots, and the first counts

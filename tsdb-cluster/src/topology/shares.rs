@@ -1,6 +1,7 @@
 //! How many slots each node should have.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::TopologyError;
 use super::topology::{Node, Topology};
@@ -35,23 +36,25 @@ impl Share {
     }
 }
 
-/// Weights of groups, and of their nodes.
-type Groups<'a> = BTreeMap<&'a str, Vec<(&'a NodeId, u64)>>;
+/// Nodes that fail together, each with a number: its weight, or its slots.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    /// The sum of the numbers.
+    pub(super) sum: u64,
+    pub(super) nodes: Vec<(&'a NodeId, u64)>,
+}
 
 /// What each node should have, by weight. A group has a shard once at most: one of so much weight
 /// that it would have more has all shards, and the other groups share the rest.
 #[derive(Debug)]
 pub(super) struct Shares<'a> {
-    pub(super) groups: Groups<'a>,
+    /// By name, with their weights.
+    groups: BTreeMap<&'a str, Group<'a>>,
     shards: u64,
     /// The groups that have all shards.
-    full: Vec<&'a str>,
-    /// Slots left for the others, and their weight.
+    full: BTreeSet<&'a str>,
+    /// Slots of the others to their weight.
     rest: Share,
-}
-
-fn weight(nodes: &[(&NodeId, u64)]) -> u64 {
-    nodes.iter().map(|(_, weight)| weight).sum()
 }
 
 impl<'a> Shares<'a> {
@@ -60,41 +63,40 @@ impl<'a> Shares<'a> {
         shards: usize,
         replicas: u8,
     ) -> Result<Self, TopologyError> {
-        let shards = u64::try_from(shards).unwrap_or(u64::MAX);
-        let mut groups: Groups<'a> = BTreeMap::new();
+        let mut groups: BTreeMap<&str, Group<'a>> = BTreeMap::new();
         for (id, node) in nodes {
-            let group = groups.entry(&node.isolation_group).or_default();
-            group.push((id, u64::from(node.weight.max(1))));
+            let empty = || Group {
+                sum: 0,
+                nodes: Vec::new(),
+            };
+            let group = groups.entry(&node.isolation_group).or_insert_with(empty);
+            let weight = u64::from(node.weight.max(1));
+            group.sum += weight;
+            group.nodes.push((id, weight));
         }
         if groups.len() < usize::from(replicas) {
             let groups = groups.len();
             return Err(TopologyError::TooFewGroups { groups, replicas });
         }
-        let mut by_weight: Vec<_> = groups
-            .iter()
-            .map(|(name, of)| (weight(of), *name))
-            .collect();
+        let mut by_weight: Vec<_> = groups.iter().map(|(name, of)| (of.sum, *name)).collect();
         by_weight.sort_unstable();
-        let mut left: u64 = by_weight.iter().map(|(weight, _)| weight).sum();
-        let mut replicas = u64::from(replicas);
-        let mut full = Vec::new();
+        let mut weight_left: u64 = by_weight.iter().map(|(weight, _)| weight).sum();
+        let mut replicas_left = u64::from(replicas);
+        let mut full = BTreeSet::new();
         while let Some((weight, name)) = by_weight.pop()
-            && u128::from(weight) * u128::from(replicas) >= u128::from(left)
-            && replicas > 0
+            && replicas_left > 0
+            && weight * replicas_left >= weight_left
         {
-            full.push(name);
-            left -= weight;
-            replicas -= 1;
+            full.insert(name);
+            weight_left -= weight;
+            replicas_left -= 1;
         }
-        let rest = Share {
-            numerator: shards * replicas,
-            denominator: left.max(1),
-        };
+        let shards = u64::try_from(shards).unwrap_or(u64::MAX);
         Ok(Self {
             groups,
             shards,
             full,
-            rest,
+            rest: Share::new(shards * replicas_left, weight_left),
         })
     }
 
@@ -102,63 +104,56 @@ impl<'a> Shares<'a> {
         Self::new(topology.staying(), topology.shards.len(), topology.replicas)
     }
 
-    fn of(&self, group: &str, of_group: u64, weight: u64) -> Share {
-        match self.full.contains(&group) {
-            true => Share {
-                numerator: self.shards * weight,
-                denominator: of_group,
-            },
-            false => Share {
-                numerator: self.rest.numerator * weight,
-                denominator: self.rest.denominator,
-            },
+    /// The share of some weight of a group.
+    fn of(&self, name: &str, group: &Group<'_>, weight: u64) -> Share {
+        match self.full.contains(name) {
+            true => Share::new(self.shards * weight, group.sum),
+            false => Share::new(self.rest.numerator * weight, self.rest.denominator),
         }
     }
 
     /// The share of every node.
     pub(super) fn by_node(&self) -> BTreeMap<&'a NodeId, Share> {
-        let of_group = |(group, nodes): (&&str, &Vec<(&'a NodeId, u64)>)| {
-            let sum = weight(nodes);
-            let share = |(id, weight): &(&'a NodeId, u64)| (*id, self.of(group, sum, *weight));
-            nodes.iter().map(share).collect::<Vec<_>>()
-        };
-        self.groups.iter().flat_map(of_group).collect()
+        let mut shares = BTreeMap::new();
+        for (name, group) in &self.groups {
+            for (id, weight) in &group.nodes {
+                shares.insert(*id, self.of(name, group, *weight));
+            }
+        }
+        shares
     }
 
     /// Whole numbers of slots for every group and node of it: each share rounded up or down, and
     /// together exactly all slots.
-    pub(super) fn whole(&self, replicas: u8) -> Vec<(u64, Vec<(&'a NodeId, u64)>)> {
-        let sums = self.groups.iter().map(|(group, nodes)| {
-            let sum = weight(nodes);
-            self.of(group, sum, sum)
-        });
-        let slots = self.shards * u64::from(replicas);
-        let sums = round(&sums.collect::<Vec<_>>(), slots);
-        let of_group = |((group, nodes), slots): ((&&str, &Vec<(&'a NodeId, u64)>), u64)| {
-            let sum = weight(nodes);
-            let shares = nodes.iter().map(|(_, weight)| self.of(group, sum, *weight));
-            let whole = round(&shares.collect::<Vec<_>>(), slots);
-            let ids = nodes.iter().map(|(id, _)| *id);
-            (slots, ids.zip(whole).collect())
-        };
-        self.groups.iter().zip(sums).map(of_group).collect()
+    pub(super) fn whole(&self, replicas: u8) -> Vec<Group<'a>> {
+        let groups = self.groups.iter();
+        let shares = groups.map(|(name, group)| self.of(name, group, group.sum));
+        let shares: Vec<_> = shares.collect();
+        let slots = round(&shares, self.shards * u64::from(replicas));
+        let mut whole = Vec::new();
+        for ((name, group), sum) in self.groups.iter().zip(slots) {
+            let nodes = group.nodes.iter();
+            let shares = nodes.map(|(_, weight)| self.of(name, group, *weight));
+            let slots = round(&shares.collect::<Vec<_>>(), sum);
+            let ids = group.nodes.iter().map(|(id, _)| *id);
+            let nodes = ids.zip(slots).collect();
+            whole.push(Group { sum, nodes });
+        }
+        whole
     }
 }
 
 /// Shares rounded to whole numbers of a sum that lies between all rounded down and all rounded up:
-/// those with the largest remainders are rounded up. Shares of other denominators are whole.
+/// those with the largest remainders are rounded up. Only shares of one denominator have any.
 fn round(shares: &[Share], sum: u64) -> Vec<u64> {
     let mut whole: Vec<u64> = shares.iter().map(|share| share.floor()).collect();
     let missing = sum.saturating_sub(whole.iter().sum());
-    let mut order: Vec<_> = (0..).zip(shares).collect();
+    let mut order: Vec<_> = whole.iter_mut().zip(shares).collect();
     order.retain(|(_, share)| share.remainder() > 0);
-    order.sort_by_key(|(index, share)| (std::cmp::Reverse(share.remainder()), *index));
-    let ups = order.iter().take(usize::try_from(missing).unwrap_or(0));
-    for (index, _) in ups {
-        let index: usize = *index;
-        if let Some(number) = whole.get_mut(index) {
-            *number += 1;
-        }
+    order.sort_by_key(|(_, share)| Reverse(share.remainder()));
+    let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+    for (number, _) in order.into_iter().take(missing) {
+        *number += 1;
     }
     whole
 }

@@ -1,1 +1,9 @@
-
+mod aborts;
+mod assignment;
+mod document;
+mod epochs;
+mod quorum;
+mod sets;
+mod support;
+mod view;
+mod walk;

@@ -6,7 +6,7 @@ use super::chance::Chance;
 use crate::topology::document::check_numbers;
 use crate::topology::error::TopologyError;
 use crate::topology::shard::Shard;
-use crate::topology::shares::Shares;
+use crate::topology::shares::{Group, Shares};
 use crate::topology::topology::{Node, Topology};
 use crate::{NodeId, ShardId};
 
@@ -50,34 +50,33 @@ impl Topology {
 /// Nodes of a shard, when `left` shards including this one have none yet. Every group keeps at
 /// most as many slots as shards are left: one that has so many is taken, the rest are drawn.
 fn draw<'a>(
-    groups: &mut [(u64, Vec<(&'a NodeId, u64)>)],
+    groups: &mut [Group<'a>],
     shard: ShardId,
     left: ShardId,
     replicas: u8,
 ) -> Vec<&'a NodeId> {
     let mut chance = Chance::new(u64::from(shard));
-    let must = |(_, (slots, _)): &(usize, &(u64, _))| *slots >= u64::from(left);
-    let mut taken: Vec<usize> = Vec::new();
-    taken.extend(groups.iter().enumerate().filter(must).map(|(at, _)| at));
+    let all = groups.iter().enumerate();
+    let must = all.filter(|(_, group)| group.sum >= u64::from(left));
+    let mut taken: Vec<usize> = must.map(|(at, _)| at).collect();
     while taken.len() < usize::from(replicas) {
-        let weights = groups.iter().enumerate();
-        let weights = weights.map(|(at, (slots, _))| match taken.contains(&at) {
-            true => 0,
-            false => *slots,
+        let slots = groups.iter().enumerate().map(|(at, group)| {
+            let is_taken = taken.contains(&at);
+            if is_taken { 0 } else { group.sum }
         });
-        match chance.draw(weights) {
+        match chance.draw(slots) {
             Some(at) => taken.push(at),
             None => break,
         }
     }
     let mut members = Vec::new();
     for at in taken {
-        if let Some((slots, nodes)) = groups.get_mut(at)
-            && let Some(at) = chance.draw(nodes.iter().map(|(_, slots)| *slots))
-            && let Some((id, of_node)) = nodes.get_mut(at)
+        if let Some(group) = groups.get_mut(at)
+            && let Some(at) = chance.draw(group.nodes.iter().map(|(_, slots)| *slots))
+            && let Some((id, slots)) = group.nodes.get_mut(at)
         {
+            group.sum -= 1;
             *slots -= 1;
-            *of_node -= 1;
             members.push(*id);
         }
     }

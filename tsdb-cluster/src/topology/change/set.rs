@@ -119,17 +119,19 @@ impl Topology {
             }
         }
         pairs.extend(others.into_iter().zip(coming));
-        for (index, node) in pairs {
-            let member = self.member(node);
-            let of = self.check_shard(shard)?;
-            if of.has_beside(index, node) {
+        // Checked before any of them, as nobody can have sealed in between.
+        for (index, node) in &pairs {
+            if of.has_beside(*index, node) {
                 let what = format!("{node} is in it as another replica: wait, or abort that");
                 return Err(TopologyError::BadTarget { shard, what });
             }
-            if !of.accepts(index, &member) {
-                let node = node.clone();
+            if !of.accepts(*index, &self.member(node)) {
+                let node = (*node).clone();
                 return Err(TopologyError::Awaited { shard, node });
             }
+        }
+        for (index, node) in pairs {
+            let member = self.member(node);
             self.alter(shard, |shard| shard.steer(index, member));
         }
         Ok(())
