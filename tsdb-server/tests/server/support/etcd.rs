@@ -1,0 +1,183 @@
+//! Real etcd, alone or as a cluster of several.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::{Process, free_port, program, request, wait_for};
+
+/// A running member of etcd. Stopped by its id when dropped.
+#[derive(Debug)]
+pub(crate) struct Etcd {
+    process: Process,
+    program: PathBuf,
+    arguments: Vec<String>,
+    /// What clients connect to.
+    pub(crate) url: String,
+    health: String,
+}
+
+impl Etcd {
+    /// Starts one that is alone; `None` where etcd is not installed.
+    pub(crate) async fn start(folder: &Path) -> Option<Self> {
+        Self::start_with(folder, "http", &[]).await
+    }
+
+    /// As [`Etcd::start`], for clients of a scheme, with more arguments.
+    pub(crate) async fn start_with(folder: &Path, scheme: &str, more: &[&str]) -> Option<Self> {
+        let mut all = Self::cluster_with(folder, 1, scheme, more).await?;
+        all.pop()
+    }
+
+    /// Starts a cluster of so many; `None` where etcd is not installed.
+    pub(crate) async fn cluster(folder: &Path, count: usize) -> Option<Vec<Self>> {
+        Self::cluster_with(folder, count, "http", &[]).await
+    }
+
+    async fn cluster_with(
+        folder: &Path,
+        count: usize,
+        scheme: &str,
+        more: &[&str],
+    ) -> Option<Vec<Self>> {
+        let program = program("etcd", "etcd-server")?;
+        let peers: Vec<_> = (0..count)
+            .map(|number| (number, format!("http://127.0.0.1:{}", free_port())))
+            .collect();
+        let members: Vec<_> = peers
+            .iter()
+            .map(|(n, peer)| format!("m{n}={peer}"))
+            .collect();
+        let members = members.join(",");
+        let started = peers.iter().map(|(number, peer)| {
+            let url = format!("{scheme}://127.0.0.1:{}", free_port());
+            let health = format!("http://127.0.0.1:{}", free_port());
+            let data = folder.join(format!("m{number}")).display().to_string();
+            let fixed = [
+                ("name", format!("m{number}")),
+                ("data-dir", data),
+                ("listen-client-urls", url.clone()),
+                ("advertise-client-urls", url.clone()),
+                ("listen-peer-urls", peer.clone()),
+                ("initial-advertise-peer-urls", peer.clone()),
+                ("initial-cluster", members.clone()),
+                ("listen-metrics-urls", health.clone()),
+                ("heartbeat-interval", "50".to_owned()),
+                ("election-timeout", "500".to_owned()),
+            ];
+            let fixed = fixed.iter().map(|(key, value)| format!("--{key}={value}"));
+            let more = more.iter().map(|argument| (*argument).to_owned());
+            let arguments: Vec<_> = fixed.chain(more).collect();
+            Self {
+                process: Process::start(&program, &arguments),
+                program: program.clone(),
+                arguments,
+                url,
+                health,
+            }
+        });
+        let started: Vec<_> = started.collect();
+        for etcd in &started {
+            etcd.healthy().await;
+        }
+        Some(started)
+    }
+
+    async fn healthy(&self) {
+        let url = format!("{}/health", self.health);
+        wait_for("etcd to be healthy", 60, async || {
+            let answer = request(Method::GET, &url, &[], "").await.ok()?;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again, at the same place, with what it had.
+    pub(crate) async fn restart(&mut self) {
+        self.process.kill();
+        self.process = Process::start(&self.program, &self.arguments);
+        self.healthy().await;
+    }
+
+    /// It does nothing until it goes on; its connections stay.
+    pub(crate) fn pause(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.process.signal(Signal::CONT);
+    }
+
+    /// A call through its JSON, as another client would make it.
+    pub(crate) async fn call(&self, path: &str, body: Value) -> Result<Value, String> {
+        let url = format!("{}/v3/{path}", self.url);
+        let answer = request(Method::POST, &url, &[], body.to_string()).await?;
+        match answer.status {
+            200 => serde_json::from_slice(&answer.body).map_err(|error| error.to_string()),
+            _ => Err(answer.text()),
+        }
+    }
+
+    /// Sets a key, and answers the revision.
+    pub(crate) async fn put(&self, key: &str, value: &str) -> i64 {
+        let put = json!({"key": STANDARD.encode(key), "value": STANDARD.encode(value)});
+        revision(&self.call("kv/put", put).await.expect("a write"))
+    }
+
+    /// Removes a key.
+    pub(crate) async fn delete(&self, key: &str) {
+        let delete = json!({"key": STANDARD.encode(key)});
+        self.call("kv/deleterange", delete)
+            .await
+            .expect("a removal");
+    }
+
+    /// The value of a key, and its lease.
+    pub(crate) async fn get(&self, key: &str) -> Option<(String, String)> {
+        let look = json!({"key": STANDARD.encode(key)});
+        let mut answer = self.call("kv/range", look).await.expect("a look");
+        let found = answer["kvs"][0].take();
+        let value = STANDARD.decode(found["value"].as_str()?).expect("Base64");
+        let lease = found["lease"].as_str().unwrap_or_default().to_owned();
+        Some((String::from_utf8(value).expect("UTF-8"), lease))
+    }
+
+    /// Forgets what was before a revision.
+    pub(crate) async fn compact(&self, revision: i64) {
+        let compact = json!({"revision": revision.to_string(), "physical": true});
+        self.call("kv/compaction", compact)
+            .await
+            .expect("a compaction");
+    }
+
+    /// Ends a lease, with the keys that go with it.
+    pub(crate) async fn revoke(&self, lease: &str) {
+        let revoke = json!({"ID": lease});
+        self.call("kv/lease/revoke", revoke)
+            .await
+            .expect("the end of a lease");
+    }
+
+    /// How many leases there are.
+    pub(crate) async fn leases(&self) -> usize {
+        let answer = self
+            .call("kv/lease/leases", json!({}))
+            .await
+            .expect("a list");
+        answer["leases"].as_array().map_or(0, Vec::len)
+    }
+}
+
+fn revision(answer: &Value) -> i64 {
+    let revision = answer["header"]["revision"].as_str().expect("a revision");
+    revision.parse().expect("a number")
+}
