@@ -8,8 +8,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use tonic::body::Body;
 use tower::Service;
 
@@ -45,17 +46,21 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a socket delays what is sent on it");
         }
-        if !endpoint.is_tls() {
-            return Self::over(stream).await;
+        match endpoint.is_tls() {
+            false => Self::over(stream).await,
+            true => Self::over(secured(endpoint, tls, stream).await?).await,
         }
-        let tls = tls.clone();
-        let connector = tokio::task::spawn_blocking(move || tls::connector(&tls))
+    }
+
+    /// What a member says against our certificate, if it does. It says so after the handshake, and
+    /// the next that is sent may fail before it is read: so this sends nothing.
+    pub(super) async fn refusal(endpoint: &Endpoint, tls: &EtcdTls) -> Option<String> {
+        let stream = TcpStream::connect((endpoint.host(), endpoint.port()))
             .await
-            .map_err(|error| told(&error))??;
-        let name =
-            ServerName::try_from(endpoint.host().to_owned()).map_err(|error| told(&error))?;
-        let stream = connector.connect(name, stream).await;
-        Self::over(stream.map_err(|error| told(&error))?).await
+            .ok()?;
+        let mut stream = secured(endpoint, tls, stream).await.ok()?;
+        let error = stream.read_u8().await.err()?;
+        Some(told(&error))
     }
 
     async fn over(
@@ -77,6 +82,21 @@ impl Connection {
     pub(super) fn is_closed(&self) -> bool {
         self.requests.is_closed()
     }
+}
+
+/// TLS over a stream.
+async fn secured(
+    endpoint: &Endpoint,
+    tls: &EtcdTls,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, String> {
+    let tls = tls.clone();
+    let connector = tokio::task::spawn_blocking(move || tls::connector(&tls))
+        .await
+        .map_err(|error| told(&error))??;
+    let name = ServerName::try_from(endpoint.host().to_owned()).map_err(|error| told(&error))?;
+    let secured = connector.connect(name, stream).await;
+    secured.map_err(|error| told(&error))
 }
 
 impl Service<http::Request<Body>> for Connection {

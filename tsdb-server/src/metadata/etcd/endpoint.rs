@@ -41,9 +41,8 @@ impl Endpoint {
         let authority: Authority = address
             .parse()
             .map_err(|_| wrong("is not HOST:PORT with http:// or https:// before it"))?;
-        if authority.host().is_empty()
-            || (authority.port().is_some() != authority.port_u16().is_some())
-        {
+        let has_port = authority.as_str().len() > authority.host().len();
+        if authority.host().is_empty() || (has_port && authority.port_u16().is_none()) {
             return Err(wrong("is not HOST:PORT with http:// or https:// before it"));
         }
         let port = authority.port_u16().unwrap_or(DEFAULT_PORT);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::Stream;
 use http::uri::PathAndQuery;
 use prost::Message;
+use tokio::time::timeout;
 use tonic::client::Grpc;
 use tonic::metadata::{AsciiMetadataValue, MetadataValue};
 use tonic::{Code, Request, Status, Streaming};
@@ -22,6 +23,9 @@ use super::rpc::{AUTHENTICATE, Rpc, STATUS, WATCH_PATH};
 
 /// Largest message that is read, in bytes. Etcd takes none above 1.5 MiB from its clients.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// So long a member has to say what it has against a certificate.
+const REFUSAL_WAIT: Duration = Duration::from_millis(500);
 
 /// A member that is connected to, and that knows who asks.
 pub(super) struct Session {
@@ -77,7 +81,9 @@ impl Session {
             connection,
             token: None,
         };
-        session.check(within).await.map_err(Unopened::Member)?;
+        if let Err(why) = session.check(within).await {
+            return Err(Unopened::Member(session.refusal(tls).await.unwrap_or(why)));
+        }
         if let Some(credentials) = credentials {
             session.token = session.token_of(credentials, within).await?;
         }
@@ -94,6 +100,15 @@ impl Session {
             Err(Failure::Refused(status)) if status.code() == Code::PermissionDenied => Ok(()),
             Err(failure) => Err(failure.to_string()),
         }
+    }
+
+    /// What the member says against our certificate, which explains why a connection broke.
+    async fn refusal(&self, tls: &EtcdTls) -> Option<String> {
+        if !self.endpoint.is_tls() || !self.is_closed() {
+            return None;
+        }
+        let refusal = Connection::refusal(&self.endpoint, tls);
+        timeout(REFUSAL_WAIT, refusal).await.ok().flatten()
     }
 
     async fn token_of(

@@ -144,8 +144,8 @@ impl Etcd {
     /// The value of a key, and its lease.
     pub(crate) async fn get(&self, key: &str) -> Option<(String, String)> {
         let look = json!({"key": STANDARD.encode(key)});
-        let mut answer = self.call("kv/range", look).await.expect("a look");
-        let found = answer["kvs"][0].take();
+        let answer = self.call("kv/range", look).await.expect("a look");
+        let found = answer["kvs"].get(0)?;
         let value = STANDARD.decode(found["value"].as_str()?).expect("Base64");
         let lease = found["lease"].as_str().unwrap_or_default().to_owned();
         Some((String::from_utf8(value).expect("UTF-8"), lease))
