@@ -9,7 +9,7 @@ use tsdb_server::metadata::{
 };
 
 use super::start::{SOON, error, follow, told};
-use crate::support::{Authority, Etcd, wait_for};
+use crate::support::{Authority, Etcd, Signed, wait_for};
 
 fn metadata(options: EtcdOptions) -> EtcdMetadata {
     EtcdMetadata::connect(options).expect("options")
@@ -17,6 +17,17 @@ fn metadata(options: EtcdOptions) -> EtcdMetadata {
 
 async fn why_not(options: EtcdOptions) -> String {
     error(metadata(options).get("_kv/x").await).to_string()
+}
+
+fn with(etcd: &Etcd, ca: &Path, shown: Option<&Signed>) -> EtcdOptions {
+    EtcdOptions {
+        tls: Some(EtcdTls {
+            ca_file: Some(ca.to_owned()),
+            certificate_file: shown.map(|shown| shown.certificate.clone()),
+            key_file: shown.map(|shown| shown.key.clone()),
+        }),
+        ..EtcdOptions::new([etcd.url.trim_start_matches("https://")])
+    }
 }
 
 #[tokio::test]
@@ -35,15 +46,8 @@ async fn etcd_is_reached_through_tls_by_those_who_show_a_certificate() {
     let Some(etcd) = Etcd::start_with(folder.path(), "https", &arguments).await else {
         return;
     };
-    let with = |ca: &Path, shows: bool| EtcdOptions {
-        tls: Some(EtcdTls {
-            ca_file: Some(ca.to_owned()),
-            certificate_file: shows.then(|| client.certificate.clone()),
-            key_file: shows.then(|| client.key.clone()),
-        }),
-        ..EtcdOptions::new([etcd.url.trim_start_matches("https://")])
-    };
-    let trusting = follow(with(&authority.file, true)).await;
+    let with = |ca: &Path, shown: Option<&Signed>| with(&etcd, ca, shown);
+    let trusting = follow(with(&authority.file, Some(&client))).await;
     assert_eq!(trusting.status().endpoint, Some(etcd.url.clone()));
     let mut changes = trusting.changes();
     trusting
@@ -53,12 +57,12 @@ async fn etcd_is_reached_through_tls_by_those_who_show_a_certificate() {
     told(&mut changes, SOON * 4).await;
 
     let other = Authority::new(folder.path(), "other");
-    let text = why_not(with(&other.file, true)).await;
+    let text = why_not(with(&other.file, Some(&client))).await;
     assert!(
         text.contains(&etcd.url) && text.contains("UnknownIssuer"),
         "{text}"
     );
-    let text = why_not(with(&authority.file, false)).await;
+    let text = why_not(with(&authority.file, None)).await;
     assert!(
         text.contains("CertificateRequired") || text.contains("BadCertificate"),
         "{text}"
@@ -69,12 +73,12 @@ async fn etcd_is_reached_through_tls_by_those_who_show_a_certificate() {
 
     // Files are read at once, so that a wrong one is not found out later.
     let missing = folder.path().join("missing.pem");
-    let refused = EtcdMetadata::connect(with(&missing, true)).expect_err("no file");
+    let refused = EtcdMetadata::connect(with(&missing, Some(&client))).expect_err("no file");
     assert!(
         refused.to_string().contains("missing.pem: No such file"),
         "{refused}"
     );
-    let refused = EtcdMetadata::connect(with(&client.key, true)).expect_err("no CA");
+    let refused = EtcdMetadata::connect(with(&client.key, Some(&client))).expect_err("no CA");
     assert!(
         refused.to_string().contains("it holds no certificate"),
         "{refused}"
@@ -83,7 +87,7 @@ async fn etcd_is_reached_through_tls_by_those_who_show_a_certificate() {
     // A certificate that is renewed is shown to the next connection.
     let expired = authority.sign_expired(&["expired"]);
     expired.replace(&client);
-    let late = metadata(with(&authority.file, true));
+    let late = metadata(with(&authority.file, Some(&client)));
     let text = error(late.get("_kv/x").await).to_string();
     assert!(text.contains(&etcd.url), "{text}");
     authority.sign(&["renewed"]).replace(&client);
@@ -120,20 +124,23 @@ async fn ask_for_users(etcd: &Etcd) {
     }
 }
 
-#[tokio::test]
-async fn etcd_is_asked_as_a_user() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some(mut etcd) = Etcd::start(folder.path()).await else {
-        return;
-    };
-    let as_user = |user: &str, password: &str| EtcdOptions {
+fn as_user(etcd: &Etcd, user: &str, password: &str) -> EtcdOptions {
+    EtcdOptions {
         credentials: Some(EtcdCredentials::new(user, password)),
         watched: vec!["_kv/".to_owned()],
         ..EtcdOptions::new([&etcd.url])
+    }
+}
+
+#[tokio::test]
+async fn etcd_is_asked_as_a_user() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
     };
     let (right, wrong) = (
-        as_user("writer", "writer secret"),
-        as_user("writer", "wrong secret"),
+        as_user(&etcd, "writer", "writer secret"),
+        as_user(&etcd, "writer", "wrong secret"),
     );
     let nobody = EtcdOptions::new([&etcd.url]);
     // Where users are not asked for, one that is given does no harm.
@@ -144,7 +151,7 @@ async fn etcd_is_asked_as_a_user() {
         .expect("a write");
     ask_for_users(&etcd).await;
     let mut changes = writer.changes();
-    let second = writer
+    writer
         .set("_kv/x", Some(first), b"2".to_vec())
         .await
         .expect("a write");
@@ -174,8 +181,21 @@ async fn etcd_is_asked_as_a_user() {
         !debug.contains("secret") && debug.contains("writer"),
         "{debug}"
     );
+}
 
-    // What it calls itself by is forgotten by an etcd that restarts.
+#[tokio::test]
+async fn a_token_that_etcd_forgot_is_asked_for_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    ask_for_users(&etcd).await;
+    let right = as_user(&etcd, "writer", "writer secret");
+    let writer = follow(right.clone()).await;
+    let second = writer
+        .set("_kv/x", None, b"2".to_vec())
+        .await
+        .expect("a write");
     etcd.restart().await;
     let third = wait_for("a write with a new token", 20, async || {
         writer.set("_kv/x", Some(second), b"3".to_vec()).await.ok()

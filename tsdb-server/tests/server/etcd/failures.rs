@@ -95,7 +95,7 @@ async fn an_etcd_that_stops_for_a_while_costs_deadlines_and_nothing_more() {
         .set(KEY, None, b"one".to_vec())
         .await
         .expect("a write");
-    etcd.pause();
+    etcd.pause().await;
     let began = Instant::now();
     let unknown = error(metadata.set(KEY, Some(version), b"two".to_vec()).await);
     assert!(began.elapsed() < 3 * SOON, "{:?}", began.elapsed());
@@ -197,7 +197,7 @@ async fn a_cluster_of_three_is_used_whichever_member_is_gone() {
         .iter()
         .find(|etcd| etcd.url == used)
         .expect("a member");
-    stopped.pause();
+    stopped.pause().await;
     let read = metadata.get(KEY).await.expect("a read by another member");
     assert_eq!(read.map(|kept| kept.version), Some(version));
     assert_ne!(metadata.status().endpoint, Some(used.clone()));
@@ -227,6 +227,8 @@ async fn without_most_members_nothing_is_answered() {
         .expect("a write");
     members[1].kill();
     members[2].kill();
+    // The member that is left says so by itself.
+    is(&metadata, EtcdReach::Unreachable).await;
     let refused = error(metadata.get(KEY).await);
     assert!(refused.to_string().contains(&members[0].url), "{refused}");
     wait_for("the member to know no leader", 20, async || {

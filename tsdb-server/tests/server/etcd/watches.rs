@@ -84,6 +84,35 @@ async fn a_watch_whose_changes_are_compacted_tells_that_all_may_have_changed_and
 }
 
 #[tokio::test]
+async fn an_etcd_that_begins_from_nothing_is_followed_from_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let metadata = follow(hasty(&[&etcd.url])).await;
+    let mut before = 0;
+    for value in 0..20 {
+        before = etcd.put("_kv/x", &value.to_string()).await;
+    }
+    wait_for("the changes to be told", 20, async || {
+        (metadata.status().watch_revision == Some(before)).then_some(())
+    })
+    .await;
+    let mut changes = metadata.changes();
+    etcd.restart_empty().await;
+    told(&mut changes, Duration::from_secs(20)).await;
+    wait_for("the watch to begin anew", 20, async || {
+        (metadata.status().watch_revision < Some(before)).then_some(())
+    })
+    .await;
+    watches(&metadata).await;
+    changes.take();
+    let revision = etcd.put("_kv/x", "1").await;
+    assert!(revision < before);
+    told(&mut changes, SOON * 4).await;
+}
+
+#[tokio::test]
 async fn a_connection_that_is_silently_dead_is_noticed_in_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(etcd) = Etcd::start(folder.path()).await else {

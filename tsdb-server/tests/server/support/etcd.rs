@@ -108,9 +108,31 @@ impl Etcd {
         self.healthy().await;
     }
 
+    /// As [`Etcd::restart`], with nothing: as if somebody had cleared its folder.
+    pub(crate) async fn restart_empty(&mut self) {
+        self.process.kill();
+        let data = self
+            .arguments
+            .iter()
+            .find_map(|text| text.strip_prefix("--data-dir="));
+        std::fs::remove_dir_all(data.expect("a folder")).expect("removing");
+        self.restart().await;
+    }
+
     /// It does nothing until it goes on; its connections stay.
-    pub(crate) fn pause(&self) {
+    pub(crate) async fn pause(&self) {
         self.process.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.process.id());
+        wait_for("all threads of etcd to stop", 20, async || {
+            let is_stopped = |thread: std::io::Result<std::fs::DirEntry>| {
+                let file = thread.expect("a thread").path().join("status");
+                let text = std::fs::read_to_string(file).expect("its status");
+                text.contains("State:\tT")
+            };
+            let mut threads = std::fs::read_dir(&threads).expect("threads");
+            threads.all(is_stopped).then_some(())
+        })
+        .await;
     }
 
     pub(crate) fn go_on(&self) {
