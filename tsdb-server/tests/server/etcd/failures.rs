@@ -4,7 +4,7 @@ use tsdb_cluster::metadata::{MetadataError, MetadataStore};
 use tsdb_server::metadata::{EtcdError, EtcdMetadata, EtcdOptions, EtcdReach};
 
 use super::start::{SOON, error, follow, hasty, is, told};
-use crate::support::{Etcd, free_port, wait_for};
+use crate::support::{Etcd, Link, free_port, wait_for};
 
 const KEY: &str = "_kv/default_env/m3db.node.namespaces";
 
@@ -142,6 +142,43 @@ async fn an_etcd_that_stops_for_a_while_costs_deadlines_and_nothing_more() {
         ),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_is_lost_is_not_said_to_be_another_s() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let link = Link::to(etcd.url.trim_start_matches("http://")).await;
+    let options = EtcdOptions {
+        call_timeout: SOON * 2,
+        ..EtcdOptions::new([link.address.to_string()])
+    };
+    let metadata = follow(options).await;
+    link.mute();
+    let unknown = error(metadata.set(KEY, None, b"one".to_vec()).await);
+    assert!(
+        matches!(unknown, EtcdError::OutcomeUnknown { .. }),
+        "{unknown:?}"
+    );
+    let kept = metadata
+        .get(KEY)
+        .await
+        .expect("a look")
+        .expect("it was made");
+    assert_eq!(&*kept.bytes, b"one");
+
+    link.mute();
+    let unknown = error(metadata.remove(KEY, kept.version).await);
+    assert!(
+        matches!(unknown, EtcdError::OutcomeUnknown { .. }),
+        "{unknown:?}"
+    );
+    assert_eq!(metadata.get(KEY).await.expect("a look"), None);
+    // Reads are asked for again within their time.
+    link.mute();
+    assert_eq!(metadata.get(KEY).await.expect("a look"), None);
 }
 
 #[tokio::test]

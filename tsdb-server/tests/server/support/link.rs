@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{copy, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -24,6 +24,8 @@ pub(crate) struct Link {
     line: watch::Sender<Line>,
     /// Connections of a lower number carry nothing.
     silent_below: watch::Sender<usize>,
+    /// Connections of a lower number carry nothing back.
+    mute_below: watch::Sender<usize>,
     opened: Arc<AtomicUsize>,
     open: Arc<AtomicUsize>,
     accepts: AbortHandle,
@@ -36,18 +38,19 @@ impl Link {
         let address = listener.local_addr().expect("an address");
         let (line, lines) = watch::channel(Line::Up);
         let (silent_below, silence) = watch::channel(0);
+        let (mute_below, mutes) = watch::channel(0);
         let opened = Arc::new(AtomicUsize::new(0));
         let open = Arc::new(AtomicUsize::new(0));
         let (counted, alive, server) = (Arc::clone(&opened), Arc::clone(&open), server.to_owned());
         let accepts = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.expect("a connection");
-                let (lines, silence) = (lines.clone(), silence.clone());
+                let states = (lines.clone(), silence.clone(), mutes.clone());
                 let number = counted.fetch_add(1, Ordering::SeqCst);
                 let (alive, server) = (Arc::clone(&alive), server.clone());
                 tokio::spawn(async move {
                     alive.fetch_add(1, Ordering::SeqCst);
-                    carry(client, &server, number, lines, silence).await;
+                    carry(client, &server, number, states).await;
                     alive.fetch_sub(1, Ordering::SeqCst);
                 });
             }
@@ -56,6 +59,7 @@ impl Link {
             address,
             line,
             silent_below,
+            mute_below,
             opened,
             open,
             accepts: accepts.abort_handle(),
@@ -77,6 +81,13 @@ impl Link {
             .send_replace(self.opened.load(Ordering::SeqCst));
     }
 
+    /// What is sent on the connections that there are arrives, and no answers do; those of new ones
+    /// do.
+    pub(crate) fn mute(&self) {
+        self.mute_below
+            .send_replace(self.opened.load(Ordering::SeqCst));
+    }
+
     /// Connections that are open.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
@@ -95,22 +106,35 @@ impl Drop for Link {
     }
 }
 
-async fn carry(
-    mut client: TcpStream,
-    server: &str,
-    number: usize,
-    mut lines: watch::Receiver<Line>,
-    mut silence: watch::Receiver<usize>,
-) {
+/// How a line is, which connections are silent, and which are mute.
+type States = (
+    watch::Receiver<Line>,
+    watch::Receiver<usize>,
+    watch::Receiver<usize>,
+);
+
+async fn carry(mut client: TcpStream, server: &str, number: usize, states: States) {
+    let (mut lines, mut silence, mut mutes) = states;
     let Ok(mut upstream) = TcpStream::connect(server).await else {
         return;
+    };
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = upstream.split();
+    let answers = async {
+        tokio::select! {
+            biased;
+            _ = mutes.wait_for(|below| number < *below) => {}
+            _ = copy(&mut from_server, &mut to_client) => return,
+        }
+        let _answers = copy(&mut from_server, &mut sink()).await;
     };
     tokio::select! {
         biased;
         _ = lines.wait_for(|line| *line == Line::Cut) => return,
         _ = silence.wait_for(|below| number < *below) => {}
         // Either side may end as it likes.
-        _ = copy_bidirectional(&mut client, &mut upstream) => return,
+        _ = copy(&mut from_client, &mut to_server) => return,
+        () = answers => return,
     }
     // Held open, until the line is cut.
     let _cut = lines.wait_for(|line| *line == Line::Cut).await;
