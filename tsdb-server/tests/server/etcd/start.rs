@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use tsdb_cluster::metadata::{Changes, MetadataError};
-use tsdb_server::metadata::{EtcdError, EtcdMetadata, EtcdOptions, EtcdReach};
-
-use crate::support::wait_for;
+use tsdb_server::metadata::{EtcdError, EtcdMetadata, EtcdOptions, EtcdReach, EtcdStatus};
 
 /// What tests that wait for deadlines can wait for.
 pub(super) const SOON: Duration = Duration::from_millis(500);
@@ -28,18 +26,37 @@ pub(super) async fn follow(options: EtcdOptions) -> EtcdMetadata {
 
 /// Waits until changes are followed.
 pub(super) async fn watches(metadata: &EtcdMetadata) {
-    wait_for("changes to be followed", 30, async || {
-        metadata.status().watch_revision
+    until(metadata, "changes to be followed", |status| {
+        status.watch_revision.is_some()
     })
     .await;
 }
 
 /// Waits until etcd is known to answer, or not to.
 pub(super) async fn is(metadata: &EtcdMetadata, reach: EtcdReach) {
-    wait_for(&format!("etcd to be {reach:?}"), 30, async || {
-        (metadata.status().reach == reach).then_some(())
+    until(metadata, &format!("etcd to be {reach:?}"), |status| {
+        status.reach == reach
     })
     .await;
+}
+
+/// Waits until it stands with etcd as `holds` says.
+pub(super) async fn until(
+    metadata: &EtcdMetadata,
+    what: &str,
+    holds: impl Fn(&EtcdStatus) -> bool,
+) {
+    let waited = wait_until(Duration::from_secs(30), || holds(&metadata.status())).await;
+    assert!(waited, "waited in vain for {what}: {:?}", metadata.status());
+}
+
+async fn wait_until(within: Duration, holds: impl Fn() -> bool) -> bool {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(within, wait).await.is_ok()
 }
 
 /// Waits for a change to be told.

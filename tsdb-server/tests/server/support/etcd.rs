@@ -45,49 +45,35 @@ impl Etcd {
         more: &[&str],
     ) -> Option<Vec<Self>> {
         let program = program("etcd", "etcd-server")?;
-        let peers: Vec<_> = (0..count)
-            .map(|number| (number, format!("http://127.0.0.1:{}", free_port())))
-            .collect();
-        let members: Vec<_> = peers
-            .iter()
-            .map(|(n, peer)| format!("m{n}={peer}"))
-            .collect();
-        let members = members.join(",");
-        let started = peers.iter().map(|(number, peer)| {
-            let url = format!("{scheme}://127.0.0.1:{}", free_port());
-            let health = format!("http://127.0.0.1:{}", free_port());
-            let data = folder.join(format!("m{number}")).display().to_string();
-            let fixed = [
-                ("name", format!("m{number}")),
-                ("data-dir", data),
-                ("listen-client-urls", url.clone()),
-                ("advertise-client-urls", url.clone()),
-                ("listen-peer-urls", peer.clone()),
-                ("initial-advertise-peer-urls", peer.clone()),
-                ("initial-cluster", members.clone()),
-                ("listen-metrics-urls", health.clone()),
-                ("heartbeat-interval", "50".to_owned()),
-                ("election-timeout", "500".to_owned()),
-            ];
-            let fixed = fixed.iter().map(|(key, value)| format!("--{key}={value}"));
-            let more = more.iter().map(|argument| (*argument).to_owned());
-            let arguments: Vec<_> = fixed.chain(more).collect();
-            Self {
-                process: Process::start(&program, &arguments),
-                program: program.clone(),
-                arguments,
-                url,
-                health,
+        // Another may have taken a port meanwhile that was free.
+        for attempt in 0..5 {
+            let folder = folder.join(format!("etcd-{attempt}"));
+            let mut started = start(&program, &folder, count, scheme, more);
+            let mut are_up = true;
+            for etcd in &mut started {
+                are_up &= etcd.is_up().await;
             }
-        });
-        let started: Vec<_> = started.collect();
-        for etcd in &started {
-            etcd.healthy().await;
+            if are_up {
+                for etcd in &started {
+                    etcd.is_healthy().await;
+                }
+                return Some(started);
+            }
         }
-        Some(started)
+        panic!("etcd does not start");
     }
 
-    async fn healthy(&self) {
+    /// Waits until it has begun, or ended.
+    async fn is_up(&mut self) -> bool {
+        let process = &mut self.process;
+        wait_for("etcd to begin", 60, || {
+            let is_up = process.log().contains("ready to serve client requests");
+            std::future::ready((is_up || !process.is_running()).then_some(is_up))
+        })
+        .await
+    }
+
+    async fn is_healthy(&self) {
         let url = format!("{}/health", self.health);
         wait_for("etcd to be healthy", 60, async || {
             let answer = request(Method::GET, &url, &[], "").await.ok()?;
@@ -103,9 +89,14 @@ impl Etcd {
 
     /// Starts it again, at the same place, with what it had.
     pub(crate) async fn restart(&mut self) {
-        self.process.kill();
-        self.process = Process::start(&self.program, &self.arguments);
-        self.healthy().await;
+        for _ in 0..5 {
+            self.process.kill();
+            self.process = Process::start(&self.program, &self.arguments);
+            if self.is_up().await {
+                return self.is_healthy().await;
+            }
+        }
+        panic!("etcd does not start again:\n{}", self.process.log());
     }
 
     /// As [`Etcd::restart`], with nothing: as if somebody had cleared its folder.
@@ -197,6 +188,46 @@ impl Etcd {
             .expect("a list");
         answer["leases"].as_array().map_or(0, Vec::len)
     }
+}
+
+/// Starts members of a cluster on ports that are free at this moment.
+fn start(program: &Path, folder: &Path, count: usize, scheme: &str, more: &[&str]) -> Vec<Etcd> {
+    let peers: Vec<_> = (0..count)
+        .map(|number| (number, format!("http://127.0.0.1:{}", free_port())))
+        .collect();
+    let members: Vec<_> = peers
+        .iter()
+        .map(|(n, peer)| format!("m{n}={peer}"))
+        .collect();
+    let members = members.join(",");
+    let started = peers.iter().map(|(number, peer)| {
+        let url = format!("{scheme}://127.0.0.1:{}", free_port());
+        let health = format!("http://127.0.0.1:{}", free_port());
+        let data = folder.join(format!("m{number}")).display().to_string();
+        let fixed = [
+            ("name", format!("m{number}")),
+            ("data-dir", data),
+            ("listen-client-urls", url.clone()),
+            ("advertise-client-urls", url.clone()),
+            ("listen-peer-urls", peer.clone()),
+            ("initial-advertise-peer-urls", peer.clone()),
+            ("initial-cluster", members.clone()),
+            ("listen-metrics-urls", health.clone()),
+            ("heartbeat-interval", "50".to_owned()),
+            ("election-timeout", "500".to_owned()),
+        ];
+        let fixed = fixed.iter().map(|(key, value)| format!("--{key}={value}"));
+        let more = more.iter().map(|argument| (*argument).to_owned());
+        let arguments: Vec<_> = fixed.chain(more).collect();
+        Etcd {
+            process: Process::start(program, &arguments),
+            program: program.to_owned(),
+            arguments,
+            url,
+            health,
+        }
+    });
+    started.collect()
 }
 
 fn revision(answer: &Value) -> i64 {
