@@ -5,16 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prost::Message;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tsdb_cluster::metadata::Revision;
 
 use super::endpoint::Endpoint;
 use super::error::EtcdError;
 use super::options::{EtcdCredentials, EtcdOptions, EtcdTls};
+use super::pause::Pause;
 use super::reachability::Reachability;
 use super::rpc::Rpc;
 use super::session::{Failure, Session, Unopened};
 use super::tls;
+
+/// Longest pause before members are asked anew whether they have elected a leader.
+const ELECTION_PAUSE_MAX: Duration = Duration::from_millis(400);
 
 /// Calls whichever member answers, and stays with it.
 #[derive(Debug)]
@@ -35,6 +39,15 @@ struct Member {
     session: Option<Arc<Session>>,
     /// Index of the endpoint that is tried first.
     first: usize,
+}
+
+/// Why no member is connected to.
+#[derive(Debug)]
+enum Unconnected {
+    /// It would be no other at once.
+    ForGood(EtcdError),
+    /// A member answers, and waits for a leader itself.
+    Leaderless(EtcdError),
 }
 
 impl Client {
@@ -173,17 +186,28 @@ impl Client {
         session
     }
 
+    /// Waits for an election, where members answer and know of no leader.
     async fn session_by(&self, deadline: Instant) -> Result<Arc<Session>, EtcdError> {
-        let session = timeout_at(deadline, self.connect()).await;
-        session.unwrap_or_else(|_| {
+        let mut pause = Pause::up_to(ELECTION_PAUSE_MAX);
+        let mut leaderless = None;
+        loop {
+            match timeout_at(deadline, self.connect()).await {
+                Ok(Ok(session)) => return Ok(session),
+                Ok(Err(Unconnected::ForGood(error))) => return Err(error),
+                Ok(Err(Unconnected::Leaderless(error))) => leaderless = Some(error),
+                Err(_) => break,
+            }
+            if timeout_at(deadline, sleep(pause.next())).await.is_err() {
+                break;
+            }
+        }
+        Err(leaderless.unwrap_or_else(|| {
             let tried: Vec<_> = self.endpoints.iter().map(ToString::to_string).collect();
-            let why = format!(
-                "{}: no connection within {:?}",
-                tried.join(", "),
-                self.call_timeout
-            );
-            Err(EtcdError::Unreachable { why })
-        })
+            let tried = tried.join(", ");
+            let within = self.call_timeout;
+            let why = format!("{tried}: no connection within {within:?}");
+            EtcdError::Unreachable { why }
+        }))
     }
 
     fn member(&self) -> MutexGuard<'_, Member> {
@@ -199,7 +223,7 @@ impl Client {
         member.session.clone()
     }
 
-    async fn connect(&self) -> Result<Arc<Session>, EtcdError> {
+    async fn connect(&self) -> Result<Arc<Session>, Unconnected> {
         if let Some(session) = self.current() {
             return Ok(session);
         }
@@ -211,6 +235,7 @@ impl Client {
         let within = self.call_timeout / count.min(3) as u32;
         let first = self.member().first;
         let mut refusals = Vec::new();
+        let mut is_leaderless = false;
         for index in (first..first + count).map(|index| index % count) {
             let Some(endpoint) = self.endpoints.get(index) else {
                 continue;
@@ -235,18 +260,26 @@ impl Client {
                 }
                 Ok(Err(Unopened::Credentials(why))) => {
                     let user = self.credentials.as_ref().map(EtcdCredentials::user);
-                    return Err(EtcdError::Authentication {
+                    return Err(Unconnected::ForGood(EtcdError::Authentication {
                         endpoint: endpoint.to_string(),
                         user: user.unwrap_or_default().to_owned(),
                         why,
-                    });
+                    }));
+                }
+                Ok(Err(Unopened::Leaderless)) => {
+                    is_leaderless = true;
+                    refusals.push(format!("{endpoint}: it knows of no leader"));
                 }
                 Ok(Err(Unopened::Member(why))) => refusals.push(format!("{endpoint}: {why}")),
                 Err(_) => refusals.push(format!("{endpoint}: no answer within {within:?}")),
             }
         }
         let why = refusals.join("; ");
-        Err(EtcdError::Unreachable { why })
+        let error = EtcdError::Unreachable { why };
+        Err(match is_leaderless {
+            true => Unconnected::Leaderless(error),
+            false => Unconnected::ForGood(error),
+        })
     }
 
     /// Leaves a member for the next, or for the same anew.

@@ -39,6 +39,8 @@ pub(super) struct Session {
 pub(super) enum Unopened {
     /// This member does not do; another may.
     Member(String),
+    /// This member answers, and knows of no leader: one may be elected soon.
+    Leaderless,
     /// The user may not come in, at any member.
     Credentials(String),
 }
@@ -81,8 +83,13 @@ impl Session {
             connection,
             token: None,
         };
-        if let Err(why) = session.check(within).await {
-            return Err(Unopened::Member(session.refusal(tls).await.unwrap_or(why)));
+        match session.check(within).await {
+            Ok(true) => {}
+            Ok(false) => return Err(Unopened::Leaderless),
+            Err(why) => {
+                let why = session.refusal(tls).await.unwrap_or(why);
+                return Err(Unopened::Member(why));
+            }
         }
         if let Some(credentials) = credentials {
             session.token = session.token_of(credentials, within).await?;
@@ -90,14 +97,14 @@ impl Session {
         Ok(session)
     }
 
-    /// Whether the member can do more than take connections: one that is cut off from the others,
-    /// or stopped, is better found out now than by a change whose outcome is not known then.
-    async fn check(&self, within: Duration) -> Result<(), String> {
+    /// Whether the member knows a leader: that it is cut off from the others, or stopped, is better
+    /// found out now than by a change whose outcome is not known then.
+    async fn check(&self, within: Duration) -> Result<bool, String> {
         match self.unary(&STATUS, StatusRequest {}, within).await {
             Ok(status) if status.is_learner => Err("it only learns, and answers nobody".to_owned()),
-            Ok(status) if status.leader == 0 => Err("it knows of no leader".to_owned()),
-            Ok(_) | Err(Failure::Token(_)) => Ok(()),
-            Err(Failure::Refused(status)) if status.code() == Code::PermissionDenied => Ok(()),
+            Ok(status) => Ok(status.leader != 0),
+            Err(Failure::Token(_)) => Ok(true),
+            Err(Failure::Refused(status)) if status.code() == Code::PermissionDenied => Ok(true),
             Err(failure) => Err(failure.to_string()),
         }
     }

@@ -237,7 +237,8 @@ impl Watch {
             }
         } else if !response.events.is_empty() {
             self.revision.raise();
-            if stream.missing == 0 {
+            // Before all have begun from now on, some changes are nobody's yet.
+            if stream.missing == 0 || self.next.is_some() {
                 self.told(told);
             }
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tsdb_cluster::metadata::MetadataStore;
 use tsdb_server::metadata::EtcdReach;
 
-use super::start::{SOON, follow, hasty, is, told, watches};
+use super::start::{SOON, follow, hasty, is, told, until, watches};
 use crate::support::{Etcd, Link, wait_for};
 
 #[tokio::test]
@@ -45,8 +45,8 @@ async fn a_watch_goes_on_where_it_was_cut() {
     let revision = etcd.put("_kv/x", "1").await;
     link.mend();
     told(&mut changes, Duration::from_secs(20)).await;
-    wait_for("the change to be told", 20, async || {
-        (metadata.status().watch_revision >= Some(revision)).then_some(())
+    until(&metadata, "the change to be told", |status| {
+        status.watch_revision >= Some(revision)
     })
     .await;
 }
@@ -94,15 +94,15 @@ async fn an_etcd_that_begins_from_nothing_is_followed_from_there() {
     for value in 0..20 {
         before = etcd.put("_kv/x", &value.to_string()).await;
     }
-    wait_for("the changes to be told", 20, async || {
-        (metadata.status().watch_revision == Some(before)).then_some(())
+    until(&metadata, "the changes to be told", |status| {
+        status.watch_revision == Some(before)
     })
     .await;
     let mut changes = metadata.changes();
     etcd.restart_empty().await;
     told(&mut changes, Duration::from_secs(20)).await;
-    wait_for("the watch to begin anew", 20, async || {
-        (metadata.status().watch_revision < Some(before)).then_some(())
+    until(&metadata, "the watch to begin anew", |status| {
+        status.watch_revision < Some(before)
     })
     .await;
     watches(&metadata).await;

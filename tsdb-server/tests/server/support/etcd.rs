@@ -1,6 +1,8 @@
 //! Real etcd, alone or as a cluster of several.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +10,7 @@ use http::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{Process, free_port, program, request, wait_for};
+use super::{Process, program, request, wait_for};
 
 /// A running member of etcd. Stopped by its id when dropped.
 #[derive(Debug)]
@@ -193,7 +195,7 @@ impl Etcd {
 /// Starts members of a cluster on ports that are free at this moment.
 fn start(program: &Path, folder: &Path, count: usize, scheme: &str, more: &[&str]) -> Vec<Etcd> {
     let peers: Vec<_> = (0..count)
-        .map(|number| (number, format!("http://127.0.0.1:{}", free_port())))
+        .map(|number| (number, format!("http://127.0.0.1:{}", lasting_port())))
         .collect();
     let members: Vec<_> = peers
         .iter()
@@ -201,8 +203,8 @@ fn start(program: &Path, folder: &Path, count: usize, scheme: &str, more: &[&str
         .collect();
     let members = members.join(",");
     let started = peers.iter().map(|(number, peer)| {
-        let url = format!("{scheme}://127.0.0.1:{}", free_port());
-        let health = format!("http://127.0.0.1:{}", free_port());
+        let url = format!("{scheme}://127.0.0.1:{}", lasting_port());
+        let health = format!("http://127.0.0.1:{}", lasting_port());
         let data = folder.join(format!("m{number}")).display().to_string();
         let fixed = [
             ("name", format!("m{number}")),
@@ -228,6 +230,22 @@ fn start(program: &Path, folder: &Path, count: usize, scheme: &str, more: &[&str
         }
     });
     started.collect()
+}
+
+/// A port that nobody listens on, below those that connections are given: it is still free when a
+/// member that was stopped begins again.
+fn lasting_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let range = 12_000..32_000_u16;
+    loop {
+        let chance = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let chance = chance + std::process::id().wrapping_mul(397);
+        let offset = chance % u32::try_from(range.len()).expect("a small range");
+        let port = range.start + u16::try_from(offset).expect("a small range");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn revision(answer: &Value) -> i64 {
