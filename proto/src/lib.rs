@@ -1,8 +1,11 @@
-//! Protobuf messages of the Prometheus protocols: remote write 1.0 and 2.0, remote read.
+//! Protobuf messages of the Prometheus protocols (remote write 1.0 and 2.0, remote read) and of
+//! etcd.
 //!
 //! The code is generated from the `.proto` files of this crate by `cargo xtask protos` and
 //! committed, so that building needs no protobuf compiler.
 #![forbid(unsafe_code)]
+
+mod secrets;
 
 /// Package `prometheus`: remote write 1.0, remote read, and the types they share.
 #[expect(
@@ -20,4 +23,22 @@ pub mod prometheus {
 )]
 pub mod write_v2 {
     include!("generated/io.prometheus.write.v2.rs");
+}
+
+/// Package `mvccpb`: values and events of etcd.
+#[expect(
+    missing_docs,
+    reason = "generated: the variants of enums say themselves what they are"
+)]
+pub mod mvccpb {
+    include!("generated/mvccpb.rs");
+}
+
+/// Package `etcdserverpb`: the calls of etcd's version 3 API that are used here.
+#[expect(
+    missing_docs,
+    reason = "generated: the variants of enums say themselves what they are"
+)]
+pub mod etcdserverpb {
+    include!("generated/etcdserverpb.rs");
 }

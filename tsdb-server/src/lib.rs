@@ -18,7 +18,7 @@ mod import;
 pub mod jsonpb;
 pub mod logging;
 mod machine;
-mod metadata;
+pub mod metadata;
 pub mod monitoring;
 pub mod namespaces;
 pub mod node_json;

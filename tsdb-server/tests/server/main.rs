@@ -13,6 +13,7 @@ mod api;
 mod backups;
 mod commands;
 mod config;
+mod etcd;
 mod exemplars;
 mod export_import;
 mod formats;
