@@ -3,5 +3,6 @@
 
 mod identity;
 pub mod metadata;
+pub mod wire;
 
 pub use identity::{Epoch, Incarnation, NodeId, ShardId};

@@ -467,6 +467,19 @@ impl<'a> WriteBatch<'a> {
                 .sum::<usize>()
     }
 
+    /// The series that was begun as number `index`, from 0; `None` when there are fewer.
+    #[inline]
+    #[must_use]
+    pub fn series_at(&self, index: usize) -> Option<SeriesBatch<'_>> {
+        let before = index.checked_sub(1).map(|before| self.series.get(before));
+        SeriesBatches {
+            batch: self,
+            entries: self.series.get(index..)?.iter(),
+            start: before.flatten().map_or(0, |before| before.end),
+        }
+        .next()
+    }
+
     /// The series in the order they were begun, each with its columns.
     pub fn series(&self) -> SeriesBatches<'_, 'a> {
         SeriesBatches {

@@ -1,0 +1,14 @@
+//! The node protocol: what coordinators and storage nodes say to each other, as bytes. Knows no
+//! socket and no runtime. Bytes: `docs/format/node-protocol.md`.
+
+mod error;
+mod front_coding;
+mod samples;
+mod version;
+
+pub use error::WireError;
+pub use samples::{
+    Decoded, DecodedSeries, Encoded, Packing, SAMPLES_VERSION, SampleDecoder, SampleEncoder,
+    SampleLimits, SeriesHandle,
+};
+pub use version::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, check_version};
