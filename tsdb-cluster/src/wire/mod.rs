@@ -4,11 +4,16 @@
 mod error;
 mod front_coding;
 mod samples;
+mod series;
 mod version;
 
 pub use error::WireError;
 pub use samples::{
     Decoded, DecodedSeries, Encoded, Packing, SAMPLES_VERSION, SampleDecoder, SampleEncoder,
     SampleLimits, SeriesHandle,
+};
+pub use series::{
+    SERIES_FRAME_BYTES, SERIES_FRAME_BYTES_MAX, SERIES_FRAME_VERSION, SeriesFrameReader,
+    SeriesFrameWriter, SeriesPart,
 };
 pub use version::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, check_version};
