@@ -1,4 +1,5 @@
-//! Protobuf messages of the Prometheus protocols: remote write 1.0 and 2.0, remote read.
+//! Protobuf messages of the Prometheus protocols, remote write 1.0 and 2.0 and remote read, and of
+//! our own between nodes.
 //!
 //! The code is generated from the `.proto` files of this crate by `cargo xtask protos` and
 //! committed, so that building needs no protobuf compiler.
@@ -20,4 +21,13 @@ pub mod prometheus {
 )]
 pub mod write_v2 {
     include!("generated/io.prometheus.write.v2.rs");
+}
+
+/// Package `tsdb.node.v1`: what coordinators and storage nodes say to each other.
+#[expect(
+    missing_docs,
+    reason = "generated: the variants of enums say themselves what they are"
+)]
+pub mod node_v1 {
+    include!("generated/tsdb.node.v1.rs");
 }

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 /// The `.proto` files, relative to `proto/`.
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "prometheus/types.proto",
     "prometheus/remote.proto",
     "io/prometheus/write/v2/types.proto",
+    "tsdb/node/v1/node.proto",
 ];
 
 /// First line of every generated file.
@@ -53,7 +54,12 @@ fn generate(proto: &Path) -> Result<BTreeMap<String, String>> {
     let descriptors = protox::compile(FILES.map(|file| proto.join(file)), [proto])
         .context("a .proto file does not compile")?;
     let mut config = prost_build::Config::new();
-    config.bytes([".prometheus.Chunk.data"]);
+    config.bytes([
+        ".prometheus.Chunk.data",
+        ".tsdb.node.v1.WriteRequest.payload",
+        ".tsdb.node.v1.SelectReply.series",
+        ".tsdb.node.v1.TopologyReply.topology",
+    ]);
     let modules = descriptors
         .file
         .into_iter()

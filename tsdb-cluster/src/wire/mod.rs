@@ -3,6 +3,7 @@
 
 mod error;
 mod front_coding;
+pub mod messages;
 mod samples;
 mod series;
 mod version;

@@ -1,0 +1,1 @@
+//! Messages come as they went.
