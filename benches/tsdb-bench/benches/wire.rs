@@ -8,11 +8,17 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tsdb_bench::{Fleet, bench_fleet};
-use tsdb_cluster::wire::SeriesHandle;
-use tsdb_cluster::wire::{Decoded, Packing, SampleDecoder, SampleEncoder, SampleLimits};
-use tsdb_core::WriteBatch;
+use tsdb_cluster::Incarnation;
+use tsdb_cluster::wire::messages::{NodeMessage as _, ShardEpoch, WriteRequest};
+use tsdb_cluster::wire::{
+    Decoded, PROTOCOL_VERSION, Packing, SampleDecoder, SampleEncoder, SampleLimits,
+    SeriesFrameReader, SeriesFrameWriter, SeriesHandle,
+};
+use tsdb_core::chunk::encode;
+use tsdb_core::{ChunkPart, Encoding, Labels, Sample, WriteBatch};
 
 /// How the samples of a fleet are cut into requests.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +41,9 @@ const CUTS: [Cut; 3] = [
         samples: usize::MAX,
     },
 ];
+/// Samples of one chunk, and chunks of one series, that are read.
+const CHUNK_SAMPLES: usize = 120;
+const CHUNKS: usize = 2;
 /// Rounds that are sent before anything is measured.
 const WARM: usize = 2;
 
@@ -165,9 +174,89 @@ fn samples(c: &mut Criterion) {
     }
 }
 
+/// Four hours of each series in two chunks, as a node that keeps them answers.
+fn series(c: &mut Criterion) {
+    let fleet = bench_fleet().expect("a fleet");
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); fleet.labels().len()];
+    for round in 0..CHUNKS * CHUNK_SAMPLES {
+        for found in fleet.round(round) {
+            samples
+                .get_mut(found.series)
+                .expect("a series")
+                .push(found.sample);
+        }
+    }
+    let chunk = |samples: &[Sample]| ChunkPart {
+        min: samples.first().map_or(0, |first| first.timestamp),
+        max: samples.last().map_or(0, |last| last.timestamp),
+        count: samples.len() as u32,
+        encoding: Encoding::Xor,
+        bytes: encode(samples.iter().copied()).into(),
+    };
+    let chunks = |samples: &Vec<Sample>| samples.chunks(CHUNK_SAMPLES).map(chunk).collect();
+    let mut all: Vec<(&Labels, Vec<ChunkPart>)> = (fleet.labels().iter())
+        .zip(samples.iter().map(chunks))
+        .collect();
+    all.sort_by_key(|(labels, _)| *labels);
+    for (name, chunks) in [("chunks", true), ("labels", false)] {
+        let write = || {
+            let mut writer = SeriesFrameWriter::new();
+            let mut frames = Vec::new();
+            for (labels, parts) in &all {
+                let parts = if chunks { parts.as_slice() } else { &[] };
+                let mut full = |frame| frames.push(frame);
+                writer.push(labels, parts, &mut full).expect("a series");
+            }
+            frames.extend(writer.finish());
+            frames
+        };
+        let frames = write();
+        let bytes: usize = frames.iter().map(Vec::len).sum();
+        let a_series = bytes as f64 / all.len() as f64;
+        eprintln!("frames of {name}: {a_series:.1} bytes a series");
+        let mut group = c.benchmark_group(format!("wire series {name}"));
+        group.throughput(Throughput::Elements(all.len() as u64));
+        group.bench_function("write", |b| b.iter(write));
+        group.bench_function("read", |b| {
+            b.iter(|| {
+                for frame in &frames {
+                    let mut reader = SeriesFrameReader::new(frame).expect("our own frame");
+                    while let Some(part) = reader.next_series().expect("a series") {
+                        black_box(part);
+                    }
+                }
+            });
+        });
+        group.finish();
+    }
+}
+
+/// A write and a read, as plain values to bytes and back.
+fn messages(c: &mut Criterion) {
+    let request = WriteRequest {
+        version: PROTOCOL_VERSION,
+        request_id: 1,
+        namespace: "default".to_owned(),
+        deletes_seen: 0,
+        deadline: Duration::from_secs(10),
+        shards: (0..64)
+            .map(|shard| ShardEpoch { shard, epoch: 7 })
+            .collect(),
+        incarnation: Incarnation(1),
+        payload: vec![7; 2_000].into(),
+    };
+    let bytes = Bytes::from(request.clone().encode());
+    c.bench_function("wire messages/write request", |b| {
+        b.iter(|| {
+            let came = WriteRequest::decode(black_box(bytes.clone())).expect("our own");
+            assert_eq!(came.payload.len(), request.payload.len());
+        });
+    });
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = samples
+    targets = samples, series, messages
 }
 criterion_main!(benches);

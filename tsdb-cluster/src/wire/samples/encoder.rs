@@ -78,7 +78,8 @@ struct Columns {
 
 /// Why a series got no number.
 enum Refusal {
-    Full,
+    /// The dictionary is full: of what, in the end.
+    Full(WireError),
     Other(WireError),
 }
 
@@ -146,8 +147,7 @@ impl SampleEncoder {
             handles,
             selection,
         };
-        let samples = selected.check(&self.limits)?;
-        let (reset, before) = self.number_all(&selected)?;
+        let (reset, before, samples) = self.number_all(&selected)?;
         let mut encoded = Encoded {
             request: self.request,
             new_series: self.known.sizes().0 - before.0,
@@ -182,11 +182,11 @@ impl SampleEncoder {
     }
 
     /// Gives every series that has something a number. Tells whether the dictionary was emptied
-    /// for that, and how large it was before the first new series.
+    /// for that, how large it was before the first new series, and how many floats there are.
     fn number_all(
         &mut self,
         selected: &Selected<'_, '_>,
-    ) -> Result<(bool, (usize, usize)), WireError> {
+    ) -> Result<(bool, (usize, usize), usize), WireError> {
         let mut reset = std::mem::take(&mut self.reset_due);
         loop {
             if reset {
@@ -194,27 +194,23 @@ impl SampleEncoder {
             }
             let before = self.known.sizes();
             let error = match self.number_each(selected) {
-                Ok(()) => return Ok((reset, before)),
-                Err(Refusal::Full) if !reset => {
+                Ok(samples) => return Ok((reset, before, samples)),
+                Err(Refusal::Full(_)) if !reset => {
                     reset = true;
                     continue;
                 }
-                Err(Refusal::Full) => {
-                    let limit = self.limits.series;
-                    too_large("new series", "series", selected.selection.len(), limit)
-                }
-                Err(Refusal::Other(error)) => error,
+                Err(Refusal::Full(error) | Refusal::Other(error)) => error,
             };
             self.undo(reset, before);
             return Err(error);
         }
     }
 
-    fn number_each(&mut self, selected: &Selected<'_, '_>) -> Result<(), Refusal> {
+    fn number_each(&mut self, selected: &Selected<'_, '_>) -> Result<usize, Refusal> {
         self.columns.entries.clear();
         self.columns.definitions.clear();
         self.labels.clear();
-        let mut guess = 0;
+        let (mut guess, mut samples) = (0, 0);
         for &index in selected.selection {
             let (handle, (labels, timestamps, _)) = selected.series(index)?;
             if !selected.has_rows(index, timestamps) {
@@ -226,8 +222,13 @@ impl SampleEncoder {
             };
             self.columns.entries.push((index, number));
             guess = number.wrapping_add(1);
+            samples += timestamps.len();
         }
-        Ok(())
+        if samples > self.limits.samples {
+            let limit = self.limits.samples;
+            return Err(too_large("samples", "samples", samples, limit).into());
+        }
+        Ok(samples)
     }
 
     /// Adds a series to the dictionary, and its definition to the payload.
@@ -251,8 +252,15 @@ impl SampleEncoder {
         };
         let (series, label_bytes) = self.known.sizes();
         let bytes = label_bytes.saturating_add(canonical.len());
-        if series >= self.limits.series || bytes > self.limits.label_bytes {
-            return Err(Refusal::Full);
+        if series >= self.limits.series {
+            let limit = self.limits.series;
+            let error = too_large("series of the dictionary", "series", series + 1, limit);
+            return Err(Refusal::Full(error));
+        }
+        if bytes > self.limits.label_bytes {
+            let limit = self.limits.label_bytes;
+            let error = too_large("bytes of labels", "label_bytes", bytes, limit);
+            return Err(Refusal::Full(error));
         }
         put_uvarint(&mut self.columns.definitions, u64::from(handle.shard));
         self.labels.put(canonical, &mut self.columns.definitions);

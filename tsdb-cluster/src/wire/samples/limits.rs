@@ -19,7 +19,7 @@ impl Default for SampleLimits {
         Self {
             series: 1 << 20,
             label_bytes: 256 << 20,
-            samples: 1 << 20,
+            samples: 1 << 19,
             payload_bytes: 32 << 20,
         }
     }

@@ -3,7 +3,6 @@
 use tsdb_core::model::{BatchHistogram, SeriesBatch};
 use tsdb_core::{BatchExemplar, WriteBatch};
 
-use super::SampleLimits;
 use crate::ShardId;
 use crate::wire::WireError;
 
@@ -25,19 +24,6 @@ pub(super) struct Selected<'b, 'a> {
 }
 
 impl<'b> Selected<'b, '_> {
-    /// Whether every series is there, with a handle, and its floats are no more than allowed.
-    pub(super) fn check(&self, limits: &SampleLimits) -> Result<usize, WireError> {
-        let mut samples = 0;
-        for &index in self.selection {
-            let (_, (_, timestamps, _)) = self.series(index)?;
-            samples += timestamps.len();
-        }
-        if samples > limits.samples {
-            return Err(too_large("samples", "samples", samples, limits.samples));
-        }
-        Ok(samples)
-    }
-
     /// One of the series.
     #[inline]
     pub(super) fn series(
