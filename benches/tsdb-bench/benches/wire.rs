@@ -1,8 +1,9 @@
-//! Writes from a coordinator to a storage node: payloads of samples in and out.
+//! What nodes say to each other: payloads of samples, frames of series and messages, in and out.
 #![expect(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::print_stderr,
-    reason = "a benchmark may panic, and tells how many bytes it made"
+    reason = "a benchmark may panic, takes time, and tells how many bytes it made"
 )]
 
 use std::hint::black_box;
@@ -156,7 +157,9 @@ fn samples(c: &mut Criterion) {
                 group.bench_function(name, |b| {
                     b.iter_custom(|rounds| {
                         let mut play = Play::new(&fleet, cut, packing);
-                        (0..if first { 0 } else { WARM }).for_each(|_| drop(play.next()));
+                        for _ in 0..if first { 0 } else { WARM } {
+                            play.next();
+                        }
                         let mut total = Duration::ZERO;
                         for _ in 0..rounds {
                             if first {
