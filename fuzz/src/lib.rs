@@ -28,6 +28,7 @@ mod remote;
 mod sealed;
 mod snapshot;
 mod targets;
+mod wire;
 
 pub use files::payloads;
 pub use harness::{Failure, Harness};

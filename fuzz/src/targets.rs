@@ -2,7 +2,7 @@
 
 use crate::{
     access, chunk, cluster, config, exemplars, files, formats, histogram, http, index, labels, m3,
-    matcher, node_json, page, prometheus, remote, snapshot,
+    matcher, node_json, page, prometheus, remote, snapshot, wire,
 };
 
 /// A function that must not panic on any input.
@@ -185,6 +185,28 @@ pub const TARGETS: &[Target] = &[
     Target {
         base_bytes: 160 << 20,
         ..file("prometheus_log", prometheus::log, 2)
+    },
+    // A payload may unpack to its limit, and is encoded and decoded again.
+    Target {
+        base_bytes: 16 << 20,
+        bytes_per_input_byte: 1024,
+        slowness: 2,
+        ..target("wire_samples", wire::samples)
+    },
+    Target {
+        base_bytes: 1 << 20,
+        ..target("wire_samples_round_trip", wire::samples_round_trip)
+    },
+    Target {
+        base_bytes: 1 << 20,
+        ..target("wire_series", wire::series)
+    },
+    // A short pattern may compile to a large program.
+    Target {
+        base_bytes: 64 << 20,
+        bytes_per_input_byte: 1024,
+        slowness: 4,
+        ..target("wire_message", wire::message)
     },
     target("canary", canary),
 ];

@@ -1,5 +1,5 @@
-//! Protobuf messages of the Prometheus protocols (remote write 1.0 and 2.0, remote read) and of
-//! etcd.
+//! Protobuf messages of the Prometheus protocols, remote write 1.0 and 2.0 and remote read, of
+//! etcd, and of our own between nodes.
 //!
 //! The code is generated from the `.proto` files of this crate by `cargo xtask protos` and
 //! committed, so that building needs no protobuf compiler.
@@ -41,4 +41,13 @@ pub mod mvccpb {
 )]
 pub mod etcdserverpb {
     include!("generated/etcdserverpb.rs");
+}
+
+/// Package `tsdb.node.v1`: what coordinators and storage nodes say to each other.
+#[expect(
+    missing_docs,
+    reason = "generated: the variants of enums say themselves what they are"
+)]
+pub mod node_v1 {
+    include!("generated/tsdb.node.v1.rs");
 }

@@ -11,6 +11,7 @@ pub mod runtime;
 pub mod storage;
 pub mod topology;
 pub mod transport;
+pub mod wire;
 
 pub use batch::{Batch, BatchSeries, SeriesEntry};
 pub use identity::{Epoch, Incarnation, NodeId, ShardId};

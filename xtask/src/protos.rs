@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 /// The `.proto` files, relative to `proto/`.
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "prometheus/types.proto",
     "prometheus/remote.proto",
     "io/prometheus/write/v2/types.proto",
     "mvccpb/kv.proto",
     "etcdserverpb/rpc.proto",
+    "tsdb/node/v1/node.proto",
 ];
 
 /// First line of every generated file.
@@ -55,7 +56,12 @@ fn generate(proto: &Path) -> Result<BTreeMap<String, String>> {
     let descriptors = protox::compile(FILES.map(|file| proto.join(file)), [proto])
         .context("a .proto file does not compile")?;
     let mut config = prost_build::Config::new();
-    config.bytes([".prometheus.Chunk.data"]);
+    config.bytes([
+        ".prometheus.Chunk.data",
+        ".tsdb.node.v1.WriteRequest.payload",
+        ".tsdb.node.v1.SelectReply.series",
+        ".tsdb.node.v1.TopologyReply.topology",
+    ]);
     // They hold secrets: what is shown of them is written by hand.
     config.skip_debug([
         ".etcdserverpb.AuthenticateRequest",

@@ -4,13 +4,23 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use prost::Message as _;
 use tsdb_bench::{Capture, CapturedSeries, Fleet};
+use tsdb_cluster::Incarnation;
+use tsdb_cluster::wire::messages::{
+    NodeMessage as _, Refusal, SelectBounds, SelectFirst, SelectReply, SelectRequest, SelectWhat,
+    ShardEpoch, ShardVerdict, Verdict, WriteRequest,
+};
+use tsdb_cluster::wire::{
+    PROTOCOL_VERSION, Packing, SampleEncoder, SampleLimits, SeriesFrameWriter, SeriesHandle,
+};
 use tsdb_core::chunk::{encode, encode_exact, encode_histograms};
 use tsdb_core::model::{
     BucketSpan, Histogram, HistogramCounts, MetricKind, MetricMetadata, Sample,
 };
+use tsdb_core::{ChunkPart, Encoding, Matcher, TimeRange, WriteBatch};
 use tsdb_proto::prometheus as proto;
 use tsdb_proto::write_v2 as proto_v2;
 use tsdb_remote::client::write_v2::WriteEncoder;
@@ -84,6 +94,7 @@ fn main() {
         write(target, "mixed", &bytes);
     }
     m3_bodies();
+    wire(&fleet);
 }
 
 fn chunks(capture: &Capture) {
@@ -498,5 +509,108 @@ fn formats() {
     ];
     for (number, format) in formats.iter().enumerate() {
         write("csv_format", &format!("format-{number}"), format.as_bytes());
+    }
+}
+
+/// Two payloads of a connection, a frame of series, and some messages.
+fn wire(fleet: &Fleet) {
+    const CRC_BYTES: usize = 4;
+    for (name, packing) in [("plain", Packing::Plain), ("snappy", Packing::Snappy)] {
+        let mut encoder = SampleEncoder::new(SampleLimits::default(), packing);
+        let mut seed = Vec::new();
+        for round in 0..2 {
+            let mut batch = WriteBatch::new();
+            let mut handles = Vec::new();
+            for found in fleet.round(round).take(12) {
+                batch.push(&fleet.labels()[found.series], found.sample);
+                handles.push(SeriesHandle {
+                    key: found.series as u64,
+                    shard: found.series as u32 % 64,
+                });
+            }
+            batch.histogram(1_700_000_000_000, Histogram::default());
+            batch.exemplar(1_700_000_000_000, 0.5, Ok(fleet.labels()[0].clone()));
+            let selection: Vec<u32> = (0..handles.len() as u32).collect();
+            let mut payload = Vec::new();
+            encoder
+                .encode(&batch, &handles, &selection, &mut payload)
+                .expect("a payload");
+            payload.truncate(payload.len() - CRC_BYTES);
+            seed.extend_from_slice(&(payload.len() as u16).to_le_bytes());
+            seed.extend_from_slice(&payload);
+        }
+        write("wire_samples", name, &seed);
+    }
+    let mixed: Vec<u8> = (0..400u32)
+        .map(|number| (number * 37 % 251) as u8)
+        .collect();
+    write("wire_samples_round_trip", "mixed", &mixed);
+    let mut writer = SeriesFrameWriter::new();
+    for (number, labels) in fleet.labels().iter().take(6).enumerate() {
+        let samples = (0..4).map(|at| Sample::new(at, number as f64));
+        let chunk = ChunkPart {
+            min: 0,
+            max: 3,
+            count: 4,
+            encoding: Encoding::Xor,
+            bytes: encode(samples).into(),
+        };
+        let chunks = vec![chunk; number % 3];
+        let mut none = |_| unreachable!("six series fill no frame");
+        writer.push(labels, &chunks, &mut none).expect("a series");
+    }
+    let mut frame = writer.finish().expect("a frame");
+    frame.truncate(frame.len() - CRC_BYTES);
+    write("wire_series", "frame", &frame);
+    wire_messages();
+}
+
+fn wire_messages() {
+    let shards = vec![ShardEpoch { shard: 3, epoch: 9 }];
+    let request = WriteRequest {
+        version: PROTOCOL_VERSION,
+        request_id: 1,
+        namespace: "default".to_owned(),
+        deletes_seen: 2,
+        deadline: Duration::from_secs(10),
+        shards: shards.clone(),
+        incarnation: Incarnation(7),
+        payload: b"payload".to_vec().into(),
+    };
+    let select = SelectRequest {
+        version: PROTOCOL_VERSION,
+        incarnation: Incarnation(7),
+        namespace: "default".to_owned(),
+        matchers: vec![
+            Matcher::equal("__name__", "up"),
+            Matcher::regex("zone", "a|b.*").expect("a pattern"),
+        ],
+        range: TimeRange::ALL,
+        shards,
+        deletes_seen: 2,
+        what: SelectWhat::LabelValues("zone".to_owned()),
+        bounds: SelectBounds {
+            series: 1,
+            samples: 2,
+            bytes: 3,
+        },
+        deadline: Duration::from_secs(10),
+    };
+    let verdict = Verdict::Sealed { epoch: 4 };
+    let first = SelectReply::First(SelectFirst {
+        shards: vec![ShardVerdict {
+            shard: 3,
+            verdict: verdict.clone(),
+        }],
+        deletes_seen: 2,
+    });
+    // The first byte is the place of the message in the target's table.
+    for (name, kind, bytes) in [
+        ("write", 2, request.encode()),
+        ("select", 4, select.encode()),
+        ("first", 5, first.encode()),
+        ("refusal", 21, Refusal { verdict }.encode()),
+    ] {
+        write("wire_message", name, &[&[kind][..], &bytes].concat());
     }
 }

@@ -73,7 +73,7 @@ async fn next_piece(
     let read = move |_: &Db| {
         let (mut piece, mut bytes) = (Vec::new(), 0);
         while bytes < PIECE_BYTES && piece.len() < PIECE_SERIES {
-            let next = selecting.set.next_chunks();
+            let next = selecting.set.next_exact_chunks();
             let Some(series) = next.map_err(|error| failure(&error.into()))? else {
                 return Ok((piece, None));
             };

@@ -489,6 +489,33 @@ impl<'a> WriteBatch<'a> {
                 .sum::<usize>()
     }
 
+    /// The series that was begun as number `index`, from 0; `None` when there are fewer.
+    ///
+    /// ```
+    /// # use tsdb_core::{Labels, Sample, WriteBatch};
+    /// let [up, down] = ["up", "down"].map(|name| Labels::from_pairs([("__name__", name)]));
+    /// let (up, down) = (up?, down?);
+    /// let mut batch = WriteBatch::new();
+    /// batch.push(&up, Sample::new(1, 1.0));
+    /// batch.push(&down, Sample::new(2, 0.0));
+    /// batch.sample(3, 0.5);
+    /// let columns = batch.series_at(1).map(|(_, timestamps, values)| (timestamps, values));
+    /// assert_eq!(columns, Some((&[2, 3][..], &[0.0, 0.5][..])));
+    /// assert!(batch.series_at(2).is_none());
+    /// # Ok::<(), tsdb_core::LabelsError>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn series_at(&self, index: usize) -> Option<SeriesBatch<'_>> {
+        let before = index.checked_sub(1).map(|before| self.series.get(before));
+        SeriesBatches {
+            batch: self,
+            entries: self.series.get(index..)?.iter(),
+            start: before.flatten().map_or(0, |before| before.end),
+        }
+        .next()
+    }
+
     /// The series in the order they were begun, each with its columns.
     pub fn series(&self) -> SeriesBatches<'_, 'a> {
         SeriesBatches {

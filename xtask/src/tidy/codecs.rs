@@ -16,6 +16,7 @@ pub(super) const TARGETS: &str = "fuzz/src/targets.rs";
 
 /// Crates that read what others wrote.
 const DECODING: &[&str] = &[
+    "tsdb-cluster/src/",
     "tsdb-core/src/",
     "tsdb-formats/src/",
     "tsdb-remote/src/",

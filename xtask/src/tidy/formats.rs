@@ -12,7 +12,7 @@ use crate::repository::Repository;
 const FOLDER: &str = "docs/format/";
 const README: &str = "docs/format/README.md";
 /// Quoted paths that start so are the modules whose constants a page may quote.
-const MODULES: &str = "tsdb-core/src/";
+const MODULES: &[&str] = &["tsdb-core/src/", "tsdb-cluster/src/wire/"];
 /// Constants that a page must quote: these words in their name fix the bytes on disk.
 const FORMAT_WORDS: &[&str] = &["MAGIC", "VERSION"];
 
@@ -58,7 +58,7 @@ pub(super) fn check(repository: &Repository, sources: &Sources) -> Vec<Finding> 
 /// Constants that fix the bytes on disk and stand on no page.
 fn unquoted(quoted: &BTreeSet<(String, String)>, sources: &Sources) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in files_of(MODULES, sources) {
+    for file in MODULES.iter().flat_map(|module| files_of(module, sources)) {
         for constant in constants(file) {
             let fixes = FORMAT_WORDS.iter().any(|word| constant.name.contains(word));
             if fixes && !quoted.contains(&(file.path.clone(), constant.name.clone())) {
@@ -108,7 +108,7 @@ impl Page {
                 page.add_quote(name, value, number + 1);
             }
             for span in spans {
-                if span.starts_with(MODULES) {
+                if MODULES.iter().any(|module| span.starts_with(module)) {
                     page.modules.push(span.to_owned());
                 } else if let Some((name, value)) = span.split_once(" = ") {
                     page.add_quote(name, value, number + 1);

@@ -1,0 +1,28 @@
+//! The messages of the protocol: plain values here, protobuf on the wire
+//! (`proto/tsdb/node/v1/node.proto`).
+
+mod beside;
+mod message;
+mod rejected;
+mod replica;
+mod select;
+mod selection;
+mod status;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod write;
+
+pub use beside::{ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataRequest};
+pub use message::NodeMessage;
+pub use rejected::{RejectedReason, RejectedSample};
+pub use replica::{
+    DeleteReply, DeleteRequest, Digest, DigestReply, DigestRequest, SealReply, SealRequest,
+    StreamShardRequest,
+};
+pub use select::{
+    SelectBounds, SelectFirst, SelectLast, SelectOrder, SelectReply, SelectRequest, SelectWhat,
+};
+pub use status::{ShardStatus, StatusReply, StatusRequest, TopologyReply, TopologyRequest};
+pub use verdict::{Refusal, ShardEpoch, ShardVerdict, Verdict};
+pub use write::{WriteOpened, WriteOpening, WriteReply, WriteRequest};
