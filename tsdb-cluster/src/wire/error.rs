@@ -72,6 +72,16 @@ pub enum WireError {
         /// How many series the dictionary holds.
         known: usize,
     },
+    /// A payload counts on another dictionary than that of its connection.
+    #[error(
+        "the payload counts on a dictionary of {theirs} series and the connection has {ours}: close it and begin a new one"
+    )]
+    OtherDictionary {
+        /// Series of the dictionary that it counts on.
+        theirs: u64,
+        /// Series that the dictionary holds.
+        ours: usize,
+    },
     /// A request that was encoded between two that arrived is missing.
     #[error(
         "request {found} of the connection came where {expected} was due: close it and begin a new one"

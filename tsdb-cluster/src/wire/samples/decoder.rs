@@ -126,9 +126,9 @@ impl SampleDecoder {
             self.label_bytes = 0;
         }
         if front.known != self.entries.len() as u64 {
-            return Err(WireError::UnknownSeries {
-                number: front.known,
-                known: self.entries.len(),
+            return Err(WireError::OtherDictionary {
+                theirs: front.known,
+                ours: self.entries.len(),
             });
         }
         out.request = front.request;

@@ -442,6 +442,12 @@ fn payloads_that_are_lost_cut_or_of_another_connection_are_refused() {
         found: 1,
     };
     assert_eq!(lost, Err(expected));
+    // Version and request, then what it counts on.
+    let mut other = first[..first.len() - 4].to_vec();
+    other[2] = 9;
+    other.extend_from_slice(&tsdb_core::bits::crc32c(&other).to_le_bytes());
+    let expected = WireError::OtherDictionary { theirs: 9, ours: 0 };
+    assert_eq!(fresh().decode(&other, &mut decoded), Err(expected));
     for len in 0..first.len() {
         assert!(fresh().decode(&first[..len], &mut decoded).is_err());
     }
