@@ -8,6 +8,7 @@ pub mod message;
 pub mod metadata;
 pub mod node;
 pub mod runtime;
+mod series_table;
 pub mod storage;
 pub mod topology;
 pub mod transport;
@@ -15,3 +16,4 @@ pub mod wire;
 
 pub use batch::{Batch, BatchSeries, SeriesEntry};
 pub use identity::{Epoch, Incarnation, NodeId, ShardId};
+pub use series_table::SeriesTable;
