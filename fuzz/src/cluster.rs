@@ -23,9 +23,13 @@ pub(crate) fn shard_set(input: &[u8]) {
 /// the order of the chunks and however often each is there, or an error.
 pub(crate) fn series_chunks(input: &[u8]) {
     let mut input = Input::new(input);
+    let sound = input.byte() % 4 != 0;
     let mut chunks = Vec::new();
     while !input.is_empty() && chunks.len() < 4 {
-        chunks.push(chunk(&mut input));
+        chunks.push(match sound || input.byte().is_multiple_of(2) {
+            true => sound_chunk(&mut input),
+            false => any_chunk(&mut input),
+        });
     }
     let (from, to) = (input.int(), input.int());
     let range = TimeRange::inclusive(from.min(to), from.max(to)).expect("in order");
@@ -46,24 +50,24 @@ pub(crate) fn series_chunks(input: &[u8]) {
     assert!(times.iter().all(|time| range.contains(*time)));
 }
 
-fn chunk(input: &mut Input<'_>) -> ChunkPart {
-    let kind = input.byte();
-    if kind % 2 == 0 {
-        let len = usize::from(input.byte());
-        return ChunkPart {
-            min: input.int(),
-            max: input.int(),
-            count: u32::from(input.byte()),
-            encoding: match kind % 8 {
-                0 => Encoding::Xor,
-                2 => Encoding::Histogram,
-                _ => Encoding::Histograms,
-            },
-            bytes: input.take(len).into(),
-        };
+fn any_chunk(input: &mut Input<'_>) -> ChunkPart {
+    let len = usize::from(input.byte());
+    ChunkPart {
+        min: input.int(),
+        max: input.int(),
+        count: u32::from(input.byte()),
+        encoding: match input.byte() % 4 {
+            0 => Encoding::Histogram,
+            1 => Encoding::Histograms,
+            _ => Encoding::Xor,
+        },
+        bytes: input.take(len).into(),
     }
+}
+
+fn sound_chunk(input: &mut Input<'_>) -> ChunkPart {
     let mut samples: Vec<Sample> = Vec::new();
-    for _ in 0..=input.below(32) {
+    for _ in 0..=input.below(12) {
         samples.push(Sample::new(input.int(), input.float()));
     }
     samples.sort_by_key(|sample| sample.timestamp);

@@ -67,6 +67,9 @@ fn main() {
     {
         write("shard_set", &format!("set-{number}"), text.as_bytes());
     }
+    let numbers = (0..300u32).map(|number| (number * 73 % 199) as u8);
+    let sound: Vec<u8> = std::iter::once(1).chain(numbers).collect();
+    write("series_chunks", "sound", &sound);
     let files = [
         "log_replay",
         "series_file",

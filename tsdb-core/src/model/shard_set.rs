@@ -40,6 +40,16 @@ pub enum ShardSetError {
 ///
 /// Prints, and is read, as `0-3,17 of 64` or `none of 64`: rising, neighbours joined. Clones share
 /// memory.
+///
+/// ```
+/// use tsdb_core::{Matcher, ShardSet};
+///
+/// let mine: ShardSet = "0-3,17 of 64".parse()?;
+/// assert!(mine.contains(17) && !mine.contains(4));
+/// let matchers = [Matcher::equal("job", "node"), Matcher::shards(mine)];
+/// # assert_eq!(matchers[1].to_string(), "shards(0-3,17 of 64)");
+/// # Ok::<(), tsdb_core::ShardSetError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ShardSet {
     of: NonZeroU32,
