@@ -6,6 +6,7 @@ use super::init::new_nodes;
 use crate::NodeId;
 use crate::topology::error::TopologyError;
 use crate::topology::flow::{Flow, SINK, SOURCE};
+use crate::topology::shard::Slot;
 use crate::topology::shares::{Share, Shares};
 use crate::topology::topology::{Node, Place, Topology};
 
@@ -63,24 +64,25 @@ impl Topology {
     fn open_to(&self, id: &NodeId, new: &BTreeSet<NodeId>) -> Vec<(Place, NodeId)> {
         let (member, group) = (self.member(id), self.group(id));
         let mut open = Vec::new();
-        for (place, now, planned) in self.places() {
-            let owner = &planned.target().node;
-            let is_moving = now != planned || now.is_handover();
-            let Some(shard) = self.shard(place.shard) else {
-                continue;
+        for (of, shard) in self.numbered().filter(|(_, shard)| !shard.has(id)) {
+            let is_near = |(now, planned): (&Slot, &Slot)| {
+                let mut members = now.members().chain(planned.members());
+                members.any(|member| self.group(&member.node) == group)
             };
-            let is_apart = || {
-                let mut others = shard.members_beside(place.index);
-                others.all(|other| self.group(&other.node) != group)
-            };
-            if !is_moving
-                && !new.contains(owner)
-                && !self.is_leaving(owner)
-                && !shard.has(id)
-                && shard.accepts(place.index, &member)
-                && is_apart()
-            {
-                open.push((place, owner.clone()));
+            let near: Vec<bool> = shard.pairs().map(is_near).collect();
+            let all_near = near.iter().filter(|is_near| **is_near).count();
+            for ((index, (now, planned)), is_near) in shard.pairs().enumerate().zip(near) {
+                let owner = &planned.target().node;
+                let is_moving = now != planned || now.is_handover();
+                let is_apart = all_near == usize::from(is_near);
+                if is_apart
+                    && !is_moving
+                    && !new.contains(owner)
+                    && !self.is_leaving(owner)
+                    && shard.accepts(index, &member)
+                {
+                    open.push((Place { shard: of, index }, owner.clone()));
+                }
             }
         }
         open
@@ -94,9 +96,7 @@ impl Topology {
         places: &[(Place, NodeId)],
     ) -> Vec<Place> {
         let mut flow = Flow::new();
-        let quota = shares.get(id).map_or(0, |share| share.ceil());
-        let taker = flow.point();
-        let quota_pipe = flow.pipe(SOURCE, taker, quota);
+        let mut left = shares.get(id).map_or(0, |share| share.ceil());
         // Each with what it has over its share, and over its share rounded down.
         let mut owners: BTreeMap<&NodeId, (usize, u64, u64, usize)> = BTreeMap::new();
         for (owner, load) in self.loads() {
@@ -114,7 +114,7 @@ impl Topology {
         for (place, owner) in places {
             let shard = *shards.entry(place.shard).or_insert_with(|| {
                 let shard = flow.point();
-                flow.pipe(taker, shard, 1);
+                flow.pipe(SOURCE, shard, 1);
                 shard
             });
             if let Some((owner, ..)) = owners.get(owner) {
@@ -127,13 +127,12 @@ impl Topology {
             for (_, over, _, pipe) in owners.values() {
                 flow.widen(*pipe, u64::from(*over > level));
             }
-            flow.fill();
+            left -= flow.fill(left);
         }
         for (_, over, all, pipe) in owners.values() {
             flow.widen(*pipe, all - over);
         }
-        flow.fill();
-        debug_assert!(flow.through(quota_pipe) <= quota);
+        flow.fill(left);
         let taken = choices.into_iter();
         let taken = taken.filter(|(_, pipe)| flow.through(*pipe) > 0);
         taken.map(|(place, _)| place).collect()

@@ -209,7 +209,7 @@ impl<'a> Network<'a> {
                 let before = level.checked_sub(1).map_or(0, room);
                 self.flow.widen(*pipe, room(level) - before);
             }
-            taken += self.flow.fill();
+            taken += self.flow.fill(wanted - taken);
             // Room that nobody could use: more of it is no use either.
             let has_room = |(taker, load, pipe): &(&Taker, u64, usize)| {
                 let all = level.saturating_sub(1).saturating_add(taker.share.ceil());

@@ -121,6 +121,29 @@ fn can_be_taken(before: &Topology, after: &Topology, new: &NodeId, over: u64) ->
     })
 }
 
+/// A topology that has changed a few times, so that its loads are not as at first.
+fn aged(mut topology: Topology, steps: &[(bool, usize)]) -> Topology {
+    for (number, (adds, at)) in steps.iter().enumerate() {
+        let names: Vec<NodeId> = topology.nodes().keys().cloned().collect();
+        let changed = match adds {
+            true => {
+                let group = format!("g{}", at % 8);
+                topology.add(vec![node(&format!("y{number}"), &group, 2)], false)
+            }
+            false => topology.remove(&names[at % names.len()..][..1]),
+        };
+        if let Ok(changed) = changed {
+            topology = finished(changed);
+        }
+    }
+    topology
+}
+
+/// Changes that came before.
+fn steps() -> impl Strategy<Value = Vec<(bool, usize)>> {
+    prop::collection::vec(any::<(bool, usize)>(), 0..4)
+}
+
 proptest! {
     #[test]
     fn the_first_one_gives_everybody_its_share((nodes, shards, replicas) in clusters(8)) {
@@ -136,8 +159,10 @@ proptest! {
     #[test]
     fn who_is_added_takes_no_more_than_its_share_and_nothing_else_moves(
         (nodes, shards, replicas) in clusters(6), group in 0..9_u8, weight in 1..=4_u32,
+        steps in steps(),
     ) {
-        let before = all_up(Topology::init(nodes, shards, replicas).expect("groups"));
+        let first = Topology::init(nodes, shards, replicas).expect("groups");
+        let before = aged(all_up(first), &steps);
         let new = id("x");
         let after = before.add(vec![node("x", &format!("g{group}"), weight)], false).expect("new");
         assert_follows(&before, &after);
@@ -154,12 +179,15 @@ proptest! {
 
     #[test]
     fn who_is_removed_gives_all_it_has_and_nothing_else_moves(
-        (nodes, shards, replicas) in clusters(6), going in prop::collection::btree_set(0..9_usize, 1..3),
+        (nodes, shards, replicas) in clusters(6),
+        going in prop::collection::btree_set(0..9_usize, 1..3),
+        steps in steps(),
     ) {
-        let names: Vec<NodeId> = nodes.iter().map(|(id, _)| id.clone()).collect();
+        let first = Topology::init(nodes, shards, replicas).expect("groups");
+        let before = aged(all_up(first), &steps);
+        let names: Vec<NodeId> = before.nodes().keys().cloned().collect();
         let going: BTreeSet<_> = going.iter().map(|at| names[at % names.len()].clone()).collect();
         let going: Vec<_> = going.into_iter().collect();
-        let before = all_up(Topology::init(nodes, shards, replicas).expect("groups"));
         let after = match before.remove(&going) {
             Ok(after) => after,
             Err(TopologyError::TooFewGroups { groups, .. }) => {
