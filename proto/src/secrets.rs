@@ -18,3 +18,25 @@ impl fmt::Debug for AuthenticateResponse {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let request = AuthenticateRequest {
+            name: "writer".to_owned(),
+            password: "hunter2".to_owned(),
+        };
+        let answer = AuthenticateResponse {
+            header: None,
+            token: "hunter2".to_owned(),
+        };
+        let shown = format!("{request:?} {answer:?}");
+        assert!(
+            shown.contains("writer") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+}
