@@ -75,12 +75,9 @@ impl SeriesTable {
         for (at, (key, timestamps, values)) in from.series().enumerate() {
             let entry = self.entry(&key, from.left_out(), &mut builder);
             let mut samples = timestamps.len() as u64;
-            match &entry {
-                Ok(entry) => {
-                    to.begin(Arc::clone(entry));
-                    to.samples(timestamps, values);
-                }
-                Err(_) => {}
+            if let Ok(entry) = &entry {
+                to.begin(Arc::clone(entry));
+                to.samples(timestamps, values);
             }
             while let Some(one) = histograms.next_if(|one| one.series == at) {
                 samples += 1;

@@ -128,6 +128,18 @@ impl TopologyView {
         Ok(put)
     }
 
+    /// Removes the placement of `version`.
+    ///
+    /// # Errors
+    /// [`MetadataError::Conflict`] when it has another version.
+    pub async fn remove(&self, version: u64) -> Result<(), MetadataError> {
+        let Shared { metadata, key, .. } = &*self.shared;
+        metadata.remove(key, version).await?;
+        *self.lock() = None;
+        self.shared.revision.raise();
+        Ok(())
+    }
+
     /// Tells when another one is known.
     #[must_use]
     pub fn changes(&self) -> Changes {

@@ -24,6 +24,8 @@ pub(crate) enum Change {
     Remove(PlacementRemove),
     Replace(PlacementReplace),
     Set(PlacementSet),
+    /// Undoes what has not finished.
+    Abort,
 }
 
 /// Whose placement is to change, and how the request wants it.
@@ -52,6 +54,8 @@ impl Context {
             (Change::Init(request), None) => self.init(request),
             (Change::Set(request), _) => self.set(request),
             (_, None) => Err(PlacementError::NotFound),
+            // Here every change has finished when it is answered.
+            (Change::Abort, Some(present)) => Ok(present),
             (Change::Add(request), Some(present)) => {
                 self.check_available(&present, request.force)?;
                 self.add(present, request.instances)
@@ -237,7 +241,7 @@ impl Context {
     }
 
     /// Instances by identifier, all of them of the zone.
-    fn known(
+    pub(super) fn known(
         &self,
         instances: Vec<Instance>,
     ) -> Result<BTreeMap<String, Instance>, PlacementError> {

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::change::{Change, Context};
+use super::cluster::ClusterPlacement;
 use super::placement::Placement;
+use super::service::Service;
 use crate::jsonpb::{JsonError, number, parse};
 use tsdb_cluster::metadata::{MetadataError, MetadataStore, placement_key};
 
 /// How often a change is tried that others come before.
-const ATTEMPTS: usize = 8;
+pub(super) const ATTEMPTS: usize = 8;
 
 /// Why a placement is not as a request wants it.
 #[derive(Debug, thiserror::Error)]
@@ -102,11 +104,49 @@ fn is_default(value: &Value) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct Placements {
     metadata: Arc<dyn MetadataStore>,
+    /// The cluster that this server is of, and its environment.
+    cluster: Option<(String, ClusterPlacement)>,
 }
 
 impl Placements {
     pub(crate) fn new(metadata: Arc<dyn MetadataStore>) -> Self {
-        Self { metadata }
+        Self {
+            metadata,
+            cluster: None,
+        }
+    }
+
+    /// The same, of a cluster's storage nodes too.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for a server that is part of a cluster")
+    )]
+    pub(crate) fn of_cluster(
+        metadata: Arc<dyn MetadataStore>,
+        environment: &str,
+        placement: ClusterPlacement,
+    ) -> Self {
+        Self {
+            metadata,
+            cluster: Some((environment.to_owned(), placement)),
+        }
+    }
+
+    /// The cluster's, if that is meant; one of another environment is not this server's to change.
+    fn of(
+        &self,
+        service: Service,
+        environment: &str,
+    ) -> Result<Option<&ClusterPlacement>, PlacementError> {
+        match &self.cluster {
+            Some((own, placement)) if service == Service::Database => match own == environment {
+                true => Ok(Some(placement)),
+                false => Err(PlacementError::Invalid(format!(
+                    "this server is of the environment {own:?}, not of {environment:?}: the header Cluster-Environment-Name names it"
+                ))),
+            },
+            _ => Ok(None),
+        }
     }
 
     async fn read(&self, key: &str) -> Result<Option<(u64, Versioned)>, PlacementError> {
@@ -123,6 +163,9 @@ impl Placements {
         context: &Context,
         environment: &str,
     ) -> Result<Option<Versioned>, PlacementError> {
+        if let Some(cluster) = self.of(context.service, environment)? {
+            return cluster.get().await;
+        }
         let key = placement_key(environment, context.service.name());
         Ok(self.read(&key).await?.map(|(_, placement)| placement))
     }
@@ -135,6 +178,9 @@ impl Placements {
         change: Change,
         dry_run: bool,
     ) -> Result<Versioned, PlacementError> {
+        if let Some(cluster) = self.of(context.service, environment)? {
+            return cluster.change(context, change, dry_run).await;
+        }
         let key = placement_key(environment, context.service.name());
         let mut attempts = 0;
         loop {
@@ -174,6 +220,9 @@ impl Placements {
         environment: &str,
         dry_run: bool,
     ) -> Result<(), PlacementError> {
+        if let Some(cluster) = self.of(context.service, environment)? {
+            return cluster.remove(dry_run).await;
+        }
         let key = placement_key(environment, context.service.name());
         let mut attempts = 0;
         loop {

@@ -2,6 +2,9 @@
 
 mod assign;
 mod change;
+mod cluster;
+#[cfg(test)]
+mod cluster_tests;
 mod kept;
 mod placement;
 mod requests;
@@ -15,5 +18,6 @@ pub use requests::{
 };
 
 pub(crate) use change::{Change, Context};
+pub(crate) use cluster::ClusterPlacement;
 pub(crate) use kept::{PlacementError, Placements, Versioned};
 pub(crate) use service::Service;

@@ -96,7 +96,7 @@ pub(super) async fn add(
     Ok(json(&PlacementReply::of(&added)))
 }
 
-/// POST below: `init`, `replace`, `remove` and `set`.
+/// POST below: `init`, `replace`, `remove`, `set` and `abort`.
 pub(super) async fn named(
     State(app): State<App>,
     Extension(service): Extension<Service>,
@@ -116,9 +116,10 @@ pub(super) async fn named(
         "set" => return set(&app, service, &call, body.message()?).await,
         "replace" => Change::Replace(body.message()?),
         "remove" => Change::Remove(body.message()?),
+        "abort" => Change::Abort,
         other => {
             return Err(M3Error::not_found(format!(
-                "nothing is posted to {other} of a placement: init, replace, remove and set are there"
+                "nothing is posted to {other} of a placement: init, replace, remove, set and abort are there"
             )));
         }
     };
