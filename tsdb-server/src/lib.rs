@@ -9,6 +9,7 @@ pub mod access;
 pub mod allocator;
 pub mod commands;
 pub mod config;
+mod data;
 pub mod database_create;
 mod export;
 pub mod go_duration;

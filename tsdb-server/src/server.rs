@@ -303,6 +303,7 @@ fn prepare(config: &Config, telemetry: Arc<Telemetry>) -> Result<App, ServerErro
     Ok(App {
         registry: Registry::new(store.clone(), metadata.clone(), configured),
         placements: Placements::new(metadata),
+        cluster: None,
         store,
         telemetry,
         limits,

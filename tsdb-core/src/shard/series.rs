@@ -3,7 +3,7 @@
 use super::ShardError;
 use super::columns::merge_columns;
 use crate::model::{Histogram, Labels, Sample, SeriesKey, TimeRange, WriteBatch};
-use crate::series::{ChunkPart, MergedSamples, SampleRef, given_columns};
+use crate::series::{ChunkPart, HistogramForm, MergedSamples, SampleRef, given_columns};
 
 /// The samples of one series, decoded, merged, in the range that was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,15 @@ impl Series {
     #[must_use]
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// Its samples as chunks that do not overlap, as Prometheus encodes them.
+    #[must_use]
+    pub fn into_chunks(self) -> SeriesChunks {
+        SeriesChunks {
+            chunks: self.samples.encode(HistogramForm::Prometheus),
+            labels: self.labels,
+        }
     }
 
     /// The labels, and nothing else.

@@ -52,11 +52,10 @@ pub(super) async fn delete_series(
     let sets = scope.reads().restrict(required_matcher_sets(&form)?);
     let range = form.range()?;
     run(&app, move |opened| {
-        let namespace = scope.namespace(opened)?;
+        let namespace = scope.data(opened)?;
         for (set, range) in sets.iter().zip(std::iter::repeat(range)) {
             if let Some(range) = range {
-                let report = namespace.delete(range, set)?;
-                tracing::info!(series = report.series, matchers = ?set, ?range, "deleted");
+                namespace.delete(range, set)?;
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tsdb_remote::{InflightBytes, Limits};
 
+use crate::data::ClusterData;
 use crate::ha::HaPairs;
 use crate::namespaces::Registry;
 use crate::placements::Placements;
@@ -25,6 +26,8 @@ pub(crate) struct App {
     /// All namespaces, and which of them plain requests use.
     pub(crate) registry: Registry,
     pub(crate) placements: Placements,
+    /// The cluster that the server is of.
+    pub(crate) cluster: Option<ClusterData>,
     /// Who shares the server.
     pub(crate) tenants: Arc<Tenants>,
     /// Pairs of senders, if they are told apart.

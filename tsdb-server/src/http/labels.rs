@@ -3,7 +3,6 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use tsdb_core::model::{Matcher, Texts, TimeRange};
-use tsdb_core::{Error, Namespace};
 
 use super::app::App;
 use super::envelope::{ApiError, TRUNCATED, success};
@@ -12,9 +11,11 @@ use super::matching::optional_matcher_sets;
 use super::reads::Reads;
 use super::scope::Scope;
 use super::series::MAX_RESULTS;
+use crate::data::NamespaceData;
+use crate::store::StoreError;
 
 /// A sorted list, and whether more were there.
-type Found = Result<(Texts, bool), Error>;
+type Found = Result<(Texts, bool), StoreError>;
 
 pub(super) async fn names(
     State(app): State<App>,
@@ -68,7 +69,7 @@ async fn lists(
     scope: Scope,
     form: &Form,
     is_hidden: impl Fn(&Reads, &str) -> bool + Send + 'static,
-    find: impl Fn(&Namespace, TimeRange, &[Matcher], usize) -> Found + Send + 'static,
+    find: impl Fn(&NamespaceData, TimeRange, &[Matcher], usize) -> Found + Send + 'static,
 ) -> Result<Response, ApiError> {
     let asked = form.limit()?;
     let limit = scope.reads().list_limit(asked);
@@ -78,7 +79,7 @@ async fn lists(
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
-        let namespace = scope.namespace(&store.current()?)?;
+        let namespace = scope.data(&store.current()?)?;
         let (mut all, mut truncated) = (Texts::new(), false);
         if let Some(range) = range {
             for set in &sets {

@@ -4,14 +4,14 @@ use std::task::{Context, Poll};
 
 use tower::Service;
 use tsdb_core::model::{Matcher, TimeRange};
-use tsdb_core::{Namespace, SeriesSet};
 use tsdb_remote::ReadError;
 use tsdb_remote::read::{Chunk, Chunks, Columns, ReadRequest, SeriesStream, Storage};
 
 use super::envelope::ApiError;
 use super::remote_write::Answer;
 use super::scope::Scope;
-use crate::store::{Store, StoreError};
+use crate::data::{NamespaceData, SeriesSource};
+use crate::store::Store;
 
 /// Selects and encodes on a query thread, which waits when the client is slower.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl Service<ReadRequest> for StoreReader {
                 let scope = Scope::of(&request.parts.extensions);
                 let refused = |error: ApiError| ReadError::Invalid(error.message);
                 scope.reads().check_samples().map_err(refused)?;
-                let namespace = scope.namespace(&opened)?;
+                let namespace = scope.data(&opened)?;
                 request.answer(&ScopedStorage { namespace, scope })
             };
             store.queries().run(&admission, work).await?
@@ -48,7 +48,7 @@ impl Service<ReadRequest> for StoreReader {
 
 /// What a request may read of a namespace, as remote read wants it.
 struct ScopedStorage {
-    namespace: Namespace,
+    namespace: NamespaceData,
     scope: Scope,
 }
 
@@ -61,22 +61,19 @@ impl Storage for ScopedStorage {
         reads.check_range(Some(range)).map_err(refused)?;
         let sets = reads.restrict(vec![matchers.to_vec()]);
         let matchers = sets.first().map_or(matchers, Vec::as_slice);
-        let set = self
-            .namespace
-            .select_with(range, matchers, reads.limits())
-            .map_err(StoreError::database)?;
-        Ok(SelectedSeries(set))
+        let series = self.namespace.select(range, matchers, reads.limits())?;
+        Ok(SelectedSeries(series))
     }
 }
 
-struct SelectedSeries(SeriesSet);
+struct SelectedSeries(SeriesSource);
 
 impl SeriesStream for SelectedSeries {
     fn next_samples(
         &mut self,
         visit: &mut dyn FnMut(Columns<'_>) -> Result<(), ReadError>,
     ) -> Result<bool, ReadError> {
-        let Some(series) = self.0.next().transpose().map_err(StoreError::database)? else {
+        let Some(series) = self.0.next_series()? else {
             return Ok(false);
         };
         visit(Columns {
@@ -89,7 +86,7 @@ impl SeriesStream for SelectedSeries {
     }
 
     fn next_chunks(&mut self) -> Result<Option<Chunks>, ReadError> {
-        let Some(series) = self.0.next_chunks().map_err(StoreError::database)? else {
+        let Some(series) = self.0.next_chunks()? else {
             return Ok(None);
         };
         let chunks = series.chunks.into_iter();

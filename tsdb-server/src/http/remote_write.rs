@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tower::Service;
+use tsdb_cluster::Batch;
+use tsdb_core::CommitTicket;
 use tsdb_core::model::{AppendReport, WriteBatch};
-use tsdb_core::{CommitTicket, Namespace};
 use tsdb_remote::WriteError;
 use tsdb_remote::write::{DecodeScratch, Decoded, WriteRequest, WriteSummary};
 
 use super::scope::Scope;
+use crate::data::{ClusterNamespace, NamespaceData};
 use crate::ha::{Claim, Claimed, HaPairs, Verdict};
 use crate::store::{Opened, Reply, Store, StoreError, when_durable};
 use crate::telemetry::{Telemetry, WriteSource};
@@ -68,11 +70,11 @@ impl StoreWriter {
         let pairs = self.pairs.clone();
         let work = move |opened: Opened, scratch: &mut DecodeScratch, reply: Reply<Outcome>| {
             let scope = Scope::of(&request.parts.extensions);
-            match scope.namespace(&opened) {
-                Ok(namespace) => {
+            match scope.data(&opened) {
+                Ok(data) => {
                     let mut destination = Destination {
                         scope,
-                        namespace,
+                        data,
                         pairs,
                         telemetry: &telemetry,
                         charged: false,
@@ -81,6 +83,7 @@ impl StoreWriter {
                         Ok(Stored::Durable(tickets, summary, claim)) => {
                             answer_when_durable(tickets, reply, summary, claim);
                         }
+                        Ok(Stored::Elsewhere(writing)) => writing.answer(reply),
                         Ok(Stored::Duplicate(summary)) => reply.send(Ok(Outcome::Done(summary))),
                         Ok(Stored::Wait(claim)) => reply.send(Ok(Outcome::Wait(claim))),
                         // Only a guess can be misread.
@@ -99,6 +102,8 @@ impl StoreWriter {
 enum Stored {
     /// It is durable when the tickets are done.
     Durable(Vec<CommitTicket>, WriteSummary, Option<Claim>),
+    /// The nodes of a cluster have to store it.
+    Elsewhere(Box<ClusterWrite>),
     /// Another replica brought the same.
     Duplicate(WriteSummary),
     /// Another replica may bring the same.
@@ -110,7 +115,7 @@ enum Stored {
 /// Where the samples of a request go.
 struct Destination<'t> {
     scope: Scope,
-    namespace: Namespace,
+    data: NamespaceData,
     pairs: Option<HaPairs>,
     telemetry: &'t Telemetry,
     /// Whether its sender was charged.
@@ -123,6 +128,10 @@ impl Destination<'_> {
         request: &WriteRequest,
         scratch: &mut DecodeScratch,
     ) -> Result<Stored, StoreError> {
+        if let NamespaceData::Cluster(_) = self.data {
+            // What is sent to others has to be right.
+            return self.store(&mut request.decode(scratch)?);
+        }
         let guessed = self.store(&mut request.guess(scratch)?)?;
         match guessed {
             Stored::Misread => self.store(&mut request.decode(scratch)?),
@@ -145,10 +154,17 @@ impl Destination<'_> {
         if !std::mem::replace(&mut self.charged, true) {
             self.scope.charge(samples(batch))?;
         }
+        let namespace = match &self.data {
+            NamespaceData::Own(namespace) => namespace,
+            NamespaceData::Cluster(namespace) => {
+                let write = ClusterWrite::new(namespace, decoded, claim)?;
+                return Ok(Stored::Elsewhere(Box::new(write)));
+            }
+        };
         let mut tickets = Vec::new();
         let mut report = AppendReport::default();
         if !batch.is_empty() {
-            let append = match self.namespace.append(batch) {
+            let append = match namespace.append(batch) {
                 Err(error) if error.is_misread() => return Ok(Stored::Misread),
                 appended => appended?,
             };
@@ -156,7 +172,7 @@ impl Destination<'_> {
             tickets.push(append.ticket);
         }
         if !extras.metadata.is_empty() {
-            tickets.push(self.namespace.set_metadata(&extras.metadata)?);
+            tickets.push(namespace.set_metadata(&extras.metadata)?);
         }
         self.telemetry.stored(WriteSource::RemoteWrite, &report);
         let metadata = extras.metadata.len() as u64;
@@ -169,7 +185,7 @@ impl Destination<'_> {
         let Some(pairs) = &self.pairs else {
             return Ok(Settled::Store(None));
         };
-        let claim = match pairs.claim(self.namespace.name(), batch) {
+        let claim = match pairs.claim(self.data.name(), batch) {
             Claimed::Nothing => return Ok(Settled::Store(None)),
             Claimed::Misread => return Ok(Settled::Misread),
             Claimed::TooMany { limit } => return Err(StoreError::TooManyClusters { limit }),
@@ -186,6 +202,61 @@ impl Destination<'_> {
             Verdict::Duplicate => Settled::Duplicate,
             Verdict::Wait => Settled::Wait(claim),
         })
+    }
+}
+
+/// A request on its way to the nodes of a cluster.
+struct ClusterWrite {
+    namespace: ClusterNamespace,
+    batch: Batch,
+    /// What is refused already.
+    report: AppendReport,
+    /// The answer, but for what became of the batch.
+    summary: WriteSummary,
+    claim: Option<Claim>,
+}
+
+impl ClusterWrite {
+    fn new(
+        namespace: &ClusterNamespace,
+        decoded: &Decoded<'_>,
+        claim: Option<Claim>,
+    ) -> Result<Self, StoreError> {
+        let mut report = AppendReport::default();
+        let batch = namespace.cluster().batch(&decoded.batch, &mut report)?;
+        Ok(Self {
+            namespace: namespace.clone(),
+            batch,
+            report,
+            summary: decoded.summary(AppendReport::default()),
+            claim,
+        })
+    }
+
+    /// Answers when enough nodes have it, or cannot have it.
+    fn answer(self: Box<Self>, reply: Reply<Outcome>) {
+        let Self {
+            namespace,
+            batch,
+            report,
+            mut summary,
+            claim,
+        } = *self;
+        let cluster = namespace.cluster().clone();
+        let write = {
+            let cluster = cluster.clone();
+            async move {
+                let written = cluster.write(namespace.name(), batch, report).await;
+                if let (Ok(_), Some(claim)) = (&written, claim) {
+                    claim.delivered();
+                }
+                reply.send(written.map(|report| {
+                    summary.report = report;
+                    Outcome::Done(summary)
+                }));
+            }
+        };
+        cluster.spawn(write);
     }
 }
 

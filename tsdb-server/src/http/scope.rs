@@ -14,10 +14,13 @@ use super::envelope::ApiError;
 use super::m3_headers::{HeaderError, M3Headers, NamespaceKind};
 use super::reads::Reads;
 use crate::access::Identity;
+use crate::data::{ClusterData, NamespaceData};
 use crate::store::{Opened, StoreError};
 use crate::tenancy::{RateLimit, TenantError};
 use crate::units::duration_text;
 
+/// Said of calls that a cluster does not answer.
+const NOT_IN_A_CLUSTER: &str = "this call is not answered by a server that is part of a cluster: remote write, remote read, series, labels and delete_series are";
 /// Where paths of tenants begin.
 const TENANT_PATH: &str = "/tenant/";
 
@@ -30,6 +33,8 @@ pub(super) struct Scope {
     rate: Option<Arc<RateLimit>>,
     /// What it may read of that.
     reads: Reads,
+    /// The cluster that the server is of.
+    cluster: Option<ClusterData>,
 }
 
 /// The tenant that the path of a request named.
@@ -65,6 +70,7 @@ impl Scope {
             namespace,
             rate,
             reads,
+            cluster: app.cluster.clone(),
         })
     }
 
@@ -73,11 +79,31 @@ impl Scope {
         &self.reads
     }
 
-    /// The namespace that is meant.
+    /// The namespace that is meant, of the server's own database.
+    ///
+    /// # Errors
+    /// When there is none of that name, and where the server is of a cluster: its own database has
+    /// a part of the series.
+    pub(super) fn namespace(&self, opened: &Opened) -> Result<Namespace, StoreError> {
+        match &self.cluster {
+            None => self.own(opened),
+            Some(_) => Err(StoreError::Refused(NOT_IN_A_CLUSTER.to_owned())),
+        }
+    }
+
+    /// The namespace that is meant, wherever its series are.
     ///
     /// # Errors
     /// When there is none of that name.
-    pub(super) fn namespace(&self, opened: &Opened) -> Result<Namespace, StoreError> {
+    pub(super) fn data(&self, opened: &Opened) -> Result<NamespaceData, StoreError> {
+        let own = self.own(opened)?;
+        Ok(match &self.cluster {
+            None => NamespaceData::Own(own),
+            Some(cluster) => NamespaceData::Cluster(cluster.namespace(own.name())),
+        })
+    }
+
+    fn own(&self, opened: &Opened) -> Result<Namespace, StoreError> {
         match &self.namespace {
             None => Ok(opened.namespace.clone()),
             Some(name) => opened.find(name),

@@ -43,7 +43,7 @@ pub(super) async fn series(
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
-        let namespace = scope.namespace(&store.current()?)?;
+        let namespace = scope.data(&store.current()?)?;
         let (mut lists, mut truncated) = (Vec::new(), false);
         for set in range
             .iter()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tsdb_cluster::coordinator::CoordinatorError;
 use tsdb_core::ErrorKind;
 use tsdb_remote::{DecodeError, ReadError, WriteError};
 
@@ -57,6 +58,9 @@ pub(crate) enum StoreError {
     /// The database refused or failed.
     #[error(transparent)]
     Database(#[from] tsdb_core::Error),
+    /// The nodes of the cluster refused or failed.
+    #[error(transparent)]
+    Cluster(#[from] CoordinatorError),
     /// The thread that had the work gave no answer, which is a bug; its log line tells more.
     #[error("the work on this request was lost: see the server's log")]
     Lost,
@@ -84,6 +88,7 @@ impl StoreError {
             | Self::TooManyClusters { .. }
             | Self::Lost => false,
             Self::Database(error) => error.is_retryable() || error.kind() == ErrorKind::Closed,
+            Self::Cluster(error) => error.is_passing(),
         }
     }
 
@@ -121,7 +126,8 @@ impl From<StoreError> for WriteError {
             StoreError::Decode(error) => Self::Decode(error),
             StoreError::NoNamespace(_)
             | StoreError::Refused(_)
-            | StoreError::TooManyClusters { .. } => Self::Invalid(error.to_string()),
+            | StoreError::TooManyClusters { .. }
+            | StoreError::Cluster(_) => Self::Invalid(error.to_string()),
             StoreError::Database(error) if error.kind() == ErrorKind::InvalidInput => {
                 Self::Invalid(error.to_string())
             }
@@ -143,6 +149,8 @@ impl From<StoreError> for ReadError {
             StoreError::NoNamespace(_)
             | StoreError::Refused(_)
             | StoreError::TooManyClusters { .. } => Self::Invalid(error.to_string()),
+            StoreError::Cluster(CoordinatorError::Limit(why)) => Self::TooExpensive(why),
+            StoreError::Cluster(error) => Self::Invalid(error.to_string()),
             StoreError::Database(error) => match error.kind() {
                 ErrorKind::InvalidInput => Self::Invalid(error.to_string()),
                 ErrorKind::Limit => Self::TooExpensive(error.to_string()),
