@@ -56,7 +56,8 @@ fn merge_two(a: &MergedSamples, b: &MergedSamples) -> MergedSamples {
     loop {
         let (time, value) = match (left.peek(), right.peek()) {
             (Some(&(one, &value)), Some(&(other, &second))) if one == other => {
-                (left.next(), right.next());
+                left.next();
+                right.next();
                 (*one, winner(value, second))
             }
             (Some(&(one, &value)), other) if other.is_none_or(|(other, _)| one < *other) => {
