@@ -23,7 +23,7 @@ pub(crate) fn shard_set(input: &[u8]) {
 /// the order of the chunks and however often each is there, or an error.
 pub(crate) fn series_chunks(input: &[u8]) {
     let mut input = Input::new(input);
-    let sound = input.byte() % 4 != 0;
+    let sound = !input.byte().is_multiple_of(4);
     let mut chunks = Vec::new();
     while !input.is_empty() && chunks.len() < 4 {
         chunks.push(match sound || input.byte().is_multiple_of(2) {
