@@ -7,6 +7,7 @@ mod identity;
 pub mod message;
 pub mod metadata;
 pub mod node;
+mod rules;
 pub mod runtime;
 pub mod storage;
 pub mod topology;
@@ -15,3 +16,4 @@ pub mod wire;
 
 pub use batch::{Batch, BatchSeries, SeriesEntry};
 pub use identity::{Epoch, Incarnation, NodeId, ShardId};
+pub use rules::{Rule, Rules};
