@@ -122,7 +122,7 @@ impl Network {
         self.mended.raise();
     }
 
-    /// Loses so many of a thousand messages, and takes up to so many milliseconds for the others.
+    /// Loses so many of a thousand messages, and takes up to so many milliseconds for most others.
     pub fn trouble(&self, lost: u64, slowest_ms: u64) {
         let mut state = self.lock();
         (state.lost, state.slowest_ms) = (lost, slowest_ms);
@@ -166,9 +166,12 @@ impl Network {
             state.counts.1 += 1;
             return None;
         }
-        Some(Duration::from_micros(
-            micros % (state.slowest_ms * 1000 + 1),
-        ))
+        // One of many takes much longer than the others.
+        let slowest_ms = match chance / 1000 % 16 {
+            0 => state.slowest_ms * 8,
+            _ => state.slowest_ms,
+        };
+        Some(Duration::from_micros(micros % (slowest_ms * 1000 + 1)))
     }
 }
 

@@ -25,8 +25,10 @@ pub enum Fault {
     Slow,
     /// A wall clock jumps.
     Clock,
-    /// The metadata is away, for all or for one.
+    /// The metadata is away for all, or back.
     Metadata,
+    /// The metadata is away for a coordinator or a node, or back: it goes on with an old placement.
+    Stale,
     /// A node is added, removed or replaced, or that is undone.
     Change,
     /// A coordinator ends, and another takes its place.
@@ -46,6 +48,7 @@ impl Fault {
         Self::Slow,
         Self::Clock,
         Self::Metadata,
+        Self::Stale,
         Self::Change,
         Self::Coordinator,
     ];

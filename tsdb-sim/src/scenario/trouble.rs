@@ -82,7 +82,12 @@ impl Play {
                 self.tell(format!("the clock of {id} is {offset} ms ahead"));
                 self.cluster.set_clock(&id, offset);
             }
-            Fault::Metadata => self.lose_metadata(&machines, random),
+            Fault::Metadata => {
+                let is_away = random.chance(1, 2);
+                self.tell(format!("the metadata is away: {is_away}"));
+                self.cluster.metadata().set_away(is_away);
+            }
+            Fault::Stale => self.part_from_metadata(&machines, random),
             Fault::Change => self.change(random).await?,
             Fault::Coordinator => {
                 let name = random.pick(&COORDINATORS).copied().unwrap_or_default();
@@ -107,19 +112,14 @@ impl Play {
         }
     }
 
-    /// The metadata goes, for all or for one; or it comes back for all.
-    fn lose_metadata(&self, machines: &[NodeId], random: &mut Random) {
-        let is_away = random.chance(1, 2);
-        if random.chance(1, 3) {
-            self.tell(format!("the metadata is away: {is_away}"));
-            self.cluster.metadata().set_away(is_away);
-            return;
-        }
+    /// The metadata goes for one, or comes back.
+    fn part_from_metadata(&self, machines: &[NodeId], random: &mut Random) {
         let all: Vec<&str> = machines.iter().map(NodeId::as_str).collect();
         let one = match random.chance(2, 3) {
             true => random.pick(&COORDINATORS).copied(),
             false => random.pick(&all).copied(),
         };
+        let is_away = random.chance(1, 2);
         if let Some(name) = one {
             self.tell(format!("the metadata is away for {name}: {is_away}"));
             let network = self.cluster.network();

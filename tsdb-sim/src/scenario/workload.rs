@@ -161,7 +161,7 @@ impl Play {
             self.executor.sleep(pause).await;
             let series = random.below(SERIES);
             let newest = self.lock().history.newest(series).unwrap_or(BEGIN_MS);
-            let max = newest + 2000 - 1000 * i64::try_from(random.below(12)).unwrap_or(0);
+            let max = newest + 5000 - 1000 * i64::try_from(random.below(15)).unwrap_or(0);
             let min = max - 20_000;
             let now = self.executor.now();
             let number = self.lock().history.delete(now, series, min, max);
