@@ -7,6 +7,7 @@ mod identity;
 pub mod message;
 pub mod metadata;
 pub mod node;
+mod rules;
 pub mod runtime;
 mod series_table;
 pub mod storage;
@@ -16,4 +17,5 @@ pub mod wire;
 
 pub use batch::{Batch, BatchSeries, SeriesEntry};
 pub use identity::{Epoch, Incarnation, NodeId, ShardId};
+pub use rules::{Rule, Rules};
 pub use series_table::SeriesTable;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_channel::oneshot;
 use futures_util::FutureExt as _;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions};
 use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore};
@@ -12,11 +13,12 @@ use tsdb_cluster::runtime::{Runtime, SharedRuntime};
 use tsdb_cluster::storage::SharedStorage;
 use tsdb_cluster::{Incarnation, NodeId};
 use tsdb_core::vfs::FaultVfs;
-use tsdb_core::{Db, DbOptions};
+use tsdb_core::{Db, DbOptions, Error};
 
 use crate::clock::NodeClock;
 use crate::disk::SimulatedStorage;
 use crate::executor::{Executor, Process};
+use crate::metadata::SimulatedMetadata;
 use crate::network::{Network, Up};
 
 /// The environment of every simulated cluster.
@@ -46,6 +48,7 @@ pub struct Cluster {
     metadata: MemoryMetadata,
     options: CoordinatorOptions,
     machines: Arc<Mutex<BTreeMap<NodeId, Machine>>>,
+    coordinators: Arc<Mutex<BTreeMap<String, (Process, Coordinator)>>>,
 }
 
 impl fmt::Debug for Cluster {
@@ -64,6 +67,7 @@ impl Cluster {
             metadata: MemoryMetadata::default(),
             options,
             machines: Arc::default(),
+            coordinators: Arc::default(),
         }
     }
 
@@ -79,19 +83,50 @@ impl Cluster {
         &self.metadata
     }
 
-    /// Starts a coordinator; its tasks are of a process of its own.
-    #[must_use]
-    pub fn coordinator(&self, name: &str) -> (Process, Coordinator) {
+    /// Starts a coordinator; its tasks are of a process of its own. One that runs under this name
+    /// ends at once, wherever it is.
+    pub fn coordinate(&self, name: &str) {
         let process = self.executor.process();
         let coordinator = self.coordinator_in(&process, name);
         process.spawn(coordinator.clone().schedule().boxed());
-        (process, coordinator)
+        let before = self
+            .coordinators()
+            .insert(name.to_owned(), (process, coordinator));
+        if let Some((process, _)) = before {
+            process.kill();
+        }
+    }
+
+    /// Asks the coordinator of a name; `None` when it ends before it has answered.
+    pub async fn ask<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        name: &str,
+        answer: impl FnOnce(Coordinator) -> F,
+    ) -> Option<T> {
+        let running = self.coordinators().get(name).cloned();
+        let (process, coordinator) = running?;
+        let (sender, answered) = oneshot::channel();
+        let answer = answer(coordinator);
+        let task = async move {
+            // The asker may be gone.
+            drop(sender.send(answer.await));
+        };
+        process.spawn(task.boxed());
+        answered.await.ok()
+    }
+
+    fn coordinators(&self) -> MutexGuard<'_, BTreeMap<String, (Process, Coordinator)>> {
+        self.coordinators
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn coordinator_in(&self, process: &Process, name: &str) -> Coordinator {
         let runtime: SharedRuntime = Arc::new(process.clone());
         let transport = Arc::new(self.network.from(name));
-        let metadata: Arc<dyn MetadataStore> = Arc::new(self.metadata.clone());
+        let (kept, network) = (self.metadata.clone(), self.network.clone());
+        let metadata = SimulatedMetadata::new(kept, network, process, name);
+        let metadata: Arc<dyn MetadataStore> = Arc::new(metadata);
         let coordinator = Coordinator::new(runtime, transport, metadata, ENVIRONMENT, self.options);
         process.spawn(coordinator.topology().clone().follow().boxed());
         coordinator
@@ -114,20 +149,15 @@ impl Cluster {
             }
             (machine.disk.clone(), machine.clock.clone())
         };
-        let options = DbOptions {
-            log_cap_bytes: LOG_CAP_BYTES,
-            inline_flush: false,
-            fingerprint_key: Some(*b"of a simulation."),
-            ..DbOptions::default()
-        };
-        let db = Db::open_with(Arc::new(disk), Arc::new(clock), options);
-        let db = db.map_err(|error| format!("{id}: {error}"))?;
+        let db = open(disk, clock).map_err(|error| format!("{id}: {error}"))?;
         let process = self.executor.process();
         let storage = Arc::new(SimulatedStorage::new(process.clone(), db));
         let fresh = (u128::from(self.executor.random()) << 64) | u128::from(self.executor.random());
         let shared: SharedStorage = Arc::<SimulatedStorage>::clone(&storage);
         let node = Node::open(shared, Incarnation(fresh)).await;
         let node = node.map_err(|error| format!("{id}: {error}"))?;
+        let node = node.with_rules(self.options.rules);
+        self.network.promises().opened(&node.status());
         let cluster = self.coordinator_in(&process, id.as_str());
         let runtime: SharedRuntime = Arc::new(process.clone());
         let membership = Membership::new(id.clone(), node.clone(), cluster, runtime);
@@ -212,6 +242,37 @@ impl Cluster {
         running.collect()
     }
 
+    /// The databases of all machines as they are found after a power cut now, each with the name of
+    /// its data folder.
+    ///
+    /// # Errors
+    /// When a data folder does not open.
+    pub async fn images(&self) -> Result<BTreeMap<NodeId, (Incarnation, Db)>, String> {
+        let cut = |(id, machine): (&NodeId, &Machine)| {
+            let disk = machine.disk.power_cut(self.executor.random());
+            (id.clone(), disk, machine.clock.clone())
+        };
+        let machines: Vec<_> = self.lock().iter().map(cut).collect();
+        let process = self.executor.process();
+        let mut images = BTreeMap::new();
+        for (id, disk, clock) in machines {
+            let failed = |error: &dyn fmt::Display| format!("{id} after a power cut: {error}");
+            let db = open(disk, clock).map_err(|error| failed(&error))?;
+            let storage = Arc::new(SimulatedStorage::new(process.clone(), db.clone()));
+            let node = Node::open(storage, Incarnation(0)).await;
+            let node = node.map_err(|error| failed(&error))?;
+            images.insert(id, (node.incarnation(), db));
+        }
+        process.kill();
+        Ok(images)
+    }
+
+    /// The data folder of a node that runs.
+    #[must_use]
+    pub fn incarnation(&self, id: &NodeId) -> Option<Incarnation> {
+        Some(self.network.up(id)?.node.incarnation())
+    }
+
     /// Whether a node runs on a machine.
     #[must_use]
     pub fn is_up(&self, id: &NodeId) -> bool {
@@ -223,4 +284,14 @@ impl Cluster {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Machine>> {
         self.machines.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn open(disk: FaultVfs, clock: NodeClock) -> Result<Db, Error> {
+    let options = DbOptions {
+        log_cap_bytes: LOG_CAP_BYTES,
+        inline_flush: false,
+        fingerprint_key: Some(*b"of a simulation."),
+        ..DbOptions::default()
+    };
+    Db::open_with(Arc::new(disk), Arc::new(clock), options)
 }

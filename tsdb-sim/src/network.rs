@@ -11,12 +11,14 @@ use tsdb_cluster::message::{
     DeleteRequest, FoundStream, NodeError, NodeStatus, ReadReply, ReadRequest, WriteReply,
     WriteRequest,
 };
+use tsdb_cluster::metadata::{Changes, Revision};
 use tsdb_cluster::node::{DeleteRecord, Node};
 use tsdb_cluster::runtime::Runtime as _;
 use tsdb_cluster::transport::{NodeAnswer, SealReply, Transport};
 use tsdb_cluster::{Epoch, Incarnation, NodeId, ShardId};
 
 use crate::executor::{Executor, Process};
+use crate::promises::Promises;
 
 /// After which time a message that was lost is given up by its sender.
 const GIVEN_UP: Duration = Duration::from_secs(2);
@@ -48,6 +50,8 @@ struct State {
 pub struct Network {
     executor: Executor,
     state: Arc<Mutex<State>>,
+    promises: Arc<Mutex<Promises>>,
+    mended: Revision,
 }
 
 impl fmt::Debug for Network {
@@ -67,12 +71,38 @@ impl Network {
         Self {
             executor: executor.clone(),
             state: Arc::new(Mutex::new(state)),
+            promises: Arc::default(),
+            mended: Revision::default(),
         }
+    }
+
+    /// What nodes have promised by what they answered.
+    pub fn promises(&self) -> MutexGuard<'_, Promises> {
+        self.promises.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells when a way was mended.
+    #[must_use]
+    pub fn mends(&self) -> Changes {
+        self.mended.changes()
+    }
+
+    /// Carries a message; whether it arrives.
+    pub async fn pass(&self, from: &str, to: &str) -> bool {
+        let delay = self.carry(from, to);
+        self.executor.sleep(delay.unwrap_or(GIVEN_UP)).await;
+        delay.is_some()
     }
 
     /// A node is up.
     pub fn put(&self, id: NodeId, up: Up) {
         self.lock().nodes.insert(id, up);
+    }
+
+    /// A node, if it is up.
+    #[must_use]
+    pub fn up(&self, id: &NodeId) -> Option<Up> {
+        self.lock().nodes.get(id).cloned()
     }
 
     /// A node is down.
@@ -88,9 +118,11 @@ impl Network {
             true => state.cut.insert(way),
             false => state.cut.remove(&way),
         };
+        drop(state);
+        self.mended.raise();
     }
 
-    /// Loses so many of a thousand messages, and takes up to so many milliseconds for the others.
+    /// Loses so many of a thousand messages, and takes up to so many milliseconds for most others.
     pub fn trouble(&self, lost: u64, slowest_ms: u64) {
         let mut state = self.lock();
         (state.lost, state.slowest_ms) = (lost, slowest_ms);
@@ -101,6 +133,8 @@ impl Network {
         let mut state = self.lock();
         state.cut.clear();
         (state.lost, state.slowest_ms) = (0, 3);
+        drop(state);
+        self.mended.raise();
     }
 
     /// Messages that were sent, and those of them that were lost.
@@ -132,9 +166,12 @@ impl Network {
             state.counts.1 += 1;
             return None;
         }
-        Some(Duration::from_micros(
-            micros % (state.slowest_ms * 1000 + 1),
-        ))
+        // One of many takes much longer than the others.
+        let slowest_ms = match chance / 1000 % 16 {
+            0 => state.slowest_ms * 8,
+            _ => state.slowest_ms,
+        };
+        Some(Duration::from_micros(micros % (slowest_ms * 1000 + 1)))
     }
 }
 
@@ -155,14 +192,10 @@ impl SimulatedTransport {
         let (network, from, to) = (self.network.clone(), self.name.clone(), to.clone());
         let lost = || NodeError::Unreachable("no answer".to_owned());
         async move {
-            let executor = network.executor.clone();
-            let Some(delay) = network.carry(&from, to.as_str()) else {
-                executor.sleep(GIVEN_UP).await;
+            if !network.pass(&from, to.as_str()).await {
                 return Err(lost());
-            };
-            executor.sleep(delay).await;
-            let up = network.lock().nodes.get(&to).cloned();
-            let Some(up) = up else {
+            }
+            let Some(up) = network.up(&to) else {
                 return Err(NodeError::Unreachable("connection refused".to_owned()));
             };
             let (sender, answered) = oneshot::channel();
@@ -174,14 +207,10 @@ impl SimulatedTransport {
             let Ok(answer) = answered.await else {
                 return Err(NodeError::Unreachable("connection lost".to_owned()));
             };
-            match network.carry(to.as_str(), &from) {
-                Some(delay) => executor.sleep(delay).await,
-                None => {
-                    executor.sleep(GIVEN_UP).await;
-                    return Err(lost());
-                }
+            match network.pass(to.as_str(), &from).await {
+                true => answer,
+                false => Err(lost()),
             }
-            answer
         }
         .boxed()
     }
@@ -189,11 +218,28 @@ impl SimulatedTransport {
 
 impl Transport for SimulatedTransport {
     fn write(&self, node: &NodeId, request: WriteRequest) -> NodeAnswer<WriteReply> {
-        self.ask(node, |node| async move { node.write(request).await })
+        let network = self.network.clone();
+        let write = |node: Node| async move {
+            let incarnation = node.incarnation();
+            let before = network.promises().before(incarnation);
+            let epochs = request.epochs.clone();
+            let reply = node.write(request).await?;
+            let mut promises = network.promises();
+            promises.wrote(incarnation, &before, &epochs, &reply);
+            Ok(reply)
+        };
+        self.ask(node, write)
     }
 
     fn read(&self, node: &NodeId, request: ReadRequest) -> NodeAnswer<(ReadReply, FoundStream)> {
-        self.ask(node, |node| async move { node.read(request).await })
+        let network = self.network.clone();
+        let read = |node: Node| async move {
+            let epochs = request.epochs.clone();
+            let found = node.read(request).await?;
+            network.promises().read(node.incarnation(), &epochs);
+            Ok(found)
+        };
+        self.ask(node, read)
     }
 
     fn seal(
@@ -202,7 +248,13 @@ impl Transport for SimulatedTransport {
         incarnation: Incarnation,
         shards: Vec<(ShardId, Epoch)>,
     ) -> NodeAnswer<SealReply> {
-        let seal = move |node: Node| async move { node.seal(incarnation, &shards).await };
+        let network = self.network.clone();
+        let seal = move |node: Node| async move {
+            let reply = node.seal(incarnation, &shards).await?;
+            let mut promises = network.promises();
+            promises.sealed(node.incarnation(), &shards, &reply);
+            Ok(reply)
+        };
         self.ask(node, seal)
     }
 

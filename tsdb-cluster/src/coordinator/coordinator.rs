@@ -10,6 +10,7 @@ use crate::identity::NodeId;
 use crate::message::{DeleteRequest, NodeError};
 use crate::metadata::{MetadataStore, placement_key};
 use crate::node::DeleteRecord;
+use crate::rules::Rules;
 use crate::runtime::SharedRuntime;
 use crate::topology::{ReadLevel, WriteLevel};
 use crate::transport::{NodeAnswer, SharedTransport};
@@ -28,6 +29,8 @@ pub struct CoordinatorOptions {
     pub timeout: Duration,
     /// After which time a further replica is asked beside one that has not answered.
     pub hedge_after: Duration,
+    /// The rules it keeps to.
+    pub rules: Rules,
 }
 
 impl Default for CoordinatorOptions {
@@ -37,6 +40,7 @@ impl Default for CoordinatorOptions {
             read_level: ReadLevel::UnstrictMajority,
             timeout: Duration::from_secs(10),
             hedge_after: Duration::from_millis(500),
+            rules: Rules::default(),
         }
     }
 }

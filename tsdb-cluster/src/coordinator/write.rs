@@ -15,6 +15,7 @@ use crate::batch::Batch;
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::message::{NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
 use crate::node::Refusal;
+use crate::rules::{Rule, Rules};
 use crate::runtime::within;
 use crate::topology::{Slot, WriteDecision, WriteLevel, WriteVotes};
 
@@ -76,7 +77,7 @@ async fn write(
     let mut open: BTreeSet<ShardId> = batch.series().iter().map(|one| one.entry.shard).collect();
     let mut known = shared.topology.current().await?;
     while !open.is_empty() {
-        let mut attempt = Attempt::new(&known, &open, level)?;
+        let mut attempt = Attempt::new(&known, &open, level, shared.options.rules)?;
         attempt.run(shared, &known, namespace, &batch).await?;
         open = attempt.again();
         report = joined(report, attempt.reports);
@@ -147,7 +148,12 @@ impl<'a> Attempt<'a> {
         known: &'a KnownTopology,
         shards: &BTreeSet<ShardId>,
         level: WriteLevel,
+        rules: Rules,
     ) -> Result<Self, CoordinatorError> {
+        let counted = match rules.hold(Rule::Quorum) {
+            true => level,
+            false => WriteLevel::One,
+        };
         let mut open = BTreeMap::new();
         for id in shards {
             let shard = known.topology.shard(*id).ok_or_else(|| {
@@ -158,7 +164,7 @@ impl<'a> Attempt<'a> {
             open.insert(
                 *id,
                 Open {
-                    votes: WriteVotes::new(slots, level),
+                    votes: WriteVotes::new(slots, counted),
                     epoch: shard.epoch(),
                     slots,
                     is_over: false,

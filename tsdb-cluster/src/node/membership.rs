@@ -15,6 +15,7 @@ use crate::coordinator::{Coordinator, CoordinatorError, KnownTopology, ReadQuery
 use crate::identity::{NodeId, ShardId};
 use crate::message::{DeleteRequest, NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
 use crate::metadata::MetadataError;
+use crate::rules::Rule;
 use crate::runtime::{SharedRuntime, within};
 use crate::storage::{Lane, with_db};
 use crate::topology::{ReadLevel, Slot, Topology, TopologyError, seals_needed};
@@ -94,7 +95,8 @@ impl Membership {
             self.let_go(&known).await?;
             return Ok(true);
         };
-        if own.incarnation != Some(self.node.incarnation()) {
+        let is_known = own.incarnation.is_some() && !self.node.rules().hold(Rule::Incarnation);
+        if own.incarnation != Some(self.node.incarnation()) && !is_known {
             let bound = known.topology.rebind(&self.id, self.node.incarnation())?;
             self.put(&known, bound).await?;
             return Ok(false);
