@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod allocator;
+mod cluster;
 pub mod commands;
 pub mod config;
 mod data;

@@ -10,10 +10,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
+use tsdb_cluster::metadata::MetadataStore;
 use tsdb_core::{Db, DbOptions, OpeningProgress};
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::access::{Access, Listener, WatchedFile, client_settings, warning};
+use crate::cluster::{Cluster, ClusterError};
 use crate::config::Config;
 use crate::ha::{HaOptions, HaPairs};
 use crate::http::{App, Connections, api, debug, metrics, of_cluster, of_node, serve};
@@ -70,12 +72,19 @@ pub enum ServerError {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What is said of a cluster makes no sense, or the node cannot be part of it.
+    #[error("cannot be part of a cluster: {0}")]
+    Cluster(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database does not close in order; what was acked is in its log.
     #[error("closing the database failed, what was acked is in its log: {0}")]
     Close(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ServerError {
+    fn cluster(error: ClusterError) -> Self {
+        Self::Cluster(Box::new(error))
+    }
+
     /// The exit code of a server that ended with it: 2 for a file of settings that is wrong.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -172,7 +181,12 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     let addresses = listeners.iter().map(address_of);
     let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
 
-    let app = prepare(config, telemetry)?;
+    let cluster = Cluster::of(config).map_err(ServerError::cluster)?;
+    let rpc = match &cluster {
+        Some(_) => Some(bind_rpc(config.rpc_listen).await?),
+        None => None,
+    };
+    let app = prepare(config, telemetry, cluster.as_ref())?;
     if let [api, metrics, more @ ..] = addresses.as_slice() {
         tracing::info!(%api, %metrics, ?more, "listening, not ready yet");
     }
@@ -198,6 +212,13 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
             return Ok(());
         }
     }
+    let node = match (&cluster, rpc) {
+        (Some(cluster), Some(listener)) => {
+            let joined = cluster.join(&app.store, listener, stopped, REQUESTS_GRACE);
+            Some(joined.await.map_err(ServerError::cluster)?)
+        }
+        _ => None,
+    };
     announce(config, &access, &addresses, exposed.as_deref());
     notify(Notice::Ready);
 
@@ -252,8 +273,29 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
         .map_err(system("learn the own address"))
 }
 
+/// Where other servers of the cluster reach this one.
+async fn bind_rpc(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "whoever reaches this address reads and writes everything, and what is said there is not encrypted: let only the servers of the cluster reach it"
+        );
+    }
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| ServerError::Listen {
+        address,
+        purpose: "other servers of the cluster",
+        flag: "--rpc-listen",
+        source,
+    })
+}
+
 /// All but the database, which is opened while the server listens already.
-fn prepare(config: &Config, telemetry: Arc<Telemetry>) -> Result<App, ServerError> {
+fn prepare(
+    config: &Config,
+    telemetry: Arc<Telemetry>,
+    cluster: Option<&Cluster>,
+) -> Result<App, ServerError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -298,12 +340,22 @@ fn prepare(config: &Config, telemetry: Arc<Telemetry>) -> Result<App, ServerErro
     let store = Store::start(options, &telemetry).map_err(|error| not_opened(config, error))?;
     let inflight = InflightBytes::new(limits.max_inflight_bytes);
     let pairs_bytes = limits.max_inflight_bytes / 4;
-    let metadata = Arc::new(EmbeddedMetadata::new(store.clone()));
+    let metadata: Arc<dyn MetadataStore> = match cluster {
+        Some(cluster) => cluster.metadata(),
+        None => Arc::new(EmbeddedMetadata::new(store.clone())),
+    };
+    let placements = match cluster {
+        Some(cluster) => {
+            let environment = &config.cluster_environment;
+            Placements::of_cluster(Arc::clone(&metadata), environment, cluster.placement())
+        }
+        None => Placements::new(Arc::clone(&metadata)),
+    };
     let configured = Configured::of(config);
     Ok(App {
-        registry: Registry::new(store.clone(), metadata.clone(), configured),
-        placements: Placements::new(metadata),
-        cluster: None,
+        registry: Registry::new(store.clone(), metadata, configured),
+        placements,
+        cluster: cluster.map(Cluster::data),
         store,
         telemetry,
         limits,

@@ -14,7 +14,9 @@ use super::remote::Remote;
 use super::selection::{matcher_sets, time_range};
 use super::target::Folder;
 use crate::config::Config;
+use crate::data::NamespaceData;
 use crate::export::{ExportFormat, SeriesExport};
+use crate::store::StoreError;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,14 +80,19 @@ impl Export {
         let db = Db::open_read_only(folder.path()).map_err(folder.failed())?;
         let namespace = namespace_of(&db, self.namespace.as_deref())?;
         let mut output = ExportOutput::open(self.out.as_deref())?;
-        let export = SeriesExport::open(namespace, self.format, Some(range), sets);
-        let mut export = export.map_err(folder.failed())?;
+        let failed = |error: StoreError| match error {
+            StoreError::Database(error) => folder.failed()(error),
+            other => CommandError::Output(std::io::Error::other(other)),
+        };
+        let data = NamespaceData::Own(namespace);
+        let export = SeriesExport::open(data, self.format, Some(range), sets);
+        let mut export = export.map_err(failed)?;
         let mut piece = Vec::with_capacity(PIECE_BYTES + 1024);
         loop {
             piece.clear();
             export
                 .fill(&mut piece, PIECE_BYTES)
-                .map_err(folder.failed())?;
+                .map_err(failed)?;
             if piece.is_empty() {
                 break;
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, CommandFactory as _, Parser};
 use http::HeaderName;
+use tsdb_cluster::topology::{ReadLevel, WriteLevel};
 
 use super::load::Origin;
 use super::namespaces::NamespaceSetting;
@@ -26,6 +27,8 @@ Examples:
       More of the server's own log.
   tsdb-server verify --help
       Commands read, repair or change a data folder, or ask a running server.
+  tsdb-server --etcd 10.0.0.1:2379 --node-id n1 --rpc-listen 10.0.0.2:9000
+      A node, and a coordinator, of the cluster that etcd keeps.
   TSDB_DATA_DIR=/srv/tsdb TSDB_MEMORY_BUDGET=4GiB tsdb-server
       The same settings by environment.
 
@@ -180,6 +183,56 @@ pub struct Config {
     /// File of TLS, users and tokens in the format of Prometheus' web configuration; read anew when it changes
     #[arg(long, env = "TSDB_WEB_CONFIG_FILE", value_name = "FILE", global = true)]
     pub web_config_file: Option<PathBuf>,
+
+    /// Addresses of etcd's members, with commas between, as 10.0.0.1:2379: the server is a node and a coordinator of the cluster that is kept there
+    #[arg(
+        long,
+        env = "TSDB_ETCD",
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        requires = "node_id"
+    )]
+    pub etcd: Vec<String>,
+
+    /// Name of this node in the cluster: the id of its instance in the placement
+    #[arg(long, env = "TSDB_NODE_ID", value_name = "NAME", requires = "etcd")]
+    pub node_id: Option<String>,
+
+    /// Address at which other servers of the cluster reach this node, as its endpoint in the placement says
+    #[arg(
+        long,
+        env = "TSDB_RPC_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9000"
+    )]
+    pub rpc_listen: SocketAddr,
+
+    /// Environment of the cluster, as M3's header Cluster-Environment-Name has it
+    #[arg(
+        long,
+        env = "TSDB_CLUSTER_ENVIRONMENT",
+        value_name = "NAME",
+        default_value = "default_env"
+    )]
+    pub cluster_environment: String,
+
+    /// How many replicas must have a write before it is acknowledged: one, majority or all
+    #[arg(
+        long,
+        env = "TSDB_WRITE_CONSISTENCY_LEVEL",
+        value_name = "LEVEL",
+        default_value = "majority"
+    )]
+    pub write_consistency_level: WriteLevel,
+
+    /// How many replicas a read asks: one, unstrict_majority, majority or all
+    #[arg(
+        long,
+        env = "TSDB_READ_CONSISTENCY_LEVEL",
+        value_name = "LEVEL",
+        default_value = "unstrict_majority"
+    )]
+    pub read_consistency_level: ReadLevel,
 
     /// Namespaces that the file asks for.
     #[arg(skip)]

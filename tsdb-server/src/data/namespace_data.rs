@@ -2,7 +2,7 @@
 
 use tsdb_cluster::message::Want;
 use tsdb_core::model::Texts;
-use tsdb_core::{Labels, Limited, Matcher, Namespace, SelectLimits, TimeRange};
+use tsdb_core::{Labels, Limited, Matcher, MetricMetadata, Namespace, SelectLimits, TimeRange};
 
 use super::cluster_namespace::ClusterNamespace;
 use super::series_source::SeriesSource;
@@ -82,6 +82,14 @@ impl NamespaceData {
                 let want = Want::Values(name.to_owned());
                 cluster.texts(range, matchers, want, limit)
             }
+        }
+    }
+
+    /// What is known of its metrics. Those of a cluster are not spread, and nobody knows them all.
+    pub(crate) fn metadata(&self) -> Vec<MetricMetadata> {
+        match self {
+            Self::Own(own) => own.metadata(None, usize::MAX),
+            Self::Cluster(_) => Vec::new(),
         }
     }
 

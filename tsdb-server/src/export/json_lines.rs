@@ -1,11 +1,12 @@
 //! Our own lines of samples, one series a line.
 
-use tsdb_core::{Error, Series};
+use tsdb_core::Series;
 use tsdb_formats::openmetrics::Unwritable;
 
 use super::ExportCounts;
 use super::union::SeriesUnion;
 use crate::sample_json::LineWriter;
+use crate::store::StoreError;
 
 /// Series on their way out as JSON lines.
 pub(super) struct JsonLines {
@@ -27,7 +28,7 @@ impl JsonLines {
         out: &mut Vec<u8>,
         limit: usize,
         counts: &mut ExportCounts,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, StoreError> {
         while out.len() < limit {
             let (series, mut writer) = match self.current.take() {
                 Some(current) => current,

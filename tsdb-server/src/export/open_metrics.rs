@@ -1,16 +1,18 @@
 //! OpenMetrics: family by family, metric by metric, series by series.
 
 use tsdb_core::model::{METRIC_NAME, Matcher, TimeRange};
-use tsdb_core::{Error, Namespace, Series};
+use tsdb_core::Series;
 use tsdb_formats::openmetrics::{Family, SeriesWriter, families, write_end, write_family};
 
 use super::ExportCounts;
 use super::union::SeriesUnion;
+use crate::data::NamespaceData;
+use crate::store::StoreError;
 
 /// Series on their way out as OpenMetrics. Sorted by all labels the series of a metric need not follow
 /// each other, so each metric is selected by itself.
 pub(super) struct OpenMetrics {
-    namespace: Namespace,
+    namespace: NamespaceData,
     range: Option<TimeRange>,
     sets: Vec<Vec<Matcher>>,
     families: std::vec::IntoIter<Family>,
@@ -23,10 +25,10 @@ pub(super) struct OpenMetrics {
 impl OpenMetrics {
     /// Finds the metrics of the series that meet one of `sets`, and what is known of them.
     pub(super) fn open(
-        namespace: Namespace,
+        namespace: NamespaceData,
         range: Option<TimeRange>,
         sets: Vec<Vec<Matcher>>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, StoreError> {
         let mut metrics: Vec<String> = Vec::new();
         if let Some(range) = range {
             for set in &sets {
@@ -36,7 +38,7 @@ impl OpenMetrics {
         }
         metrics.sort_unstable();
         metrics.dedup();
-        let metadata = namespace.metadata(None, usize::MAX);
+        let metadata = namespace.metadata();
         let families = families(metrics.iter().map(String::as_str), &metadata);
         Ok(Self {
             namespace,
@@ -56,7 +58,7 @@ impl OpenMetrics {
         out: &mut Vec<u8>,
         limit: usize,
         counts: &mut ExportCounts,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, StoreError> {
         while out.len() < limit && !self.ended {
             if let Some((series, mut writer)) = self.current.take() {
                 if !writer.write((series.timestamps(), series.values()), out, limit) {
@@ -88,7 +90,7 @@ impl OpenMetrics {
         Ok(!self.ended)
     }
 
-    fn of_metric(&self, metric: &str) -> Result<SeriesUnion, Error> {
+    fn of_metric(&self, metric: &str) -> Result<SeriesUnion, StoreError> {
         let named = |set: &Vec<Matcher>| {
             let name = [Matcher::equal(METRIC_NAME, metric)];
             name.into_iter().chain(set.iter().cloned()).collect()

@@ -1,12 +1,13 @@
 //! An export of any format.
 
 use tsdb_core::model::{Matcher, TimeRange};
-use tsdb_core::{Error, Namespace};
 
 use super::json_lines::JsonLines;
 use super::open_metrics::OpenMetrics;
 use super::union::SeriesUnion;
 use super::{ExportCounts, ExportFormat};
+use crate::data::NamespaceData;
+use crate::store::StoreError;
 
 enum Text {
     JsonLines(JsonLines),
@@ -24,11 +25,11 @@ impl SeriesExport {
     /// Of the series that meet one of `sets`, their samples in `range`, which is `None` when it holds no
     /// time.
     pub(crate) fn open(
-        namespace: Namespace,
+        namespace: NamespaceData,
         format: ExportFormat,
         range: Option<TimeRange>,
         sets: Vec<Vec<Matcher>>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, StoreError> {
         let text = match format {
             ExportFormat::JsonLines => {
                 Text::JsonLines(JsonLines::new(SeriesUnion::open(&namespace, range, &sets)?))
@@ -45,7 +46,7 @@ impl SeriesExport {
     }
 
     /// Appends text until `out` holds `limit` bytes or a little more. Nothing is appended at the end.
-    pub(crate) fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> Result<(), Error> {
+    pub(crate) fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> Result<(), StoreError> {
         if !self.ended {
             let more = match &mut self.text {
                 Text::JsonLines(lines) => lines.fill(out, limit, &mut self.counts)?,

@@ -1,24 +1,27 @@
 //! Series of several sets as one.
 
 use tsdb_core::model::{Matcher, TimeRange};
-use tsdb_core::{Error, Namespace, Series, SeriesSet};
+use tsdb_core::{SelectLimits, Series};
+
+use crate::data::{NamespaceData, SeriesSource};
+use crate::store::StoreError;
 
 /// Series of several sets, merged by their labels; the sets are sorted.
 pub(crate) struct SeriesUnion {
-    sets: Vec<(SeriesSet, Option<Series>)>,
+    sets: Vec<(SeriesSource, Option<Series>)>,
 }
 
 impl SeriesUnion {
     pub(crate) fn open(
-        namespace: &Namespace,
+        namespace: &NamespaceData,
         range: Option<TimeRange>,
         sets: &[Vec<Matcher>],
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, StoreError> {
         let mut opened = Vec::new();
         if let Some(range) = range {
             for set in sets {
-                let mut series = namespace.select(range, set)?;
-                let first = series.next().transpose()?;
+                let mut series = namespace.select(range, set, SelectLimits::default())?;
+                let first = series.next_series()?;
                 opened.push((series, first));
             }
         }
@@ -26,7 +29,7 @@ impl SeriesUnion {
     }
 
     /// The next series in order; one that meets several sets comes once.
-    pub(crate) fn next(&mut self) -> Result<Option<Series>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<Series>, StoreError> {
         let heads = self
             .sets
             .iter()
@@ -42,7 +45,7 @@ impl SeriesUnion {
                 _ => index == first,
             };
             if same {
-                let series = std::mem::replace(head, set.next().transpose()?);
+                let series = std::mem::replace(head, set.next_series()?);
                 taken = taken.or(series);
             }
         }

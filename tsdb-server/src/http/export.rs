@@ -44,7 +44,7 @@ pub(super) async fn export(
     let store = app.store.clone();
     let telemetry = Arc::clone(&app.telemetry);
     let open = move || -> Result<_, StoreError> {
-        let namespace = scope.namespace(&store.current()?)?;
+        let namespace = scope.data(&store.current()?)?;
         scope.reads().check_series(&namespace, range, &sets)?;
         let export = SeriesExport::open(namespace, format, range, sets)?;
         next_piece(export, &telemetry)

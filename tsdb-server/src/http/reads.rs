@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use axum::response::Response;
 use http::HeaderValue;
+use tsdb_core::SelectLimits;
 use tsdb_core::model::{Labels, LabelsBuilder, Matcher, TimeRange};
-use tsdb_core::{Namespace, SelectLimits};
 
 use super::envelope::ApiError;
 use super::m3_headers::HeaderError;
+use crate::data::NamespaceData;
 use crate::store::StoreError;
 use crate::units::duration_text;
 
@@ -128,7 +129,7 @@ impl Reads {
     /// Checks how many series there are to be read.
     pub(super) fn check_series(
         &self,
-        namespace: &Namespace,
+        namespace: &NamespaceData,
         range: Option<TimeRange>,
         sets: &[Vec<Matcher>],
     ) -> Result<(), StoreError> {

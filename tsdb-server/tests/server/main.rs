@@ -11,6 +11,7 @@
 mod access;
 mod api;
 mod backups;
+mod cluster;
 mod commands;
 mod config;
 mod etcd;

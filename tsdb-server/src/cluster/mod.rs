@@ -1,0 +1,13 @@
+//! What makes a server part of a cluster.
+
+#[expect(
+    clippy::module_inception,
+    reason = "the layer is named after its main file"
+)]
+mod cluster;
+mod runtime;
+mod storage;
+
+pub(crate) use cluster::{Cluster, ClusterError};
+pub(crate) use runtime::TokioRuntime;
+pub(crate) use storage::StoreStorage;

@@ -1,0 +1,248 @@
+//! Real servers, a real etcd: what was acknowledged is there whoever dies.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Answer, Etcd, Sent, Server, exported, free_port, get, post, request, series, wait_for,
+    write_body, write_request,
+};
+
+const START_MS: i64 = 1_700_000_000_000;
+const PLACEMENT: &str = "/api/v1/services/m3db/placement";
+
+/// A server of a cluster, and how it is started again.
+struct Member {
+    server: Option<Server>,
+    id: String,
+    endpoint: String,
+    etcd: String,
+}
+
+impl Member {
+    fn new(id: &str, etcd: &Etcd) -> Self {
+        Self {
+            server: None,
+            id: id.to_owned(),
+            endpoint: format!("127.0.0.1:{}", free_port()),
+            etcd: etcd.url.replace("http://", ""),
+        }
+    }
+
+    fn start(&mut self, folder: &Path) {
+        let arguments = [
+            "--etcd",
+            &self.etcd,
+            "--node-id",
+            &self.id,
+            "--rpc-listen",
+            &self.endpoint,
+            "--enable-admin-api",
+        ];
+        self.server = Some(Server::start(&folder.join(&self.id), &arguments));
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.process.kill();
+        }
+    }
+
+    fn api(&self) -> &str {
+        &self.server.as_ref().expect("it runs").api
+    }
+
+    fn instance(&self, group: &str) -> Value {
+        let port: u16 = self.endpoint.rsplit(':').next().expect("a port").parse().expect("a port");
+        json!({"id": self.id, "isolation_group": group, "zone": "embedded", "weight": 100,
+            "endpoint": self.endpoint, "hostname": self.id, "port": port})
+    }
+}
+
+/// Three servers with all shards at each.
+async fn three(folder: &Path, etcd: &Etcd) -> Vec<Member> {
+    let mut members: Vec<Member> = ["n1", "n2", "n3"].map(|id| Member::new(id, etcd)).into();
+    for member in &mut members {
+        member.start(folder);
+    }
+    let groups = ["a", "b", "c"];
+    let instances = members.iter().zip(groups).map(|(member, group)| member.instance(group));
+    let body = json!({"num_shards": 16, "replication_factor": 3,
+        "instances": instances.collect::<Vec<_>>()});
+    let url = format!("{}{PLACEMENT}/init", members[0].api());
+    let made = post(&url, &[], body.to_string()).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    for member in &members {
+        is_settled(member.api()).await;
+    }
+    members
+}
+
+/// Waits until every shard is at its place.
+async fn is_settled(api: &str) {
+    wait_for("all shards to be available", 60, async || {
+        let answer = get(&format!("{api}{PLACEMENT}")).await;
+        let text = answer.text();
+        let is_settled = answer.status == 200
+            && !text.contains("INITIALIZING")
+            && !text.contains("LEAVING");
+        is_settled.then_some(())
+    })
+    .await;
+}
+
+/// Writes one sample of each of forty series.
+async fn write(api: &str, round: i64) -> Answer {
+    let all = (0..40).map(|number: i64| {
+        let value = f64::from(u32::try_from(number * 1000 + round).expect("small"));
+        let samples: [Sent; 1] = [(START_MS + round * 1000, value.to_bits())];
+        let number = number.to_string();
+        series(&[("__name__", "replicated"), ("number", &number)], &samples)
+    });
+    let sent = write_request(api, write_body(all.collect())).await;
+    sent.expect("an answer")
+}
+
+/// Writes until it is acknowledged.
+async fn write_for_sure(api: &str, round: i64) {
+    wait_for("an acknowledgement", 30, async || {
+        let status = write(api, round).await.status;
+        (status / 100 == 2).then_some(())
+    })
+    .await;
+}
+
+/// Every series has all samples of the rounds, bit for bit.
+async fn has_rounds(member: &Member, rounds: i64) {
+    let server = member.server.as_ref().expect("it runs");
+    let found = exported(server, "replicated").await;
+    assert_eq!(found.len(), 40, "{}", member.id);
+    for (labels, samples) in found {
+        let number = labels.split('"').nth(1).expect("a number");
+        let number: i64 = number.parse().expect("a number");
+        let expected = (0..rounds).map(|round| {
+            let value = f64::from(u32::try_from(number * 1000 + round).expect("small"));
+            (START_MS + round * 1000, value.to_bits())
+        });
+        assert_eq!(samples, expected.collect::<Vec<_>>(), "{labels} from {}", member.id);
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_whoever_dies() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let mut members = three(folder.path(), &etcd).await;
+    for round in 0..10 {
+        let answer = write(members[usize::try_from(round % 3).expect("small")].api(), round).await;
+        assert_eq!(answer.status / 100, 2, "{}", answer.text());
+    }
+    for member in &members {
+        has_rounds(member, 10).await;
+    }
+    let names = get(&format!("{}/api/v1/label/number/values", members[1].api())).await;
+    let names: Value = serde_json::from_slice(&names.body).expect("JSON");
+    assert_eq!(names["data"].as_array().map(Vec::len), Some(40));
+
+    // One dies: nobody waits for it.
+    members[2].kill();
+    for round in 10..20 {
+        write_for_sure(members[0].api(), round).await;
+    }
+    has_rounds(&members[1], 20).await;
+    // It comes back, and another dies: what it missed is read from the third.
+    members[2].start(folder.path());
+    members[1].kill();
+    has_rounds(&members[0], 20).await;
+    has_rounds(&members[2], 20).await;
+    members[1].start(folder.path());
+
+    // Without etcd everything goes on.
+    etcd.kill();
+    for round in 20..30 {
+        write_for_sure(members[1].api(), round).await;
+    }
+    for member in &members {
+        has_rounds(member, 30).await;
+    }
+    etcd.restart().await;
+}
+
+#[tokio::test]
+async fn a_node_is_replaced_by_an_empty_one_and_an_empty_disk_is_filled() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let mut members = three(folder.path(), &etcd).await;
+    for round in 0..5 {
+        write_for_sure(members[0].api(), round).await;
+    }
+    // A new server takes the place of one, with the data of the others.
+    let mut fresh = Member::new("n4", &etcd);
+    fresh.start(folder.path());
+    let body = json!({"leavingInstanceIDs": ["n3"], "candidates": [fresh.instance("c")]});
+    let url = format!("{}{PLACEMENT}/replace", members[0].api());
+    let replaced = post(&url, &[], body.to_string()).await;
+    assert_eq!(replaced.status, 200, "{}", replaced.text());
+    is_settled(members[0].api()).await;
+    members[2].kill();
+    members.pop();
+    members.push(fresh);
+    for round in 5..10 {
+        write_for_sure(members[2].api(), round).await;
+    }
+    // A disk is lost: its node is known by the folder it has, and gets all again.
+    members[0].kill();
+    std::fs::remove_dir_all(folder.path().join("n1")).expect("a folder");
+    members[0].start(folder.path());
+    wait_for("the empty node to be known", 60, async || {
+        let log = members[0].server.as_ref().expect("it runs").process.log();
+        log.contains("part of a cluster").then_some(())
+    })
+    .await;
+    is_settled(members[1].api()).await;
+    write_for_sure(members[0].api(), 10).await;
+    // Now either of the two others may go.
+    members[1].kill();
+    has_rounds(&members[0], 11).await;
+    has_rounds(&members[2], 11).await;
+}
+
+#[tokio::test]
+async fn deletes_and_calls_that_a_cluster_does_not_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let lonely = Member::new("n1", &etcd);
+    let mut lonely = lonely;
+    lonely.start(folder.path());
+    let early = write(lonely.api(), 0).await;
+    assert_eq!(early.status, 503, "{}", early.text());
+    assert!(early.text().contains("placement"), "{}", early.text());
+    lonely.kill();
+    std::fs::remove_dir_all(folder.path().join("n1")).expect("a folder");
+
+    let members = three(folder.path(), &etcd).await;
+    write_for_sure(members[0].api(), 0).await;
+    let delete = "match[]=replicated%7Bnumber=%227%22%7D";
+    let url = format!("{}/api/v1/admin/tsdb/delete_series?{delete}", members[1].api());
+    let deleted = request(http::Method::POST, &url, &[], "").await.expect("an answer");
+    assert_eq!(deleted.status, 204, "{}", deleted.text());
+    for member in &members {
+        let left = exported(member.server.as_ref().expect("it runs"), "replicated").await;
+        assert_eq!(left.len(), 39, "{}", member.id);
+    }
+    let import = post(&format!("{}/api/v1/import", members[0].api()), &[], "{}").await;
+    assert_eq!(import.status, 400, "{}", import.text());
+    assert!(import.text().contains("part of a cluster"), "{}", import.text());
+    let url = format!("{}{PLACEMENT}", members[0].api());
+    let headers = [("Cluster-Environment-Name", "elsewhere")];
+    let foreign = request(http::Method::GET, &url, &headers, "").await.expect("an answer");
+    assert_eq!(foreign.status, 400, "{}", foreign.text());
+    assert!(foreign.text().contains("default_env"), "{}", foreign.text());
+}
