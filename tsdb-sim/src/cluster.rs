@@ -207,8 +207,8 @@ impl Cluster {
         }
     }
 
-    /// Has the disk of a node take up to so many milliseconds for a step.
-    pub fn slow_disk(&self, id: &NodeId, slowest_ms: u64) {
+    /// Has the disk of a node take up to so many milliseconds for a step of a read, and of a write.
+    pub fn slow_disk(&self, id: &NodeId, slowest_ms: (u64, u64)) {
         let machines = self.lock();
         if let Some(running) = machines
             .get(id)

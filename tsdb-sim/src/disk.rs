@@ -16,8 +16,8 @@ use crate::executor::Process;
 pub struct SimulatedStorage {
     process: Process,
     db: Arc<Mutex<Option<Db>>>,
-    /// The longest that a step takes, in milliseconds.
-    slowest_ms: Arc<Mutex<u64>>,
+    /// The longest that a step takes, in milliseconds, of a read and of a write.
+    slowest_ms: Arc<Mutex<(u64, u64)>>,
 }
 
 impl fmt::Debug for SimulatedStorage {
@@ -33,14 +33,14 @@ impl SimulatedStorage {
         let storage = Self {
             process,
             db: Arc::new(Mutex::new(Some(db))),
-            slowest_ms: Arc::new(Mutex::new(3)),
+            slowest_ms: Arc::new(Mutex::new((3, 3))),
         };
         storage.maintain();
         storage
     }
 
-    /// Has steps take up to so many milliseconds from now on.
-    pub fn set_slowest_ms(&self, slowest_ms: u64) {
+    /// Has steps of reads, and of writes, take up to so many milliseconds from now on.
+    pub fn set_slowest_ms(&self, slowest_ms: (u64, u64)) {
         *self
             .slowest_ms
             .lock()
@@ -57,11 +57,15 @@ impl SimulatedStorage {
     }
 
     /// How long the next step takes.
-    fn pause(&self) -> Duration {
-        let slowest = *self
+    fn pause(&self, lane: Lane) -> Duration {
+        let (read, write) = *self
             .slowest_ms
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let slowest = match lane {
+            Lane::Read => read,
+            Lane::Write => write,
+        };
         Duration::from_micros(self.process.random() % (slowest * 1000 + 1))
     }
 
@@ -88,7 +92,7 @@ impl SimulatedStorage {
 impl Storage for SimulatedStorage {
     fn run(&self, lane: Lane, work: Work) {
         let process = self.process.clone();
-        let (before, behind) = (self.pause(), self.pause());
+        let (before, behind) = (self.pause(lane), self.pause(lane));
         let db = self.db();
         let task = async move {
             process.sleep(before).await;

@@ -22,7 +22,7 @@ const CRASHES: &[Fault] = &[Fault::Power, Fault::Slow, Fault::Loss];
 const DISKS: &[Fault] = &[Fault::Disk, Fault::Loss, Fault::Loss];
 const LOSSES: &[Fault] = &[Fault::Loss, Fault::Cut, Fault::Crash];
 const LATE: &[Fault] = &[Fault::Loss, Fault::Loss, Fault::Crash, Fault::Slow];
-const MOVES: &[Fault] = &[Fault::Change, Fault::Slow, Fault::Slow, Fault::Loss];
+const HANDOVERS: &[Fault] = &[Fault::Handover];
 
 /// What breaks something fast where a rule is missing.
 fn scenario(rule: Rule) -> ScenarioOptions {
@@ -31,13 +31,14 @@ fn scenario(rule: Rule) -> ScenarioOptions {
         Rule::Incarnation => (DISKS, None),
         Rule::Quorum => (LOSSES, None),
         Rule::Sync => (CRASHES, None),
-        Rule::Leave => (MOVES, None),
+        Rule::Leave => (HANDOVERS, None),
         Rule::Deletes => (LATE, Some(Duration::from_millis(500))),
     };
     ScenarioOptions {
         pace: Duration::from_millis(800),
         trouble: Duration::from_secs(30),
         faults,
+        writers: 12,
         deletes,
         inspect: false,
         ..ScenarioOptions::default()
@@ -66,7 +67,7 @@ fn is_missed(rule: Rule, seeds: u64) {
 
 #[test]
 fn a_new_epoch_waits_for_seals() {
-    is_missed(Rule::Seal, 400);
+    is_missed(Rule::Seal, 100);
 }
 
 #[test]
@@ -91,10 +92,10 @@ fn a_node_answers_a_write_that_is_durable() {
 
 #[test]
 fn a_new_epoch_waits_for_the_writes_before() {
-    is_missed(Rule::Leave, 400);
+    is_missed(Rule::Leave, 50);
 }
 
 #[test]
 fn deletes_and_writes_have_one_order() {
-    is_missed(Rule::Deletes, 200);
+    is_missed(Rule::Deletes, 50);
 }

@@ -1,9 +1,9 @@
 //! Whole clusters from seeds: no promise is broken.
+#![cfg(test)]
 
-use tsdb_sim::{Faults, ScenarioOptions, play};
+use std::time::Duration;
 
-/// How many seeds a run plays unless `TSDB_SIM_SEEDS` says otherwise.
-const SEEDS: u64 = 20;
+use tsdb_sim::{Fault, ScenarioOptions, play};
 
 fn run(options: ScenarioOptions, from: u64, seeds: u64) {
     let mut failed = Vec::new();
@@ -18,23 +18,49 @@ fn run(options: ScenarioOptions, from: u64, seeds: u64) {
     assert_eq!(failed, [] as [u64; 0], "these seeds break a promise");
 }
 
-#[test]
-fn nothing_breaks_and_nothing_fails() {
+/// Nothing is refused whatever of this breaks.
+fn nothing_fails(faults: &'static [Fault], seeds: u64) {
     let options = ScenarioOptions {
-        faults: Faults::NONE,
+        faults,
+        pace: Duration::from_millis(800),
         ..ScenarioOptions::default()
     };
-    let outcome = play(1, options);
-    assert_eq!(outcome.violation, None, "{outcome:#?}");
-    assert_eq!(outcome.requests.1, 0, "{outcome:#?}");
-    assert!(
-        outcome.acked > 1000 && outcome.checked > 10_000,
-        "{outcome:#?}"
-    );
-    assert_eq!(play(1, options), outcome, "a seed decides everything");
+    for seed in 1..=seeds {
+        let outcome = play(seed, options);
+        assert_eq!(outcome.violation, None, "seed {seed}: {outcome:#?}");
+        assert_eq!(outcome.requests.1, 0, "seed {seed}: {outcome:#?}");
+        assert!(outcome.acked > 1000 && outcome.checked > 10_000);
+    }
+}
+
+#[test]
+fn nothing_breaks_and_nothing_fails() {
+    nothing_fails(&[], 2);
+}
+
+#[test]
+fn a_seed_decides_everything() {
+    let options = ScenarioOptions::default();
+    assert_eq!(play(1, options), play(1, options));
+    assert_ne!(play(1, options).trace, play(2, options).trace);
+}
+
+#[test]
+fn without_metadata_nothing_but_deletes_fails() {
+    nothing_fails(&[Fault::Metadata, Fault::Stale], 8);
+}
+
+#[test]
+fn whatever_clocks_show_nothing_fails() {
+    nothing_fails(&[Fault::Clock], 8);
 }
 
 #[test]
 fn no_promise_is_broken_whatever_breaks() {
-    run(ScenarioOptions::default(), 1, SEEDS);
+    run(ScenarioOptions::default(), 1, 100);
+}
+
+#[test]
+fn no_promise_is_broken_by_others_either() {
+    run(ScenarioOptions::default(), 101, 100);
 }

@@ -20,6 +20,7 @@ mod licences;
 mod monitoring;
 mod protos;
 mod repository;
+mod sim;
 mod simulate;
 mod tidy;
 
@@ -64,6 +65,11 @@ const COMMANDS: &[Command] = &[
         name: "simulate",
         summary: "play random histories with crashes: [--operations N --seed S]",
         run: simulate::run,
+    },
+    Command {
+        name: "sim",
+        summary: "play whole clusters while things break: [--seeds N --from SEED]",
+        run: sim::run,
     },
     Command {
         name: "flood",

@@ -31,6 +31,8 @@ pub enum Fault {
     Stale,
     /// A node is added, removed or replaced, or that is undone.
     Change,
+    /// A node is replaced at the worst moment: one replica misses writes, another is slow and deaf.
+    Handover,
     /// A coordinator ends, and another takes its place.
     Coordinator,
 }
@@ -50,6 +52,7 @@ impl Fault {
         Self::Metadata,
         Self::Stale,
         Self::Change,
+        Self::Handover,
         Self::Coordinator,
     ];
 }
@@ -67,6 +70,8 @@ pub struct ScenarioOptions {
     pub pace: Duration,
     /// What may break. What is named twice breaks twice as often.
     pub faults: &'static [Fault],
+    /// How many write for themselves.
+    pub writers: u64,
     /// The longest time between two deletes; none, if there are to be none.
     pub deletes: Option<Duration>,
     /// The rules that all keep to.
@@ -83,6 +88,7 @@ impl Default for ScenarioOptions {
             trouble: Duration::from_secs(60),
             pace: Duration::from_millis(2500),
             faults: Fault::ALL,
+            writers: 2,
             deletes: Some(Duration::from_secs(8)),
             rules: Rules::default(),
             inspect: true,

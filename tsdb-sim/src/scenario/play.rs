@@ -126,9 +126,11 @@ impl Play {
             self.cluster.coordinate(name);
         }
         self.begin().await?;
-        for (number, name) in (0..).zip(COORDINATORS) {
+        for (number, name) in (0..self.options.writers).zip(COORDINATORS.into_iter().cycle()) {
             let own = self.clone();
             self.spawn(own.write(name, number, random.fork()));
+        }
+        for name in COORDINATORS {
             let own = self.clone();
             self.spawn(own.read(name, random.fork()));
         }
@@ -220,7 +222,7 @@ impl Play {
         self.cluster.metadata().set_away(false);
         for id in self.cluster.machines() {
             self.cluster.pause(&id, false);
-            self.cluster.slow_disk(&id, 3);
+            self.cluster.slow_disk(&id, (3, 3));
             self.cluster.set_clock(&id, 0);
             self.start(&id).await?;
         }

@@ -73,8 +73,14 @@ impl Play {
                 self.cluster.pause(&id, is_paused);
             }
             Fault::Slow => {
-                let slowest = 1 + random.below(300);
-                self.tell(format!("the disk of {id} takes up to {slowest} ms"));
+                let slowest = match random.below(3) {
+                    0 => (3, 1 + random.below(7000)),
+                    _ => (1 + random.below(300), 1 + random.below(300)),
+                };
+                let (read, write) = slowest;
+                self.tell(format!(
+                    "the disk of {id} takes {read} ms to read, {write} to write"
+                ));
                 self.cluster.slow_disk(&id, slowest);
             }
             Fault::Clock => {
@@ -89,6 +95,7 @@ impl Play {
             }
             Fault::Stale => self.part_from_metadata(&machines, random),
             Fault::Change => self.change(random).await?,
+            Fault::Handover => self.hand_over(random).await?,
             Fault::Coordinator => {
                 let name = random.pick(&COORDINATORS).copied().unwrap_or_default();
                 self.tell(format!("{name} ends, and another begins"));

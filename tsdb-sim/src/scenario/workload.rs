@@ -18,13 +18,13 @@ use crate::random::Random;
 impl Play {
     /// Writes some of the series, over and over.
     pub(super) async fn write(self, coordinator: &'static str, number: u64, mut random: Random) {
-        let half = SERIES / 2;
+        let writers = self.options.writers.max(1);
+        let series: Vec<SeriesNumber> = (0..SERIES).filter(|at| at % writers == number).collect();
         let mut round = 0;
         while !self.is_over() {
             round += 1;
             let timestamp = BEGIN_MS + round * 1000;
-            let series: Vec<SeriesNumber> = (0..half).map(|at| number * half + at).collect();
-            let samples = Samples::new(series, timestamp, self.options.shards);
+            let samples = Samples::new(series.clone(), timestamp, self.options.shards);
             for _ in 0..3 {
                 if self.write_once(coordinator, &samples, &mut random).await {
                     break;
