@@ -443,6 +443,9 @@ pub struct WriteReply {
     /// Why nothing is stored; then the fields 2 to 10 mean nothing.
     #[prost(message, optional, tag = "12")]
     pub failed: ::core::option::Option<Verdict>,
+    /// The stream ends here, and so for that reason; request_id is that of no request then.
+    #[prost(bool, tag = "13")]
+    pub ends_stream: bool,
 }
 /// Series to read.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -76,6 +76,11 @@ impl Queries {
         answer.await.map_err(|_| StoreError::Lost)?
     }
 
+    /// Where work of other machines waits, a short piece at a time, beside queries.
+    pub(super) fn queue(&self) -> &Queue<Job<()>> {
+        &self.queue
+    }
+
     /// Queries that run, and how many may.
     #[must_use]
     pub(crate) fn load(&self) -> (usize, usize) {

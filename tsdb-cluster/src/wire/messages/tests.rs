@@ -168,6 +168,7 @@ fn writes_come_as_they_went() {
             report,
         }),
         reset_dictionary: true,
+        ends_stream: false,
     };
     // A refusal comes as the same rule with the same text; then as it went.
     let bytes = reply(report.clone()).encode();
@@ -349,6 +350,7 @@ fn errors_of_nodes_come_as_they_went() {
             request_id: 9,
             answer: Err(error),
             reset_dictionary: false,
+            ends_stream: true,
         };
         assert_eq!(sent(reply.clone()), reply);
     }

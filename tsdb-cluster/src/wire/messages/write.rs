@@ -158,6 +158,8 @@ pub struct WriteReply {
     pub answer: Result<message::WriteReply, NodeError>,
     /// Asks the sender to begin the dictionary anew with its next payload.
     pub reset_dictionary: bool,
+    /// The stream ends here, for the reason that is the answer; it is none to a request.
+    pub ends_stream: bool,
 }
 
 impl NodeMessage for WriteReply {
@@ -168,6 +170,7 @@ impl NodeMessage for WriteReply {
         let reply = proto::WriteReply {
             request_id: self.request_id,
             reset_dictionary: self.reset_dictionary,
+            ends_stream: self.ends_stream,
             ..proto::WriteReply::default()
         };
         let message::WriteReply { shards, report } = match self.answer {
@@ -218,6 +221,7 @@ impl NodeMessage for WriteReply {
             request_id,
             answer,
             reset_dictionary,
+            ends_stream: proto.ends_stream,
         })
     }
 }
