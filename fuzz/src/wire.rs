@@ -2,11 +2,13 @@
 
 use std::fmt::Debug;
 
+use tsdb_cluster::message::{DeleteRequest, ReadRequest};
 use tsdb_cluster::wire::messages::{
-    DeleteReply, DeleteRequest, DigestReply, DigestRequest, ExemplarsReply, ExemplarsRequest,
-    MetadataReply, MetadataRequest, NodeMessage, Refusal, SealReply, SealRequest, SelectOrder,
-    SelectReply, SelectRequest, StatusReply, StatusRequest, StreamShardRequest, TopologyReply,
-    TopologyRequest, WriteOpened, WriteOpening, WriteReply, WriteRequest,
+    DeleteReply, DeletesBehindReply, DeletesBehindRequest, DigestReply, DigestRequest,
+    ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataRequest, NodeMessage, Refusal,
+    SealReply, SealRequest, SelectOrder, SelectReply, StatusReply, StatusRequest,
+    StreamShardRequest, TopologyReply, TopologyRequest, WriteOpened, WriteOpening, WriteReply,
+    WriteRequest,
 };
 use tsdb_cluster::wire::{
     Decoded, Packing, SampleDecoder, SampleEncoder, SampleLimits, SeriesFrameReader,
@@ -42,7 +44,7 @@ pub(crate) fn samples(input: &[u8]) {
         assert!(decoder.series_len() <= LIMITS.series && decoded.samples_len() <= LIMITS.samples);
         let handle = |series: &tsdb_cluster::wire::DecodedSeries| SeriesHandle {
             key: u64::from(series.number),
-            shard: series.shard,
+            shard: series.entry.shard,
         };
         let handles: Vec<_> = decoded.series().iter().map(handle).collect();
         if decoded.reset() {
@@ -197,7 +199,7 @@ pub(crate) fn message(input: &[u8]) {
         play::<WriteOpened>,
         play::<WriteRequest>,
         play::<WriteReply>,
-        play::<SelectRequest>,
+        play::<ReadRequest>,
         play::<SelectReply>,
         play::<SealRequest>,
         play::<SealReply>,
@@ -215,6 +217,8 @@ pub(crate) fn message(input: &[u8]) {
         play::<ExemplarsRequest>,
         play::<ExemplarsReply>,
         play::<Refusal>,
+        play::<DeletesBehindRequest>,
+        play::<DeletesBehindReply>,
     ];
     kinds[usize::from(kind) % kinds.len()](bytes);
     if let Ok(reply) = SelectReply::decode(bytes.to_vec().into()) {

@@ -15,7 +15,8 @@ pub struct SeriesEntry {
     pub labels: Labels,
     /// The shard it belongs to.
     pub shard: ShardId,
-    /// Names it on this coordinator, as long as the coordinator runs.
+    /// Names it on this coordinator, as long as the coordinator runs: stands for these labels
+    /// and no others. 0 where it has no such name.
     pub key: u64,
 }
 
@@ -42,6 +43,16 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// An empty batch with room for so many series and floats.
+    #[must_use]
+    pub fn with_capacity(series: usize, samples: usize) -> Self {
+        Self {
+            series: Vec::with_capacity(series),
+            samples: Vec::with_capacity(samples),
+            ..Self::default()
+        }
+    }
+
     /// Begins a series, to which what is pushed belongs.
     pub fn begin(&mut self, entry: Arc<SeriesEntry>) {
         self.series.push(BatchSeries {

@@ -50,7 +50,7 @@ pub enum ShardVerdict {
 }
 
 /// What became of a write.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WriteReply {
     /// Of each shard's samples.
     pub shards: Vec<(ShardId, ShardVerdict)>,
@@ -99,7 +99,7 @@ pub struct ReadRequest {
 }
 
 /// What a node answers to a read, before and beside the stream of what it found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadReply {
     /// Shards whose epoch is over, or sealed.
     pub refusals: Vec<(ShardId, Refusal)>,

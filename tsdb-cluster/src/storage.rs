@@ -11,7 +11,9 @@ use crate::message::NodeError;
 /// What kind of work is handed over: each has its own threads, so that neither waits for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Appends, deletes, records.
+    /// Appends of samples, which a full disk may refuse.
+    Append,
+    /// Deletes and records: what a full disk must not stand in the way of.
     Write,
     /// Reads.
     Read,

@@ -7,7 +7,7 @@
 
 pub mod access;
 pub mod allocator;
-mod cluster;
+pub mod cluster;
 pub mod commands;
 pub mod config;
 mod data;
@@ -24,8 +24,10 @@ pub mod metadata;
 pub mod monitoring;
 pub mod namespaces;
 pub mod node_json;
+mod pause;
 pub mod placements;
 mod profile;
+pub mod rpc;
 mod runtime;
 pub mod sample_json;
 pub mod selector;
@@ -35,6 +37,7 @@ mod supervisor;
 pub mod telemetry;
 mod tenancy;
 pub mod timestamp;
+mod told;
 pub mod units;
 
 pub use server::{ServerError, run};

@@ -237,6 +237,13 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
             Err(error) => tracing::error!(%error, "a listener failed, which is a bug"),
         }
     }
+    if let Some(node) = node {
+        match node.await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("calls of other servers that took too long were cut off"),
+            Err(error) => tracing::error!(%error, "the node's listener failed, which is a bug"),
+        }
+    }
     close(&app.store, began).await
 }
 

@@ -101,7 +101,7 @@ impl Storage for SimulatedStorage {
                 return;
             };
             work(Ok(&db));
-            if lane == Lane::Write {
+            if lane != Lane::Read {
                 process.sleep(behind).await;
                 // Whoever waits for it is told.
                 drop(db.commit());

@@ -22,13 +22,13 @@ pub struct Verdict {
     /// OTHER_INCARNATION: the node's, 16 bytes.
     #[prost(bytes = "vec", tag = "3")]
     pub incarnation: ::prost::alloc::vec::Vec<u8>,
-    /// DELETES_BEHIND: the last delete that the node has applied.
+    /// DELETES_BEHIND, DELETES_UNSEEN: the last delete that the node has applied.
     #[prost(uint64, tag = "4")]
     pub deletes_seen: u64,
     /// OVERLOADED: milliseconds after which to try again.
     #[prost(uint64, tag = "5")]
     pub retry_after_ms: u64,
-    /// FAILED: why.
+    /// FAILED, OVERLOADED, LIMIT, INVALID: why; NO_NAMESPACE: its name.
     #[prost(string, tag = "6")]
     pub message: ::prost::alloc::string::String,
     /// UNSUPPORTED_VERSION: what the node understands, and what it was spoken to in.
@@ -65,6 +65,10 @@ pub mod verdict {
         Overloaded = 7,
         Failed = 8,
         UnsupportedVersion = 9,
+        DeletesUnseen = 10,
+        NoNamespace = 11,
+        Limit = 12,
+        Invalid = 13,
     }
     impl Kind {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -83,6 +87,10 @@ pub mod verdict {
                 Self::Overloaded => "OVERLOADED",
                 Self::Failed => "FAILED",
                 Self::UnsupportedVersion => "UNSUPPORTED_VERSION",
+                Self::DeletesUnseen => "DELETES_UNSEEN",
+                Self::NoNamespace => "NO_NAMESPACE",
+                Self::Limit => "LIMIT",
+                Self::Invalid => "INVALID",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -98,6 +106,10 @@ pub mod verdict {
                 "OVERLOADED" => Some(Self::Overloaded),
                 "FAILED" => Some(Self::Failed),
                 "UNSUPPORTED_VERSION" => Some(Self::UnsupportedVersion),
+                "DELETES_UNSEEN" => Some(Self::DeletesUnseen),
+                "NO_NAMESPACE" => Some(Self::NoNamespace),
+                "LIMIT" => Some(Self::Limit),
+                "INVALID" => Some(Self::Invalid),
                 _ => None,
             }
         }
@@ -193,14 +205,11 @@ pub struct TimeRange {
     pub max: i64,
 }
 /// The first message of a stream of writes.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WriteOpening {
     /// Version of the protocol.
     #[prost(uint32, tag = "1")]
     pub version: u32,
-    /// The node that is meant, 16 bytes.
-    #[prost(bytes = "vec", tag = "2")]
-    pub incarnation: ::prost::alloc::vec::Vec<u8>,
 }
 /// The answer to it, the first on the way back.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -251,6 +260,51 @@ pub struct WriteRequest {
     /// The samples, in terms of the dictionary of the stream.
     #[prost(bytes = "bytes", tag = "8")]
     pub payload: ::prost::bytes::Bytes,
+    /// Where they come from.
+    #[prost(enumeration = "write_request::Origin", tag = "9")]
+    pub origin: i32,
+}
+/// Nested message and enum types in `WriteRequest`.
+pub mod write_request {
+    /// Where they come from.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Origin {
+        /// Somebody writes them now: the request is refused when it has not seen a delete.
+        Writer = 0,
+        /// Another replica, or a hint: what a delete hides is left out.
+        Replica = 1,
+    }
+    impl Origin {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Writer => "WRITER",
+                Self::Replica => "REPLICA",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "WRITER" => Some(Self::Writer),
+                "REPLICA" => Some(Self::Replica),
+                _ => None,
+            }
+        }
+    }
 }
 /// A refusal of one series or sample.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -386,6 +440,12 @@ pub struct WriteReply {
     /// Asks the sender to begin the dictionary anew with its next payload.
     #[prost(bool, tag = "11")]
     pub reset_dictionary: bool,
+    /// Why nothing is stored; then the fields 2 to 10 mean nothing.
+    #[prost(message, optional, tag = "12")]
+    pub failed: ::core::option::Option<Verdict>,
+    /// The stream ends here, and so for that reason; request_id is that of no request then.
+    #[prost(bool, tag = "13")]
+    pub ends_stream: bool,
 }
 /// Series to read.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -423,12 +483,12 @@ pub struct SelectRequest {
     /// Samples at most.
     #[prost(uint64, tag = "11")]
     pub samples_max: u64,
-    /// Bytes of frames at most.
-    #[prost(uint64, tag = "12")]
-    pub bytes_max: u64,
-    /// Milliseconds that the reader will wait.
-    #[prost(uint64, tag = "13")]
-    pub deadline_ms: u64,
+    /// Only what is sorted behind the series with these canonical bytes of labels, if there are any.
+    #[prost(bytes = "vec", tag = "12")]
+    pub after: ::prost::alloc::vec::Vec<u8>,
+    /// Into how many shards series are divided.
+    #[prost(uint32, tag = "13")]
+    pub shard_count: u32,
 }
 /// Nested message and enum types in `SelectRequest`.
 pub mod select_request {
@@ -505,12 +565,15 @@ pub mod select_reply {
 /// What comes before all series.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SelectFirst {
-    /// One for each shard asked of; STORED when what it has follows.
+    /// The shards asked of whose epoch is over or sealed: STALE_EPOCH or SEALED.
     #[prost(message, repeated, tag = "1")]
     pub shards: ::prost::alloc::vec::Vec<ShardVerdict>,
     /// The last delete that was applied to what follows.
     #[prost(uint64, tag = "2")]
     pub deletes_seen: u64,
+    /// Whether there are more labels, names or values than the request allows.
+    #[prost(bool, tag = "3")]
+    pub truncated: bool,
 }
 /// Some names or values of labels.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -532,8 +595,8 @@ pub struct SelectLast {
     #[prost(bool, tag = "3")]
     pub truncated: bool,
 }
-/// Ends an epoch of a shard: no write of it is taken any more.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// Ends an epoch of each of some shards: no write of it is taken any more.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SealRequest {
     /// Version of the protocol.
     #[prost(uint32, tag = "1")]
@@ -542,15 +605,15 @@ pub struct SealRequest {
     #[prost(bytes = "vec", tag = "2")]
     pub incarnation: ::prost::alloc::vec::Vec<u8>,
     /// What is sealed.
-    #[prost(message, optional, tag = "3")]
-    pub shard: ::core::option::Option<ShardEpoch>,
+    #[prost(message, repeated, tag = "3")]
+    pub shards: ::prost::alloc::vec::Vec<ShardEpoch>,
 }
 /// The answer to it.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SealReply {
-    /// SEALED with the epoch that is durably sealed now, or why none is.
-    #[prost(message, optional, tag = "1")]
-    pub verdict: ::core::option::Option<Verdict>,
+    /// One for each of the shards: STORED when its epoch is durably sealed now, or why it is not.
+    #[prost(message, repeated, tag = "1")]
+    pub shards: ::prost::alloc::vec::Vec<ShardVerdict>,
 }
 /// Series of a shard for another node, answered as SelectRequest is.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -637,7 +700,36 @@ pub struct DigestReply {
     #[prost(message, repeated, tag = "3")]
     pub digests: ::prost::alloc::vec::Vec<Digest>,
 }
-/// Hides the samples of a range of all series that match.
+/// A condition on a label, as the cluster keeps it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MatcherRecord {
+    /// The label.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `=`, `!=`, `=~` or `!~`.
+    #[prost(string, tag = "2")]
+    pub op: ::prost::alloc::string::String,
+    /// The value or the regular expression.
+    #[prost(string, tag = "3")]
+    pub value: ::prost::alloc::string::String,
+}
+/// A delete, as the cluster keeps it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteRecord {
+    /// Its place in the order of the namespace's deletes; the first is 1.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// First timestamp that it hides, in milliseconds since the Unix epoch.
+    #[prost(sint64, tag = "2")]
+    pub min_time: i64,
+    /// Last timestamp that it hides.
+    #[prost(sint64, tag = "3")]
+    pub max_time: i64,
+    /// It hides the series that match all of them; all, if there are none.
+    #[prost(message, repeated, tag = "4")]
+    pub matchers: ::prost::alloc::vec::Vec<MatcherRecord>,
+}
+/// Deletes to apply.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeleteRequest {
     /// Version of the protocol.
@@ -649,25 +741,36 @@ pub struct DeleteRequest {
     /// The namespace.
     #[prost(string, tag = "3")]
     pub namespace: ::prost::alloc::string::String,
-    /// Its number among the namespace's deletes; each is one above the one before.
-    #[prost(uint64, tag = "4")]
-    pub seq: u64,
-    /// All of which a series must match.
-    #[prost(message, repeated, tag = "5")]
-    pub matchers: ::prost::alloc::vec::Vec<LabelMatcher>,
-    /// What is hidden of them.
-    #[prost(message, optional, tag = "6")]
-    pub range: ::core::option::Option<TimeRange>,
+    /// All deletes behind those that the node says it has applied, in order.
+    #[prost(message, repeated, tag = "4")]
+    pub records: ::prost::alloc::vec::Vec<DeleteRecord>,
 }
 /// The answer to it.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteReply {
-    /// STORED when it is durable, also if it was so before.
-    #[prost(message, optional, tag = "1")]
-    pub verdict: ::core::option::Option<Verdict>,
     /// The last delete that is durable now.
-    #[prost(uint64, tag = "2")]
+    #[prost(uint64, tag = "1")]
     pub deletes_seen: u64,
+}
+/// Asks which deletes a node has applied.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeletesBehindRequest {
+    /// Version of the protocol.
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// The namespace.
+    #[prost(string, tag = "2")]
+    pub namespace: ::prost::alloc::string::String,
+    /// Only those behind this one.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+}
+/// The answer to it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeletesBehindReply {
+    /// In order.
+    #[prost(message, repeated, tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<DeleteRecord>,
 }
 /// Asks which topology a node acts by.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -699,12 +802,22 @@ pub struct ShardStatus {
     /// The epoch it is in.
     #[prost(uint64, tag = "2")]
     pub epoch: u64,
-    /// The last epoch that was sealed, if any was.
-    #[prost(uint64, optional, tag = "3")]
-    pub sealed: ::core::option::Option<u64>,
-    /// Bytes on disk, about.
-    #[prost(uint64, tag = "4")]
-    pub data_bytes: u64,
+    /// Whether it refuses the writes of that one too.
+    #[prost(bool, tag = "3")]
+    pub sealed: bool,
+    /// Whether it has removed all that it had, and has been in no epoch since.
+    #[prost(bool, tag = "4")]
+    pub empty: bool,
+}
+/// The deletes of a namespace that a node has applied.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NamespaceDeletes {
+    /// The namespace.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The last of them.
+    #[prost(uint64, tag = "2")]
+    pub deletes_seen: u64,
 }
 /// How a node is.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -721,12 +834,9 @@ pub struct StatusReply {
     /// Its shards.
     #[prost(message, repeated, tag = "4")]
     pub shards: ::prost::alloc::vec::Vec<ShardStatus>,
-    /// Bytes on disk, of everything.
-    #[prost(uint64, tag = "5")]
-    pub data_bytes: u64,
-    /// The version of its program, for people.
-    #[prost(string, tag = "6")]
-    pub build: ::prost::alloc::string::String,
+    /// The last delete that it has applied to each namespace.
+    #[prost(message, repeated, tag = "5")]
+    pub deletes: ::prost::alloc::vec::Vec<NamespaceDeletes>,
 }
 /// Asks what is known of metrics.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -175,7 +175,7 @@ impl Node {
                 }
             }
         };
-        self.storage.run(Lane::Write, Box::new(work));
+        self.storage.run(Lane::Append, Box::new(work));
         let lost = || NodeError::Failed("the write was lost: see the node's log".to_owned());
         durable.await.unwrap_or_else(|_| Err(lost()))
     }

@@ -102,12 +102,44 @@ impl std::fmt::Display for At {
     }
 }
 
+impl RejectReason {
+    /// A short name of the rule, the same for all that it refuses.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Labels(_) => "invalid_labels",
+            Self::NoMetricName => "no_metric_name",
+            Self::TooManyLabels { .. } => "too_many_labels",
+            Self::LabelNameTooLong { .. } => "label_name_too_long",
+            Self::LabelValueTooLong { .. } => "label_value_too_long",
+            Self::Histogram(_) => "invalid_histogram",
+            Self::Exemplar(_) => "invalid_exemplar",
+            Self::HistogramTooLong { .. } => "histogram_too_long",
+            Self::TooFarInFuture { .. } => "too_far_in_future",
+            Self::OutsideRetention { .. } => "outside_retention",
+            Self::SeriesLimit { .. } => "series_limit",
+            Self::SeriesMemory { .. } => "series_memory",
+            Self::NamespaceSeriesLimit { .. } => "namespace_series_limit",
+            Self::NamespaceMemory { .. } => "namespace_memory",
+            Self::Elsewhere { rule, .. } => rule,
+        }
+    }
+}
+
 /// Why a sample or series was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RejectReason {
     /// The labels are no valid set.
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    /// Another database, which keeps a copy, refused it.
+    #[error("{message}")]
+    Elsewhere {
+        /// The rule's short name there, or `other`.
+        rule: &'static str,
+        /// Why, for people.
+        message: String,
+    },
     /// There is no `__name__`.
     #[error("no metric name: send a __name__ label")]
     NoMetricName,

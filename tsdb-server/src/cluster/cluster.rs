@@ -6,13 +6,14 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions};
 use tsdb_cluster::message::NodeError;
 use tsdb_cluster::metadata::MetadataStore;
 use tsdb_cluster::node::{Membership, Node};
-use tsdb_cluster::runtime::{Runtime as _, SharedRuntime};
+use tsdb_cluster::runtime::SharedRuntime;
 use tsdb_cluster::{Incarnation, NodeId};
 
 use super::{StoreStorage, TokioRuntime};
@@ -54,12 +55,16 @@ impl Cluster {
     /// # Errors
     /// When the settings make no sense.
     pub(crate) fn of(config: &Config) -> Result<Option<Self>, ClusterError> {
-        let Some(id) = config.node_id.as_deref().filter(|_| !config.etcd.is_empty()) else {
+        let Some(id) = config
+            .node_id
+            .as_deref()
+            .filter(|_| !config.etcd.is_empty())
+        else {
             return Ok(None);
         };
         let options = EtcdOptions::new(config.etcd.iter().cloned());
         let metadata: Arc<dyn MetadataStore> = Arc::new(EtcdMetadata::connect(options)?);
-        let runtime: SharedRuntime = Arc::new(TokioRuntime::new());
+        let runtime: SharedRuntime = Arc::new(TokioRuntime::new(Handle::current()));
         let endpoints = Endpoints::default();
         let client = RpcClient::new(endpoints.clone(), RpcClientOptions::default());
         let options = CoordinatorOptions {
@@ -89,7 +94,8 @@ impl Cluster {
     fn follow(&self) {
         let topology = self.coordinator.topology().clone();
         self.runtime.spawn(topology.clone().follow().boxed());
-        self.runtime.spawn(self.coordinator.clone().schedule().boxed());
+        self.runtime
+            .spawn(self.coordinator.clone().schedule().boxed());
         let endpoints = self.endpoints.clone();
         let follow = async move {
             let mut changes = topology.changes();

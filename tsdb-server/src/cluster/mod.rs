@@ -9,5 +9,5 @@ mod runtime;
 mod storage;
 
 pub(crate) use cluster::{Cluster, ClusterError};
-pub(crate) use runtime::TokioRuntime;
+pub use runtime::TokioRuntime;
 pub(crate) use storage::StoreStorage;

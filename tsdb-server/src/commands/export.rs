@@ -90,9 +90,7 @@ impl Export {
         let mut piece = Vec::with_capacity(PIECE_BYTES + 1024);
         loop {
             piece.clear();
-            export
-                .fill(&mut piece, PIECE_BYTES)
-                .map_err(failed)?;
+            export.fill(&mut piece, PIECE_BYTES).map_err(failed)?;
             if piece.is_empty() {
                 break;
             }

@@ -1,7 +1,7 @@
 //! OpenMetrics: family by family, metric by metric, series by series.
 
-use tsdb_core::model::{METRIC_NAME, Matcher, TimeRange};
 use tsdb_core::Series;
+use tsdb_core::model::{METRIC_NAME, Matcher, TimeRange};
 use tsdb_formats::openmetrics::{Family, SeriesWriter, families, write_end, write_family};
 
 use super::ExportCounts;

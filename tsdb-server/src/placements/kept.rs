@@ -117,10 +117,6 @@ impl Placements {
     }
 
     /// The same, of a cluster's storage nodes too.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for a server that is part of a cluster")
-    )]
     pub(crate) fn of_cluster(
         metadata: Arc<dyn MetadataStore>,
         environment: &str,

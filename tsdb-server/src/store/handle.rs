@@ -215,6 +215,32 @@ impl Store {
         answer
     }
 
+    /// Runs `work` on a store thread, with the database or why it takes no samples.
+    pub(crate) fn hand_append(
+        &self,
+        work: impl FnOnce(Result<Opened, StoreError>) + Send + 'static,
+    ) {
+        match self.shared.slot.refusal() {
+            Some(reason) => work(Err(StoreError::DiskFull(reason))),
+            None => self.hand_write(work),
+        }
+    }
+
+    /// Runs `work` on a store thread, with the database or why there is none; also where the disk
+    /// is too full for samples.
+    pub(crate) fn hand_write(
+        &self,
+        work: impl FnOnce(Result<Opened, StoreError>) + Send + 'static,
+    ) {
+        hand(&self.shared.writes, &self.shared.slot, work);
+    }
+
+    /// Runs `work` on a thread for other machines' reads, with the database or why there is none. It
+    /// is none of the query threads: those may be waiting for other machines that wait for this one.
+    pub(crate) fn hand_read(&self, work: impl FnOnce(Result<Opened, StoreError>) + Send + 'static) {
+        hand(self.shared.queries.for_peers(), &self.shared.slot, work);
+    }
+
     /// Remembers how the last write ended, for readiness, and has a poisoned database reopened.
     fn note(&self, error: Option<&StoreError>) {
         let mut trouble = lock(&self.shared.trouble);
@@ -330,6 +356,29 @@ impl Store {
             flushed_samples,
             queries_cut: queries.load().0 > 0,
         })
+    }
+}
+
+/// Puts work into a queue; what that does not take is told so at once.
+fn hand<S: 'static>(
+    queue: &Queue<Job<S>>,
+    slot: &Arc<Slot>,
+    work: impl FnOnce(Result<Opened, StoreError>) + Send + 'static,
+) {
+    let kept = Arc::new(Mutex::new(Some(work)));
+    let (work, slot) = (Arc::clone(&kept), Arc::clone(slot));
+    let pushed = queue.push(Box::new(move |_: &mut S| {
+        let work = lock(&work).take();
+        if let Some(work) = work {
+            work(slot.current());
+        }
+    }));
+    let Err(error) = pushed else {
+        return;
+    };
+    let work = lock(&kept).take();
+    if let Some(work) = work {
+        work(Err(error.into()));
     }
 }
 

@@ -10,10 +10,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::StoreError;
 use super::queue::Queue;
 use super::threads::{Job, Reply, start};
+use crate::runtime::parallelism;
 use crate::telemetry::Telemetry;
 
 /// How long a query waits for others to end before it is turned away.
 const WAIT: Duration = Duration::from_secs(10);
+
+/// Pieces of reads of other machines that may wait; more are told to come back.
+const PEER_QUEUE: usize = 4096;
 
 /// The right of one query to run. Dropping it lets the next one run.
 #[derive(Debug)]
@@ -24,6 +28,7 @@ pub(crate) struct Admission {
 /// Runs queries on threads of their own.
 pub(crate) struct Queries {
     queue: Arc<Queue<Job<()>>>,
+    for_peers: Arc<Queue<Job<()>>>,
     permits: Arc<Semaphore>,
     limit: usize,
 }
@@ -42,8 +47,11 @@ impl Queries {
         let queue = Arc::new(Queue::new(usize::MAX));
         // Nobody joins them: at the end a query that goes on is cut off with the process.
         start("query", limit, &queue, telemetry)?;
+        let for_peers = Arc::new(Queue::new(PEER_QUEUE));
+        start("peer", parallelism().max(2), &for_peers, telemetry)?;
         Ok(Self {
             queue,
+            for_peers,
             permits: Arc::new(Semaphore::new(limit)),
             limit,
         })
@@ -76,6 +84,11 @@ impl Queries {
         answer.await.map_err(|_| StoreError::Lost)?
     }
 
+    /// Where reads of other machines wait, a short piece at a time, beside queries.
+    pub(super) fn for_peers(&self) -> &Queue<Job<()>> {
+        &self.for_peers
+    }
+
     /// Queries that run, and how many may.
     #[must_use]
     pub(crate) fn load(&self) -> (usize, usize) {
@@ -88,5 +101,6 @@ impl Queries {
     /// Takes no more queries; those that run go on.
     pub(super) fn close(&self) {
         self.queue.close();
+        self.for_peers.close();
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::access::AccessCounters;
-use tsdb_core::model::{AppendReport, RejectReason, Rejected};
+use tsdb_core::model::{AppendReport, Rejected};
 
 /// Upper bounds of the request durations, in seconds.
 pub(super) const DURATION_BOUNDS: [f64; 12] = [
@@ -105,11 +105,11 @@ impl Telemetry {
         let mut tables = self.tables();
         *tables.stored.entry(source).or_default() += report.appended;
         let mut listed = 0;
-        let samples = |one: &&Rejected| !matches!(one.reason, RejectReason::Exemplar(_));
+        let samples = |one: &&Rejected| one.reason.rule() != "invalid_exemplar";
         for rejected in report.rejected.iter().filter(samples) {
             *tables
                 .rejected
-                .entry((source, reason_name(&rejected.reason)))
+                .entry((source, rejected.reason.rule()))
                 .or_default() += rejected.samples;
             listed += rejected.samples;
         }
@@ -166,23 +166,4 @@ impl Telemetry {
 
 fn add(counter: &AtomicU64, more: u64) {
     counter.fetch_add(more, Ordering::Relaxed);
-}
-
-fn reason_name(reason: &RejectReason) -> &'static str {
-    match reason {
-        RejectReason::Labels(_) => "invalid_labels",
-        RejectReason::NoMetricName => "no_metric_name",
-        RejectReason::TooManyLabels { .. } => "too_many_labels",
-        RejectReason::LabelNameTooLong { .. } => "label_name_too_long",
-        RejectReason::LabelValueTooLong { .. } => "label_value_too_long",
-        RejectReason::Histogram(_) => "invalid_histogram",
-        RejectReason::Exemplar(_) => "invalid_exemplar",
-        RejectReason::HistogramTooLong { .. } => "histogram_too_long",
-        RejectReason::TooFarInFuture { .. } => "too_far_in_future",
-        RejectReason::OutsideRetention { .. } => "outside_retention",
-        RejectReason::SeriesLimit { .. } => "series_limit",
-        RejectReason::SeriesMemory { .. } => "series_memory",
-        RejectReason::NamespaceSeriesLimit { .. } => "namespace_series_limit",
-        RejectReason::NamespaceMemory { .. } => "namespace_memory",
-    }
 }

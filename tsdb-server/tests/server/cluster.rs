@@ -54,7 +54,13 @@ impl Member {
     }
 
     fn instance(&self, group: &str) -> Value {
-        let port: u16 = self.endpoint.rsplit(':').next().expect("a port").parse().expect("a port");
+        let port: u16 = self
+            .endpoint
+            .rsplit(':')
+            .next()
+            .expect("a port")
+            .parse()
+            .expect("a port");
         json!({"id": self.id, "isolation_group": group, "zone": "embedded", "weight": 100,
             "endpoint": self.endpoint, "hostname": self.id, "port": port})
     }
@@ -67,7 +73,10 @@ async fn three(folder: &Path, etcd: &Etcd) -> Vec<Member> {
         member.start(folder);
     }
     let groups = ["a", "b", "c"];
-    let instances = members.iter().zip(groups).map(|(member, group)| member.instance(group));
+    let instances = members
+        .iter()
+        .zip(groups)
+        .map(|(member, group)| member.instance(group));
     let body = json!({"num_shards": 16, "replication_factor": 3,
         "instances": instances.collect::<Vec<_>>()});
     let url = format!("{}{PLACEMENT}/init", members[0].api());
@@ -84,9 +93,8 @@ async fn is_settled(api: &str) {
     wait_for("all shards to be available", 60, async || {
         let answer = get(&format!("{api}{PLACEMENT}")).await;
         let text = answer.text();
-        let is_settled = answer.status == 200
-            && !text.contains("INITIALIZING")
-            && !text.contains("LEAVING");
+        let is_settled =
+            answer.status == 200 && !text.contains("INITIALIZING") && !text.contains("LEAVING");
         is_settled.then_some(())
     })
     .await;
@@ -125,7 +133,12 @@ async fn has_rounds(member: &Member, rounds: i64) {
             let value = f64::from(u32::try_from(number * 1000 + round).expect("small"));
             (START_MS + round * 1000, value.to_bits())
         });
-        assert_eq!(samples, expected.collect::<Vec<_>>(), "{labels} from {}", member.id);
+        assert_eq!(
+            samples,
+            expected.collect::<Vec<_>>(),
+            "{labels} from {}",
+            member.id
+        );
     }
 }
 
@@ -137,7 +150,11 @@ async fn what_was_acknowledged_is_there_whoever_dies() {
     };
     let mut members = three(folder.path(), &etcd).await;
     for round in 0..10 {
-        let answer = write(members[usize::try_from(round % 3).expect("small")].api(), round).await;
+        let answer = write(
+            members[usize::try_from(round % 3).expect("small")].api(),
+            round,
+        )
+        .await;
         assert_eq!(answer.status / 100, 2, "{}", answer.text());
     }
     for member in &members {
@@ -230,8 +247,13 @@ async fn deletes_and_calls_that_a_cluster_does_not_answer() {
     let members = three(folder.path(), &etcd).await;
     write_for_sure(members[0].api(), 0).await;
     let delete = "match[]=replicated%7Bnumber=%227%22%7D";
-    let url = format!("{}/api/v1/admin/tsdb/delete_series?{delete}", members[1].api());
-    let deleted = request(http::Method::POST, &url, &[], "").await.expect("an answer");
+    let url = format!(
+        "{}/api/v1/admin/tsdb/delete_series?{delete}",
+        members[1].api()
+    );
+    let deleted = request(http::Method::POST, &url, &[], "")
+        .await
+        .expect("an answer");
     assert_eq!(deleted.status, 204, "{}", deleted.text());
     for member in &members {
         let left = exported(member.server.as_ref().expect("it runs"), "replicated").await;
@@ -239,10 +261,16 @@ async fn deletes_and_calls_that_a_cluster_does_not_answer() {
     }
     let import = post(&format!("{}/api/v1/import", members[0].api()), &[], "{}").await;
     assert_eq!(import.status, 400, "{}", import.text());
-    assert!(import.text().contains("part of a cluster"), "{}", import.text());
+    assert!(
+        import.text().contains("part of a cluster"),
+        "{}",
+        import.text()
+    );
     let url = format!("{}{PLACEMENT}", members[0].api());
     let headers = [("Cluster-Environment-Name", "elsewhere")];
-    let foreign = request(http::Method::GET, &url, &headers, "").await.expect("an answer");
+    let foreign = request(http::Method::GET, &url, &headers, "")
+        .await
+        .expect("an answer");
     assert_eq!(foreign.status, 400, "{}", foreign.text());
     assert!(foreign.text().contains("default_env"), "{}", foreign.text());
 }

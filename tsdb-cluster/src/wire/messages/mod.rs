@@ -2,6 +2,7 @@
 //! (`proto/tsdb/node/v1/node.proto`).
 
 mod beside;
+mod deletes;
 mod message;
 mod rejected;
 mod replica;
@@ -14,15 +15,11 @@ mod verdict;
 mod write;
 
 pub use beside::{ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataRequest};
+pub use deletes::{DeleteReply, DeletesBehindReply, DeletesBehindRequest};
 pub use message::NodeMessage;
 pub use rejected::{RejectedReason, RejectedSample};
-pub use replica::{
-    DeleteReply, DeleteRequest, Digest, DigestReply, DigestRequest, SealReply, SealRequest,
-    StreamShardRequest,
-};
-pub use select::{
-    SelectBounds, SelectFirst, SelectLast, SelectOrder, SelectReply, SelectRequest, SelectWhat,
-};
-pub use status::{ShardStatus, StatusReply, StatusRequest, TopologyReply, TopologyRequest};
+pub use replica::{Digest, DigestReply, DigestRequest, SealReply, SealRequest, StreamShardRequest};
+pub use select::{SelectLast, SelectOrder, SelectReply};
+pub use status::{StatusReply, StatusRequest, TopologyReply, TopologyRequest};
 pub use verdict::{Refusal, ShardEpoch, ShardVerdict, Verdict};
 pub use write::{WriteOpened, WriteOpening, WriteReply, WriteRequest};

@@ -32,26 +32,49 @@ impl From<&Rejected> for RejectedSample {
     }
 }
 
+/// Each reason, and how tsdb-core calls the rule.
+const RULES: [(RejectedReason, &str); 14] = [
+    (RejectedReason::Labels, "invalid_labels"),
+    (RejectedReason::NoMetricName, "no_metric_name"),
+    (RejectedReason::TooManyLabels, "too_many_labels"),
+    (RejectedReason::LabelNameTooLong, "label_name_too_long"),
+    (RejectedReason::LabelValueTooLong, "label_value_too_long"),
+    (RejectedReason::Histogram, "invalid_histogram"),
+    (RejectedReason::Exemplar, "invalid_exemplar"),
+    (RejectedReason::HistogramTooLong, "histogram_too_long"),
+    (RejectedReason::TooFarInFuture, "too_far_in_future"),
+    (RejectedReason::OutsideRetention, "outside_retention"),
+    (RejectedReason::SeriesLimit, "series_limit"),
+    (RejectedReason::SeriesMemory, "series_memory"),
+    (
+        RejectedReason::NamespaceSeriesLimit,
+        "namespace_series_limit",
+    ),
+    (RejectedReason::NamespaceMemory, "namespace_memory"),
+];
+
 fn reason_of(reason: &RejectReason) -> RejectedReason {
-    match reason {
-        RejectReason::Labels(_) => RejectedReason::Labels,
-        RejectReason::NoMetricName => RejectedReason::NoMetricName,
-        RejectReason::TooManyLabels { .. } => RejectedReason::TooManyLabels,
-        RejectReason::LabelNameTooLong { .. } => RejectedReason::LabelNameTooLong,
-        RejectReason::LabelValueTooLong { .. } => RejectedReason::LabelValueTooLong,
-        RejectReason::Histogram(_) => RejectedReason::Histogram,
-        RejectReason::Exemplar(_) => RejectedReason::Exemplar,
-        RejectReason::HistogramTooLong { .. } => RejectedReason::HistogramTooLong,
-        RejectReason::TooFarInFuture { .. } => RejectedReason::TooFarInFuture,
-        RejectReason::OutsideRetention { .. } => RejectedReason::OutsideRetention,
-        RejectReason::SeriesLimit { .. } => RejectedReason::SeriesLimit,
-        RejectReason::NamespaceSeriesLimit { .. } => RejectedReason::NamespaceSeriesLimit,
-        RejectReason::NamespaceMemory { .. } => RejectedReason::NamespaceMemory,
-        RejectReason::SeriesMemory { .. } => RejectedReason::SeriesMemory,
-    }
+    let rule = reason.rule();
+    let found = RULES.iter().find(|(_, own)| *own == rule);
+    found.map_or(RejectedReason::Other, |(reason, _)| *reason)
 }
 
 impl RejectedSample {
+    /// As the engine tells refusals.
+    #[must_use]
+    pub fn into_rejected(self) -> Rejected {
+        let found = RULES.iter().find(|(reason, _)| *reason == self.reason);
+        Rejected {
+            series: self.series,
+            timestamp: self.timestamp,
+            samples: self.samples,
+            reason: RejectReason::Elsewhere {
+                rule: found.map_or("other", |(_, rule)| rule),
+                message: self.message,
+            },
+        }
+    }
+
     pub(super) fn into_proto(self) -> proto::RejectedSample {
         proto::RejectedSample {
             series: self.series,

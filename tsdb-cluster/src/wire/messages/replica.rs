@@ -1,25 +1,25 @@
 //! What keeps replicas alike: epochs that end, shards that move, sums over what they hold.
 
-use tsdb_core::{Labels, Matcher, TimeRange};
+use tsdb_core::{Labels, TimeRange};
 use tsdb_proto::node_v1 as proto;
 
 use super::message::{NodeMessage, addressed, field, incarnation_bytes, required};
-use super::selection::{
-    matchers_from_proto, matchers_into_proto, range_from_proto, range_into_proto,
+use super::selection::{range_from_proto, range_into_proto};
+use super::verdict::{
+    epochs_from_proto, epochs_into_proto, outcomes_from_proto, outcomes_into_proto,
 };
 use super::{ShardEpoch, Verdict};
-use crate::Incarnation;
-use crate::wire::WireError;
+use crate::node;
+use crate::wire::{PROTOCOL_VERSION, WireError};
+use crate::{Epoch, Incarnation, ShardId};
 
-/// Ends an epoch of a shard: no write of it is taken any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Ends an epoch of each of some shards: no write of it is taken any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealRequest {
-    /// Version of the protocol.
-    pub version: u32,
     /// The node that is meant.
     pub incarnation: Incarnation,
     /// What is sealed.
-    pub shard: ShardEpoch,
+    pub shards: Vec<(ShardId, Epoch)>,
 }
 
 impl NodeMessage for SealRequest {
@@ -28,17 +28,16 @@ impl NodeMessage for SealRequest {
 
     fn into_proto(self) -> proto::SealRequest {
         proto::SealRequest {
-            version: self.version,
+            version: PROTOCOL_VERSION,
             incarnation: incarnation_bytes(self.incarnation),
-            shard: Some(self.shard.into_proto()),
+            shards: epochs_into_proto(self.shards),
         }
     }
 
     fn from_proto(proto: proto::SealRequest) -> Result<Self, WireError> {
         Ok(Self {
-            version: proto.version,
             incarnation: addressed::<Self>(proto.version, &proto.incarnation)?,
-            shard: shard::<Self>(proto.shard)?,
+            shards: epochs_from_proto(proto.shards),
         })
     }
 }
@@ -46,8 +45,8 @@ impl NodeMessage for SealRequest {
 /// The answer to a [`SealRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealReply {
-    /// [`Verdict::Sealed`] with the epoch that is durably sealed now, or why none is.
-    pub verdict: Verdict,
+    /// Each of the shards, and why it is not sealed where it is not.
+    pub shards: Vec<(ShardId, Result<(), node::Refusal>)>,
 }
 
 impl NodeMessage for SealReply {
@@ -56,13 +55,13 @@ impl NodeMessage for SealReply {
 
     fn into_proto(self) -> proto::SealReply {
         proto::SealReply {
-            verdict: Some(self.verdict.into_proto()),
+            shards: outcomes_into_proto(self.shards),
         }
     }
 
     fn from_proto(proto: proto::SealReply) -> Result<Self, WireError> {
         Ok(Self {
-            verdict: Verdict::required::<Self>(proto.verdict)?,
+            shards: outcomes_from_proto::<Self>(proto.shards)?,
         })
     }
 }
@@ -235,78 +234,6 @@ impl NodeMessage for DigestReply {
             verdict: Verdict::required::<Self>(proto.verdict)?,
             deletes_seen: proto.deletes_seen,
             digests: proto.digests.into_iter().map(digest).collect(),
-        })
-    }
-}
-
-/// Hides the samples of a range of all series that match.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeleteRequest {
-    /// Version of the protocol.
-    pub version: u32,
-    /// The node that is meant.
-    pub incarnation: Incarnation,
-    /// The namespace.
-    pub namespace: String,
-    /// Its number among the namespace's deletes; each is one above the one before.
-    pub seq: u64,
-    /// All of which a series must match.
-    pub matchers: Vec<Matcher>,
-    /// What is hidden of them.
-    pub range: TimeRange,
-}
-
-impl NodeMessage for DeleteRequest {
-    const NAME: &'static str = "DeleteRequest";
-    type Proto = proto::DeleteRequest;
-
-    fn into_proto(self) -> proto::DeleteRequest {
-        proto::DeleteRequest {
-            version: self.version,
-            incarnation: incarnation_bytes(self.incarnation),
-            namespace: self.namespace,
-            seq: self.seq,
-            matchers: matchers_into_proto(&self.matchers),
-            range: range_into_proto(self.range),
-        }
-    }
-
-    fn from_proto(proto: proto::DeleteRequest) -> Result<Self, WireError> {
-        Ok(Self {
-            incarnation: addressed::<Self>(proto.version, &proto.incarnation)?,
-            version: proto.version,
-            namespace: proto.namespace,
-            seq: proto.seq,
-            matchers: matchers_from_proto::<Self>(proto.matchers)?,
-            range: range_from_proto::<Self>(proto.range)?,
-        })
-    }
-}
-
-/// The answer to a [`DeleteRequest`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeleteReply {
-    /// [`Verdict::Stored`] when it is durable, also if it was so before.
-    pub verdict: Verdict,
-    /// The last delete that is durable now.
-    pub deletes_seen: u64,
-}
-
-impl NodeMessage for DeleteReply {
-    const NAME: &'static str = "DeleteReply";
-    type Proto = proto::DeleteReply;
-
-    fn into_proto(self) -> proto::DeleteReply {
-        proto::DeleteReply {
-            verdict: Some(self.verdict.into_proto()),
-            deletes_seen: self.deletes_seen,
-        }
-    }
-
-    fn from_proto(proto: proto::DeleteReply) -> Result<Self, WireError> {
-        Ok(Self {
-            verdict: Verdict::required::<Self>(proto.verdict)?,
-            deletes_seen: proto.deletes_seen,
         })
     }
 }

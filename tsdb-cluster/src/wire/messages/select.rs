@@ -1,145 +1,81 @@
 //! Reads: what is asked for, and the frames of an answer.
 
-use std::time::Duration;
+use std::num::NonZeroU32;
 
 use bytes::Bytes;
-use tsdb_core::{Matcher, TimeRange};
+use tsdb_core::Labels;
 use tsdb_proto::node_v1 as proto;
 
+use super::Verdict;
 use super::message::{NodeMessage, addressed, field, incarnation_bytes, required};
 use super::selection::{
     matchers_from_proto, matchers_into_proto, range_from_proto, range_into_proto,
 };
-use super::verdict::millis;
-use super::{ShardEpoch, ShardVerdict, Verdict};
-use crate::Incarnation;
-use crate::wire::WireError;
+use super::verdict::{
+    epochs_from_proto, epochs_into_proto, outcomes_from_proto, outcomes_into_proto,
+};
+use crate::message::{ReadReply, ReadRequest, Want};
+use crate::wire::{PROTOCOL_VERSION, WireError};
 
-/// What is wanted of the series that match.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SelectWhat {
-    /// Labels and chunks.
-    Samples,
-    /// Labels alone.
-    Labels,
-    /// The names that their labels have.
-    LabelNames,
-    /// The values that this label has.
-    LabelValues(String),
-}
-
-/// Bounds on an answer, after which it is truncated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SelectBounds {
-    /// Series, or names or values.
-    pub series: u64,
-    /// Samples.
-    pub samples: u64,
-    /// Bytes of frames.
-    pub bytes: u64,
-}
-
-/// Series to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SelectRequest {
-    /// Version of the protocol.
-    pub version: u32,
-    /// The node that is meant.
-    pub incarnation: Incarnation,
-    /// The namespace.
-    pub namespace: String,
-    /// All of which a series must match.
-    pub matchers: Vec<Matcher>,
-    /// Its samples of this time.
-    pub range: TimeRange,
-    /// The shards that are asked of.
-    pub shards: Vec<ShardEpoch>,
-    /// The last delete that the reader has seen.
-    pub deletes_seen: u64,
-    /// What is wanted.
-    pub what: SelectWhat,
-    /// How much of it at most.
-    pub bounds: SelectBounds,
-    /// How long the reader will wait; to the millisecond on the wire.
-    pub deadline: Duration,
-}
-
-impl NodeMessage for SelectRequest {
+impl NodeMessage for ReadRequest {
     const NAME: &'static str = "SelectRequest";
     type Proto = proto::SelectRequest;
 
     fn into_proto(self) -> proto::SelectRequest {
         use proto::select_request::What;
-        let (what, label) = match self.what {
-            SelectWhat::Samples => (What::Samples, String::new()),
-            SelectWhat::Labels => (What::Labels, String::new()),
-            SelectWhat::LabelNames => (What::LabelNames, String::new()),
-            SelectWhat::LabelValues(label) => (What::LabelValues, label),
+        let (what, label) = match self.want {
+            Want::Samples => (What::Samples, String::new()),
+            Want::Labels => (What::Labels, String::new()),
+            Want::Names => (What::LabelNames, String::new()),
+            Want::Values(label) => (What::LabelValues, label),
         };
+        let after = self.after.as_ref().map(Labels::as_bytes);
         proto::SelectRequest {
-            version: self.version,
+            version: PROTOCOL_VERSION,
             incarnation: incarnation_bytes(self.incarnation),
-            namespace: self.namespace,
+            namespace: self.namespace.as_ref().to_owned(),
             matchers: matchers_into_proto(&self.matchers),
             range: range_into_proto(self.range),
-            shards: self
-                .shards
-                .into_iter()
-                .map(ShardEpoch::into_proto)
-                .collect(),
+            shards: epochs_into_proto(self.epochs),
             deletes_seen: self.deletes_seen,
             what: what.into(),
             label,
-            series_max: self.bounds.series,
-            samples_max: self.bounds.samples,
-            bytes_max: self.bounds.bytes,
-            deadline_ms: millis(self.deadline),
+            series_max: self.limit as u64,
+            samples_max: self.max_samples,
+            after: after.unwrap_or_default().to_vec(),
+            shard_count: self.shards.get(),
         }
     }
 
     fn from_proto(proto: proto::SelectRequest) -> Result<Self, WireError> {
         use proto::select_request::What;
         let incarnation = addressed::<Self>(proto.version, &proto.incarnation)?;
-        let what = match What::try_from(proto.what) {
-            Ok(What::Samples) => SelectWhat::Samples,
-            Ok(What::Labels) => SelectWhat::Labels,
-            Ok(What::LabelNames) => SelectWhat::LabelNames,
-            Ok(What::LabelValues) => SelectWhat::LabelValues(proto.label),
+        let want = match What::try_from(proto.what) {
+            Ok(What::Samples) => Want::Samples,
+            Ok(What::Labels) => Want::Labels,
+            Ok(What::LabelNames) => Want::Names,
+            Ok(What::LabelValues) => Want::Values(proto.label),
             Err(_) => {
                 let reason = format!("is {}, which is nothing known", proto.what);
                 return Err(field::<Self>("what", reason));
             }
         };
+        let after = (!proto.after.is_empty()).then(|| Labels::from_bytes(proto.after.into()));
+        let shards = NonZeroU32::new(proto.shard_count);
         Ok(Self {
-            version: proto.version,
+            namespace: proto.namespace.into(),
             incarnation,
-            namespace: proto.namespace,
-            matchers: matchers_from_proto::<Self>(proto.matchers)?,
-            range: range_from_proto::<Self>(proto.range)?,
-            shards: proto
-                .shards
-                .into_iter()
-                .map(ShardEpoch::from_proto)
-                .collect(),
+            epochs: epochs_from_proto(proto.shards),
+            shards: shards.ok_or_else(|| field::<Self>("shard_count", "is 0"))?,
             deletes_seen: proto.deletes_seen,
-            what,
-            bounds: SelectBounds {
-                series: proto.series_max,
-                samples: proto.samples_max,
-                bytes: proto.bytes_max,
-            },
-            deadline: Duration::from_millis(proto.deadline_ms),
+            range: range_from_proto::<Self>(proto.range)?,
+            matchers: matchers_from_proto::<Self>(proto.matchers)?,
+            want,
+            after: after.transpose()?,
+            limit: usize::try_from(proto.series_max).unwrap_or(usize::MAX),
+            max_samples: proto.samples_max,
         })
     }
-}
-
-/// What comes before all series of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SelectFirst {
-    /// One for each shard asked of; [`Verdict::Stored`] when what it has follows.
-    pub shards: Vec<ShardVerdict>,
-    /// The last delete that was applied to what follows.
-    pub deletes_seen: u64,
 }
 
 /// What comes after all series of an answer.
@@ -153,11 +89,11 @@ pub struct SelectLast {
     pub truncated: bool,
 }
 
-/// One message of an answer to a [`SelectRequest`] or a [`super::StreamShardRequest`].
+/// One message of an answer to a [`ReadRequest`] or a [`super::StreamShardRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SelectReply {
     /// The first.
-    First(SelectFirst),
+    First(ReadReply),
     /// A frame for a [`crate::wire::SeriesFrameReader`].
     Series(Bytes),
     /// Names or values of labels.
@@ -175,10 +111,14 @@ impl NodeMessage for SelectReply {
     fn into_proto(self) -> proto::SelectReply {
         use proto::select_reply::Frame;
         let frame = match self {
-            Self::First(first) => Frame::First(proto::SelectFirst {
-                shards: ShardVerdict::all_into_proto(first.shards),
-                deletes_seen: first.deletes_seen,
-            }),
+            Self::First(first) => {
+                let refused = first.refusals.into_iter();
+                Frame::First(proto::SelectFirst {
+                    shards: outcomes_into_proto(refused.map(|(shard, why)| (shard, Err(why)))),
+                    deletes_seen: first.deletes_applied,
+                    truncated: first.is_truncated,
+                })
+            }
             Self::Series(frame) => Frame::Series(frame),
             Self::Texts(texts) => Frame::Texts(proto::TextFrame { texts }),
             Self::Last(last) => Frame::Last(proto::SelectLast {
@@ -194,10 +134,15 @@ impl NodeMessage for SelectReply {
     fn from_proto(proto: proto::SelectReply) -> Result<Self, WireError> {
         use proto::select_reply::Frame;
         Ok(match required::<Self, _>("frame", proto.frame)? {
-            Frame::First(first) => Self::First(SelectFirst {
-                shards: ShardVerdict::all_from_proto::<Self>(first.shards)?,
-                deletes_seen: first.deletes_seen,
-            }),
+            Frame::First(first) => {
+                let shards = outcomes_from_proto::<Self>(first.shards)?.into_iter();
+                let refused = shards.filter_map(|(shard, outcome)| Some((shard, outcome.err()?)));
+                Self::First(ReadReply {
+                    refusals: refused.collect(),
+                    deletes_applied: first.deletes_seen,
+                    is_truncated: first.truncated,
+                })
+            }
             Frame::Series(frame) => Self::Series(frame),
             Frame::Texts(frame) => Self::Texts(frame.texts),
             Frame::Last(last) => Self::Last(SelectLast {

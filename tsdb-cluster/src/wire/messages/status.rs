@@ -1,11 +1,15 @@
 //! How a node is, and which topology it acts by.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tsdb_proto::node_v1 as proto;
 
 use super::message::{NodeMessage, incarnation_bytes, incarnation_of};
+use crate::ShardId;
+use crate::message::NodeStatus;
+use crate::node::ShardState;
 use crate::wire::{WireError, check_version};
-use crate::{Epoch, Incarnation, ShardId};
 
 /// Asks which topology a node acts by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,34 +85,15 @@ impl NodeMessage for StatusRequest {
     }
 }
 
-/// What a node has of a shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShardStatus {
-    /// The placement shard.
-    pub shard: ShardId,
-    /// The epoch it is in.
-    pub epoch: Epoch,
-    /// The last epoch that was sealed, if any was.
-    pub sealed: Option<Epoch>,
-    /// Bytes on disk, about.
-    pub data_bytes: u64,
-}
-
-/// How a node is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The answer to a [`StatusRequest`]: what the node says of itself, and which versions it speaks.
+#[derive(Clone, Debug, PartialEq)]
 pub struct StatusReply {
     /// The version of the protocol that it speaks.
     pub version: u32,
     /// The oldest that it understands.
     pub oldest_version: u32,
-    /// Which data folder it has.
-    pub incarnation: Incarnation,
-    /// Its shards.
-    pub shards: Vec<ShardStatus>,
-    /// Bytes on disk, of everything.
-    pub data_bytes: u64,
-    /// The version of its program, for people.
-    pub build: String,
+    /// What it says of itself.
+    pub status: NodeStatus,
 }
 
 impl NodeMessage for StatusReply {
@@ -116,36 +101,44 @@ impl NodeMessage for StatusReply {
     type Proto = proto::StatusReply;
 
     fn into_proto(self) -> proto::StatusReply {
-        let shard = |one: ShardStatus| proto::ShardStatus {
-            shard: one.shard,
-            epoch: one.epoch,
-            sealed: one.sealed,
-            data_bytes: one.data_bytes,
+        let shard = |(shard, state): (ShardId, ShardState)| proto::ShardStatus {
+            shard,
+            epoch: state.epoch,
+            sealed: state.sealed,
+            empty: state.is_empty,
         };
+        let deletes = |(namespace, newest): (Arc<str>, u64)| proto::NamespaceDeletes {
+            namespace: namespace.as_ref().to_owned(),
+            deletes_seen: newest,
+        };
+        let status = self.status;
         proto::StatusReply {
             version: self.version,
             oldest_version: self.oldest_version,
-            incarnation: incarnation_bytes(self.incarnation),
-            shards: self.shards.into_iter().map(shard).collect(),
-            data_bytes: self.data_bytes,
-            build: self.build,
+            incarnation: incarnation_bytes(status.incarnation),
+            shards: status.shards.into_iter().map(shard).collect(),
+            deletes: status.deletes.into_iter().map(deletes).collect(),
         }
     }
 
     fn from_proto(proto: proto::StatusReply) -> Result<Self, WireError> {
-        let shard = |one: proto::ShardStatus| ShardStatus {
-            shard: one.shard,
-            epoch: one.epoch,
-            sealed: one.sealed,
-            data_bytes: one.data_bytes,
+        let shard = |one: proto::ShardStatus| {
+            let state = ShardState {
+                epoch: one.epoch,
+                sealed: one.sealed,
+                is_empty: one.empty,
+            };
+            (one.shard, state)
         };
+        let deletes = |one: proto::NamespaceDeletes| (one.namespace.into(), one.deletes_seen);
         Ok(Self {
             version: proto.version,
             oldest_version: proto.oldest_version,
-            incarnation: incarnation_of::<Self>(&proto.incarnation)?,
-            shards: proto.shards.into_iter().map(shard).collect(),
-            data_bytes: proto.data_bytes,
-            build: proto.build,
+            status: NodeStatus {
+                incarnation: incarnation_of::<Self>(&proto.incarnation)?,
+                shards: proto.shards.into_iter().map(shard).collect(),
+                deletes: proto.deletes.into_iter().map(deletes).collect(),
+            },
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Messages come as they went, and damaged ones do no harm.
 
 use std::fmt::Debug;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,10 @@ use tsdb_proto::node_v1 as proto;
 
 use super::*;
 use crate::Incarnation;
+use crate::message::{
+    self, DeleteRequest, NodeError, NodeStatus, Origin, ReadReply, ReadRequest, Want,
+};
+use crate::node::{self, DeleteRecord, MatcherRecord, ShardState};
 use crate::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, SampleLimits, WireError};
 
 const NODE: Incarnation = Incarnation(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
@@ -61,7 +66,18 @@ fn verdicts() -> Vec<Verdict> {
         Verdict::NotMember,
         Verdict::OtherIncarnation { incarnation: NODE },
         Verdict::DeletesBehind { deletes_seen: 9 },
+        Verdict::DeletesUnseen { deletes_seen: 10 },
+        Verdict::NoNamespace {
+            namespace: "other".into(),
+        },
+        Verdict::Limit {
+            message: "too many series".into(),
+        },
+        Verdict::Invalid {
+            message: "no such shard".into(),
+        },
         Verdict::Overloaded {
+            message: "the queue is full".into(),
             retry_after: Duration::from_millis(1_500),
         },
         Verdict::Failed {
@@ -75,11 +91,6 @@ fn verdicts() -> Vec<Verdict> {
     ]
 }
 
-fn shard_verdicts() -> Vec<ShardVerdict> {
-    let one = |(shard, verdict)| ShardVerdict { shard, verdict };
-    (0..).zip(verdicts()).map(one).collect()
-}
-
 fn write_request() -> WriteRequest {
     WriteRequest {
         version: PROTOCOL_VERSION,
@@ -87,28 +98,26 @@ fn write_request() -> WriteRequest {
         namespace: "metrics_30d".into(),
         deletes_seen: 5,
         deadline: Duration::from_secs(10),
-        shards: vec![SHARD],
+        epochs: vec![(63, u64::MAX)],
+        origin: Origin::Replica,
         incarnation: NODE,
         payload: Bytes::from_static(b"payload"),
     }
 }
 
-fn select_request(what: SelectWhat) -> SelectRequest {
-    SelectRequest {
-        version: PROTOCOL_VERSION,
+fn read_request(want: Want) -> ReadRequest {
+    ReadRequest {
         incarnation: NODE,
         namespace: "default".into(),
         matchers: matchers(),
         range: RANGE,
-        shards: vec![SHARD, ShardEpoch { shard: 0, epoch: 0 }],
+        epochs: vec![(63, u64::MAX), (0, 0)],
+        shards: NonZeroU32::new(64).expect("not 0"),
         deletes_seen: 2,
-        what,
-        bounds: SelectBounds {
-            series: 10,
-            samples: 20,
-            bytes: 30,
-        },
-        deadline: Duration::from_millis(1),
+        want,
+        after: Some(matching_labels()),
+        limit: 10,
+        max_samples: 20,
     }
 }
 
@@ -116,7 +125,6 @@ fn select_request(what: SelectWhat) -> SelectRequest {
 fn writes_come_as_they_went() {
     sent(WriteOpening {
         version: PROTOCOL_VERSION,
-        incarnation: NODE,
     });
     for verdict in verdicts() {
         sent(WriteOpened {
@@ -127,12 +135,6 @@ fn writes_come_as_they_went() {
         sent(Refusal { verdict });
     }
     sent(write_request());
-    let mut reply = WriteReply {
-        request_id: 1,
-        shards: shard_verdicts(),
-        reset_dictionary: true,
-        ..WriteReply::default()
-    };
     let mut report = AppendReport {
         appended: 4,
         appended_histograms: 5,
@@ -148,25 +150,48 @@ fn writes_come_as_they_went() {
             reason: RejectReason::SeriesLimit { limit: 5 },
         });
     }
-    reply.add(&report);
-    reply.add(&report);
-    let came = sent(reply.clone());
-    assert_eq!(came, reply);
-    assert_eq!((came.stored_samples, came.rejected_samples), (8, 8));
-    assert_eq!(came.rejected.len(), 4);
-    assert_eq!(came.rejected[0].reason, RejectedReason::SeriesLimit);
-    assert!(came.rejected[0].message.contains("max_series of 5"));
+    let shards = vec![
+        (0, message::ShardVerdict::Stored),
+        (
+            1,
+            message::ShardVerdict::Refused(node::Refusal::Stale { epoch: 7 }),
+        ),
+        (
+            2,
+            message::ShardVerdict::Refused(node::Refusal::Sealed { epoch: 8 }),
+        ),
+    ];
+    let reply = |report| WriteReply {
+        request_id: 1,
+        answer: Ok(message::WriteReply {
+            shards: shards.clone(),
+            report,
+        }),
+        reset_dictionary: true,
+        ends_stream: false,
+    };
+    // A refusal comes as the same rule with the same text; then as it went.
+    let bytes = reply(report.clone()).encode();
+    let told = WriteReply::decode(bytes.into()).expect("ours").answer;
+    let told = told.expect("a report").report;
+    let (own, came) = (&report.rejected[0].reason, &told.rejected[0].reason);
+    assert_eq!(
+        (own.rule(), own.to_string()),
+        (came.rule(), came.to_string())
+    );
+    assert_eq!((told.appended, told.rejected_samples), (4, 4));
+    assert_eq!(sent(reply(told.clone())), reply(told));
 }
 
 #[test]
 fn reads_come_as_they_went() {
-    for what in [
-        SelectWhat::Samples,
-        SelectWhat::Labels,
-        SelectWhat::LabelNames,
-        SelectWhat::LabelValues("zone".into()),
+    for want in [
+        Want::Samples,
+        Want::Labels,
+        Want::Names,
+        Want::Values("zone".into()),
     ] {
-        assert_eq!(sent(select_request(what.clone())).what, what);
+        assert_eq!(sent(read_request(want.clone())).want, want);
     }
     for reply in replies() {
         assert_eq!(sent(reply.clone()), reply);
@@ -214,12 +239,11 @@ fn matching_labels() -> Labels {
 #[test]
 fn what_keeps_replicas_alike_comes_as_it_went() {
     sent(SealRequest {
-        version: PROTOCOL_VERSION,
         incarnation: NODE,
-        shard: SHARD,
+        shards: vec![(63, u64::MAX), (0, 0)],
     });
     sent(SealReply {
-        verdict: Verdict::Sealed { epoch: 1 },
+        shards: vec![(0, Ok(())), (1, Err(node::Refusal::Stale { epoch: 3 }))],
     });
     sent(DigestRequest {
         version: PROTOCOL_VERSION,
@@ -241,18 +265,24 @@ fn what_keeps_replicas_alike_comes_as_it_went() {
             hash: u64::MAX,
         }],
     });
+    let record = |sequence| DeleteRecord {
+        sequence,
+        min_time: i64::MIN,
+        max_time: i64::MAX,
+        matchers: matchers().iter().map(MatcherRecord::of).collect(),
+    };
+    let records: Vec<_> = (1..3).map(record).collect();
     sent(DeleteRequest {
-        version: PROTOCOL_VERSION,
         incarnation: NODE,
         namespace: "default".into(),
-        seq: 4,
-        matchers: matchers(),
-        range: RANGE,
+        records: records.clone(),
     });
-    sent(DeleteReply {
-        verdict: Verdict::DeletesBehind { deletes_seen: 2 },
-        deletes_seen: 2,
+    sent(DeleteReply { applied: 2 });
+    sent(DeletesBehindRequest {
+        namespace: "default".into(),
+        sequence: 1,
     });
+    sent(DeletesBehindReply { records });
 }
 
 #[test]
@@ -266,19 +296,19 @@ fn what_is_known_of_nodes_and_metrics_comes_as_it_went() {
     sent(StatusRequest {
         version: PROTOCOL_VERSION,
     });
-    let shard = |sealed| ShardStatus {
-        shard: 1,
+    let shard = |sealed| ShardState {
         epoch: 2,
         sealed,
-        data_bytes: 3,
+        is_empty: !sealed,
     };
     sent(StatusReply {
         version: PROTOCOL_VERSION,
         oldest_version: OLDEST_PROTOCOL_VERSION,
-        incarnation: NODE,
-        shards: vec![shard(None), shard(Some(0))],
-        data_bytes: 5,
-        build: "0.1.0".into(),
+        status: NodeStatus {
+            incarnation: NODE,
+            shards: vec![(1, shard(true)), (2, shard(false))],
+            deletes: vec![("default".into(), 7)],
+        },
     });
     sent(MetadataRequest {
         version: PROTOCOL_VERSION,
@@ -297,6 +327,33 @@ fn what_is_known_of_nodes_and_metrics_comes_as_it_went() {
         verdict: Verdict::Stored,
         families: families.to_vec(),
     });
+}
+
+#[test]
+fn errors_of_nodes_come_as_they_went() {
+    let why = || "why".to_owned();
+    for error in [
+        NodeError::OtherIncarnation { actual: NODE },
+        NodeError::DeletesMissing { applied: 1 },
+        NodeError::DeletesUnseen { applied: 2 },
+        NodeError::NoNamespace("other".into()),
+        NodeError::Busy {
+            reason: why(),
+            retry_after: Duration::from_millis(1_500),
+        },
+        NodeError::Limit(why()),
+        NodeError::Invalid(why()),
+        NodeError::Failed(why()),
+    ] {
+        assert_eq!(Verdict::from(error.clone()).into_error(), error);
+        let reply = WriteReply {
+            request_id: 9,
+            answer: Err(error),
+            reset_dictionary: false,
+            ends_stream: true,
+        };
+        assert_eq!(sent(reply.clone()), reply);
+    }
 }
 
 #[test]
@@ -333,25 +390,25 @@ fn what_makes_no_sense_is_refused_with_its_field() {
     let text = "WriteRequest.incarnation has 15 bytes and not 16";
     assert_eq!(refused.to_string(), text);
 
-    let mut request = select_request(SelectWhat::Samples).into_proto();
+    let mut request = read_request(Want::Samples).into_proto();
     request.range = Some(proto::TimeRange { min: 1, max: 0 });
-    let refused = SelectRequest::from_proto(request).expect_err("a range");
+    let refused = ReadRequest::from_proto(request).expect_err("a range");
     let refused = refused.to_string();
     assert!(
         refused.starts_with("SelectRequest.range is none"),
         "{refused}"
     );
 
-    let mut request = select_request(SelectWhat::Samples).into_proto();
+    let mut request = read_request(Want::Samples).into_proto();
     request.matchers[2].value = "(".into();
-    let refused = SelectRequest::from_proto(request).expect_err("a pattern");
+    let refused = ReadRequest::from_proto(request).expect_err("a pattern");
     let refused = refused.to_string();
     assert!(refused.contains("matchers do not compile"), "{refused}");
 
-    let mut request = select_request(SelectWhat::Samples).into_proto();
+    let mut request = read_request(Want::Samples).into_proto();
     let one = request.matchers[0].clone();
     request.matchers = vec![one; 1_000];
-    let refused = SelectRequest::from_proto(request).expect_err("too many");
+    let refused = ReadRequest::from_proto(request).expect_err("too many");
     let text = "1000 matchers are more than the limit MATCHERS_MAX of 256: select by fewer";
     assert_eq!(refused.to_string(), text);
 
@@ -387,9 +444,10 @@ fn a_wait_is_never_cut_short_by_rounding() {
 
 fn replies() -> Vec<SelectReply> {
     vec![
-        SelectReply::First(SelectFirst {
-            shards: shard_verdicts(),
-            deletes_seen: 3,
+        SelectReply::First(ReadReply {
+            refusals: vec![(1, node::Refusal::Stale { epoch: 7 })],
+            deletes_applied: 3,
+            is_truncated: true,
         }),
         SelectReply::Series(Bytes::from_static(b"frame")),
         SelectReply::Texts(vec!["a".into(), String::new()]),

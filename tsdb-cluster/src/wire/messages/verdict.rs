@@ -5,6 +5,8 @@ use std::time::Duration;
 use tsdb_proto::node_v1 as proto;
 
 use super::message::{NodeMessage, field, incarnation_bytes, incarnation_of, required};
+use crate::message::NodeError;
+use crate::node;
 use crate::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, WireError};
 use crate::{Epoch, Incarnation, ShardId};
 
@@ -60,8 +62,30 @@ pub enum Verdict {
         /// The last one that it has applied.
         deletes_seen: u64,
     },
+    /// The node has applied a delete that the sender had not seen.
+    DeletesUnseen {
+        /// The last one that it has applied.
+        deletes_seen: u64,
+    },
+    /// The node has no such namespace.
+    NoNamespace {
+        /// Its name.
+        namespace: String,
+    },
+    /// A limit of the request was reached.
+    Limit {
+        /// Which.
+        message: String,
+    },
+    /// The request makes no sense.
+    Invalid {
+        /// Why.
+        message: String,
+    },
     /// The node has no room now.
     Overloaded {
+        /// Why.
+        message: String,
         /// When to try again; to the millisecond on the wire.
         retry_after: Duration,
     },
@@ -103,6 +127,58 @@ impl Verdict {
         }
     }
 
+    /// What the sender of the request makes of it.
+    #[must_use]
+    pub fn into_error(self) -> NodeError {
+        match self {
+            Self::OtherIncarnation { incarnation } => NodeError::OtherIncarnation {
+                actual: incarnation,
+            },
+            Self::DeletesBehind { deletes_seen } => NodeError::DeletesMissing {
+                applied: deletes_seen,
+            },
+            Self::DeletesUnseen { deletes_seen } => NodeError::DeletesUnseen {
+                applied: deletes_seen,
+            },
+            Self::NoNamespace { namespace } => NodeError::NoNamespace(namespace.into()),
+            Self::Overloaded {
+                message: reason,
+                retry_after,
+            } => NodeError::Busy {
+                reason,
+                retry_after,
+            },
+            Self::Limit { message } => NodeError::Limit(message),
+            Self::Invalid { message } => NodeError::Invalid(message),
+            Self::Failed { message } => NodeError::Failed(message),
+            Self::UnsupportedVersion {
+                theirs,
+                oldest,
+                newest,
+            } => NodeError::Failed(format!(
+                "it understands versions {oldest} to {newest} of the node protocol and was spoken to in {theirs}: upgrade nodes one version at a time"
+            )),
+            other => NodeError::Failed(format!("it answers {other:?} where that says nothing")),
+        }
+    }
+
+    pub(super) fn of_shard(refusal: node::Refusal) -> Self {
+        match refusal {
+            node::Refusal::Stale { epoch } => Self::StaleEpoch { epoch },
+            node::Refusal::Sealed { epoch } => Self::Sealed { epoch },
+        }
+    }
+
+    /// Whether it was done to a shard, or why not.
+    pub(super) fn into_shard<M: NodeMessage>(self) -> Result<Result<(), node::Refusal>, WireError> {
+        match self {
+            Self::Stored => Ok(Ok(())),
+            Self::StaleEpoch { epoch } => Ok(Err(node::Refusal::Stale { epoch })),
+            Self::Sealed { epoch } => Ok(Err(node::Refusal::Sealed { epoch })),
+            other => Err(field::<M>("shards", format!("have one with {other:?}"))),
+        }
+    }
+
     pub(super) fn into_proto(self) -> proto::Verdict {
         use proto::verdict::Kind;
         let of = |kind: Kind| proto::Verdict {
@@ -128,7 +204,27 @@ impl Verdict {
                 deletes_seen,
                 ..of(Kind::DeletesBehind)
             },
-            Self::Overloaded { retry_after } => proto::Verdict {
+            Self::DeletesUnseen { deletes_seen } => proto::Verdict {
+                deletes_seen,
+                ..of(Kind::DeletesUnseen)
+            },
+            Self::NoNamespace { namespace } => proto::Verdict {
+                message: namespace,
+                ..of(Kind::NoNamespace)
+            },
+            Self::Limit { message } => proto::Verdict {
+                message,
+                ..of(Kind::Limit)
+            },
+            Self::Invalid { message } => proto::Verdict {
+                message,
+                ..of(Kind::Invalid)
+            },
+            Self::Overloaded {
+                message,
+                retry_after,
+            } => proto::Verdict {
+                message,
                 retry_after_ms: millis(retry_after),
                 ..of(Kind::Overloaded)
             },
@@ -162,7 +258,20 @@ impl Verdict {
             Kind::DeletesBehind => Self::DeletesBehind {
                 deletes_seen: proto.deletes_seen,
             },
+            Kind::DeletesUnseen => Self::DeletesUnseen {
+                deletes_seen: proto.deletes_seen,
+            },
+            Kind::NoNamespace => Self::NoNamespace {
+                namespace: proto.message,
+            },
+            Kind::Limit => Self::Limit {
+                message: proto.message,
+            },
+            Kind::Invalid => Self::Invalid {
+                message: proto.message,
+            },
             Kind::Overloaded => Self::Overloaded {
+                message: proto.message,
                 retry_after: Duration::from_millis(proto.retry_after_ms),
             },
             Kind::Failed => Self::Failed {
@@ -190,6 +299,37 @@ impl Verdict {
     }
 }
 
+impl From<NodeError> for Verdict {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::OtherIncarnation { actual } => Self::OtherIncarnation {
+                incarnation: actual,
+            },
+            NodeError::DeletesMissing { applied } => Self::DeletesBehind {
+                deletes_seen: applied,
+            },
+            NodeError::DeletesUnseen { applied } => Self::DeletesUnseen {
+                deletes_seen: applied,
+            },
+            NodeError::NoNamespace(namespace) => Self::NoNamespace {
+                namespace: namespace.as_ref().to_owned(),
+            },
+            NodeError::Busy {
+                reason,
+                retry_after,
+            } => Self::Overloaded {
+                message: reason,
+                retry_after,
+            },
+            NodeError::Limit(message) => Self::Limit { message },
+            NodeError::Invalid(message) => Self::Invalid { message },
+            NodeError::Failed(message) | NodeError::Unreachable(message) => {
+                Self::Failed { message }
+            }
+        }
+    }
+}
+
 /// Whole milliseconds, rounded up so that no wait gets shorter.
 pub(super) fn millis(duration: Duration) -> u64 {
     let nanos = duration.as_nanos().div_ceil(1_000_000);
@@ -203,6 +343,39 @@ pub struct ShardVerdict {
     pub shard: ShardId,
     /// What became of what was asked of it.
     pub verdict: Verdict,
+}
+
+/// A shard, and what became of what was asked of it.
+pub(super) type ShardOutcome = (ShardId, Result<(), node::Refusal>);
+
+pub(super) fn outcomes_into_proto(
+    all: impl IntoIterator<Item = ShardOutcome>,
+) -> Vec<proto::ShardVerdict> {
+    let one = |(shard, outcome): ShardOutcome| ShardVerdict {
+        shard,
+        verdict: outcome.map_or_else(Verdict::of_shard, |()| Verdict::Stored),
+    };
+    ShardVerdict::all_into_proto(all.into_iter().map(one).collect())
+}
+
+pub(super) fn outcomes_from_proto<M: NodeMessage>(
+    all: Vec<proto::ShardVerdict>,
+) -> Result<Vec<ShardOutcome>, WireError> {
+    let all = ShardVerdict::all_from_proto::<M>(all)?.into_iter();
+    all.map(|one| Ok((one.shard, one.verdict.into_shard::<M>()?)))
+        .collect()
+}
+
+pub(super) fn epochs_into_proto(
+    all: impl IntoIterator<Item = (ShardId, Epoch)>,
+) -> Vec<proto::ShardEpoch> {
+    let one = |(shard, epoch)| proto::ShardEpoch { shard, epoch };
+    all.into_iter().map(one).collect()
+}
+
+pub(super) fn epochs_from_proto(all: Vec<proto::ShardEpoch>) -> Vec<(ShardId, Epoch)> {
+    let one = |one: proto::ShardEpoch| (one.shard, one.epoch);
+    all.into_iter().map(one).collect()
 }
 
 impl ShardVerdict {

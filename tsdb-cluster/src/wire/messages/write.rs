@@ -6,19 +6,21 @@ use bytes::Bytes;
 use tsdb_core::AppendReport;
 use tsdb_proto::node_v1 as proto;
 
-use super::message::{NodeMessage, addressed, incarnation_bytes};
-use super::verdict::millis;
-use super::{RejectedSample, ShardEpoch, ShardVerdict, Verdict};
-use crate::Incarnation;
+use super::message::{NodeMessage, addressed, field, incarnation_bytes};
+use super::verdict::{
+    ShardOutcome, epochs_from_proto, epochs_into_proto, millis, outcomes_from_proto,
+    outcomes_into_proto,
+};
+use super::{RejectedSample, Verdict};
+use crate::message::{self, NodeError, Origin};
 use crate::wire::{SampleLimits, WireError, check_version};
+use crate::{Epoch, Incarnation, ShardId};
 
 /// The first message of a stream of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteOpening {
     /// Version of the protocol.
     pub version: u32,
-    /// The node that is meant.
-    pub incarnation: Incarnation,
 }
 
 impl NodeMessage for WriteOpening {
@@ -28,14 +30,13 @@ impl NodeMessage for WriteOpening {
     fn into_proto(self) -> proto::WriteOpening {
         proto::WriteOpening {
             version: self.version,
-            incarnation: incarnation_bytes(self.incarnation),
         }
     }
 
     fn from_proto(proto: proto::WriteOpening) -> Result<Self, WireError> {
+        check_version(proto.version)?;
         Ok(Self {
             version: proto.version,
-            incarnation: addressed::<Self>(proto.version, &proto.incarnation)?,
         })
     }
 }
@@ -99,7 +100,9 @@ pub struct WriteRequest {
     /// How long the sender will wait, from when it sent; to the millisecond on the wire.
     pub deadline: Duration,
     /// The shards that have samples in it.
-    pub shards: Vec<ShardEpoch>,
+    pub epochs: Vec<(ShardId, Epoch)>,
+    /// Where they come from.
+    pub origin: Origin,
     /// The node that is meant.
     pub incarnation: Incarnation,
     /// What a [`crate::wire::SampleEncoder`] made for the stream.
@@ -117,11 +120,11 @@ impl NodeMessage for WriteRequest {
             namespace: self.namespace,
             deletes_seen: self.deletes_seen,
             deadline_ms: millis(self.deadline),
-            shards: self
-                .shards
-                .into_iter()
-                .map(ShardEpoch::into_proto)
-                .collect(),
+            shards: epochs_into_proto(self.epochs),
+            origin: match self.origin {
+                Origin::Writer => proto::write_request::Origin::Writer.into(),
+                Origin::Replica => proto::write_request::Origin::Replica.into(),
+            },
             incarnation: incarnation_bytes(self.incarnation),
             payload: self.payload,
         }
@@ -135,57 +138,28 @@ impl NodeMessage for WriteRequest {
             namespace: proto.namespace,
             deletes_seen: proto.deletes_seen,
             deadline: Duration::from_millis(proto.deadline_ms),
-            shards: proto
-                .shards
-                .into_iter()
-                .map(ShardEpoch::from_proto)
-                .collect(),
+            epochs: epochs_from_proto(proto.shards),
+            origin: match proto::write_request::Origin::try_from(proto.origin) {
+                Ok(proto::write_request::Origin::Writer) => Origin::Writer,
+                Ok(proto::write_request::Origin::Replica) => Origin::Replica,
+                Err(_) => return Err(field::<Self>("origin", "is none that is known")),
+            },
             payload: proto.payload,
         })
     }
 }
 
 /// What became of a [`WriteRequest`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WriteReply {
     /// That of the request.
     pub request_id: u64,
-    /// One for each of its shards.
-    pub shards: Vec<ShardVerdict>,
-    /// Floats stored, those that were there already included.
-    pub stored_samples: u64,
-    /// Native histograms stored, likewise.
-    pub stored_histograms: u64,
-    /// Exemplars stored, likewise.
-    pub stored_exemplars: u64,
-    /// Exemplars not stored since the namespace keeps none.
-    pub dropped_exemplars: u64,
-    /// The first refusals.
-    pub rejected: Vec<RejectedSample>,
-    /// All floats and histograms refused.
-    pub rejected_samples: u64,
-    /// All exemplars refused.
-    pub rejected_exemplars: u64,
-    /// All series refused.
-    pub rejected_series: u64,
+    /// What the node answered.
+    pub answer: Result<message::WriteReply, NodeError>,
     /// Asks the sender to begin the dictionary anew with its next payload.
     pub reset_dictionary: bool,
-}
-
-impl WriteReply {
-    /// Adds what the engine reports of one of its appends.
-    pub fn add(&mut self, report: &AppendReport) {
-        self.stored_samples += report.appended;
-        self.stored_histograms += report.appended_histograms;
-        self.stored_exemplars += report.appended_exemplars;
-        self.dropped_exemplars += report.dropped_exemplars;
-        self.rejected_samples += report.rejected_samples;
-        self.rejected_exemplars += report.rejected_exemplars;
-        self.rejected_series += report.rejected_series;
-        let room = AppendReport::MAX_LISTED.saturating_sub(self.rejected.len());
-        let listed = report.rejected.iter().take(room);
-        self.rejected.extend(listed.map(RejectedSample::from));
-    }
+    /// The stream ends here, for the reason that is the answer; it is none to a request.
+    pub ends_stream: bool,
 }
 
 impl NodeMessage for WriteReply {
@@ -193,36 +167,74 @@ impl NodeMessage for WriteReply {
     type Proto = proto::WriteReply;
 
     fn into_proto(self) -> proto::WriteReply {
-        let rejected = self.rejected.into_iter();
-        proto::WriteReply {
+        let reply = proto::WriteReply {
             request_id: self.request_id,
-            shards: ShardVerdict::all_into_proto(self.shards),
-            stored_samples: self.stored_samples,
-            stored_histograms: self.stored_histograms,
-            stored_exemplars: self.stored_exemplars,
-            dropped_exemplars: self.dropped_exemplars,
-            rejected: rejected.map(RejectedSample::into_proto).collect(),
-            rejected_samples: self.rejected_samples,
-            rejected_exemplars: self.rejected_exemplars,
-            rejected_series: self.rejected_series,
             reset_dictionary: self.reset_dictionary,
+            ends_stream: self.ends_stream,
+            ..proto::WriteReply::default()
+        };
+        let message::WriteReply { shards, report } = match self.answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let failed = Some(Verdict::from(error).into_proto());
+                return proto::WriteReply { failed, ..reply };
+            }
+        };
+        let rejected = report.rejected.iter().map(RejectedSample::from);
+        proto::WriteReply {
+            shards: outcomes_into_proto(shards.into_iter().map(outcome_of)),
+            stored_samples: report.appended,
+            stored_histograms: report.appended_histograms,
+            stored_exemplars: report.appended_exemplars,
+            dropped_exemplars: report.dropped_exemplars,
+            rejected: rejected.map(RejectedSample::into_proto).collect(),
+            rejected_samples: report.rejected_samples,
+            rejected_exemplars: report.rejected_exemplars,
+            rejected_series: report.rejected_series,
+            ..reply
         }
     }
 
     fn from_proto(proto: proto::WriteReply) -> Result<Self, WireError> {
-        let rejected = proto.rejected.into_iter();
+        let (request_id, reset_dictionary) = (proto.request_id, proto.reset_dictionary);
+        let answer = match proto.failed {
+            Some(verdict) => Err(Verdict::from_proto::<Self>(verdict)?.into_error()),
+            None => {
+                let shards = outcomes_from_proto::<Self>(proto.shards)?.into_iter();
+                let listed = proto.rejected.into_iter().take(AppendReport::MAX_LISTED);
+                let rejected = listed.map(RejectedSample::from_proto);
+                let report = AppendReport {
+                    appended: proto.stored_samples,
+                    appended_histograms: proto.stored_histograms,
+                    appended_exemplars: proto.stored_exemplars,
+                    dropped_exemplars: proto.dropped_exemplars,
+                    rejected: rejected.map(RejectedSample::into_rejected).collect(),
+                    rejected_samples: proto.rejected_samples,
+                    rejected_exemplars: proto.rejected_exemplars,
+                    rejected_series: proto.rejected_series,
+                };
+                let shards = shards.map(verdict_of).collect();
+                Ok(message::WriteReply { shards, report })
+            }
+        };
         Ok(Self {
-            request_id: proto.request_id,
-            shards: ShardVerdict::all_from_proto::<Self>(proto.shards)?,
-            stored_samples: proto.stored_samples,
-            stored_histograms: proto.stored_histograms,
-            stored_exemplars: proto.stored_exemplars,
-            dropped_exemplars: proto.dropped_exemplars,
-            rejected: rejected.map(RejectedSample::from_proto).collect(),
-            rejected_samples: proto.rejected_samples,
-            rejected_exemplars: proto.rejected_exemplars,
-            rejected_series: proto.rejected_series,
-            reset_dictionary: proto.reset_dictionary,
+            request_id,
+            answer,
+            reset_dictionary,
+            ends_stream: proto.ends_stream,
         })
     }
+}
+
+fn outcome_of((shard, verdict): (ShardId, message::ShardVerdict)) -> ShardOutcome {
+    match verdict {
+        message::ShardVerdict::Stored => (shard, Ok(())),
+        message::ShardVerdict::Refused(refusal) => (shard, Err(refusal)),
+    }
+}
+
+fn verdict_of((shard, outcome): ShardOutcome) -> (ShardId, message::ShardVerdict) {
+    let refused = message::ShardVerdict::Refused;
+    let verdict = outcome.map_or_else(refused, |()| message::ShardVerdict::Stored);
+    (shard, verdict)
 }

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use tsdb_core::model::BatchHistogram;
-use tsdb_core::{BatchExemplar, Labels, SeriesKey, WriteBatch};
+use tsdb_core::{BatchExemplar, Exemplar, SeriesKey, WriteBatch};
 
-use crate::ShardId;
+use crate::batch::{Batch, SeriesEntry};
 
 /// One series of a decoded payload.
 #[derive(Clone, Debug)]
 pub struct DecodedSeries {
-    /// Its labels, shared with the dictionary.
-    pub labels: Arc<Labels>,
+    /// Its labels and its placement shard, as the sender says; shared with the dictionary. The
+    /// key is its number.
+    pub entry: Arc<SeriesEntry>,
     /// Its number in the dictionary, until that begins anew.
     pub number: u32,
-    /// Its placement shard, as the sender says.
-    pub shard: ShardId,
     /// Where its floats end in the columns.
     end: u32,
 }
@@ -108,7 +107,7 @@ impl Decoded {
             start = range.end;
             let wants = wanted(series);
             if wants {
-                batch.begin(SeriesKey::Labels(&series.labels));
+                batch.begin(SeriesKey::Labels(&series.entry.labels));
                 let timestamps = self.timestamps.get(range.clone()).unwrap_or_default();
                 let values = self.values.get(range).unwrap_or_default();
                 for (&timestamp, &value) in timestamps.iter().zip(values) {
@@ -126,6 +125,39 @@ impl Decoded {
                 }
             }
         }
+    }
+
+    /// Takes everything out as a batch of its own, and keeps the memory of the columns.
+    #[must_use]
+    pub fn take_batch(&mut self) -> Batch {
+        let mut batch = Batch::with_capacity(self.series.len(), self.timestamps.len());
+        let mut histograms = self.histograms.drain(..).peekable();
+        let mut exemplars = self.exemplars.drain(..).peekable();
+        let mut start = 0;
+        for (index, series) in self.series.drain(..).enumerate() {
+            let range = start..series.end as usize;
+            start = range.end;
+            batch.begin(series.entry);
+            let timestamps = self.timestamps.get(range.clone()).unwrap_or_default();
+            let values = self.values.get(range).unwrap_or_default();
+            batch.samples(timestamps, values);
+            while let Some(row) = histograms.next_if(|row| row.series == index) {
+                batch.histogram(row.timestamp, row.histogram);
+            }
+            while let Some(row) = exemplars.next_if(|row| row.series == index) {
+                // The decoder takes none whose labels are no valid set.
+                if let Ok(labels) = row.labels {
+                    batch.exemplar(Exemplar {
+                        labels,
+                        value: row.value,
+                        timestamp: row.timestamp,
+                    });
+                }
+            }
+        }
+        self.timestamps.clear();
+        self.values.clear();
+        batch
     }
 
     /// Takes everything out and keeps the memory.
@@ -149,11 +181,10 @@ impl Decoded {
 
     /// Adds a series, whose floats are those that were added since the one before.
     #[inline]
-    pub(super) fn end_series(&mut self, labels: Arc<Labels>, number: u32, shard: ShardId) {
+    pub(super) fn end_series(&mut self, entry: Arc<SeriesEntry>, number: u32) {
         self.series.push(DecodedSeries {
-            labels,
+            entry,
             number,
-            shard,
             end: u32::try_from(self.timestamps.len()).unwrap_or(u32::MAX),
         });
     }

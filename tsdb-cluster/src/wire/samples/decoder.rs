@@ -12,6 +12,7 @@ use super::times::{Pace, TimesReader};
 use super::values::ValuesReader;
 use super::{Decoded, SampleLimits, payload};
 use crate::ShardId;
+use crate::batch::SeriesEntry;
 use crate::wire::WireError;
 use crate::wire::front_coding::LabelsReader;
 
@@ -20,8 +21,7 @@ const WHAT: &str = "payload of samples";
 /// A series that was sent on the connection.
 #[derive(Debug)]
 struct Entry {
-    labels: Arc<Labels>,
-    shard: ShardId,
+    entry: Arc<SeriesEntry>,
     /// Bits of its last value.
     bits: u64,
     pace: Pace,
@@ -79,7 +79,7 @@ impl SampleDecoder {
     /// Bytes of memory that it holds, about, labels included.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let entry = size_of::<Entry>() + size_of::<Labels>() + 2 * size_of::<usize>();
+        let entry = size_of::<Entry>() + size_of::<SeriesEntry>() + 2 * size_of::<usize>();
         self.entries.capacity() * entry
             + self.label_bytes
             + self.unpacked.capacity()
@@ -214,9 +214,13 @@ impl SampleDecoder {
             if bytes > limit {
                 return Err(too_large("bytes of labels", "label_bytes", bytes, limit));
             }
-            self.entries.push(Entry {
-                labels: Arc::new(labels),
+            let entry = SeriesEntry {
+                labels,
                 shard,
+                key: self.entries.len() as u64,
+            };
+            self.entries.push(Entry {
+                entry: Arc::new(entry),
                 bits: 0,
                 pace: Pace::default(),
             });
@@ -257,7 +261,7 @@ impl SampleDecoder {
                 out.values.push(f64::from_bits(entry.bits));
             }
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            out.end_series(Arc::clone(&entry.labels), number, entry.shard);
+            out.end_series(Arc::clone(&entry.entry), number);
         }
         if left > 0 || !numbers.is_at_end() || !times.is_at_end() || !values.is_at_end() {
             let what = "columns of different lengths";

@@ -73,7 +73,7 @@ impl Connection {
                 .series()
                 .iter()
                 .zip(selected(keys, selection, batch))
-                .all(|(series, key)| series.shard == handle(key).shard)
+                .all(|(series, key)| series.entry.shard == handle(key).shard)
         );
         let mut came = WriteBatch::new();
         decoded.fill(&mut came, |_| true);
@@ -346,7 +346,7 @@ fn only_the_wanted_series_are_filled_in() {
     connection.decoder.decode(&out, decoded).expect("ours");
     assert_eq!(decoded.columns(2), (&[START][..], &[1.0][..]));
     let mut filled = WriteBatch::new();
-    decoded.fill(&mut filled, |series| series.shard % 2 == 1);
+    decoded.fill(&mut filled, |series| series.entry.shard % 2 == 1);
     assert_eq!(rows(&filled, None), rows(&batch, Some(&[1, 3])));
 }
 

@@ -15,6 +15,7 @@ use super::error::NodeError;
 use super::matching::{labels_of_id, tagged_sets, untagged};
 use super::request::NodeBody;
 use super::series_writer::{PIECE_BYTES, PointsWriter, full, piece, write_head};
+use crate::data::NamespaceData;
 use crate::export::SeriesUnion;
 use crate::node_json::{QueryRequest, TimeUnit, parse_fetch, parse_query};
 use crate::store::{SeriesIds, StoreError};
@@ -90,7 +91,11 @@ fn points_of(
         let matchers = labels
             .iter()
             .map(|label| Matcher::equal(label.name, label.value));
-        let mut sets = SeriesUnion::open(namespace, range, &[matchers.collect()])?;
+        let mut sets = SeriesUnion::open(
+            &NamespaceData::Own(namespace.clone()),
+            range,
+            &[matchers.collect()],
+        )?;
         while let Some(series) = sets.next()? {
             if series.labels() != labels {
                 continue;
@@ -176,7 +181,11 @@ impl QueryAnswer {
         let opened = app.store.current()?;
         let namespace = opened.find(&request.namespace)?;
         let source = match request.no_data {
-            false => Source::Samples(SeriesUnion::open(&namespace, request.range, sets)?),
+            false => Source::Samples(SeriesUnion::open(
+                &NamespaceData::Own(namespace),
+                request.range,
+                sets,
+            )?),
             true => {
                 let labels = labels(&namespace, request.range, sets, request.limit)?;
                 Source::Labels(labels.into_iter())

@@ -13,8 +13,8 @@ use tsdb_proto::etcdserverpb::{
 
 use super::client::Client;
 use super::error::EtcdError;
-use super::pause::Pause;
 use super::rpc::{LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE, PUT, RANGE};
+use crate::pause::Pause;
 
 /// Etcd grants none that is shorter, with its usual settings.
 const TTL_SECONDS_MIN: u64 = 2;

@@ -11,11 +11,11 @@ use tsdb_cluster::metadata::Revision;
 use super::endpoint::Endpoint;
 use super::error::EtcdError;
 use super::options::{EtcdCredentials, EtcdOptions, EtcdTls};
-use super::pause::Pause;
 use super::reachability::Reachability;
 use super::rpc::Rpc;
 use super::session::{Failure, Session, Unopened};
 use super::tls;
+use crate::pause::Pause;
 
 /// Longest pause before members are asked anew whether they have elected a leader.
 const ELECTION_PAUSE_MAX: Duration = Duration::from_millis(400);

@@ -15,9 +15,9 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::endpoint::Endpoint;
-use super::error::told;
 use super::options::EtcdTls;
 use super::tls;
+use crate::told::told;
 
 /// A connection to one member. Clones share it; it is closed with the last of them.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! What goes wrong with etcd.
 
-use std::error::Error;
 use std::time::Duration;
 
 use tonic::Code;
@@ -143,19 +142,4 @@ impl EtcdError {
             _ => false,
         }
     }
-}
-
-/// An error and what it comes from, in a line.
-pub(super) fn told(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some errors say what they come from themselves.
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

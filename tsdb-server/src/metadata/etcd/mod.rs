@@ -8,7 +8,6 @@ mod endpoint;
 mod error;
 mod keys;
 mod options;
-mod pause;
 mod reachability;
 mod rpc;
 mod session;

@@ -17,9 +17,9 @@ use tsdb_proto::etcdserverpb::{AuthenticateRequest, StatusRequest, WatchRequest,
 
 use super::connection::{Connection, SendError};
 use super::endpoint::Endpoint;
-use super::error::told;
 use super::options::{EtcdCredentials, EtcdTls};
 use super::rpc::{AUTHENTICATE, Rpc, STATUS, WATCH_PATH};
+use crate::told::told;
 
 /// Largest message that is read, in bytes. Etcd takes none above 1.5 MiB from its clients.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;

@@ -9,10 +9,10 @@ use tsdb_cluster::metadata::{MetadataStore, Revision};
 use super::endpoint::Endpoint;
 use super::error::EtcdError;
 use super::keys::{end_of_prefix, first_key, next_key};
-use super::pause::Pause;
 use super::reachability::Reachability;
 use super::session::Failure;
 use super::{EtcdMetadata, EtcdOptions, EtcdReach};
+use crate::pause::Pause;
 
 fn read(text: &str, plain_is_tls: bool) -> Endpoint {
     Endpoint::read(text, plain_is_tls).expect(text)

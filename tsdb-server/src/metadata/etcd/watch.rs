@@ -16,8 +16,8 @@ use tsdb_proto::etcdserverpb::{
 use super::client::Client;
 use super::error::EtcdError;
 use super::keys::{end_of_prefix, first_key};
-use super::pause::Pause;
 use super::session::{Failure, Session};
+use crate::pause::Pause;
 
 /// So often all is told to have changed, should something have been missed in spite of all.
 const RAISED_EVERY: Duration = Duration::from_secs(30);

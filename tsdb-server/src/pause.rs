@@ -8,13 +8,13 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// Pauses that double, up to a limit. Each is cut by up to a half by chance, so that those who lost
 /// the same etcd do not come back to it all at once.
 #[derive(Debug)]
-pub(super) struct Pause {
+pub(crate) struct Pause {
     next: Duration,
     longest: Duration,
 }
 
 impl Pause {
-    pub(super) fn up_to(longest: Duration) -> Self {
+    pub(crate) fn up_to(longest: Duration) -> Self {
         Self {
             next: SHORTEST.min(longest),
             longest,
@@ -22,7 +22,7 @@ impl Pause {
     }
 
     /// How long to wait now.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let whole = self.next;
         self.next = (whole * 2).min(self.longest);
         // Every state is seeded by chance.
@@ -31,7 +31,7 @@ impl Pause {
     }
 
     /// Begins with the shortest again.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = SHORTEST.min(self.longest);
     }
 }

@@ -1,0 +1,236 @@
+//! The client: the way to the nodes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt as _;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tsdb_cluster::message::{
+    DeleteRequest, FoundStream, NodeError, NodeStatus, ReadReply, ReadRequest, WriteReply,
+    WriteRequest,
+};
+use tsdb_cluster::node::DeleteRecord;
+use tsdb_cluster::transport::{NodeAnswer, SealReply, Transport};
+use tsdb_cluster::wire::messages as wire;
+use tsdb_cluster::wire::{PROTOCOL_VERSION, check_version};
+use tsdb_cluster::{Epoch, Incarnation, NodeId, ShardId};
+
+use super::calls::Calls;
+use super::circuit::Circuit;
+use super::connection::{Tls, tls};
+use super::options::RpcClientOptions;
+use super::queue::{Pending, Queue, Room, Waiter};
+use super::{reading, write_stream};
+use crate::rpc::{Call, Endpoints, RpcFigures};
+
+/// What all that a client does has in common.
+pub(super) struct Context {
+    pub(super) options: RpcClientOptions,
+    pub(super) endpoints: Endpoints,
+    pub(super) tls: Tls,
+    pub(super) figures: Arc<RpcFigures>,
+}
+
+impl Context {
+    /// Where a node listens.
+    pub(super) fn address(&self, node: &NodeId) -> Result<Arc<str>, String> {
+        let address = self.endpoints.get(node);
+        address.ok_or_else(|| format!("no endpoint of {node} is known"))
+    }
+
+    /// The error of who waited too long.
+    pub(super) fn no_answer(&self) -> NodeError {
+        let millis = self.options.deadline.as_millis();
+        NodeError::Unreachable(format!("no answer within {millis} ms"))
+    }
+}
+
+/// The way to one node.
+struct Peer {
+    calls: Arc<Calls>,
+    writes: mpsc::UnboundedSender<Pending>,
+    way_of_writes: Circuit,
+    room: Room,
+}
+
+/// Asks nodes over sockets. Cloning shares its connections; they close with the last clone.
+///
+/// The keys of series that are written through one client come from one source: see
+/// [`SeriesEntry`](tsdb_cluster::SeriesEntry).
+#[derive(Clone)]
+pub struct RpcClient {
+    context: Arc<Context>,
+    peers: Arc<Mutex<HashMap<NodeId, Arc<Peer>>>>,
+}
+
+impl fmt::Debug for RpcClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcClient")
+            .field("endpoints", &self.context.endpoints)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RpcClient {
+    /// A client that finds nodes at `endpoints`, and is connected to none yet. Its answers are to
+    /// be waited for on a tokio runtime.
+    #[must_use]
+    pub fn new(endpoints: Endpoints, options: RpcClientOptions) -> Self {
+        let context = Context {
+            endpoints,
+            tls: tls(options.tls.as_ref()),
+            options,
+            figures: Arc::default(),
+        };
+        Self {
+            context: Arc::new(context),
+            peers: Arc::default(),
+        }
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn figures(&self) -> &Arc<RpcFigures> {
+        &self.context.figures
+    }
+
+    /// The way to a node, begun if this is the first that is asked of it.
+    fn peer(&self, node: &NodeId) -> Arc<Peer> {
+        // It is never left half changed, so a panic elsewhere does not matter here.
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = peers.get(node) {
+            return Arc::clone(peer);
+        }
+        let (writes, queue): (_, Queue) = mpsc::unbounded_channel();
+        tokio::spawn(write_stream::follow(
+            Arc::clone(&self.context),
+            node.clone(),
+            queue,
+        ));
+        let options = &self.context.options;
+        let peer = Arc::new(Peer {
+            calls: Arc::new(Calls::new(Arc::clone(&self.context), node.clone())),
+            writes,
+            way_of_writes: Circuit::new(options.backoff_max),
+            room: Room::new(options, &self.context.figures),
+        });
+        peers.insert(node.clone(), Arc::clone(&peer));
+        peer
+    }
+
+    /// Asks for one message.
+    fn ask<Q, A, T>(
+        &self,
+        node: &NodeId,
+        call: Call,
+        question: Q,
+        take: impl FnOnce(A) -> Result<T, NodeError> + Send + 'static,
+    ) -> NodeAnswer<T>
+    where
+        Q: wire::NodeMessage + Send + 'static,
+        A: wire::NodeMessage + Send + 'static,
+        T: Send + 'static,
+    {
+        let (client, node) = (self.clone(), node.clone());
+        async move {
+            let calls = Arc::clone(&client.peer(&node).calls);
+            let answer = calls.ask(call, question).await.and_then(take);
+            client.context.figures.answered(call, &answer);
+            answer
+        }
+        .boxed()
+    }
+
+    async fn write_to(
+        &self,
+        node: &NodeId,
+        request: WriteRequest,
+    ) -> Result<WriteReply, NodeError> {
+        let peer = self.peer(node);
+        let place = peer.room.take(&request)?;
+        let pass = peer.way_of_writes.admit()?;
+        let (reply, answer) = oneshot::channel();
+        let waiter = Waiter {
+            reply,
+            pass,
+            _place: place,
+        };
+        let lost = || NodeError::Unreachable("the client stops".to_owned());
+        let sent = peer.writes.send(Pending { request, waiter });
+        sent.map_err(|_| lost())?;
+        match timeout(self.context.options.deadline, answer).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(lost())),
+            Err(_) => Err(self.context.no_answer()),
+        }
+    }
+}
+
+impl Transport for RpcClient {
+    fn write(&self, node: &NodeId, request: WriteRequest) -> NodeAnswer<WriteReply> {
+        let (client, node) = (self.clone(), node.clone());
+        async move {
+            let answer = client.write_to(&node, request).await;
+            client.context.figures.answered(Call::Write, &answer);
+            answer
+        }
+        .boxed()
+    }
+
+    fn read(&self, node: &NodeId, request: ReadRequest) -> NodeAnswer<(ReadReply, FoundStream)> {
+        let (client, node) = (self.clone(), node.clone());
+        async move {
+            let calls = Arc::clone(&client.peer(&node).calls);
+            let answer = reading::begin(&calls, request).await;
+            client.context.figures.answered(Call::Read, &answer);
+            answer
+        }
+        .boxed()
+    }
+
+    fn seal(
+        &self,
+        node: &NodeId,
+        incarnation: Incarnation,
+        shards: Vec<(ShardId, Epoch)>,
+    ) -> NodeAnswer<SealReply> {
+        let question = wire::SealRequest {
+            incarnation,
+            shards,
+        };
+        let take = |reply: wire::SealReply| Ok(reply.shards);
+        self.ask(node, Call::Seal, question, take)
+    }
+
+    fn delete(&self, node: &NodeId, request: DeleteRequest) -> NodeAnswer<u64> {
+        let take = |reply: wire::DeleteReply| Ok(reply.applied);
+        self.ask(node, Call::Delete, request, take)
+    }
+
+    fn deletes_behind(
+        &self,
+        node: &NodeId,
+        namespace: Arc<str>,
+        sequence: u64,
+    ) -> NodeAnswer<Vec<DeleteRecord>> {
+        let question = wire::DeletesBehindRequest {
+            namespace,
+            sequence,
+        };
+        let take = |reply: wire::DeletesBehindReply| Ok(reply.records);
+        self.ask(node, Call::DeletesBehind, question, take)
+    }
+
+    fn status(&self, node: &NodeId) -> NodeAnswer<NodeStatus> {
+        let question = wire::StatusRequest {
+            version: PROTOCOL_VERSION,
+        };
+        let take = |reply: wire::StatusReply| {
+            let is_understood = check_version(reply.version);
+            is_understood.map_err(|error| NodeError::Failed(error.to_string()))?;
+            Ok(reply.status)
+        };
+        self.ask(node, Call::Status, question, take)
+    }
+}

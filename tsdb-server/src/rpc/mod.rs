@@ -1,0 +1,17 @@
+//! The node protocol over sockets: HTTP/2, a call a stream, messages with their length before them.
+//! What is said: `docs/format/node-protocol.md`.
+
+mod call;
+mod client;
+mod endpoints;
+mod figures;
+mod frames;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use call::Call;
+pub use client::{RpcClient, RpcClientOptions};
+pub use endpoints::Endpoints;
+pub use figures::{Outcome, RpcFigures};
+pub use server::{RpcServer, RpcServerOptions};

@@ -1,0 +1,10 @@
+//! The side of the node.
+
+mod answer;
+mod listener;
+mod options;
+mod reading;
+mod writes;
+
+pub use listener::RpcServer;
+pub use options::RpcServerOptions;

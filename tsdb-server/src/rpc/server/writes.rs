@@ -1,0 +1,190 @@
+//! A stream of writes: decoded in order, stored side by side, answered as each is durable.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
+use tsdb_cluster::message::{NodeError, WriteRequest};
+use tsdb_cluster::wire::messages::{
+    NodeMessage as _, Verdict, WriteOpened, WriteOpening, WriteReply, WriteRequest as Encoded,
+};
+use tsdb_cluster::wire::{Decoded, PROTOCOL_VERSION, SampleDecoder};
+
+use super::answer::unreadable;
+use super::listener::Served;
+use crate::rpc::frames::{MessageReader, Outgoing, framed, streamed};
+use crate::rpc::{Call, RpcFigures};
+
+/// Bytes that a request counts for at least, so that few bytes cannot be many requests.
+const REQUEST_BYTES_MIN: usize = 64 << 10;
+/// What permits are counted in: bytes may be more than a semaphore has numbers for.
+const UNIT_BYTES: usize = 1 << 10;
+/// What a request takes beside its payload.
+const ENVELOPE_BYTES_MAX: usize = 4 << 20;
+
+/// A reply, and the room its request took. That is free again once the reply is on its way.
+type Reply = (Bytes, Option<OwnedSemaphorePermit>);
+
+/// The body that replies come in, while requests are read from `body`.
+pub(super) fn serve(served: &Arc<Served>, body: Incoming) -> Outgoing {
+    let (replies, mut outgoing) = mpsc::unbounded_channel::<Reply>();
+    let limits = served.options.limits;
+    let limit = limits.payload_bytes.saturating_add(ENVELOPE_BYTES_MAX);
+    let units = served.options.writes_bytes_max.div_ceil(UNIT_BYTES).max(1);
+    let stream = Stream {
+        served: Arc::clone(served),
+        requests: MessageReader::new(body, limit, &served.figures),
+        decoder: SampleDecoder::new(limits),
+        decoded: Decoded::default(),
+        replies,
+        room: Arc::new(Semaphore::new(units)),
+        units,
+    };
+    tokio::spawn(stream.run());
+    let next = stream::poll_fn(move |context| outgoing.poll_recv(context));
+    streamed(futures_util::StreamExt::map(next, |(message, _)| message))
+}
+
+struct Stream {
+    served: Arc<Served>,
+    requests: MessageReader<Incoming>,
+    decoder: SampleDecoder,
+    decoded: Decoded,
+    replies: mpsc::UnboundedSender<Reply>,
+    room: Arc<Semaphore>,
+    units: usize,
+}
+
+impl Stream {
+    async fn run(mut self) {
+        if let Err(error) = self.serve().await {
+            tracing::debug!(error = error.to_string(), "a stream of writes was closed");
+            let last = WriteReply {
+                request_id: u64::MAX,
+                answer: Err(error),
+                reset_dictionary: false,
+                ends_stream: true,
+            };
+            send(&self.served.figures, &self.replies, framed(last), None);
+        }
+    }
+
+    /// Serves requests until there are no more, or one cannot be understood.
+    async fn serve(&mut self) -> Result<(), NodeError> {
+        if !self.open().await? {
+            return Ok(());
+        }
+        let served = Arc::clone(&self.served);
+        let replies = self.replies.clone();
+        loop {
+            let message = tokio::select! {
+                message = self.requests.next() => message,
+                // Nobody reads replies any more.
+                () = replies.closed() => return Ok(()),
+                () = served.stopped() => {
+                    // All of it is free once the last reply is on its way.
+                    let all = u32::try_from(self.units).unwrap_or(u32::MAX);
+                    tokio::select! {
+                        _ = self.room.acquire_many(all) => {}
+                        () = replies.closed() => {}
+                    }
+                    return Err(NodeError::Failed("the node stops".to_owned()));
+                }
+            };
+            let message = message.map_err(|error| NodeError::Invalid(error.to_string()))?;
+            let Some(message) = message else {
+                return Ok(());
+            };
+            let bytes = message.len().max(REQUEST_BYTES_MIN);
+            let (id, request) = self.decode(message)?;
+            let units = bytes.div_ceil(UNIT_BYTES).min(self.units);
+            let room = Arc::clone(&self.room);
+            let room = room.acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
+            let room = tokio::select! {
+                room = room => room.ok(),
+                () = replies.closed() => return Ok(()),
+            };
+            self.store(id, request, room);
+        }
+    }
+
+    /// Hears which version is spoken, and answers; whether requests may follow.
+    async fn open(&mut self) -> Result<bool, NodeError> {
+        let invalid = |why: String| NodeError::Invalid(why);
+        let message = match timeout(self.served.options.patience, self.requests.next()).await {
+            Ok(Ok(Some(message))) => message,
+            Ok(Ok(None)) | Err(_) => return Ok(false),
+            Ok(Err(error)) => return Err(invalid(error.to_string())),
+        };
+        let verdict = match WriteOpening::decode(message) {
+            Ok(_) => Verdict::Stored,
+            Err(error) => unreadable(&error),
+        };
+        let is_open = verdict.is_stored();
+        let opened = WriteOpened {
+            version: PROTOCOL_VERSION,
+            verdict,
+            limits: self.served.options.limits,
+        };
+        send(&self.served.figures, &self.replies, framed(opened), None);
+        if is_open {
+            self.served.figures.stream_opened();
+        }
+        Ok(is_open)
+    }
+
+    /// The request of a message. The payload after it counts on this one, whatever becomes of it.
+    fn decode(&mut self, message: Bytes) -> Result<(u64, WriteRequest), NodeError> {
+        let invalid = |error: tsdb_cluster::wire::WireError| NodeError::Invalid(error.to_string());
+        let request = Encoded::decode(message).map_err(invalid)?;
+        self.decoder
+            .decode(&request.payload, &mut self.decoded)
+            .map_err(invalid)?;
+        let batch = self.decoded.take_batch();
+        let places = (0..batch.series().len()).collect();
+        let write = WriteRequest {
+            namespace: request.namespace.into(),
+            incarnation: request.incarnation,
+            epochs: request.epochs,
+            deletes_seen: request.deletes_seen,
+            origin: request.origin,
+            batch: Arc::new(batch),
+            places,
+        };
+        Ok((request.request_id, write))
+    }
+
+    /// Stores beside other requests, and answers.
+    fn store(&self, id: u64, request: WriteRequest, room: Option<OwnedSemaphorePermit>) {
+        let (served, replies) = (Arc::clone(&self.served), self.replies.clone());
+        served.figures.write_waits();
+        tokio::spawn(async move {
+            let answer = served.node.write(request).await;
+            served.figures.answered(Call::Write, &answer);
+            served.figures.write_ended();
+            let reply = WriteReply {
+                request_id: id,
+                answer,
+                reset_dictionary: false,
+                ends_stream: false,
+            };
+            send(&served.figures, &replies, framed(reply), room);
+        });
+    }
+}
+
+/// Sends, unless the client is gone: it hears nothing any more.
+fn send(
+    figures: &RpcFigures,
+    replies: &mpsc::UnboundedSender<Reply>,
+    message: Bytes,
+    room: Option<OwnedSemaphorePermit>,
+) {
+    let len = message.len();
+    if replies.send((message, room)).is_ok() {
+        figures.sent(len);
+    }
+}

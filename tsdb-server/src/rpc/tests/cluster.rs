@@ -1,0 +1,151 @@
+//! Coordinators and nodes of one cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions, ReadQuery};
+use tsdb_cluster::message::{NodeError, ShardVerdict};
+use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore};
+use tsdb_cluster::node::{Membership, Refusal};
+use tsdb_cluster::runtime::{Runtime as _, SharedRuntime};
+use tsdb_cluster::topology::{Node, Topology};
+use tsdb_cluster::transport::Transport as _;
+use tsdb_core::{Matcher, Series, TimeRange};
+
+use super::support::*;
+use crate::cluster::TokioRuntime;
+use crate::rpc::{Call, Outcome, RpcClient, RpcClientOptions};
+
+/// A coordinator with a client of its own, which follows the placement.
+fn coordinator(metadata: &MemoryMetadata, machines: &[Machine]) -> (Coordinator, RpcClient) {
+    let machines: Vec<_> = machines.iter().collect();
+    let client = client(&machines, RpcClientOptions::default());
+    let runtime: SharedRuntime = Arc::new(TokioRuntime::new(Handle::current()));
+    let metadata: Arc<dyn MetadataStore> = Arc::new(metadata.clone());
+    let transport = Arc::new(client.clone());
+    let options = CoordinatorOptions::default();
+    let coordinator = Coordinator::new(runtime, transport, metadata, "default_env", options);
+    tokio::spawn(coordinator.topology().clone().follow());
+    tokio::spawn(coordinator.clone().schedule());
+    (coordinator, client)
+}
+
+/// Gives the machines all shards, and waits until they have them.
+async fn begin(coordinator: &Coordinator, machines: &[Machine]) {
+    let node = |(at, machine): (usize, &Machine)| {
+        let node = Node {
+            endpoint: machine.address.to_string(),
+            isolation_group: format!("g{at}"),
+            weight: 100,
+            ..Node::default()
+        };
+        (machine.id.clone(), node)
+    };
+    let nodes = machines.iter().enumerate().map(node).collect();
+    let topology = Topology::init(nodes, SHARDS, 3).expect("a topology");
+    let view = coordinator.topology();
+    view.put(None, topology).await.expect("room for it");
+    let is_settled = || {
+        view.known().is_some_and(|known| {
+            let mut slots = known.topology.shards().iter().flat_map(|one| one.slots());
+            known.topology.in_change().next().is_none() && slots.all(|slot| !slot.is_fresh())
+        })
+    };
+    until("all shards have come up", is_settled).await;
+}
+
+async fn found(coordinator: &Coordinator) -> Vec<Series> {
+    let query = ReadQuery::everything("default".into(), TimeRange::ALL);
+    let mut answer = coordinator.read(query).await.expect("a read");
+    let mut all = Vec::new();
+    while let Some((labels, chunks)) = answer.series.next().await.expect("series") {
+        all.push(Series::from_chunks(labels, chunks, TimeRange::ALL).expect("chunks"));
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_take_writes_reads_seals_and_deletes_over_sockets() {
+    let mut machines = Vec::new();
+    for id in ["a", "b", "c"] {
+        machines.push(Machine::start(id).await);
+    }
+    let metadata = MemoryMetadata::default();
+    let runtime = TokioRuntime::new(Handle::current());
+    for machine in &machines {
+        let (cluster, _client) = coordinator(&metadata, &machines);
+        let runtime: SharedRuntime = Arc::new(runtime.clone());
+        let membership =
+            Membership::new(machine.id.clone(), machine.node.clone(), cluster, runtime);
+        tokio::spawn(membership.run());
+    }
+    let (coordinator, client) = coordinator(&metadata, &machines);
+    begin(&coordinator, &machines).await;
+
+    let namespace: Arc<str> = "default".into();
+    let entries: Vec<_> = (0..100).map(entry).collect();
+    for round in 0..10 {
+        let batch = batch(&entries, BEGIN_MS + round * 15_000);
+        let written = coordinator.write(&namespace, batch).await.expect("a write");
+        assert!(written.report.is_complete(), "{:?}", written.report);
+    }
+    let series = found(&coordinator).await;
+    assert_eq!(series.len(), 100);
+    assert!(series.iter().all(|one| one.timestamps().len() == 10));
+
+    // A delete, seen by who reads then; what is written behind it stays.
+    let matchers = [Matcher::equal("instance", "7")];
+    let deleted = coordinator.delete(&namespace, TimeRange::ALL, &matchers);
+    assert_eq!(deleted.await.expect("a delete"), 1);
+    assert_eq!(found(&coordinator).await.len(), 99);
+    let again = batch(&entries, BEGIN_MS + 10 * 15_000);
+    coordinator.write(&namespace, again).await.expect("a write");
+    assert_eq!(found(&coordinator).await.len(), 100);
+
+    for machine in &machines {
+        until("the delete has come to all", || {
+            machine.node.deletes_behind("default", 0).len() == 1
+        })
+        .await;
+        let status = client.status(&machine.id).await.expect("a status");
+        assert_eq!(status, machine.node.status());
+        assert_eq!(status.deletes, [(Arc::clone(&namespace), 1)]);
+        let records = client.deletes_behind(&machine.id, Arc::clone(&namespace), 0);
+        let records = records.await.expect("records");
+        assert_eq!(records, machine.node.deletes_behind("default", 0));
+    }
+
+    // A seal of the epoch that a node is in, and a write that comes behind it.
+    let machine = &machines[0];
+    let epoch = machine.node.status().shards[0].1.epoch;
+    let sealed = client.seal(&machine.id, machine.incarnation(), vec![(0, epoch), (1, 0)]);
+    let sealed = sealed.await.expect("a seal");
+    assert_eq!(sealed[0], (0, Ok(())));
+    assert!(
+        matches!(sealed[1], (1, Err(Refusal::Stale { .. }))),
+        "{sealed:?}"
+    );
+    let mut request = write(machine, &batch(&entries, BEGIN_MS));
+    request.epochs = vec![(0, epoch)];
+    request.deletes_seen = 1;
+    let refused = client
+        .write(&machine.id, request.clone())
+        .await
+        .expect("a verdict");
+    let verdict = ShardVerdict::Refused(Refusal::Sealed { epoch });
+    assert_eq!(refused.shards, [(0, verdict)]);
+    request.deletes_seen = 0;
+    let unseen = client.write(&machine.id, request.clone()).await;
+    assert_eq!(unseen, Err(NodeError::DeletesUnseen { applied: 1 }));
+    request.incarnation.0 += 1;
+    let other = client.write(&machine.id, request).await;
+    let actual = machine.incarnation();
+    assert_eq!(other, Err(NodeError::OtherIncarnation { actual }));
+
+    let figures = client.figures();
+    assert!(figures.answers(Call::Write, Outcome::Done) >= 30);
+    assert_eq!(figures.answers(Call::Write, Outcome::Refused), 2);
+    until("nothing waits", || figures.writes_waiting() == 0).await;
+    assert!(runtime.now() < Duration::from_secs(60));
+}

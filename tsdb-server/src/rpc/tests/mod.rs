@@ -1,0 +1,4 @@
+//! Nodes, clients and coordinators over real sockets.
+
+mod cluster;
+mod support;
