@@ -213,12 +213,10 @@ impl Plan {
             .filter(|(id, _)| self.query.is_about(*id))
             .map(|(id, shard)| (id, ReadVotes::new(shard.slots(), self.level, |_| ())))
             .collect();
+        let gone = self.leave_out_gone(&mut votes);
         let mut asks = FuturesUnordered::new();
-        let first = by_node(
-            votes
-                .iter()
-                .map(|(id, votes)| (*id, self.first(*id, votes))),
-        );
+        let first = votes.iter();
+        let first = by_node(first.map(|(id, votes)| (*id, self.first(*id, votes))));
         for (node, shards) in first {
             asks.push(self.ask(shared, node, shards, self.query.after.clone()));
         }
@@ -227,7 +225,8 @@ impl Plan {
             warnings: BTreeSet::new(),
             is_truncated: false,
         };
-        let (mut errors, mut sealed, mut applied) = (Vec::new(), false, BTreeMap::new());
+        let mut errors = gone;
+        let (mut sealed, mut applied) = (false, BTreeMap::new());
         let mut hedge = shared.runtime.sleep(shared.options.hedge_after);
         loop {
             let is_open = |votes: &ReadVotes<'_>| votes.decision() == ReadDecision::Undecided;
@@ -448,6 +447,21 @@ impl Plan {
             let ask = self.ask(shared, node, shards, self.query.after.clone());
             asks.push(ask);
         }
+    }
+
+    /// Asks nothing of members whose data folder is known to be gone; tells which.
+    fn leave_out_gone(&self, votes: &mut [(ShardId, ReadVotes<'_>)]) -> Vec<String> {
+        let mut gone = BTreeSet::new();
+        for (id, votes) in votes {
+            let nodes: Vec<_> = votes.first().chain(votes.spares()).collect();
+            for node in nodes {
+                if self.incarnation(*id, node).is_none() {
+                    votes.failed(node);
+                    gone.insert(format!("{node}: its data folder is gone"));
+                }
+            }
+        }
+        gone.into_iter().collect()
     }
 
     /// Whom to ask about a shard at first: those that have what they had.
