@@ -52,6 +52,7 @@ pub struct RpcFigures {
     answers: [[AtomicU64; Outcome::ALL.len()]; Call::ALL.len()],
     writes_waiting: AtomicU64,
     streams_of_writes: AtomicU64,
+    reads_under_way: AtomicU64,
 }
 
 impl RpcFigures {
@@ -86,6 +87,20 @@ impl RpcFigures {
     #[must_use]
     pub fn streams_of_writes(&self) -> u64 {
         self.streams_of_writes.load(Ordering::Relaxed)
+    }
+
+    /// Of a server: answers to reads that are under way.
+    #[must_use]
+    pub fn reads_under_way(&self) -> u64 {
+        self.reads_under_way.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn read_begins(&self) {
+        self.reads_under_way.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn read_ends(&self) {
+        self.reads_under_way.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(super) fn sent(&self, bytes: usize) {

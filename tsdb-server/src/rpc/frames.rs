@@ -110,3 +110,80 @@ where
         Ok(Some(self.buffer.split_to(bytes).freeze()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tsdb_cluster::wire::messages::{DeleteReply, NodeMessage as _};
+
+    use super::*;
+
+    type Body =
+        StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, io::Error>>>>;
+
+    /// A reader of a body that comes in pieces of so many bytes.
+    fn reader(bytes: &[u8], piece: usize, limit: usize) -> MessageReader<Body> {
+        let pieces = bytes.chunks(piece).map(Bytes::copy_from_slice);
+        let frames: Vec<_> = pieces.map(|piece| Ok(Frame::data(piece))).collect();
+        let body = StreamBody::new(futures_util::stream::iter(frames));
+        MessageReader::new(body, limit, &Arc::default())
+    }
+
+    async fn all(mut reader: MessageReader<Body>) -> Result<Vec<Bytes>, FrameError> {
+        let mut messages = Vec::new();
+        while let Some(message) = reader.next().await? {
+            messages.push(message);
+        }
+        Ok(messages)
+    }
+
+    fn three() -> Vec<u8> {
+        let one = |applied| framed(DeleteReply { applied });
+        [one(1), one(0), one(u64::MAX)].concat()
+    }
+
+    #[tokio::test]
+    async fn messages_come_whole_however_their_bytes_come() {
+        let bytes = three();
+        for piece in 1..=bytes.len() {
+            let messages = all(reader(&bytes, piece, 64)).await.expect("messages");
+            let read = |message: Bytes| DeleteReply::decode(message).expect("ours").applied;
+            let read: Vec<_> = messages.into_iter().map(read).collect();
+            assert_eq!(read, [1, 0, u64::MAX]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_or_damaged_or_too_long_is_an_error_or_other_messages() {
+        let bytes = three();
+        let ends = [0, 6, 10, bytes.len()];
+        for len in 0..bytes.len() {
+            let cut = all(reader(&bytes[..len], 3, 64)).await;
+            assert_eq!(cut.is_ok(), ends.contains(&len), "{len}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(messages) = all(reader(&damaged, 7, 64)).await {
+                let len: usize = messages.iter().map(|one| LENGTH_BYTES + one.len()).sum();
+                assert_eq!(len, bytes.len(), "each byte is of one message");
+            }
+        }
+        let long = [u32::MAX.to_le_bytes().as_slice(), &bytes].concat();
+        let error = all(reader(&long, 100, 64)).await.expect_err("too long");
+        let text = "a message of 4294967295 bytes is longer than the limit of 64";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_is_no_end() {
+        let pieces = vec![
+            Ok(Frame::data(framed(DeleteReply { applied: 1 }))),
+            Err(io::Error::other("the connection broke")),
+        ];
+        let body = StreamBody::new(futures_util::stream::iter(pieces));
+        let error = all(MessageReader::new(body, 64, &Arc::default())).await;
+        assert!(matches!(error, Err(FrameError::Broken(why)) if why.contains("broke")));
+    }
+}

@@ -13,8 +13,8 @@ use tsdb_cluster::wire::SERIES_FRAME_BYTES_MAX;
 use tsdb_cluster::wire::messages::{NodeMessage, Refusal};
 
 use super::circuit::Circuit;
-use super::client::Context;
 use super::connection::Connection;
+use super::rpc_client::Context;
 use crate::rpc::Call;
 use crate::rpc::frames::{FrameError, MessageReader, framed, whole};
 

@@ -2,12 +2,12 @@
 
 mod calls;
 mod circuit;
-mod client;
 mod connection;
 mod options;
 mod queue;
 mod reading;
+mod rpc_client;
 mod write_stream;
 
-pub use client::RpcClient;
 pub use options::RpcClientOptions;
+pub use rpc_client::RpcClient;

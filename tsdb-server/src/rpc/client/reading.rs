@@ -11,7 +11,7 @@ use tsdb_cluster::wire::{SeriesFrameReader, SeriesPart, WireError};
 use tsdb_core::{ChunkPart, Labels};
 
 use super::calls::{Calls, broken};
-use super::client::Context;
+use super::rpc_client::Context;
 use crate::rpc::Call;
 use crate::rpc::frames::{MessageReader, framed};
 

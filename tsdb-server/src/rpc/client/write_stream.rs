@@ -18,9 +18,9 @@ use tsdb_cluster::wire::{
 };
 use tsdb_core::{SeriesKey, WriteBatch};
 
-use super::client::Context;
 use super::connection::Connection;
 use super::queue::{Pending, Queue, Waiter};
+use super::rpc_client::Context;
 use crate::rpc::Call;
 use crate::rpc::frames::{MessageReader, framed, streamed};
 

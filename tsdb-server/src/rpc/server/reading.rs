@@ -25,8 +25,15 @@ struct Answer {
     figures: Arc<RpcFigures>,
 }
 
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.figures.read_ends();
+    }
+}
+
 /// A body that has `reply` first and then what is found.
 pub(super) fn body(reply: ReadReply, found: FoundStream, figures: &Arc<RpcFigures>) -> Outgoing {
+    figures.read_begins();
     let answer = Answer {
         found,
         ready: VecDeque::from([SelectReply::First(reply)]),

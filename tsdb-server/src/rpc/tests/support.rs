@@ -53,7 +53,9 @@ impl Machine {
     ) -> Self {
         let store = open(&disk);
         let storage: SharedStorage = Arc::new(StoreStorage::new(store.clone()));
-        let fresh = Incarnation(u128::from_le_bytes(*b"a folder's name."));
+        let mut name = [0; 16];
+        name[..id.len()].copy_from_slice(id.as_bytes());
+        let fresh = Incarnation(u128::from_le_bytes(name));
         let node = Node::open(storage, fresh).await.expect("a node");
         let listener = TcpListener::bind(address).await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -86,6 +88,11 @@ impl Machine {
     pub(super) async fn stop(self) -> bool {
         self.stop.send(true).expect("a server");
         self.server.await.expect("no panic")
+    }
+
+    /// Its database.
+    pub(super) fn db(&self) -> Db {
+        self.store.current().expect("it is open").db
     }
 
     pub(super) fn endpoint(&self) -> (NodeId, Arc<str>) {
@@ -124,9 +131,14 @@ fn open(disk: &FaultVfs) -> Store {
 
 /// A client that finds these machines.
 pub(super) fn client(machines: &[&Machine], options: RpcClientOptions) -> RpcClient {
+    RpcClient::new(endpoints(machines), options)
+}
+
+/// Where these machines listen.
+pub(super) fn endpoints(machines: &[&Machine]) -> Endpoints {
     let endpoints = Endpoints::default();
     endpoints.replace(machines.iter().map(|machine| machine.endpoint()));
-    RpcClient::new(endpoints, options)
+    endpoints
 }
 
 /// Short waits, for tests of what goes wrong.

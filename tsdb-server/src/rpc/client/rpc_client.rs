@@ -1,6 +1,6 @@
 //! The client: the way to the nodes.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -62,7 +62,7 @@ struct Peer {
 #[derive(Clone)]
 pub struct RpcClient {
     context: Arc<Context>,
-    peers: Arc<Mutex<HashMap<NodeId, Arc<Peer>>>>,
+    peers: Arc<Mutex<BTreeMap<NodeId, Arc<Peer>>>>,
 }
 
 impl fmt::Debug for RpcClient {

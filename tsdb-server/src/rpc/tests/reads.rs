@@ -1,0 +1,74 @@
+//! Long answers: read to their end, or given up.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use tsdb_cluster::Batch;
+use tsdb_cluster::message::Want;
+use tsdb_cluster::transport::Transport as _;
+use tsdb_core::Sample;
+
+use super::support::*;
+use crate::rpc::RpcClientOptions;
+
+const SERIES: u64 = 12;
+const SAMPLES: i64 = 80_000;
+
+/// A value that no codec makes short.
+fn value(series: u64, at: i64) -> f64 {
+    let mixed = (series << 32 | at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    f64::from_bits(mixed >> 2 | 1 << 61)
+}
+
+/// One series alone has more chunks than a message holds, and all together more than may be under
+/// way unread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_answer_comes_whole_and_one_that_is_dropped_ends_at_the_node() {
+    let machine = Machine::start("a").await;
+    let client = client(&[&machine], RpcClientOptions::default());
+    for number in 0..SERIES {
+        let mut batch = Batch::default();
+        batch.begin(entry(number));
+        for at in 0..SAMPLES {
+            batch.sample(Sample::new(BEGIN_MS + at * 1_000, value(number, at)));
+        }
+        let request = write(&machine, &Arc::new(batch));
+        client.write(&machine.id, request).await.expect("a reply");
+    }
+    let before = machine.figures.bytes_sent();
+    let all = everything(&client, &machine).await.expect("a read");
+    let whole = machine.figures.bytes_sent() - before;
+    assert!(
+        whole > 5 << 20,
+        "{whole} bytes are too few to show anything"
+    );
+    assert_eq!(all.len(), SERIES as usize);
+    for series in &all {
+        let instance = series.labels().get("instance").expect("a label");
+        let number: u64 = instance.parse().expect("a number");
+        assert_eq!(series.values().len(), SAMPLES as usize);
+        let mut values = series.values().iter().zip(0..);
+        assert!(values.all(|(found, at)| found.to_bits() == value(number, at).to_bits()));
+    }
+    until("the read has ended", || {
+        machine.figures.reads_under_way() == 0
+    })
+    .await;
+
+    let before = machine.figures.bytes_sent();
+    let request = read(&machine, Want::Samples);
+    let (_, mut found) = client.read(&machine.id, request).await.expect("a read");
+    found.next().await.expect("a piece").expect("no error");
+    assert_eq!(machine.figures.reads_under_way(), 1);
+    drop(found);
+    until("the read has ended", || {
+        machine.figures.reads_under_way() == 0
+    })
+    .await;
+    let sent = machine.figures.bytes_sent() - before;
+    assert!(sent < whole, "{sent} of {whole} bytes were sent");
+    client
+        .status(&machine.id)
+        .await
+        .expect("the connection goes on");
+}
