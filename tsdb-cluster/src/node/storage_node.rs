@@ -191,6 +191,8 @@ impl Node {
         shards: &[(ShardId, Epoch)],
     ) -> Result<Vec<(ShardId, Result<(), Refusal>)>, NodeError> {
         self.check(incarnation)?;
+        // Whoever reads in this epoch meanwhile misses no write of one before.
+        self.go_on_to(shards).await?;
         let mut sealed = Vec::with_capacity(shards.len());
         for &(shard, epoch) in shards {
             sealed.push((shard, self.epochs.seal(shard, epoch).await));
