@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
-use tsdb_core::{AppendReport, ChunkPart, Labels, Matcher, TimeRange};
+use tsdb_core::{AppendReport, ChunkPart, Labels, Matcher, SeriesDigest, ShardDigest, TimeRange};
 
 use crate::batch::Batch;
 use crate::identity::{Epoch, Incarnation, ShardId};
@@ -187,4 +187,54 @@ pub struct DeleteRequest {
     pub incarnation: Incarnation,
     /// All deletes behind those that the node says it has applied, in order.
     pub records: Vec<DeleteRecord>,
+}
+
+/// What digests are wanted of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DigestOf {
+    /// Of each shard in each window that is this long.
+    Windows {
+        /// Milliseconds.
+        window_ms: i64,
+    },
+    /// Of each series.
+    Series {
+        /// Only what is sorted behind this.
+        after: Option<Labels>,
+        /// Series to answer at most.
+        limit: usize,
+    },
+}
+
+/// What another replica asks for, to compare.
+#[derive(Clone, Debug)]
+pub struct DigestRequest {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// Which data folder is meant.
+    pub incarnation: Incarnation,
+    /// Which shards, and in which epoch each is.
+    pub epochs: Vec<(ShardId, Epoch)>,
+    /// Into how many shards series are divided.
+    pub shards: NonZeroU32,
+    /// The newest delete of the namespace that the asker has applied.
+    pub deletes_seen: u64,
+    /// When.
+    pub range: TimeRange,
+    /// Of what.
+    pub of: DigestOf,
+}
+
+/// What a node answers to one that compares.
+#[derive(Clone, Debug, Default)]
+pub struct DigestReply {
+    /// Shards whose epoch is over, or sealed.
+    pub refusals: Vec<(ShardId, Refusal)>,
+    /// The newest delete that the node has applied.
+    pub deletes_applied: u64,
+    /// Windows that are not empty, sorted by shard and window, where these were asked for.
+    pub windows: Vec<ShardDigest>,
+    /// Series that are not empty, sorted by labels, where these were asked for; all that follow
+    /// `after`, if there are fewer than the limit.
+    pub series: Vec<SeriesDigest>,
 }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::message::{
-    DeleteRequest, FoundStream, NodeError, NodeStatus, ReadReply, ReadRequest, WriteReply,
-    WriteRequest,
+    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, ReadReply,
+    ReadRequest, WriteReply, WriteRequest,
 };
 use crate::node::{DeleteRecord, Refusal};
 
@@ -47,6 +48,13 @@ pub trait Transport: fmt::Debug + Send + Sync {
 
     /// [`Node::status`](crate::node::Node::status).
     fn status(&self, node: &NodeId) -> NodeAnswer<NodeStatus>;
+
+    /// [`Node::digest`](crate::node::Node::digest). Where a way does not carry it, replicas are not
+    /// compared, and nothing else is missing.
+    fn digest(&self, node: &NodeId, _: DigestRequest) -> NodeAnswer<DigestReply> {
+        let why = format!("{node} is reached in a way that carries no digests");
+        async move { Err(NodeError::Unreachable(why)) }.boxed()
+    }
 }
 
 /// A way to the nodes, shared.

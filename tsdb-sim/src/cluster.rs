@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_util::FutureExt as _;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions};
 use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore};
-use tsdb_cluster::node::{Membership, Node};
+use tsdb_cluster::node::{Divergence, Membership, Node, Repair, RepairOptions};
 use tsdb_cluster::runtime::{Runtime, SharedRuntime};
 use tsdb_cluster::storage::SharedStorage;
 use tsdb_cluster::{Incarnation, NodeId};
@@ -26,6 +27,13 @@ pub const ENVIRONMENT: &str = "default_env";
 /// Bytes of a log before it is cut: small, so that runs and compactions happen.
 const LOG_CAP_BYTES: u64 = 256 << 10;
 
+/// Windows that are short, so that there are many, and little time between two comparisons.
+const REPAIR: RepairOptions = RepairOptions {
+    pause: Duration::from_millis(500),
+    samples_per_second: 100_000,
+    window_ms: 60_000,
+};
+
 /// A machine with a disk, whether a node runs on it or not.
 #[derive(Debug)]
 struct Machine {
@@ -38,6 +46,7 @@ struct Machine {
 struct Running {
     process: Process,
     storage: Arc<SimulatedStorage>,
+    divergence: Divergence,
 }
 
 /// The cluster. Cloning shares it.
@@ -161,14 +170,21 @@ impl Cluster {
         let cluster = self.coordinator_in(&process, id.as_str());
         let runtime: SharedRuntime = Arc::new(process.clone());
         let membership = Membership::new(id.clone(), node.clone(), cluster, runtime);
+        let repair = Repair::new(membership.clone(), REPAIR);
+        let divergence = repair.divergence().clone();
         process.spawn(membership.run().boxed());
+        process.spawn(repair.run().boxed());
         let up = Up {
             process: process.clone(),
             node,
         };
         self.network.put(id.clone(), up);
         if let Some(machine) = self.lock().get_mut(id) {
-            machine.running = Some(Running { process, storage });
+            machine.running = Some(Running {
+                process,
+                storage,
+                divergence,
+            });
         }
         Ok(())
     }
@@ -271,6 +287,17 @@ impl Cluster {
     #[must_use]
     pub fn incarnation(&self, id: &NodeId) -> Option<Incarnation> {
         Some(self.network.up(id)?.node.incarnation())
+    }
+
+    /// In how many windows each node that runs knows that it differs from others.
+    #[must_use]
+    pub fn divergence(&self) -> Vec<(NodeId, usize)> {
+        let machines = self.lock();
+        let running = machines.iter().filter_map(|(id, machine)| {
+            let running = machine.running.as_ref()?;
+            Some((id.clone(), running.divergence.windows()))
+        });
+        running.collect()
     }
 
     /// Whether a node runs on a machine.

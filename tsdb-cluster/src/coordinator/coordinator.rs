@@ -88,6 +88,11 @@ impl Coordinator {
         self.shared.deletes.behind(namespace, sequence)
     }
 
+    /// The way to the nodes.
+    pub(crate) fn transport(&self) -> &SharedTransport {
+        &self.shared.transport
+    }
+
     /// The placement as it is known.
     #[must_use]
     pub fn topology(&self) -> &TopologyView {

@@ -210,20 +210,20 @@ impl Epochs {
         }
     }
 
-    /// Takes no more writes of `epoch`, or of an older one, and waits for the end of those that
-    /// were admitted. The promise holds once the state is kept.
+    /// Takes no more writes of `epoch`, and waits for the end of those that were admitted. The
+    /// promise holds once the state is kept.
     ///
     /// # Errors
-    /// When the node is in a newer epoch.
+    /// When the node is in another epoch. One that is still to come must be
+    /// [raised](Self::raise) to before.
     pub async fn seal(&self, id: ShardId, epoch: Epoch) -> Result<(), Refusal> {
         {
             let mut shards = self.lock();
             let shard = shards.entry(id).or_default();
-            if shard.state.epoch > epoch {
+            if shard.state.epoch != epoch {
                 let epoch = shard.state.epoch;
                 return Err(Refusal::Stale { epoch });
             }
-            shard.state.epoch = epoch;
             shard.state.sealed = true;
         }
         self.drained(id).await;

@@ -41,7 +41,7 @@ pub enum MembershipError {
     #[error(transparent)]
     Topology(#[from] TopologyError),
     /// The shard went on to another epoch meanwhile.
-    #[error("shard {0} went on to another epoch while it was copied")]
+    #[error("shard {0} went on to another epoch while it was copied or compared")]
     Overtaken(ShardId),
 }
 
@@ -65,6 +65,22 @@ impl Membership {
             cluster,
             runtime,
         }
+    }
+
+    pub(super) fn id(&self) -> &NodeId {
+        &self.id
+    }
+
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(super) fn cluster(&self) -> &Coordinator {
+        &self.cluster
+    }
+
+    pub(super) fn runtime(&self) -> &SharedRuntime {
+        &self.runtime
     }
 
     /// Follows the placement, for ever.
@@ -195,7 +211,7 @@ impl Membership {
     }
 
     /// Stores what was copied, as far as no delete hides it.
-    async fn take(
+    pub(super) async fn take(
         &self,
         known: &KnownTopology,
         id: ShardId,
@@ -278,7 +294,7 @@ fn own(topology: &Topology, id: &NodeId) -> BTreeSet<ShardId> {
 
 impl Node {
     /// The namespaces it has.
-    async fn namespaces(&self) -> Result<Vec<Arc<str>>, NodeError> {
+    pub(super) async fn namespaces(&self) -> Result<Vec<Arc<str>>, NodeError> {
         let names = |db: &Db| {
             let all = db.namespaces();
             Ok(all

@@ -1,10 +1,13 @@
 //! A storage node: it takes writes of the epoch it is in, seals epochs, answers reads.
 
 mod deletes;
+mod digests;
+mod divergence;
 mod epochs;
 mod membership;
 mod reading;
 mod records;
+mod repair;
 mod storage_node;
 #[cfg(test)]
 mod tests;
@@ -12,6 +15,8 @@ mod tests;
 pub use deletes::{
     Applying, DeleteRecord, DeleteRecordError, Deletes, Mask, MatcherRecord, Writing,
 };
+pub use divergence::Divergence;
 pub use epochs::{Admission, Epochs, Refusal, Removing, ShardState};
 pub use membership::{Membership, MembershipError};
+pub use repair::{Repair, RepairOptions};
 pub use storage_node::Node;

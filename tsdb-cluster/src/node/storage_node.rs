@@ -7,13 +7,14 @@ use futures_channel::oneshot;
 use tsdb_core::{AppendReport, Db, ErrorKind, Namespace, WriteBatch};
 
 use super::deletes::{DeleteRecord, Deletes, Writing};
+use super::digests;
 use super::epochs::{Admission, Epochs, Refusal};
 use super::reading;
 use super::records::Records;
 use crate::identity::{Epoch, Incarnation, ShardId};
 use crate::message::{
-    DeleteRequest, FoundStream, NodeError, NodeStatus, Origin, ReadReply, ReadRequest,
-    ShardVerdict, WriteReply, WriteRequest,
+    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, Origin,
+    ReadReply, ReadRequest, ShardVerdict, WriteReply, WriteRequest,
 };
 use crate::rules::{Rule, Rules};
 use crate::storage::{Lane, SharedStorage, with_db};
@@ -191,6 +192,8 @@ impl Node {
         shards: &[(ShardId, Epoch)],
     ) -> Result<Vec<(ShardId, Result<(), Refusal>)>, NodeError> {
         self.check(incarnation)?;
+        // Whoever reads in this epoch meanwhile misses no write of one before.
+        self.go_on_to(shards).await?;
         let mut sealed = Vec::with_capacity(shards.len());
         for &(shard, epoch) in shards {
             sealed.push((shard, self.epochs.seal(shard, epoch).await));
@@ -227,6 +230,11 @@ impl Node {
         with_db(&*self.storage, Lane::Write, apply).await
     }
 
+    /// The newest delete that was applied to a namespace; 0 if none was.
+    pub(super) fn deletes_applied(&self, namespace: &str) -> u64 {
+        self.deletes.applied(namespace)
+    }
+
     /// The deletes behind `sequence` that were applied to a namespace.
     #[must_use]
     pub fn deletes_behind(&self, namespace: &str, sequence: u64) -> Vec<DeleteRecord> {
@@ -240,15 +248,8 @@ impl Node {
     /// When the node has not applied deletes that the reader had seen, and when it cannot read.
     pub async fn read(&self, request: ReadRequest) -> Result<(ReadReply, FoundStream), NodeError> {
         self.check(request.incarnation)?;
-        let applied = self.deletes.applied(&request.namespace);
-        if applied < request.deletes_seen {
-            return Err(NodeError::DeletesMissing { applied });
-        }
-        self.go_on_to(&request.epochs).await?;
-        let look = |&(shard, epoch): &(ShardId, Epoch)| {
-            Some((shard, self.epochs.look(shard, epoch).err()?))
-        };
-        let refusals: Vec<_> = request.epochs.iter().filter_map(look).collect();
+        let applied = self.has_applied(&request.namespace, request.deletes_seen)?;
+        let refusals = self.look(&request.epochs).await?;
         let (found, is_truncated) = reading::find(Arc::clone(&self.storage), request).await?;
         let reply = ReadReply {
             refusals,
@@ -256,6 +257,45 @@ impl Node {
             is_truncated,
         };
         Ok((reply, found))
+    }
+
+    /// What it holds, for another replica to compare.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn digest(&self, request: DigestRequest) -> Result<DigestReply, NodeError> {
+        self.check(request.incarnation)?;
+        let deletes_applied = self.has_applied(&request.namespace, request.deletes_seen)?;
+        let refusals = self.look(&request.epochs).await?;
+        let digest = move |db: &Db| digests::digest(db, &request);
+        let (windows, series) = with_db(&*self.storage, Lane::Read, digest).await?;
+        Ok(DigestReply {
+            refusals,
+            deletes_applied,
+            windows,
+            series,
+        })
+    }
+
+    /// The newest delete that was applied: all that the asker had seen.
+    fn has_applied(&self, namespace: &str, seen: u64) -> Result<u64, NodeError> {
+        let applied = self.deletes.applied(namespace);
+        match applied < seen {
+            true => Err(NodeError::DeletesMissing { applied }),
+            false => Ok(applied),
+        }
+    }
+
+    /// What a reader has to know of the epochs it names, after the node has gone on to them.
+    async fn look(
+        &self,
+        epochs: &[(ShardId, Epoch)],
+    ) -> Result<Vec<(ShardId, Refusal)>, NodeError> {
+        self.go_on_to(epochs).await?;
+        let look = |&(shard, epoch): &(ShardId, Epoch)| {
+            Some((shard, self.epochs.look(shard, epoch).err()?))
+        };
+        Ok(epochs.iter().filter_map(look).collect())
     }
 
     fn check(&self, meant: Incarnation) -> Result<(), NodeError> {

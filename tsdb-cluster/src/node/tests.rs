@@ -49,6 +49,8 @@ fn a_seal_waits_for_the_writes_that_were_admitted_and_admits_no_more() {
         drop(second);
         assert_eq!((&mut seal).now_or_never(), Some(Ok(())));
         drop(other);
+        let early = epochs.seal(0, 2).now_or_never();
+        assert_eq!(early, Some(Err(Refusal::Stale { epoch: 1 })));
         epochs.raise(&[(0, 2)]);
         assert!(epochs.admit(0, 2).is_ok());
         let late = epochs.seal(0, 1).now_or_never();

@@ -1,5 +1,6 @@
 //! One life of a cluster, from a seed: it is written, read and deleted from while things break.
 
+mod equality;
 mod handover;
 mod inspection;
 mod options;

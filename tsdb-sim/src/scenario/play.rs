@@ -147,8 +147,15 @@ impl Play {
             let read = self.read_once(name, &mut random).await;
             read.map_err(|error| format!("a read fails though all is mended: {error}"))?;
         }
+        if self.options.inspect && !self.has_violation() {
+            self.become_equal(Duration::from_secs(60)).await?;
+        }
         self.hold_to_promises();
         Ok(())
+    }
+
+    fn has_violation(&self) -> bool {
+        self.lock().violation.is_some()
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -1,0 +1,42 @@
+//! Where a node is known to differ from other replicas.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::identity::{NodeId, ShardId};
+
+/// A shard of a namespace, and another replica of it.
+type Pair = (Arc<str>, ShardId, NodeId);
+
+/// The windows in which a node differs from others, as it was found the last time that each was
+/// compared. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Divergence {
+    windows: Arc<Mutex<BTreeMap<Pair, BTreeSet<i64>>>>,
+}
+
+impl Divergence {
+    /// Windows that differ from some replica, each counted once for each shard of a namespace.
+    #[must_use]
+    pub fn windows(&self) -> usize {
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = |((namespace, shard, _), starts): (&Pair, &BTreeSet<i64>)| {
+            let (namespace, shard) = (Arc::clone(namespace), *shard);
+            let each = move |start: &i64| (Arc::clone(&namespace), shard, *start);
+            starts.iter().map(each).collect::<Vec<_>>()
+        };
+        windows.iter().flat_map(one).collect::<BTreeSet<_>>().len()
+    }
+
+    /// A pair was compared: it differs in the windows that begin at these times.
+    pub(super) fn compared(&self, pair: Pair, starts: BTreeSet<i64>) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        windows.insert(pair, starts);
+    }
+
+    /// Only these pairs are compared from now on.
+    pub(super) fn retain(&self, pairs: &BTreeSet<Pair>) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        windows.retain(|pair, _| pairs.contains(pair));
+    }
+}
