@@ -64,7 +64,7 @@ impl SimulatedStorage {
             .unwrap_or_else(PoisonError::into_inner);
         let slowest = match lane {
             Lane::Read => read,
-            Lane::Write => write,
+            Lane::Append | Lane::Write => write,
         };
         Duration::from_micros(self.process.random() % (slowest * 1000 + 1))
     }
