@@ -1,8 +1,9 @@
 //! Nodes that die, hang, and move.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tsdb_cluster::message::NodeError;
 use tsdb_cluster::transport::Transport as _;
 

@@ -1,8 +1,9 @@
 //! What a copy costs.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tsdb_cluster::Batch;
 use tsdb_cluster::transport::Transport as _;
 use tsdb_core::Sample;
