@@ -1,5 +1,7 @@
 //! What nodes of a cluster tell each other: sets of placement shards, and chunks of a series.
 
+use tsdb_cluster::node::{DeleteRecord, Mask};
+use tsdb_cluster::topology::Topology;
 use tsdb_core::chunk::encode;
 use tsdb_core::model::{Sample, ShardSet, TimeRange};
 use tsdb_core::{ChunkPart, Encoding, Labels, Series};
@@ -17,6 +19,36 @@ pub(crate) fn shard_set(input: &[u8]) {
     assert_eq!(set.to_string(), text);
     assert_eq!(set.iter().count(), set.len() as usize);
     assert_eq!(ShardSet::new(set.of(), set.iter()), Ok(set));
+}
+
+/// A delete as the metadata has it, of anybody: it hides what it says, or is refused.
+pub(crate) fn delete_record(input: &[u8]) {
+    let Ok(record) = serde_json::from_slice::<DeleteRecord>(input) else {
+        return;
+    };
+    let text = serde_json::to_vec(&record).expect("what was read can be written");
+    assert_eq!(
+        serde_json::from_slice::<DeleteRecord>(&text).ok(),
+        Some(record.clone())
+    );
+    if let Ok(mask) = Mask::new(record.clone()) {
+        assert!(mask.range().contains(record.min_time) && mask.range().contains(record.max_time));
+        let _any = mask.matches(&Labels::default());
+    }
+}
+
+/// A topology as the metadata has it: sound, or refused; and written as it was read.
+pub(crate) fn topology(input: &[u8]) {
+    let Ok(read) = serde_json::from_slice::<Topology>(input) else {
+        return;
+    };
+    let text = serde_json::to_vec(&read).expect("what was read can be written");
+    assert_eq!(
+        serde_json::from_slice::<Topology>(&text).ok().as_ref(),
+        Some(&read)
+    );
+    let _shown = read.replicas_by_node();
+    let _undone = read.abort_all();
 }
 
 /// Chunks of any bytes or sound ones, said to be anything: a series in order, the same whatever

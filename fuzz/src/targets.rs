@@ -80,6 +80,11 @@ pub const TARGETS: &[Target] = &[
     },
     // A shard takes a bit, of which a short text may name 65,536.
     target("shard_set", cluster::shard_set),
+    Target {
+        base_bytes: 64 << 20,
+        ..target("delete_record", cluster::delete_record)
+    },
+    target("topology", cluster::topology),
     // As histograms_exact, for each of up to five chunks.
     Target {
         base_bytes: 128 << 20,

@@ -181,12 +181,12 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     let addresses = listeners.iter().map(address_of);
     let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
 
-    let cluster = Cluster::of(config).map_err(ServerError::cluster)?;
-    let rpc = match &cluster {
-        Some(_) => Some(bind_rpc(config.rpc_listen).await?),
-        None => None,
-    };
-    let app = prepare(config, telemetry, cluster.as_ref())?;
+    let cluster = cluster_of(config).await?;
+    let app = prepare(
+        config,
+        telemetry,
+        cluster.as_ref().map(|(cluster, _)| cluster),
+    )?;
     if let [api, metrics, more @ ..] = addresses.as_slice() {
         tracing::info!(%api, %metrics, ?more, "listening, not ready yet");
     }
@@ -212,13 +212,10 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
             return Ok(());
         }
     }
-    let node = match (&cluster, rpc) {
-        (Some(cluster), Some(listener)) => {
-            let joined = cluster.join(&app.store, listener, stopped, REQUESTS_GRACE);
-            Some(joined.await.map_err(ServerError::cluster)?)
-        }
-        _ => None,
-    };
+    if let Some((cluster, listener)) = cluster {
+        let joined = cluster.join(&app.store, listener, stopped, REQUESTS_GRACE);
+        servers.push(joined.await.map_err(ServerError::cluster)?);
+    }
     announce(config, &access, &addresses, exposed.as_deref());
     notify(Notice::Ready);
 
@@ -237,14 +234,15 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
             Err(error) => tracing::error!(%error, "a listener failed, which is a bug"),
         }
     }
-    if let Some(node) = node {
-        match node.await {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!("calls of other servers that took too long were cut off"),
-            Err(error) => tracing::error!(%error, "the node's listener failed, which is a bug"),
-        }
-    }
     close(&app.store, began).await
+}
+
+/// The cluster that the settings name, and where its other servers reach this one.
+async fn cluster_of(config: &Config) -> Result<Option<(Cluster, TcpListener)>, ServerError> {
+    match Cluster::of(config).map_err(ServerError::cluster)? {
+        Some(cluster) => Ok(Some((cluster, bind_rpc(config.rpc_listen).await?))),
+        None => Ok(None),
+    }
 }
 
 /// What is open to other machines without protection; said in the log, too.
@@ -347,17 +345,7 @@ fn prepare(
     let store = Store::start(options, &telemetry).map_err(|error| not_opened(config, error))?;
     let inflight = InflightBytes::new(limits.max_inflight_bytes);
     let pairs_bytes = limits.max_inflight_bytes / 4;
-    let metadata: Arc<dyn MetadataStore> = match cluster {
-        Some(cluster) => cluster.metadata(),
-        None => Arc::new(EmbeddedMetadata::new(store.clone())),
-    };
-    let placements = match cluster {
-        Some(cluster) => {
-            let environment = &config.cluster_environment;
-            Placements::of_cluster(Arc::clone(&metadata), environment, cluster.placement())
-        }
-        None => Placements::new(Arc::clone(&metadata)),
-    };
+    let (metadata, placements) = metadata_of(config, cluster, &store);
     let configured = Configured::of(config);
     Ok(App {
         registry: Registry::new(store.clone(), metadata, configured),
@@ -372,6 +360,21 @@ fn prepare(
         pairs: pairs(config, pairs_bytes),
         admin: config.enable_admin_api,
     })
+}
+
+/// Where what servers agree on is kept, and the placements there.
+fn metadata_of(
+    config: &Config,
+    cluster: Option<&Cluster>,
+    store: &Store,
+) -> (Arc<dyn MetadataStore>, Placements) {
+    let Some(cluster) = cluster else {
+        let own: Arc<dyn MetadataStore> = Arc::new(EmbeddedMetadata::new(store.clone()));
+        return (Arc::clone(&own), Placements::new(own));
+    };
+    let (shared, environment) = (cluster.metadata(), &config.cluster_environment);
+    let placements = Placements::of_cluster(Arc::clone(&shared), environment, cluster.placement());
+    (shared, placements)
 }
 
 fn tenants(config: &Config) -> Tenants {

@@ -183,6 +183,24 @@ struct Opened {
     is_truncated: bool,
 }
 
+/// What was heard of a read so far.
+struct Heard<'v> {
+    votes: Vec<(ShardId, ReadVotes<'v>)>,
+    errors: Vec<String>,
+    /// The newest delete that each node has applied.
+    applied: BTreeMap<NodeId, u64>,
+    /// Whether somebody has sealed an epoch.
+    is_sealed: bool,
+    opened: Opened,
+}
+
+impl Heard<'_> {
+    fn is_decided(&self) -> bool {
+        let is_open = |votes: &ReadVotes<'_>| votes.decision() == ReadDecision::Undecided;
+        !self.votes.iter().any(|(_, votes)| is_open(votes))
+    }
+}
+
 impl Plan {
     fn new(
         shared: &Shared,
@@ -220,78 +238,95 @@ impl Plan {
         for (node, shards) in first {
             asks.push(self.ask(shared, node, shards, self.query.after.clone()));
         }
-        let mut opened = Opened {
+        let opened = Opened {
             streams: Vec::new(),
             warnings: BTreeSet::new(),
             is_truncated: false,
         };
-        let mut errors = gone;
-        let (mut sealed, mut applied) = (false, BTreeMap::new());
+        let mut heard = Heard {
+            votes,
+            errors: gone,
+            applied: BTreeMap::new(),
+            is_sealed: false,
+            opened,
+        };
         let mut hedge = shared.runtime.sleep(shared.options.hedge_after);
-        loop {
-            let is_open = |votes: &ReadVotes<'_>| votes.decision() == ReadDecision::Undecided;
-            if !votes.iter().any(|(_, votes)| is_open(votes)) {
-                break;
-            }
-            let heard = match select(asks.next(), hedge).await {
-                Either::Left((heard, rest)) => {
+        while !heard.is_decided() {
+            let next = match select(asks.next(), hedge).await {
+                Either::Left((next, rest)) => {
                     hedge = rest;
-                    heard
+                    next
                 }
                 Either::Right(((), _)) => {
                     hedge = Box::pin(std::future::pending());
-                    self.ask_spares(shared, &votes, None, &mut asks);
+                    self.ask_spares(shared, &heard.votes, None, &mut asks);
                     continue;
                 }
             };
-            let Some((index, answer)) = heard else {
+            let Some((index, answer)) = next else {
                 break;
             };
-            let Some((node, shards)) = self.asked.get(index).cloned() else {
-                continue;
-            };
-            match answer {
-                Ok((reply, stream)) => {
-                    match self.judge(&reply, &mut sealed) {
-                        Ok(()) => {}
-                        Err(again) => return Ok(Err(again)),
-                    }
-                    applied.insert(node.clone(), reply.deletes_applied);
-                    opened.is_truncated |= reply.is_truncated;
-                    opened.streams.push((index, stream));
-                    for (id, votes) in &mut votes {
-                        if shards.contains(id)
-                            && let Some(incarnation) = self.incarnation(*id, &node)
-                        {
-                            votes.answered(&node, incarnation);
-                        }
-                    }
-                }
-                Err(error) => {
-                    if let Some(error) = CoordinatorError::of_request(&error) {
-                        return Err(error);
-                    }
-                    errors.push(format!("{node}: {error}"));
-                    for (id, votes) in &mut votes {
-                        if shards.contains(id) {
-                            votes.failed(&node);
-                        }
-                    }
-                    self.ask_spares(shared, &votes, Some(&shards), &mut asks);
-                }
+            if let Some(again) = self.hear(shared, &mut heard, index, answer, &mut asks)? {
+                return Ok(Err(again));
             }
         }
         drop(asks);
-        if let Some(again) = self.check_deletes(shared, &applied).await? {
+        if let Some(again) = self.check_deletes(shared, &heard.applied).await? {
             return Ok(Err(again));
         }
-        if sealed && let Some(again) = self.confirm(shared).await? {
+        if heard.is_sealed
+            && let Some(again) = self.confirm(shared).await?
+        {
             return Ok(Err(again));
         }
-        for (id, votes) in &votes {
-            self.weigh(*id, votes, &errors, &mut opened.warnings)?;
+        for (id, votes) in &heard.votes {
+            self.weigh(*id, votes, &heard.errors, &mut heard.opened.warnings)?;
         }
-        Ok(Ok(opened))
+        Ok(Ok(heard.opened))
+    }
+
+    /// Counts what a node answered, and asks another where it failed.
+    fn hear(
+        &mut self,
+        shared: &Arc<Shared>,
+        heard: &mut Heard<'_>,
+        index: usize,
+        answer: Result<(ReadReply, FoundStream), NodeError>,
+        asks: &mut FuturesUnordered<BoxFuture<'static, Asked>>,
+    ) -> Result<Option<Again>, CoordinatorError> {
+        let Some((node, shards)) = self.asked.get(index).cloned() else {
+            return Ok(None);
+        };
+        match answer {
+            Ok((reply, stream)) => {
+                if let Err(again) = self.judge(&reply, &mut heard.is_sealed) {
+                    return Ok(Some(again));
+                }
+                heard.applied.insert(node.clone(), reply.deletes_applied);
+                heard.opened.is_truncated |= reply.is_truncated;
+                heard.opened.streams.push((index, stream));
+                for (id, votes) in &mut heard.votes {
+                    if shards.contains(id)
+                        && let Some(incarnation) = self.incarnation(*id, &node)
+                    {
+                        votes.answered(&node, incarnation);
+                    }
+                }
+            }
+            Err(error) => {
+                if let Some(error) = CoordinatorError::of_request(&error) {
+                    return Err(error);
+                }
+                heard.errors.push(format!("{node}: {error}"));
+                for (id, votes) in &mut heard.votes {
+                    if shards.contains(id) {
+                        votes.failed(&node);
+                    }
+                }
+                self.ask_spares(shared, &heard.votes, Some(&shards), asks);
+            }
+        }
+        Ok(None)
     }
 
     /// What a node says of the epochs it was asked in.

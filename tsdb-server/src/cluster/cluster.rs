@@ -19,6 +19,7 @@ use tsdb_cluster::{Incarnation, NodeId};
 use super::{StoreStorage, TokioRuntime};
 use crate::config::Config;
 use crate::data::ClusterData;
+use crate::http::Connections;
 use crate::metadata::{EtcdError, EtcdMetadata, EtcdOptions};
 use crate::placements::ClusterPlacement;
 use crate::rpc::{Endpoints, RpcClient, RpcClientOptions, RpcServer, RpcServerOptions};
@@ -131,7 +132,7 @@ impl Cluster {
         listener: TcpListener,
         stop: watch::Receiver<bool>,
         grace: Duration,
-    ) -> Result<JoinHandle<bool>, ClusterError> {
+    ) -> Result<JoinHandle<Connections>, ClusterError> {
         let storage = StoreStorage::new(store.clone());
         let mut fresh = [0; 16];
         let random = SystemRandom::new().fill(&mut fresh);
@@ -143,6 +144,11 @@ impl Cluster {
         let runtime = Arc::clone(&self.runtime);
         let membership = Membership::new(self.id.clone(), node, self.coordinator.clone(), runtime);
         self.runtime.spawn(membership.run().boxed());
-        Ok(tokio::spawn(server.run(listener, grace)))
+        Ok(tokio::spawn(async move {
+            match server.run(listener, grace).await {
+                true => Connections::Drained,
+                false => Connections::CutOff,
+            }
+        }))
     }
 }
