@@ -3,19 +3,18 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
 use prost::Message as _;
 use tsdb_bench::{Capture, CapturedSeries, Fleet};
-use tsdb_cluster::Incarnation;
-use tsdb_cluster::wire::messages::{
-    NodeMessage as _, Refusal, SelectBounds, SelectFirst, SelectReply, SelectRequest, SelectWhat,
-    ShardEpoch, ShardVerdict, Verdict, WriteRequest,
-};
+use tsdb_cluster::message::{Origin, ReadReply, ReadRequest, Want};
+use tsdb_cluster::wire::messages::{NodeMessage as _, Refusal, SelectReply, Verdict, WriteRequest};
 use tsdb_cluster::wire::{
     PROTOCOL_VERSION, Packing, SampleEncoder, SampleLimits, SeriesFrameWriter, SeriesHandle,
 };
+use tsdb_cluster::{Incarnation, node};
 use tsdb_core::chunk::{encode, encode_exact, encode_histograms};
 use tsdb_core::model::{
     BucketSpan, Histogram, HistogramCounts, MetricKind, MetricMetadata, Sample,
@@ -569,48 +568,44 @@ fn wire(fleet: &Fleet) {
 }
 
 fn wire_messages() {
-    let shards = vec![ShardEpoch { shard: 3, epoch: 9 }];
+    let epochs = vec![(3, 9)];
     let request = WriteRequest {
         version: PROTOCOL_VERSION,
         request_id: 1,
         namespace: "default".to_owned(),
         deletes_seen: 2,
         deadline: Duration::from_secs(10),
-        shards: shards.clone(),
+        epochs: epochs.clone(),
+        origin: Origin::Replica,
         incarnation: Incarnation(7),
         payload: b"payload".to_vec().into(),
     };
-    let select = SelectRequest {
-        version: PROTOCOL_VERSION,
+    let read = ReadRequest {
         incarnation: Incarnation(7),
-        namespace: "default".to_owned(),
+        namespace: "default".into(),
         matchers: vec![
             Matcher::equal("__name__", "up"),
             Matcher::regex("zone", "a|b.*").expect("a pattern"),
         ],
         range: TimeRange::ALL,
-        shards,
+        epochs,
+        shards: NonZeroU32::new(64).expect("not 0"),
         deletes_seen: 2,
-        what: SelectWhat::LabelValues("zone".to_owned()),
-        bounds: SelectBounds {
-            series: 1,
-            samples: 2,
-            bytes: 3,
-        },
-        deadline: Duration::from_secs(10),
+        want: Want::Values("zone".to_owned()),
+        after: None,
+        limit: 1,
+        max_samples: 2,
     };
-    let verdict = Verdict::Sealed { epoch: 4 };
-    let first = SelectReply::First(SelectFirst {
-        shards: vec![ShardVerdict {
-            shard: 3,
-            verdict: verdict.clone(),
-        }],
-        deletes_seen: 2,
+    let first = SelectReply::First(ReadReply {
+        refusals: vec![(3, node::Refusal::Sealed { epoch: 4 })],
+        deletes_applied: 2,
+        is_truncated: true,
     });
+    let verdict = Verdict::Sealed { epoch: 4 };
     // The first byte is the place of the message in the target's table.
     for (name, kind, bytes) in [
         ("write", 2, request.encode()),
-        ("select", 4, select.encode()),
+        ("select", 4, read.encode()),
         ("first", 5, first.encode()),
         ("refusal", 21, Refusal { verdict }.encode()),
     ] {

@@ -103,6 +103,8 @@ impl RpcClient {
         if let Some(peer) = peers.get(node) {
             return Arc::clone(peer);
         }
+        // Nodes that left the placement are forgotten; their streams end.
+        peers.retain(|id, _| self.context.endpoints.get(id).is_some());
         let (writes, queue): (_, Queue) = mpsc::unbounded_channel();
         tokio::spawn(write_stream::follow(
             Arc::clone(&self.context),
@@ -157,7 +159,7 @@ impl RpcClient {
             pass,
             _place: place,
         };
-        let lost = || NodeError::Unreachable("the client stops".to_owned());
+        let lost = || NodeError::Unreachable("the way to it was given up".to_owned());
         let sent = peer.writes.send(Pending { request, waiter });
         sent.map_err(|_| lost())?;
         match timeout(self.context.options.deadline, answer).await {

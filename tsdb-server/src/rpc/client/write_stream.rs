@@ -68,12 +68,21 @@ struct End {
     is_failure_of_way: bool,
 }
 
+/// Memory that encoding uses again.
+#[derive(Default)]
+struct Scratch {
+    batch: WriteBatch<'static>,
+    handles: Vec<SeriesHandle>,
+    selection: Vec<u32>,
+}
+
 struct WriteStream {
     context: Arc<Context>,
     connection: Connection,
     outgoing: mpsc::Sender<Bytes>,
     replies: MessageReader<Incoming>,
     encoder: SampleEncoder,
+    scratch: Scratch,
     in_flight: BTreeMap<u64, InFlight>,
     next_id: u64,
     nameless: u64,
@@ -124,6 +133,7 @@ impl WriteStream {
             outgoing,
             replies,
             encoder: SampleEncoder::new(within(opened.limits), Packing::Snappy),
+            scratch: Scratch::default(),
             in_flight: BTreeMap::new(),
             next_id: 0,
             nameless: NAMELESS,
@@ -237,8 +247,13 @@ impl WriteStream {
 
     fn payload(&mut self, request: &WriteRequest) -> Result<Bytes, WireError> {
         let all = request.batch.series();
-        let mut batch = WriteBatch::new();
-        let mut handles = Vec::with_capacity(request.places.len());
+        let Scratch {
+            batch,
+            mut handles,
+            mut selection,
+        } = std::mem::take(&mut self.scratch);
+        let mut batch: WriteBatch<'_> = batch;
+        handles.clear();
         for series in request.places.iter().filter_map(|place| all.get(*place)) {
             let entry = &series.entry;
             batch.begin(SeriesKey::Labels(&entry.labels));
@@ -261,11 +276,18 @@ impl WriteStream {
             let shard = entry.shard;
             handles.push(SeriesHandle { key, shard });
         }
-        let selection: Vec<u32> = (0..).take(handles.len()).collect();
+        selection.clear();
+        selection.extend((0u32..).take(handles.len()));
         let mut payload = Vec::new();
-        self.encoder
-            .encode(&batch, &handles, &selection, &mut payload)?;
-        Ok(payload.into())
+        let encoded = self
+            .encoder
+            .encode(&batch, &handles, &selection, &mut payload);
+        self.scratch = Scratch {
+            batch: batch.recycle(),
+            handles,
+            selection,
+        };
+        encoded.map(|_| payload.into())
     }
 
     /// Hands a reply to who waits for it; an error says why the stream ends.

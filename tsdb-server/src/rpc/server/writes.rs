@@ -99,7 +99,7 @@ impl Stream {
                 return Ok(());
             };
             let bytes = message.len().max(REQUEST_BYTES_MIN);
-            let (id, request) = self.decode(message)?;
+            let (id, request) = self.understand(message)?;
             let units = bytes.div_ceil(UNIT_BYTES).min(self.units);
             let room = Arc::clone(&self.room);
             let room = room.acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
@@ -137,7 +137,7 @@ impl Stream {
     }
 
     /// The request of a message. The payload after it counts on this one, whatever becomes of it.
-    fn decode(&mut self, message: Bytes) -> Result<(u64, WriteRequest), NodeError> {
+    fn understand(&mut self, message: Bytes) -> Result<(u64, WriteRequest), NodeError> {
         let invalid = |error: tsdb_cluster::wire::WireError| NodeError::Invalid(error.to_string());
         let request = Encoded::decode(message).map_err(invalid)?;
         self.decoder

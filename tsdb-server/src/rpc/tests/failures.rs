@@ -1,11 +1,14 @@
 //! Nodes that die, hang, and move.
 
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tsdb_cluster::message::NodeError;
 use tsdb_cluster::transport::Transport as _;
+use tsdb_core::vfs::{OperationKind, Verdict};
 
 use super::support::*;
 use crate::rpc::{Endpoints, RpcClient, RpcClientOptions, RpcServerOptions};
@@ -136,6 +139,60 @@ async fn a_hung_node_costs_a_deadline_then_nothing_until_it_listens_elsewhere() 
         .await
         .expect("a way");
     accepting.abort();
+}
+
+/// A disk that hangs holds up writes and nothing else: who asks for less is answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hung_disk_closes_the_way_of_writes_alone_until_it_goes_on() {
+    let machine = Machine::start("a").await;
+    let client = client(&[&machine], hasty());
+    let entries: Vec<_> = (0..3).map(entry).collect();
+    let request = |round| write(&machine, &batch(&entries, BEGIN_MS + round));
+    client
+        .write(&machine.id, request(0))
+        .await
+        .expect("a reply");
+
+    let (go_on, told) = channel::<()>();
+    let told = Mutex::new(told);
+    machine.disk.on_operation(move |_, operation| {
+        if operation.kind == OperationKind::Sync {
+            // Once the other end is dropped it waits no more.
+            let _ended = told.lock().expect("told").recv();
+        }
+        Verdict::Proceed
+    });
+    let written = client.write(&machine.id, request(1)).await;
+    assert!(is_unreachable(&written), "{written:?}");
+    until("the way is closed", || {
+        client.figures().writes_waiting() == 0
+    })
+    .await;
+    let closed = client.write(&machine.id, request(2)).await;
+    assert!(is_unreachable(&closed), "{closed:?}");
+    client
+        .status(&machine.id)
+        .await
+        .expect("a status all the same");
+    assert_eq!(
+        everything(&client, &machine).await.expect("a read").len(),
+        3
+    );
+
+    drop(go_on);
+    let reached = async {
+        while client.write(&machine.id, request(3)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached)
+        .await
+        .expect("a way");
+    let all = everything(&client, &machine).await.expect("a read");
+    assert!(
+        all.iter()
+            .all(|one| one.timestamps().contains(&(BEGIN_MS + 3)))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tsdb_cluster::Batch;
-use tsdb_cluster::message::Want;
+use tsdb_cluster::message::{NodeError, Want};
 use tsdb_cluster::transport::Transport as _;
 use tsdb_core::Sample;
 
@@ -71,4 +71,21 @@ async fn a_long_answer_comes_whole_and_one_that_is_dropped_ends_at_the_node() {
         .status(&machine.id)
         .await
         .expect("the connection goes on");
+
+    // A limit of the query is told as one, wherever it is reached.
+    let mut request = read(&machine, Want::Samples);
+    request.max_samples = 100_000;
+    let limited = match client.read(&machine.id, request).await {
+        Ok((_, found)) => found.try_collect::<Vec<_>>().await.expect_err("a limit"),
+        Err(error) => error,
+    };
+    assert!(matches!(limited, NodeError::Limit(_)), "{limited}");
+
+    // A node that dies among pieces is no end of them.
+    let request = read(&machine, Want::Samples);
+    let (_, mut found) = client.read(&machine.id, request).await.expect("a read");
+    found.next().await.expect("a piece").expect("no error");
+    machine.kill().await;
+    let cut = found.try_collect::<Vec<_>>().await.expect_err("a cut");
+    assert!(matches!(cut, NodeError::Unreachable(_)), "{cut}");
 }
