@@ -56,6 +56,7 @@ pub struct Cluster {
     network: Network,
     metadata: MemoryMetadata,
     options: CoordinatorOptions,
+    repairs: bool,
     machines: Arc<Mutex<BTreeMap<NodeId, Machine>>>,
     coordinators: Arc<Mutex<BTreeMap<String, (Process, Coordinator)>>>,
 }
@@ -67,14 +68,15 @@ impl fmt::Debug for Cluster {
 }
 
 impl Cluster {
-    /// No machine yet.
+    /// No machine yet. Nodes repair what they have, or do not.
     #[must_use]
-    pub fn new(executor: &Executor, options: CoordinatorOptions) -> Self {
+    pub fn new(executor: &Executor, options: CoordinatorOptions, repairs: bool) -> Self {
         Self {
             executor: executor.clone(),
             network: Network::new(executor),
             metadata: MemoryMetadata::default(),
             options,
+            repairs,
             machines: Arc::default(),
             coordinators: Arc::default(),
         }
@@ -173,7 +175,9 @@ impl Cluster {
         let repair = Repair::new(membership.clone(), REPAIR);
         let divergence = repair.divergence().clone();
         process.spawn(membership.run().boxed());
-        process.spawn(repair.run().boxed());
+        if self.repairs {
+            process.spawn(repair.run().boxed());
+        }
         let up = Up {
             process: process.clone(),
             node,

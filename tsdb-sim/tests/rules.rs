@@ -40,6 +40,7 @@ fn scenario(rule: Rule) -> ScenarioOptions {
         faults,
         writers: 12,
         deletes,
+        repairs: false,
         inspect: false,
         ..ScenarioOptions::default()
     }

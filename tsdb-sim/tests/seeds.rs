@@ -55,6 +55,41 @@ fn whatever_clocks_show_nothing_fails() {
     nothing_fails(&[Fault::Clock], 8);
 }
 
+/// A disk that is new knows no time but that of its clock, which may be far behind: what is copied to
+/// it is stored nevertheless.
+#[test]
+fn a_new_disk_is_filled_whatever_its_clock_shows() {
+    let options = ScenarioOptions {
+        faults: &[Fault::Clock, Fault::Clock, Fault::Disk],
+        pace: Duration::from_millis(800),
+        ..ScenarioOptions::default()
+    };
+    run(options, 1, 12);
+}
+
+#[test]
+fn without_repair_replicas_stay_different() {
+    let with = ScenarioOptions {
+        faults: &[Fault::Loss, Fault::Crash],
+        ..ScenarioOptions::default()
+    };
+    let without = ScenarioOptions {
+        repairs: false,
+        ..with
+    };
+    run(with, 1, 3);
+    for seed in 1..=3 {
+        let what = play(seed, without)
+            .violation
+            .map(|violation| violation.what);
+        let is_different = |what: &String| what.contains("replicas still differ");
+        assert!(
+            what.as_ref().is_some_and(is_different),
+            "seed {seed}: {what:?}"
+        );
+    }
+}
+
 #[test]
 fn no_promise_is_broken_whatever_breaks() {
     run(ScenarioOptions::default(), 1, 100);

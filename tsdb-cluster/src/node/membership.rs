@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tsdb_core::{Db, Matcher, Series, ShardSet, TimeRange};
+use tsdb_core::{AppendReport, Db, Matcher, RejectReason, Rejected, Series, ShardSet, TimeRange};
 
 use super::epochs::Removing;
 use super::storage_node::{Node, failure};
@@ -43,6 +43,16 @@ pub enum MembershipError {
     /// The shard went on to another epoch meanwhile.
     #[error("shard {0} went on to another epoch while it was copied or compared")]
     Overtaken(ShardId),
+    /// The node does not store what others have.
+    #[error("shard {shard} cannot be copied: {series} series are refused: {reason}")]
+    Refused {
+        /// Which.
+        shard: ShardId,
+        /// Series that are refused whole.
+        series: u64,
+        /// Why, as far as it is listed.
+        reason: String,
+    },
 }
 
 /// A node in a cluster. Cloning shares it.
@@ -232,6 +242,7 @@ impl Membership {
             batch: Arc::new(batch),
         };
         let reply = self.write(request).await?;
+        complete(id, &reply.report)?;
         let is_stored = |(_, verdict): &(ShardId, ShardVerdict)| *verdict == ShardVerdict::Stored;
         match reply.shards.iter().all(is_stored) {
             true => Ok(()),
@@ -277,6 +288,19 @@ impl Membership {
                 answer => return answer,
             }
         }
+    }
+}
+
+/// What is too old for a node is about to go everywhere; all else that others have it must store.
+fn complete(shard: ShardId, report: &AppendReport) -> Result<(), MembershipError> {
+    let is_lost = |one: &&Rejected| !matches!(one.reason, RejectReason::OutsideRetention { .. });
+    match report.rejected.iter().find(is_lost) {
+        None if report.rejected_series == 0 => Ok(()),
+        lost => Err(MembershipError::Refused {
+            shard,
+            series: report.rejected_series,
+            reason: lost.map(|lost| lost.reason.to_string()).unwrap_or_default(),
+        }),
     }
 }
 

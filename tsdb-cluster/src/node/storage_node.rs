@@ -335,6 +335,9 @@ fn append(
     let places = request.places.iter().copied().filter(is_admitted);
     let unseen: Vec<_> = writing.unseen().collect();
     let mut batch = WriteBatch::new();
+    if request.origin == Origin::Replica {
+        batch.mark_copied();
+    }
     request.batch.fill(
         places,
         |labels, timestamp| {

@@ -212,7 +212,10 @@ impl Namespace {
             gate: &self.inner.gate,
             ack: options.ack,
             // Neither does a clock that is known to be behind make current samples early ones.
-            now_ms: self.inner.trusted_clock.latest_ms(),
+            now_ms: match batch.is_copied() {
+                true => i64::MAX,
+                false => self.inner.trusted_clock.latest_ms(),
+            },
             memory: MemoryBounds {
                 all: &self.inner.memory,
                 own: &self.state.ledger,

@@ -75,6 +75,7 @@ pub struct WriteBatch<'a> {
     timestamps: Vec<i64>,
     values: Vec<f64>,
     guessed: bool,
+    copied: bool,
     /// A label that no series of the batch is to have.
     left_out: Option<Arc<str>>,
     symbols: Vec<&'a [u8]>,
@@ -107,6 +108,7 @@ impl<'a> WriteBatch<'a> {
             timestamps: Vec::new(),
             values: Vec::new(),
             guessed: false,
+            copied: false,
             left_out: None,
             symbols: Vec::new(),
             refs: Vec::new(),
@@ -127,6 +129,18 @@ impl<'a> WriteBatch<'a> {
     #[must_use]
     pub fn is_guessed(&self) -> bool {
         self.guessed
+    }
+
+    /// Says that the samples come from another store that has taken them: they may lie as far ahead
+    /// of this one's clock as they like.
+    pub fn mark_copied(&mut self) {
+        self.copied = true;
+    }
+
+    /// Whether [`WriteBatch::mark_copied`] was called.
+    #[must_use]
+    pub fn is_copied(&self) -> bool {
+        self.copied
     }
 
     /// Leaves a label out of all series of the batch: those that differ in nothing else are one.
@@ -442,6 +456,7 @@ impl<'a> WriteBatch<'a> {
         self.timestamps.clear();
         self.values.clear();
         self.guessed = false;
+        self.copied = false;
         self.left_out = None;
         self.symbols.clear();
         self.refs_len = 0;
@@ -461,6 +476,7 @@ impl<'a> WriteBatch<'a> {
             timestamps: self.timestamps,
             values: self.values,
             guessed: false,
+            copied: false,
             left_out: None,
             symbols,
             refs: self.refs,

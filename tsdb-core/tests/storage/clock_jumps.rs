@@ -8,7 +8,7 @@ use std::time::Duration;
 use tsdb_core::clock::ManualClock;
 use tsdb_core::model::ProtocolRules;
 use tsdb_core::vfs::{MemVfs, SplitMix64};
-use tsdb_core::{Db, DbOptions, NamespaceOptions, WriteBatch};
+use tsdb_core::{Db, DbOptions, Labels, NamespaceOptions, Sample, WriteBatch};
 
 use crate::support::{Place, START, Universe, push, read_all, small_options, value};
 
@@ -170,4 +170,18 @@ fn jumps_of_a_year_lose_nothing() {
             "seed {seed}: nothing expires any more"
         );
     }
+}
+
+#[test]
+fn what_another_store_has_taken_is_taken_however_early() {
+    let host = Host::new(1);
+    let namespace = host.db.find("default").unwrap();
+    let labels = Labels::from_pairs([("__name__", "early")]).unwrap();
+    let mut batch = WriteBatch::new();
+    batch.push(&labels, Sample::new(START + 7_200_000, 1.0));
+    let refused = namespace.write(&batch).unwrap();
+    assert_eq!(refused.rejected_samples, 1);
+    batch.mark_copied();
+    let taken = namespace.write(&batch).unwrap();
+    assert!(taken.is_complete() && taken.appended == 1);
 }

@@ -76,7 +76,10 @@ pub struct ScenarioOptions {
     pub deletes: Option<Duration>,
     /// The rules that all keep to.
     pub rules: Rules,
-    /// Whether the disks and promises of the nodes are looked at, not only what they answer.
+    /// Whether nodes repair what they have.
+    pub repairs: bool,
+    /// Whether the disks and promises of the nodes are looked at, and are equal in the end; not only
+    /// what they answer.
     pub inspect: bool,
 }
 
@@ -91,6 +94,7 @@ impl Default for ScenarioOptions {
             writers: 2,
             deletes: Some(Duration::from_secs(8)),
             rules: Rules::default(),
+            repairs: true,
             inspect: true,
         }
     }

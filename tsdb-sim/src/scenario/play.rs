@@ -75,7 +75,7 @@ pub fn play(seed: u64, options: ScenarioOptions) -> Outcome {
         hedge_after: Duration::from_millis(50),
         rules: options.rules,
     };
-    let cluster = Cluster::new(&executor, coordinator_options);
+    let cluster = Cluster::new(&executor, coordinator_options, options.repairs);
     let metadata = Arc::new(cluster.metadata().clone());
     let play = Play {
         placement: TopologyView::new(metadata, &placement_key(ENVIRONMENT, "m3db")),

@@ -84,7 +84,7 @@ impl Play {
                 self.cluster.slow_disk(&id, slowest);
             }
             Fault::Clock => {
-                let offset = i64::try_from(random.below(7_200_000)).unwrap_or(0) - 3_600_000;
+                let offset = i64::try_from(random.below(14_400_000)).unwrap_or(0) - 7_200_000;
                 self.tell(format!("the clock of {id} is {offset} ms ahead"));
                 self.cluster.set_clock(&id, offset);
             }
