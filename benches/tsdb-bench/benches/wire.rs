@@ -13,7 +13,8 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tsdb_bench::{Fleet, bench_fleet};
 use tsdb_cluster::Incarnation;
-use tsdb_cluster::wire::messages::{NodeMessage as _, ShardEpoch, WriteRequest};
+use tsdb_cluster::message::Origin;
+use tsdb_cluster::wire::messages::{NodeMessage as _, WriteRequest};
 use tsdb_cluster::wire::{
     Decoded, PROTOCOL_VERSION, Packing, SampleDecoder, SampleEncoder, SampleLimits,
     SeriesFrameReader, SeriesFrameWriter, SeriesHandle,
@@ -242,9 +243,8 @@ fn messages(c: &mut Criterion) {
         namespace: "default".to_owned(),
         deletes_seen: 0,
         deadline: Duration::from_secs(10),
-        shards: (0..64)
-            .map(|shard| ShardEpoch { shard, epoch: 7 })
-            .collect(),
+        epochs: (0..64).map(|shard| (shard, 7)).collect(),
+        origin: Origin::Writer,
         incarnation: Incarnation(1),
         payload: vec![7; 2_000].into(),
     };
