@@ -1,15 +1,16 @@
-//! Long answers: read to their end, or given up.
+//! Long answers: read to their end, or given up; and digests.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use tsdb_cluster::Batch;
-use tsdb_cluster::message::Want;
+use tsdb_cluster::message::{DigestOf, DigestRequest, NodeError, Want};
 use tsdb_cluster::transport::Transport as _;
-use tsdb_core::Sample;
+use tsdb_core::{Sample, TimeRange};
 
 use super::support::*;
-use crate::rpc::RpcClientOptions;
+use crate::rpc::{Call, Outcome, RpcClientOptions};
 
 const SERIES: u64 = 12;
 const SAMPLES: i64 = 80_000;
@@ -71,4 +72,77 @@ async fn a_long_answer_comes_whole_and_one_that_is_dropped_ends_at_the_node() {
         .status(&machine.id)
         .await
         .expect("the connection goes on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn digests_are_those_of_the_node() {
+    let machine = Machine::start("a").await;
+    let client = client(&[&machine], RpcClientOptions::default());
+    let entries: Vec<_> = (0..20).map(entry).collect();
+    let request = write(&machine, &batch(&entries, BEGIN_MS));
+    client.write(&machine.id, request).await.expect("a reply");
+    let request = |of| DigestRequest {
+        namespace: "default".into(),
+        incarnation: machine.incarnation(),
+        epochs: (0..SHARDS).map(|shard| (shard, 1)).collect(),
+        shards: NonZeroU32::new(SHARDS).expect("not 0"),
+        deletes_seen: 0,
+        range: TimeRange::ALL,
+        of,
+    };
+    let after = Some(entry(3).labels.clone());
+    for (of, windows, series) in [
+        (
+            DigestOf::Windows {
+                window_ms: 3_600_000,
+            },
+            true,
+            0,
+        ),
+        (
+            DigestOf::Series {
+                after: None,
+                limit: 7,
+            },
+            false,
+            7,
+        ),
+        (
+            DigestOf::Series {
+                after,
+                limit: usize::MAX,
+            },
+            false,
+            6,
+        ),
+    ] {
+        let told = client
+            .digest(&machine.id, request(of.clone()))
+            .await
+            .expect("digests");
+        let own = machine.node.digest(request(of)).await.expect("digests");
+        assert_eq!(
+            (!told.windows.is_empty(), told.series.len()),
+            (windows, series)
+        );
+        assert_eq!((&told.windows, &told.series), (&own.windows, &own.series));
+        assert_eq!((told.deletes_applied, told.refusals), (0, Vec::new()));
+    }
+    let mut ahead = request(DigestOf::Windows {
+        window_ms: 3_600_000,
+    });
+    ahead.deletes_seen = 1;
+    let missing = client
+        .digest(&machine.id, ahead)
+        .await
+        .expect_err("a delete is missing");
+    assert_eq!(missing, NodeError::DeletesMissing { applied: 0 });
+    let refused = client
+        .digest(&machine.id, request(DigestOf::Windows { window_ms: 0 }))
+        .await;
+    assert!(
+        matches!(refused, Err(NodeError::Invalid(_) | NodeError::Failed(_))),
+        "{refused:?}"
+    );
+    assert_eq!(client.figures().answers(Call::Digest, Outcome::Done), 3);
 }
