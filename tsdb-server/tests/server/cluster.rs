@@ -208,7 +208,7 @@ async fn what_was_acknowledged_is_there_whoever_dies() {
 
 /// Samples that the node of a member has on its own disk; none while it does not answer.
 async fn held(member: &Member, shards: u32) -> Option<usize> {
-    let id = NodeId::new(&member.id);
+    let id = NodeId::new(member.id.as_str());
     let endpoints = Endpoints::default();
     endpoints.replace([(id.clone(), member.endpoint.as_str().into())]);
     let client = RpcClient::new(endpoints, RpcClientOptions::default());
