@@ -2,13 +2,12 @@
 
 use std::fmt::Debug;
 
-use tsdb_cluster::message::{DeleteRequest, ReadRequest};
+use tsdb_cluster::message::{DeleteRequest, DigestReply, DigestRequest, ReadRequest};
 use tsdb_cluster::wire::messages::{
-    DeleteReply, DeletesBehindReply, DeletesBehindRequest, DigestReply, DigestRequest,
-    ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataRequest, NodeMessage, Refusal,
-    SealReply, SealRequest, SelectOrder, SelectReply, StatusReply, StatusRequest,
-    StreamShardRequest, TopologyReply, TopologyRequest, WriteOpened, WriteOpening, WriteReply,
-    WriteRequest,
+    DeleteReply, DeletesBehindReply, DeletesBehindRequest, ExemplarsReply, ExemplarsRequest,
+    MetadataReply, MetadataRequest, NodeMessage, Refusal, SealReply, SealRequest, SelectOrder,
+    SelectReply, StatusReply, StatusRequest, TopologyReply, TopologyRequest, WriteOpened,
+    WriteOpening, WriteReply, WriteRequest,
 };
 use tsdb_cluster::wire::{
     Decoded, Packing, SampleDecoder, SampleEncoder, SampleLimits, SeriesFrameReader,
@@ -203,7 +202,7 @@ pub(crate) fn message(input: &[u8]) {
         play::<SelectReply>,
         play::<SealRequest>,
         play::<SealReply>,
-        play::<StreamShardRequest>,
+        play::<DeletesBehindReply>,
         play::<DigestRequest>,
         play::<DigestReply>,
         play::<DeleteRequest>,
@@ -218,7 +217,6 @@ pub(crate) fn message(input: &[u8]) {
         play::<ExemplarsReply>,
         play::<Refusal>,
         play::<DeletesBehindRequest>,
-        play::<DeletesBehindReply>,
     ];
     kinds[usize::from(kind) % kinds.len()](bytes);
     if let Ok(reply) = SelectReply::decode(bytes.to_vec().into()) {

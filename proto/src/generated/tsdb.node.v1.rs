@@ -536,7 +536,7 @@ pub mod select_request {
         }
     }
 }
-/// One message of an answer to SelectRequest or StreamShardRequest: a first, any of the middle, a last.
+/// One message of an answer to SelectRequest: a first, any of the middle, a last.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SelectReply {
     /// What it is.
@@ -615,36 +615,8 @@ pub struct SealReply {
     #[prost(message, repeated, tag = "1")]
     pub shards: ::prost::alloc::vec::Vec<ShardVerdict>,
 }
-/// Series of a shard for another node, answered as SelectRequest is.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StreamShardRequest {
-    /// Version of the protocol.
-    #[prost(uint32, tag = "1")]
-    pub version: u32,
-    /// The node that is meant, 16 bytes.
-    #[prost(bytes = "vec", tag = "2")]
-    pub incarnation: ::prost::alloc::vec::Vec<u8>,
-    /// The namespace.
-    #[prost(string, tag = "3")]
-    pub namespace: ::prost::alloc::string::String,
-    /// The shard.
-    #[prost(message, optional, tag = "4")]
-    pub shard: ::core::option::Option<ShardEpoch>,
-    /// Samples of this time: mostly one window.
-    #[prost(message, optional, tag = "5")]
-    pub range: ::core::option::Option<TimeRange>,
-    /// Goes on behind the series with these canonical bytes of labels; from the first when empty.
-    #[prost(bytes = "vec", tag = "6")]
-    pub after: ::prost::alloc::vec::Vec<u8>,
-    /// The last delete that the newcomer has applied.
-    #[prost(uint64, tag = "7")]
-    pub deletes_seen: u64,
-    /// Bytes of frames after which the node may end the answer as truncated; 0 for no bound.
-    #[prost(uint64, tag = "8")]
-    pub bytes_max: u64,
-}
-/// Asks for sums over what a shard holds, to find where replicas differ.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// Asks for digests of what a node holds, to find where replicas differ.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DigestRequest {
     /// Version of the protocol.
     #[prost(uint32, tag = "1")]
@@ -655,50 +627,108 @@ pub struct DigestRequest {
     /// The namespace.
     #[prost(string, tag = "3")]
     pub namespace: ::prost::alloc::string::String,
-    /// The shard.
-    #[prost(message, optional, tag = "4")]
-    pub shard: ::core::option::Option<ShardEpoch>,
-    /// Samples of this time.
-    #[prost(message, optional, tag = "5")]
-    pub range: ::core::option::Option<TimeRange>,
-    /// Milliseconds of one window.
+    /// The shards that are asked of.
+    #[prost(message, repeated, tag = "4")]
+    pub shards: ::prost::alloc::vec::Vec<ShardEpoch>,
+    /// Into how many shards series are divided.
+    #[prost(uint32, tag = "5")]
+    pub shard_count: u32,
+    /// The last delete that the asker has applied.
     #[prost(uint64, tag = "6")]
-    pub window_ms: u64,
-    /// Into how many parts the series are split, by their hash.
-    #[prost(uint32, tag = "7")]
-    pub parts: u32,
+    pub deletes_seen: u64,
+    /// Samples of this time.
+    #[prost(message, optional, tag = "7")]
+    pub range: ::core::option::Option<TimeRange>,
+    /// Of what.
+    #[prost(oneof = "digest_request::Of", tags = "8, 9")]
+    pub of: ::core::option::Option<digest_request::Of>,
 }
-/// The sums of one part of the series in one window.
+/// Nested message and enum types in `DigestRequest`.
+pub mod digest_request {
+    /// Of each shard in each window of the grid of time.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Windows {
+        /// How long the windows are, in milliseconds.
+        #[prost(sint64, tag = "1")]
+        pub window_ms: i64,
+    }
+    /// Of each series, sorted by labels.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Series {
+        /// Only what is sorted behind the series with these canonical bytes of labels, if there are any.
+        #[prost(bytes = "vec", tag = "1")]
+        pub after: ::prost::alloc::vec::Vec<u8>,
+        /// Series at most.
+        #[prost(uint64, tag = "2")]
+        pub limit: u64,
+    }
+    /// Of what.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Of {
+        #[prost(message, tag = "8")]
+        Windows(Windows),
+        #[prost(message, tag = "9")]
+        Series(Series),
+    }
+}
+/// A digest: stands for a set of samples.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Digest {
-    /// The window's first millisecond.
-    #[prost(sint64, tag = "1")]
-    pub window: i64,
-    /// The part, from 0.
-    #[prost(uint32, tag = "2")]
-    pub part: u32,
-    /// Series with samples in it.
-    #[prost(uint64, tag = "3")]
+    /// Its low 64 bits.
+    #[prost(fixed64, tag = "1")]
+    pub low: u64,
+    /// Its high 64 bits.
+    #[prost(fixed64, tag = "2")]
+    pub high: u64,
+}
+/// What a shard holds in a window of time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WindowDigest {
+    /// The shard.
+    #[prost(uint32, tag = "1")]
+    pub shard: u32,
+    /// The window.
+    #[prost(message, optional, tag = "2")]
+    pub window: ::core::option::Option<TimeRange>,
+    /// Of all its samples, and the labels of their series.
+    #[prost(message, optional, tag = "3")]
+    pub digest: ::core::option::Option<Digest>,
+    /// Series with samples there.
+    #[prost(uint64, tag = "4")]
     pub series: u64,
     /// Samples.
-    #[prost(uint64, tag = "4")]
+    #[prost(uint64, tag = "5")]
     pub samples: u64,
-    /// The sum of a hash over each of them: its series, time and value.
-    #[prost(fixed64, tag = "5")]
-    pub hash: u64,
 }
-/// The answer to it.
+/// What a series holds.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SeriesDigest {
+    /// The canonical bytes of its labels.
+    #[prost(bytes = "vec", tag = "1")]
+    pub labels: ::prost::alloc::vec::Vec<u8>,
+    /// Of its samples and labels.
+    #[prost(message, optional, tag = "2")]
+    pub digest: ::core::option::Option<Digest>,
+    /// Samples.
+    #[prost(uint64, tag = "3")]
+    pub samples: u64,
+}
+/// The answer to a DigestRequest.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DigestReply {
-    /// STORED when the sums are all there.
-    #[prost(message, optional, tag = "1")]
-    pub verdict: ::core::option::Option<Verdict>,
+    /// The shards asked of whose epoch is over or sealed: STALE_EPOCH or SEALED.
+    #[prost(message, repeated, tag = "1")]
+    pub shards: ::prost::alloc::vec::Vec<ShardVerdict>,
     /// The last delete that was applied.
     #[prost(uint64, tag = "2")]
     pub deletes_seen: u64,
-    /// Windows and parts with samples.
+    /// Windows that are not empty, sorted by shard and window, where these were asked for.
     #[prost(message, repeated, tag = "3")]
-    pub digests: ::prost::alloc::vec::Vec<Digest>,
+    pub windows: ::prost::alloc::vec::Vec<WindowDigest>,
+    /// Series that are not empty, sorted by labels, where these were asked for; all that are left when
+    /// they are fewer than the limit.
+    #[prost(message, repeated, tag = "4")]
+    pub series: ::prost::alloc::vec::Vec<SeriesDigest>,
 }
 /// A condition on a label, as the cluster keeps it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions};
 use tsdb_cluster::message::NodeError;
 use tsdb_cluster::metadata::MetadataStore;
-use tsdb_cluster::node::{Membership, Node};
+use tsdb_cluster::node::{Membership, Node, Repair, RepairOptions};
 use tsdb_cluster::runtime::SharedRuntime;
 use tsdb_cluster::{Incarnation, NodeId};
 
@@ -143,7 +143,9 @@ impl Cluster {
         let server = RpcServer::new(node.clone(), RpcServerOptions::default(), stop);
         let runtime = Arc::clone(&self.runtime);
         let membership = Membership::new(self.id.clone(), node, self.coordinator.clone(), runtime);
+        let repair = Repair::new(membership.clone(), RepairOptions::default());
         self.runtime.spawn(membership.run().boxed());
+        self.runtime.spawn(repair.run().boxed());
         Ok(tokio::spawn(async move {
             match server.run(listener, grace).await {
                 true => Connections::Drained,

@@ -13,18 +13,21 @@ pub enum Call {
     Delete,
     /// Tells the deletes that were applied.
     DeletesBehind,
+    /// Digests of what the node holds.
+    Digest,
     /// How the node is.
     Status,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Write,
         Self::Read,
         Self::Seal,
         Self::Delete,
         Self::DeletesBehind,
+        Self::Digest,
         Self::Status,
     ];
 
@@ -37,6 +40,7 @@ impl Call {
             Self::Seal => "seal",
             Self::Delete => "delete",
             Self::DeletesBehind => "deletes_behind",
+            Self::Digest => "digest",
             Self::Status => "status",
         }
     }
@@ -49,6 +53,7 @@ impl Call {
             Self::Seal => "/tsdb.node.v1/seal",
             Self::Delete => "/tsdb.node.v1/delete",
             Self::DeletesBehind => "/tsdb.node.v1/deletes-behind",
+            Self::Digest => "/tsdb.node.v1/digest",
             Self::Status => "/tsdb.node.v1/status",
         }
     }

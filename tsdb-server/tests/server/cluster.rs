@@ -1,8 +1,15 @@
 //! Real servers, a real etcd: what was acknowledged is there whoever dies.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
+use tsdb_cluster::NodeId;
+use tsdb_cluster::message::{Found, ReadRequest, Want};
+use tsdb_cluster::transport::Transport as _;
+use tsdb_core::{Series, TimeRange};
+use tsdb_server::rpc::{Endpoints, RpcClient, RpcClientOptions};
 
 use crate::support::{
     Answer, Etcd, Sent, Server, exported, free_port, get, post, request, series, wait_for,
@@ -18,6 +25,7 @@ struct Member {
     id: String,
     endpoint: String,
     etcd: String,
+    read_level: &'static str,
 }
 
 impl Member {
@@ -27,6 +35,7 @@ impl Member {
             id: id.to_owned(),
             endpoint: format!("127.0.0.1:{}", free_port()),
             etcd: etcd.url.replace("http://", ""),
+            read_level: "unstrict_majority",
         }
     }
 
@@ -38,6 +47,8 @@ impl Member {
             &self.id,
             "--rpc-listen",
             &self.endpoint,
+            "--read-consistency-level",
+            self.read_level,
             "--enable-admin-api",
         ];
         self.server = Some(Server::start(&folder.join(&self.id), &arguments));
@@ -67,7 +78,7 @@ impl Member {
 }
 
 /// Three servers with all shards at each.
-async fn three(folder: &Path, etcd: &Etcd) -> Vec<Member> {
+async fn three(folder: &Path, etcd: &Etcd, shards: u32) -> Vec<Member> {
     let mut members: Vec<Member> = ["n1", "n2", "n3"].map(|id| Member::new(id, etcd)).into();
     for member in &mut members {
         member.start(folder);
@@ -77,7 +88,7 @@ async fn three(folder: &Path, etcd: &Etcd) -> Vec<Member> {
         .iter()
         .zip(groups)
         .map(|(member, group)| member.instance(group));
-    let body = json!({"num_shards": 16, "replication_factor": 3,
+    let body = json!({"num_shards": shards, "replication_factor": 3,
         "instances": instances.collect::<Vec<_>>()});
     let url = format!("{}{PLACEMENT}/init", members[0].api());
     let made = post(&url, &[], body.to_string()).await;
@@ -155,7 +166,7 @@ async fn what_was_acknowledged_is_there_whoever_dies() {
     let Some(mut etcd) = Etcd::start(folder.path()).await else {
         return;
     };
-    let mut members = three(folder.path(), &etcd).await;
+    let mut members = three(folder.path(), &etcd, 16).await;
     for round in 0..10 {
         let answer = write(
             members[usize::try_from(round % 3).expect("small")].api(),
@@ -195,13 +206,78 @@ async fn what_was_acknowledged_is_there_whoever_dies() {
     etcd.restart().await;
 }
 
+/// Samples that the node of a member has on its own disk; none while it does not answer.
+async fn held(member: &Member, shards: u32) -> Option<usize> {
+    let id = NodeId::new(member.id.as_str());
+    let endpoints = Endpoints::default();
+    endpoints.replace([(id.clone(), member.endpoint.as_str().into())]);
+    let client = RpcClient::new(endpoints, RpcClientOptions::default());
+    let status = client.status(&id).await.ok()?;
+    let promised = status.shards.iter();
+    let request = ReadRequest {
+        namespace: "default".into(),
+        incarnation: status.incarnation,
+        epochs: promised
+            .map(|(shard, state)| (*shard, state.epoch))
+            .collect(),
+        shards: NonZeroU32::new(shards).expect("not 0"),
+        deletes_seen: 0,
+        range: TimeRange::ALL,
+        matchers: Vec::new(),
+        want: Want::Samples,
+        after: None,
+        limit: usize::MAX,
+        max_samples: u64::MAX,
+    };
+    let (_, mut pieces) = client.read(&id, request).await.ok()?;
+    let mut samples = 0;
+    while let Some(piece) = pieces.next().await {
+        for found in piece.ok()? {
+            let Found::Series(labels, chunks) = found else {
+                panic!("series were asked for");
+            };
+            let series = Series::from_chunks(labels, chunks, TimeRange::ALL).expect("chunks");
+            samples += series.timestamps().len();
+        }
+    }
+    Some(samples)
+}
+
+#[tokio::test]
+async fn a_node_that_was_away_fetches_what_it_missed_by_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    // Few shards, so that all are compared within a minute.
+    let shards = 2;
+    let mut members = three(folder.path(), &etcd, shards).await;
+    for round in 0..10 {
+        write_for_sure(members[0].api(), round).await;
+    }
+    members[2].kill();
+    for round in 10..20 {
+        write_for_sure(members[1].api(), round).await;
+    }
+    members[2].read_level = "one";
+    members[2].start(folder.path());
+    wait_for("the node to have what it missed", 60, async || {
+        (held(&members[2], shards).await? == 40 * 20).then_some(())
+    })
+    .await;
+    // Nobody is left to ask but the node itself.
+    members[0].kill();
+    members[1].kill();
+    has_rounds(&members[2], 20).await;
+}
+
 #[tokio::test]
 async fn a_node_is_replaced_by_an_empty_one_and_an_empty_disk_is_filled() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(etcd) = Etcd::start(folder.path()).await else {
         return;
     };
-    let mut members = three(folder.path(), &etcd).await;
+    let mut members = three(folder.path(), &etcd, 16).await;
     for round in 0..5 {
         write_for_sure(members[0].api(), round).await;
     }
@@ -251,7 +327,7 @@ async fn deletes_and_calls_that_a_cluster_does_not_answer() {
     lonely.kill();
     std::fs::remove_dir_all(folder.path().join("n1")).expect("a folder");
 
-    let members = three(folder.path(), &etcd).await;
+    let members = three(folder.path(), &etcd, 16).await;
     write_for_sure(members[0].api(), 0).await;
     let delete = "match[]=replicated%7Bnumber=%227%22%7D";
     let url = format!(

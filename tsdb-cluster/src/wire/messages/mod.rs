@@ -3,9 +3,10 @@
 
 mod beside;
 mod deletes;
+mod digest;
 mod message;
 mod rejected;
-mod replica;
+mod seal;
 mod select;
 mod selection;
 mod status;
@@ -18,8 +19,8 @@ pub use beside::{ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataReques
 pub use deletes::{DeleteReply, DeletesBehindReply, DeletesBehindRequest};
 pub use message::NodeMessage;
 pub use rejected::{RejectedReason, RejectedSample};
-pub use replica::{Digest, DigestReply, DigestRequest, SealReply, SealRequest, StreamShardRequest};
+pub use seal::{SealReply, SealRequest};
 pub use select::{SelectLast, SelectOrder, SelectReply};
 pub use status::{StatusReply, StatusRequest, TopologyReply, TopologyRequest};
-pub use verdict::{Refusal, ShardEpoch, ShardVerdict, Verdict};
+pub use verdict::{Refusal, ShardVerdict, Verdict};
 pub use write::{WriteOpened, WriteOpening, WriteReply, WriteRequest};

@@ -89,7 +89,7 @@ pub struct SelectLast {
     pub truncated: bool,
 }
 
-/// One message of an answer to a [`ReadRequest`] or a [`super::StreamShardRequest`].
+/// One message of an answer to a [`ReadRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SelectReply {
     /// The first.

@@ -6,25 +6,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message as _;
+use tsdb_core::model::Window;
 use tsdb_core::{
-    AppendReport, Exemplar, Labels, Matcher, MetricKind, MetricMetadata, RejectReason, Rejected,
-    SeriesExemplars, TimeRange,
+    AppendReport, Digest, Exemplar, Labels, Matcher, MetricKind, MetricMetadata, RejectReason,
+    Rejected, SeriesDigest, SeriesExemplars, ShardDigest, TimeRange,
 };
 use tsdb_proto::node_v1 as proto;
 
 use super::*;
 use crate::Incarnation;
 use crate::message::{
-    self, DeleteRequest, NodeError, NodeStatus, Origin, ReadReply, ReadRequest, Want,
+    self, DeleteRequest, DigestOf, DigestReply, DigestRequest, NodeError, NodeStatus, Origin,
+    ReadReply, ReadRequest, Want,
 };
 use crate::node::{self, DeleteRecord, MatcherRecord, ShardState};
 use crate::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, SampleLimits, WireError};
 
 const NODE: Incarnation = Incarnation(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
-const SHARD: ShardEpoch = ShardEpoch {
-    shard: 63,
-    epoch: u64::MAX,
-};
 const RANGE: TimeRange = TimeRange::ALL;
 
 /// Sends one message, looks at every damaged form of it, and gives what came.
@@ -196,18 +194,6 @@ fn reads_come_as_they_went() {
     for reply in replies() {
         assert_eq!(sent(reply.clone()), reply);
     }
-    for after in [None, Some(matching_labels())] {
-        sent(StreamShardRequest {
-            version: PROTOCOL_VERSION,
-            incarnation: NODE,
-            namespace: "default".into(),
-            shard: SHARD,
-            range: RANGE,
-            after,
-            deletes_seen: 1,
-            bytes_max: 1 << 40,
-        });
-    }
     sent(ExemplarsRequest {
         version: PROTOCOL_VERSION,
         incarnation: NODE,
@@ -245,26 +231,6 @@ fn what_keeps_replicas_alike_comes_as_it_went() {
     sent(SealReply {
         shards: vec![(0, Ok(())), (1, Err(node::Refusal::Stale { epoch: 3 }))],
     });
-    sent(DigestRequest {
-        version: PROTOCOL_VERSION,
-        incarnation: NODE,
-        namespace: "default".into(),
-        shard: SHARD,
-        range: RANGE,
-        window_ms: 7_200_000,
-        parts: 16,
-    });
-    sent(DigestReply {
-        verdict: Verdict::Stored,
-        deletes_seen: 3,
-        digests: vec![Digest {
-            window: i64::MIN,
-            part: 15,
-            series: 1,
-            samples: 2,
-            hash: u64::MAX,
-        }],
-    });
     let record = |sequence| DeleteRecord {
         sequence,
         min_time: i64::MIN,
@@ -283,6 +249,83 @@ fn what_keeps_replicas_alike_comes_as_it_went() {
         sequence: 1,
     });
     sent(DeletesBehindReply { records });
+}
+
+fn digest_request(of: DigestOf) -> DigestRequest {
+    DigestRequest {
+        namespace: "default".into(),
+        incarnation: NODE,
+        epochs: vec![(63, u64::MAX), (0, 0)],
+        shards: NonZeroU32::new(64).expect("not 0"),
+        deletes_seen: 2,
+        range: RANGE,
+        of,
+    }
+}
+
+#[test]
+fn digests_come_as_they_went() {
+    let series = |after, limit| DigestOf::Series { after, limit };
+    for of in [
+        DigestOf::Windows {
+            window_ms: i64::MIN,
+        },
+        DigestOf::Windows {
+            window_ms: 7_200_000,
+        },
+        series(None, usize::MAX),
+        series(Some(matching_labels()), 4096),
+    ] {
+        assert_eq!(sent(digest_request(of.clone())).of, of);
+    }
+    let window = |start, last, digest| ShardDigest {
+        shard: 63,
+        window: Window { start, last },
+        digest: Digest(digest),
+        series: 1,
+        samples: u64::MAX,
+    };
+    let windows = vec![
+        window(i64::MIN, -1, 1 << 64),
+        window(0, i64::MAX, u128::MAX),
+    ];
+    let series = vec![SeriesDigest {
+        labels: matching_labels(),
+        digest: Digest(0x0123_4567_89ab_cdef_0011_2233_4455_6677),
+        samples: 2,
+    }];
+    let came = sent(DigestReply {
+        refusals: vec![
+            (1, node::Refusal::Stale { epoch: 7 }),
+            (2, node::Refusal::Sealed { epoch: 8 }),
+        ],
+        deletes_applied: 3,
+        windows: windows.clone(),
+        series: series.clone(),
+    });
+    assert_eq!((came.windows, came.series), (windows, series));
+}
+
+#[test]
+fn digests_of_nothing_are_refused_with_their_field() {
+    let request = || digest_request(DigestOf::Windows { window_ms: 1 }).into_proto();
+    let mut of_nothing = request();
+    of_nothing.of = None;
+    let mut undivided = request();
+    undivided.shard_count = 0;
+    for (bad, text) in [
+        (of_nothing, "DigestRequest.of is missing"),
+        (undivided, "DigestRequest.shard_count is 0"),
+    ] {
+        let refused = DigestRequest::from_proto(bad).expect_err(text);
+        assert_eq!(refused.to_string(), text);
+    }
+    let reply = proto::DigestReply {
+        series: vec![proto::SeriesDigest::default()],
+        ..proto::DigestReply::default()
+    };
+    let refused = DigestReply::from_proto(reply).expect_err("no digest");
+    assert_eq!(refused.to_string(), "DigestReply.digest is missing");
 }
 
 #[test]

@@ -10,31 +10,6 @@ use crate::node;
 use crate::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, WireError};
 use crate::{Epoch, Incarnation, ShardId};
 
-/// A shard, and the epoch in which the sender takes it to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ShardEpoch {
-    /// The placement shard.
-    pub shard: ShardId,
-    /// Its epoch.
-    pub epoch: Epoch,
-}
-
-impl ShardEpoch {
-    pub(super) fn into_proto(self) -> proto::ShardEpoch {
-        proto::ShardEpoch {
-            shard: self.shard,
-            epoch: self.epoch,
-        }
-    }
-
-    pub(super) fn from_proto(proto: proto::ShardEpoch) -> Self {
-        Self {
-            shard: proto.shard,
-            epoch: proto.epoch,
-        }
-    }
-}
-
 /// What a node says to what it was asked of a shard, or of all that it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -64,8 +64,8 @@ impl Calls {
             let answer = A::decode(message.ok_or_else(cut)?);
             answer.map_err(|error| NodeError::Failed(error.to_string()))
         };
-        let answer = timeout(self.context.options.deadline, answer).await;
-        answer.unwrap_or_else(|_| Err(self.context.no_answer()))
+        let answer = timeout(self.context.deadline(call), answer).await;
+        answer.unwrap_or_else(|_| Err(self.context.no_answer(call)))
     }
 
     /// Sends a call, and gives the messages of its answer once that begins.
@@ -83,7 +83,7 @@ impl Calls {
             let sent = connection.send(call, whole(question)).await;
             sent.map_err(Unanswered::Broken)
         };
-        let response = match timeout(self.context.options.deadline, asked).await {
+        let response = match timeout(self.context.deadline(call), asked).await {
             Ok(Ok(response)) => response,
             Ok(Err(Unanswered::Broken(why))) => return Err(NodeError::Unreachable(why)),
             Ok(Err(Unanswered::Way(why))) => {
@@ -91,7 +91,7 @@ impl Calls {
                 return Err(NodeError::Unreachable(why));
             }
             Err(_) => {
-                let error = self.context.no_answer();
+                let error = self.context.no_answer(call);
                 if self.heard.load(Ordering::Relaxed) == heard {
                     // Who was answered meanwhile keeps the connection; the next begins another.
                     pass.failed(&error.to_string());
@@ -109,8 +109,8 @@ impl Calls {
         if status.is_success() {
             return Ok(messages);
         }
-        let refusal = timeout(self.context.options.deadline, messages.next()).await;
-        let refusal = refusal.map_err(|_| self.context.no_answer())?;
+        let refusal = timeout(self.context.deadline(call), messages.next()).await;
+        let refusal = refusal.map_err(|_| self.context.no_answer(call))?;
         let refusal = refusal.map_err(|error| broken(&error))?;
         let other = || NodeError::Unreachable(format!("something else answers, with {status}"));
         let refusal = refusal.and_then(|bytes| Refusal::decode(bytes).ok());

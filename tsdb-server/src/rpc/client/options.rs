@@ -13,6 +13,8 @@ pub struct RpcClientOptions {
     pub tls: Option<Arc<ClientConfig>>,
     /// How long to wait for an answer, and of a read for each piece of it.
     pub deadline: Duration,
+    /// How long to wait for digests: a node reads all that they are of.
+    pub digest_deadline: Duration,
     /// Writes to one node that may wait to be sent or answered.
     pub queue_requests: usize,
     /// About how many bytes they may have.
@@ -26,6 +28,7 @@ impl Default for RpcClientOptions {
         Self {
             tls: None,
             deadline: Duration::from_secs(5),
+            digest_deadline: Duration::from_secs(600),
             queue_requests: 256,
             queue_bytes: 16 << 20,
             backoff_max: Duration::from_secs(2),

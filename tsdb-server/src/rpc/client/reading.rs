@@ -63,7 +63,7 @@ impl Reading {
     /// The next message.
     async fn message(&mut self) -> Result<SelectReply, NodeError> {
         let next = timeout(self.context.options.deadline, self.messages.next()).await;
-        let next = next.map_err(|_| self.context.no_answer())?;
+        let next = next.map_err(|_| self.context.no_answer(Call::Read))?;
         let next = next.map_err(|error| broken(&error))?;
         let cut = || NodeError::Unreachable(WireError::Incomplete.to_string());
         let reply = SelectReply::decode(next.ok_or_else(cut)?).map_err(|error| wrong(&error))?;

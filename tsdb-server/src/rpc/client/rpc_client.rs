@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tsdb_cluster::message::{
-    DeleteRequest, FoundStream, NodeError, NodeStatus, ReadReply, ReadRequest, WriteReply,
-    WriteRequest,
+    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, ReadReply,
+    ReadRequest, WriteReply, WriteRequest,
 };
 use tsdb_cluster::node::DeleteRecord;
 use tsdb_cluster::transport::{NodeAnswer, SealReply, Transport};
@@ -40,9 +41,17 @@ impl Context {
         address.ok_or_else(|| format!("no endpoint of {node} is known"))
     }
 
+    /// How long to wait for the answer to a call.
+    pub(super) fn deadline(&self, call: Call) -> Duration {
+        match call {
+            Call::Digest => self.options.digest_deadline,
+            _ => self.options.deadline,
+        }
+    }
+
     /// The error of who waited too long.
-    pub(super) fn no_answer(&self) -> NodeError {
-        let millis = self.options.deadline.as_millis();
+    pub(super) fn no_answer(&self, call: Call) -> NodeError {
+        let millis = self.deadline(call).as_millis();
         NodeError::Unreachable(format!("no answer within {millis} ms"))
     }
 }
@@ -164,7 +173,7 @@ impl RpcClient {
         sent.map_err(|_| lost())?;
         match timeout(self.context.options.deadline, answer).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(lost())),
-            Err(_) => Err(self.context.no_answer()),
+            Err(_) => Err(self.context.no_answer(Call::Write)),
         }
     }
 }
@@ -222,6 +231,10 @@ impl Transport for RpcClient {
         };
         let take = |reply: wire::DeletesBehindReply| Ok(reply.records);
         self.ask(node, Call::DeletesBehind, question, take)
+    }
+
+    fn digest(&self, node: &NodeId, request: DigestRequest) -> NodeAnswer<DigestReply> {
+        self.ask(node, Call::Digest, request, Ok)
     }
 
     fn status(&self, node: &NodeId) -> NodeAnswer<NodeStatus> {

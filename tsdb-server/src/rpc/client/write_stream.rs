@@ -94,7 +94,7 @@ impl WriteStream {
     async fn open(context: &Arc<Context>, node: &NodeId) -> Result<Self, NodeError> {
         let opened = Self::agree(context, node);
         let opened = timeout(context.options.deadline, opened).await;
-        opened.unwrap_or_else(|_| Err(context.no_answer()))
+        opened.unwrap_or_else(|_| Err(context.no_answer(Call::Write)))
     }
 
     async fn agree(context: &Arc<Context>, node: &NodeId) -> Result<Self, NodeError> {
@@ -178,7 +178,7 @@ impl WriteStream {
                 () = sleep_until(given_up.unwrap_or_else(Instant::now)), if given_up.is_some() => {
                     if self.is_silent() {
                         break End {
-                            why: self.context.no_answer().to_string(),
+                            why: self.context.no_answer(Call::Write).to_string(),
                             is_failure_of_way: true,
                         };
                     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::timeout;
-use tsdb_cluster::message::{DeleteRequest, NodeError, ReadRequest};
+use tsdb_cluster::message::{DeleteRequest, DigestRequest, NodeError, ReadRequest};
 use tsdb_cluster::wire::messages::{
     DeleteReply, DeletesBehindReply, DeletesBehindRequest, NodeMessage, Refusal, SealReply,
     SealRequest, StatusReply, StatusRequest, Verdict,
@@ -32,6 +32,7 @@ pub(super) async fn answer(served: &Arc<Served>, request: Request<Incoming>) -> 
         Call::Seal => seal(served, body).await,
         Call::Delete => delete(served, body).await,
         Call::DeletesBehind => deletes_behind(served, body).await,
+        Call::Digest => digest(served, body).await,
         Call::Status => status(served, body).await,
     }
 }
@@ -84,6 +85,15 @@ async fn deletes_behind(served: &Arc<Served>, body: Incoming) -> Response<Outgoi
         Call::DeletesBehind,
         Ok(DeletesBehindReply { records }),
     )
+}
+
+async fn digest(served: &Arc<Served>, body: Incoming) -> Response<Outgoing> {
+    let request: DigestRequest = match asked(served, body).await {
+        Ok(request) => request,
+        Err(verdict) => return refused(served, verdict),
+    };
+    let digests = served.node.digest(request).await;
+    said(served, Call::Digest, digests)
 }
 
 async fn status(served: &Arc<Served>, body: Incoming) -> Response<Outgoing> {

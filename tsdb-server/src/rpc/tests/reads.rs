@@ -1,15 +1,16 @@
-//! Long answers: read to their end, or given up.
+//! Long answers: read to their end, or given up; and digests.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tsdb_cluster::Batch;
-use tsdb_cluster::message::{NodeError, Want};
+use tsdb_cluster::message::{DigestOf, DigestRequest, NodeError, Want};
 use tsdb_cluster::transport::Transport as _;
-use tsdb_core::Sample;
+use tsdb_core::{Sample, TimeRange};
 
 use super::support::*;
-use crate::rpc::RpcClientOptions;
+use crate::rpc::{Call, Outcome, RpcClientOptions};
 
 const SERIES: u64 = 12;
 const SAMPLES: i64 = 80_000;
@@ -88,4 +89,47 @@ async fn a_long_answer_comes_whole_and_one_that_is_dropped_ends_at_the_node() {
     machine.kill().await;
     let cut = found.try_collect::<Vec<_>>().await.expect_err("a cut");
     assert!(matches!(cut, NodeError::Unreachable(_)), "{cut}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn digests_are_those_of_the_node() {
+    let machine = Machine::start("a").await;
+    let client = client(&[&machine], RpcClientOptions::default());
+    let entries: Vec<_> = (0..20).map(entry).collect();
+    let request = write(&machine, &batch(&entries, BEGIN_MS));
+    client.write(&machine.id, request).await.expect("a reply");
+    let request = |of| DigestRequest {
+        namespace: "default".into(),
+        incarnation: machine.incarnation(),
+        epochs: (0..SHARDS).map(|shard| (shard, 1)).collect(),
+        shards: NonZeroU32::new(SHARDS).expect("not 0"),
+        deletes_seen: 0,
+        range: TimeRange::ALL,
+        of,
+    };
+    let windows = |window_ms| DigestOf::Windows { window_ms };
+    let series = |after, limit| DigestOf::Series { after, limit };
+    let third = Some(entry(3).labels.clone());
+    for (of, found) in [
+        (windows(3_600_000), 0),
+        (series(None, 7), 7),
+        (series(third, usize::MAX), 6),
+    ] {
+        let told = client.digest(&machine.id, request(of.clone())).await;
+        let told = told.expect("digests");
+        let own = machine.node.digest(request(of)).await.expect("digests");
+        assert_eq!(told.series.len(), found);
+        assert_eq!(told.windows.is_empty(), found > 0);
+        assert_eq!((told.windows, told.series), (own.windows, own.series));
+        assert_eq!((told.deletes_applied, told.refusals), (0, Vec::new()));
+    }
+    let mut ahead = request(windows(3_600_000));
+    ahead.deletes_seen = 1;
+    let missing = client.digest(&machine.id, ahead).await;
+    let missing = missing.expect_err("a delete is missing");
+    assert_eq!(missing, NodeError::DeletesMissing { applied: 0 });
+    let refused = client.digest(&machine.id, request(windows(0))).await;
+    let refused = refused.expect_err("no window").to_string();
+    assert!(refused.contains("at least one millisecond"), "{refused}");
+    assert_eq!(client.figures().answers(Call::Digest, Outcome::Done), 3);
 }
