@@ -273,7 +273,7 @@ impl Runtime for Executor {
     }
 
     fn random(&self) -> u64 {
-        self.lock().random.next()
+        self.lock().random.draw()
     }
 }
 

@@ -224,7 +224,7 @@ impl History {
             .any(|own| own.due(found).next().is_some());
         let is_known = |text: &String| names.contains(&text.as_str());
         let is_listed = |name: &&str| found.texts.contains(*name);
-        let is_whole = !is_due || names.iter().all(|name| is_listed(&name));
+        let is_whole = !is_due || names.iter().all(is_listed);
         match found.texts.iter().all(is_known) && is_whole {
             true => Ok(()),
             false => {

@@ -1,4 +1,5 @@
 //! `tsdb-sim [--seeds N] [--from SEED]`: plays clusters, and names the seeds that break a promise.
+#![forbid(unsafe_code)]
 
 use std::io::{self, Write};
 use std::process::ExitCode;

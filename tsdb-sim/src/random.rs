@@ -17,7 +17,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -26,7 +26,7 @@ impl Random {
 
     /// A number below `end`; 0 if there is none.
     pub fn below(&mut self, end: u64) -> u64 {
-        let high = (u128::from(self.next()) * u128::from(end)) >> 64;
+        let high = (u128::from(self.draw()) * u128::from(end)) >> 64;
         u64::try_from(high).unwrap_or(0)
     }
 
@@ -48,6 +48,6 @@ impl Random {
     /// A sequence of its own.
     #[must_use]
     pub fn fork(&mut self) -> Self {
-        Self::new(self.next())
+        Self::new(self.draw())
     }
 }

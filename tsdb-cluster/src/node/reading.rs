@@ -53,7 +53,6 @@ fn select(db: &Db, request: &ReadRequest) -> Result<Selecting, NodeError> {
     let limits = SelectLimits {
         series: request.limit,
         samples: request.max_samples,
-        ..SelectLimits::default()
     };
     let matchers = matchers(request)?;
     let set = namespace.select_with(request.range, &matchers, limits);

@@ -37,7 +37,9 @@ impl Play {
             candidate.isolation_group.clone_from(&old.isolation_group);
         }
         let candidates = vec![(node_id(newcomer), candidate)];
-        let replaced = known.topology.replace(&[old.clone()], candidates, false);
+        let replaced = known
+            .topology
+            .replace(std::slice::from_ref(&old), candidates, false);
         if let Ok(replaced) = replaced
             && self
                 .placement
