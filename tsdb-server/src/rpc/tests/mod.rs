@@ -1,8 +1,4 @@
 //! Nodes, clients and coordinators over real sockets.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests measure how long they wait"
-)]
 
 mod bits;
 mod cluster;
