@@ -35,7 +35,7 @@ impl Member {
             id: id.to_owned(),
             endpoint: format!("127.0.0.1:{}", free_port()),
             etcd: etcd.url.replace("http://", ""),
-            read_level: "unstrict_majority",
+            read_level: "majority",
         }
     }
 
