@@ -12,7 +12,7 @@ use tsdb_core::{Series, TimeRange};
 use tsdb_server::rpc::{Endpoints, RpcClient, RpcClientOptions};
 
 use crate::support::{
-    Answer, Etcd, Sent, Server, exported, free_port, get, post, request, series, wait_for,
+    Answer, Etcd, Sent, Server, exported, get, lasting_port, post, request, series, wait_for,
     write_body, write_request,
 };
 
@@ -33,7 +33,7 @@ impl Member {
         Self {
             server: None,
             id: id.to_owned(),
-            endpoint: format!("127.0.0.1:{}", free_port()),
+            endpoint: format!("127.0.0.1:{}", lasting_port()),
             etcd: etcd.url.replace("http://", ""),
             read_level: "majority",
         }

@@ -234,7 +234,7 @@ fn start(program: &Path, folder: &Path, count: usize, scheme: &str, more: &[&str
 
 /// A port that nobody listens on, below those that connections are given: it is still free when a
 /// member that was stopped begins again.
-fn lasting_port() -> u16 {
+pub(crate) fn lasting_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let range = 12_000..32_000_u16;
     loop {

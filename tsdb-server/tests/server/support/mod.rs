@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub(crate) use certificates::{Authority, Signed};
 pub(crate) use client::{Answer, get, json, post, post_form, request};
 pub(crate) use encode::{Sent, series, snappy, write_body, write_request};
-pub(crate) use etcd::Etcd;
+pub(crate) use etcd::{Etcd, lasting_port};
 pub(crate) use link::Link;
 pub(crate) use process::{Process, Server};
 pub(crate) use programs::{Prometheus, free_port, program};
