@@ -4,9 +4,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use tsdb_core::{Exemplar, Histogram, Labels, Sample, Series, WriteBatch};
+use tsdb_core::{ChunkPart, Exemplar, Histogram, Labels, Sample, Series, TimeRange, WriteBatch};
 
 use crate::identity::ShardId;
+use crate::message::NodeError;
 
 /// A series as a coordinator knows it.
 #[derive(Debug)]
@@ -97,13 +98,26 @@ impl Batch {
         }
     }
 
-    /// Adds all that was read of a series.
-    pub fn push_series(&mut self, entry: Arc<SeriesEntry>, series: &Series) {
-        self.begin(entry);
+    /// Adds what chunks of a series hold in a range, as replicas answer them.
+    ///
+    /// # Errors
+    /// When a chunk is damaged.
+    pub fn push_chunks(
+        &mut self,
+        shard: ShardId,
+        labels: Labels,
+        chunks: Vec<ChunkPart>,
+        range: TimeRange,
+    ) -> Result<(), NodeError> {
+        let series = Series::from_chunks(labels.clone(), chunks, range);
+        let series = series.map_err(|error| NodeError::Failed(error.to_string()))?;
+        let key = 0;
+        self.begin(Arc::new(SeriesEntry { labels, shard, key }));
         self.samples(series.timestamps(), series.values());
         for (timestamp, histogram) in series.histograms() {
             self.histogram(*timestamp, histogram.clone());
         }
+        Ok(())
     }
 
     /// Its series, in the order they were begun.

@@ -57,5 +57,23 @@ pub trait Transport: fmt::Debug + Send + Sync {
     }
 }
 
+/// How often a node is told the deletes that it says it has not applied.
+const TELLS: usize = 4;
+
+/// Asks a node for something. One that has not applied deletes which the asker had seen is told those
+/// behind the newest that it has, and asked again.
+pub(crate) async fn ask_behind_deletes<T>(
+    ask: impl Fn() -> NodeAnswer<T>,
+    tell: impl Fn(u64) -> NodeAnswer<u64>,
+) -> Result<T, NodeError> {
+    for _ in 0..TELLS {
+        match ask().await {
+            Err(NodeError::DeletesMissing { applied }) => drop(tell(applied).await?),
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
 /// A way to the nodes, shared.
 pub type SharedTransport = Arc<dyn Transport>;

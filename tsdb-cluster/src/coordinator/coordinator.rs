@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::delete_log::DeleteLog;
+use super::error::CoordinatorError;
 use super::topology_view::TopologyView;
 use crate::Incarnation;
 use crate::identity::NodeId;
@@ -11,12 +12,9 @@ use crate::message::{DeleteRequest, NodeError};
 use crate::metadata::{MetadataStore, placement_key};
 use crate::node::DeleteRecord;
 use crate::rules::Rules;
-use crate::runtime::SharedRuntime;
+use crate::runtime::{SharedRuntime, within};
 use crate::topology::{ReadLevel, WriteLevel};
-use crate::transport::{NodeAnswer, SharedTransport};
-
-/// How often deletes are told to a node that says it has not applied them.
-const TELLS: usize = 4;
+use crate::transport::{NodeAnswer, SharedTransport, ask_behind_deletes};
 
 /// How a coordinator works.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +99,22 @@ impl Coordinator {
 }
 
 impl Shared {
+    /// Waits for what a request asks for, as long as a request may take; `what` names it.
+    pub(super) async fn in_time<T>(
+        &self,
+        what: impl FnOnce() -> String,
+        work: impl Future<Output = Result<T, CoordinatorError>>,
+    ) -> Result<T, CoordinatorError> {
+        let timeout = self.options.timeout;
+        let done = within(&*self.runtime, timeout, work).await;
+        done.unwrap_or_else(|_| {
+            Err(CoordinatorError::TimedOut {
+                millis: timeout.as_millis(),
+                what: what(),
+            })
+        })
+    }
+
     /// Does something at a node, which is told the deletes that it misses before.
     pub(super) async fn with_deletes<T>(
         &self,
@@ -109,42 +123,32 @@ impl Shared {
         namespace: &Arc<str>,
         ask: impl Fn() -> NodeAnswer<T>,
     ) -> Result<T, NodeError> {
-        let mut told = 0;
-        loop {
-            match ask().await {
-                Err(NodeError::DeletesMissing { applied }) if told < TELLS => {
-                    told += 1;
-                    let records = self.deletes.behind(namespace, applied);
-                    let request = DeleteRequest {
-                        namespace: Arc::clone(namespace),
-                        incarnation,
-                        records,
-                    };
-                    self.transport.delete(node, request).await?;
-                }
-                answer => return answer,
-            }
-        }
+        let tell = |applied| {
+            let request = DeleteRequest {
+                namespace: Arc::clone(namespace),
+                incarnation,
+                records: self.deletes.behind(namespace, applied),
+            };
+            self.transport.delete(node, request)
+        };
+        ask_behind_deletes(ask, tell).await
     }
 
-    /// Learns the deletes that a node has applied and this coordinator has not heard of.
+    /// Learns the deletes that a node has applied and this coordinator has not heard of; of the
+    /// metadata, where the node cannot tell them.
     pub(super) async fn learn_deletes(
         &self,
         node: &NodeId,
         namespace: &Arc<str>,
-    ) -> Result<(), NodeError> {
+    ) -> Result<(), CoordinatorError> {
         let newest = self.deletes.newest(namespace);
-        let namespace = Arc::clone(namespace);
         let asked = self
             .transport
-            .deletes_behind(node, Arc::clone(&namespace), newest);
-        let records = asked.await?;
-        self.deletes.learn(&namespace, records);
+            .deletes_behind(node, Arc::clone(namespace), newest);
+        match asked.await {
+            Ok(records) => self.deletes.learn(namespace, records),
+            Err(_) => self.deletes.refresh(namespace).await?,
+        }
         Ok(())
     }
-}
-
-/// Whether a newer placement may help.
-pub(super) fn is_outdated(error: &NodeError) -> bool {
-    matches!(error, NodeError::OtherIncarnation { .. })
 }

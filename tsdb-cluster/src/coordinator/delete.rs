@@ -12,7 +12,6 @@ use super::error::CoordinatorError;
 use super::topology_view::KnownTopology;
 use crate::identity::{Incarnation, NodeId};
 use crate::message::{DeleteRequest, NodeError};
-use crate::runtime::within;
 use crate::topology::{WriteDecision, WriteLevel, WriteVotes};
 
 type Heard = (NodeId, Incarnation, Result<u64, NodeError>);
@@ -32,19 +31,12 @@ impl Coordinator {
         matchers: &[Matcher],
     ) -> Result<u64, CoordinatorError> {
         let shared = &self.shared;
-        let timeout = shared.options.timeout;
         let delete = async {
             let sequence = shared.deletes.push(namespace, range, matchers).await?;
             apply(shared, namespace, sequence).await?;
             Ok(sequence)
         };
-        let deleted = within(&*shared.runtime, timeout, delete).await;
-        deleted.unwrap_or_else(|_| {
-            Err(CoordinatorError::TimedOut {
-                millis: timeout.as_millis(),
-                what: "a delete".to_owned(),
-            })
-        })
+        shared.in_time(|| "a delete".to_owned(), delete).await
     }
 }
 
@@ -102,12 +94,13 @@ async fn apply(
     })
 }
 
-/// All members that have come up, by node.
+/// All members that have what they had, by node.
 fn members(known: &KnownTopology) -> BTreeMap<NodeId, Incarnation> {
     let shards = known.topology.shards().iter();
     let slots = shards.flat_map(|shard| shard.slots());
     let members = slots.flat_map(|slot| slot.members());
-    let bound = members.filter_map(|member| Some((member.node.clone(), member.incarnation?)));
+    let there = members.filter(|member| known.topology.is_there(member));
+    let bound = there.filter_map(|member| Some((member.node.clone(), member.incarnation?)));
     bound.collect()
 }
 

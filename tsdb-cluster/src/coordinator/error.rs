@@ -48,6 +48,17 @@ pub enum CoordinatorError {
         /// For what.
         what: String,
     },
+    /// The placement or the deletes changed whenever it was tried.
+    #[error(
+        "the placement or the deletes changed each of the {attempts} times that this read began: try again"
+    )]
+    Restless {
+        /// How often it was tried.
+        attempts: usize,
+    },
+    /// A node did not tell its answer to the end.
+    #[error("an answer was cut off, try again: {0}")]
+    Cut(NodeError),
     /// A delete got no place in the order.
     #[error(transparent)]
     Deletes(#[from] DeleteLogError),
@@ -68,7 +79,7 @@ impl CoordinatorError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::NoPlacement | Self::Metadata(_) | Self::Consistency { .. } => true,
-            Self::TimedOut { .. } => true,
+            Self::TimedOut { .. } | Self::Restless { .. } | Self::Cut(_) => true,
             Self::Deletes(error) => matches!(error, DeleteLogError::Metadata(_)),
             Self::Unreadable { .. } | Self::NoNamespace(_) => false,
             Self::Limit(_) | Self::Invalid(_) => false,

@@ -1,7 +1,6 @@
 //! Reading: each shard from as many replicas as the level asks for, merged into one answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,6 @@ use super::topology_view::KnownTopology;
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::message::{Found, FoundStream, NodeError, ReadReply, ReadRequest, Want};
 use crate::node::Refusal;
-use crate::runtime::within;
 use crate::topology::{ReadDecision, ReadLevel, ReadVotes, Shard, Slot};
 
 /// How often a read begins anew, as the placement or the deletes changed while it began.
@@ -94,7 +92,7 @@ pub struct Answer {
 pub struct SeriesStream {
     shared: Arc<Shared>,
     merge: Merge<usize>,
-    plan: Option<Plan>,
+    plan: Plan,
     last: Option<Labels>,
     warnings: BTreeSet<Warning>,
 }
@@ -113,15 +111,8 @@ impl Coordinator {
     /// # Errors
     /// When the level cannot be met, and when a limit of the query is reached.
     pub async fn read(&self, query: ReadQuery) -> Result<Answer, CoordinatorError> {
-        let shared = &self.shared;
-        let timeout = shared.options.timeout;
-        let read = within(&*shared.runtime, timeout, begin(shared, query)).await;
-        read.unwrap_or_else(|_| {
-            Err(CoordinatorError::TimedOut {
-                millis: timeout.as_millis(),
-                what: "a read".to_owned(),
-            })
-        })
+        let read = begin(&self.shared, query);
+        self.shared.in_time(|| "a read".to_owned(), read).await
     }
 }
 
@@ -130,9 +121,8 @@ struct Plan {
     query: ReadQuery,
     known: Arc<KnownTopology>,
     level: ReadLevel,
-    shards: NonZeroU32,
     deletes_seen: u64,
-    /// Who was asked about which shards.
+    /// Who was asked about which shards, which are sorted.
     asked: Vec<(NodeId, Vec<ShardId>)>,
 }
 
@@ -151,18 +141,13 @@ async fn begin(shared: &Arc<Shared>, query: ReadQuery) -> Result<Answer, Coordin
     let mut known = shared.topology.current().await?;
     let mut attempts = 0;
     loop {
-        let mut plan = Plan::new(shared, query.clone(), Arc::clone(&known))?;
+        let mut plan = Plan::new(shared, query.clone(), Arc::clone(&known));
         match plan.open(shared).await? {
             Ok(opened) => return collect(shared, plan, opened).await,
             Err(again) => {
                 attempts += 1;
                 if attempts >= ATTEMPTS {
-                    return Err(CoordinatorError::TimedOut {
-                        millis: 0,
-                        what: format!(
-                            "a read that began {attempts} times, as the placement or the deletes changed"
-                        ),
-                    });
+                    return Err(CoordinatorError::Restless { attempts });
                 }
                 if let Again::Newer(version) = again {
                     known = shared.topology.refresh().await?;
@@ -202,21 +187,14 @@ impl Heard<'_> {
 }
 
 impl Plan {
-    fn new(
-        shared: &Shared,
-        query: ReadQuery,
-        known: Arc<KnownTopology>,
-    ) -> Result<Self, CoordinatorError> {
-        let shards = u32::try_from(known.topology.shards().len()).ok();
-        let shards = shards.and_then(NonZeroU32::new);
-        Ok(Self {
+    fn new(shared: &Shared, query: ReadQuery, known: Arc<KnownTopology>) -> Self {
+        Self {
             level: query.level.unwrap_or(shared.options.read_level),
-            shards: shards.ok_or(CoordinatorError::NoPlacement)?,
             deletes_seen: shared.deletes.newest(&query.namespace),
             query,
             known,
             asked: Vec::new(),
-        })
+        }
     }
 
     /// Asks until every shard is decided.
@@ -306,7 +284,7 @@ impl Plan {
                 heard.opened.is_truncated |= reply.is_truncated;
                 heard.opened.streams.push((index, stream));
                 for (id, votes) in &mut heard.votes {
-                    if shards.contains(id)
+                    if is_among(&shards, *id)
                         && let Some(incarnation) = self.incarnation(*id, &node)
                     {
                         votes.answered(&node, incarnation);
@@ -319,7 +297,7 @@ impl Plan {
                 }
                 heard.errors.push(format!("{node}: {error}"));
                 for (id, votes) in &mut heard.votes {
-                    if shards.contains(id) {
+                    if is_among(&shards, *id) {
                         votes.failed(&node);
                     }
                 }
@@ -353,10 +331,8 @@ impl Plan {
         let namespace = &self.query.namespace;
         if newest > self.deletes_seen {
             let knows = applied.iter().find(|(_, applied)| **applied == newest);
-            if let Some((node, _)) = knows
-                && shared.learn_deletes(node, namespace).await.is_err()
-            {
-                shared.deletes.refresh(namespace).await?;
+            if let Some((node, _)) = knows {
+                shared.learn_deletes(node, namespace).await?;
             }
         }
         let all_have = applied.values().all(|applied| *applied >= newest);
@@ -412,10 +388,10 @@ impl Plan {
     /// The data folder that a node has, if it is the one that answers for a shard.
     fn incarnation(&self, id: ShardId, node: &NodeId) -> Option<Incarnation> {
         let slots = self.known.topology.shard(id)?.slots();
-        let of_node = |slot: &&Slot| slot.answering().node == *node;
-        let member = slots.iter().find(of_node)?.answering();
-        let now = self.known.topology.nodes().get(node)?.incarnation;
-        member.incarnation.filter(|_| member.incarnation == now)
+        let mut members = slots.iter().map(Slot::answering);
+        let member = members.find(|member| member.node == *node)?;
+        let there = self.known.topology.is_there(member);
+        member.incarnation.filter(|_| there)
     }
 
     /// Asks a node about shards.
@@ -435,7 +411,7 @@ impl Plan {
             namespace: Arc::clone(&self.query.namespace),
             incarnation: incarnation.unwrap_or(Incarnation(0)),
             epochs: shards.iter().filter_map(epoch).collect(),
-            shards: self.shards,
+            shards: self.known.topology.shard_count(),
             deletes_seen: self.deletes_seen,
             range: self.query.range,
             matchers: self.query.matchers.clone(),
@@ -466,18 +442,11 @@ impl Plan {
         only: Option<&[ShardId]>,
         asks: &mut FuturesUnordered<BoxFuture<'static, Asked>>,
     ) {
-        let is_meant = |id: &ShardId| only.is_none_or(|only| only.contains(id));
+        let is_meant = |id: &ShardId| only.is_none_or(|only| is_among(only, *id));
         let open = votes
             .iter()
             .filter(|(id, votes)| is_meant(id) && votes.decision() == ReadDecision::Undecided);
-        let spare = open.filter_map(|(id, votes)| {
-            let mut spares = votes.first().chain(votes.spares());
-            let is_spare = |node: &&NodeId| {
-                !self.has_asked(*id, node) && self.incarnation(*id, node).is_some()
-            };
-            let spare = spares.find(is_spare)?;
-            Some((*id, vec![spare]))
-        });
+        let spare = open.filter_map(|(id, _)| Some((*id, vec![self.spare(*id)?])));
         for (node, shards) in by_node(spare.collect::<Vec<_>>().into_iter()) {
             let ask = self.ask(shared, node, shards, self.query.after.clone());
             asks.push(ask);
@@ -506,11 +475,26 @@ impl Plan {
         able.take(votes.first().count()).collect()
     }
 
+    /// Another replica of a shard that was not asked yet, and has what it had.
+    fn spare(&self, id: ShardId) -> Option<&NodeId> {
+        let slots = self.known.topology.shard(id)?.slots().iter();
+        let there = slots
+            .map(Slot::answering)
+            .filter(|member| self.known.topology.is_there(member));
+        let mut nodes = there.map(|member| &member.node);
+        nodes.find(|node| !self.has_asked(id, node))
+    }
+
     fn has_asked(&self, id: ShardId, node: &NodeId) -> bool {
         let is_it =
-            |(asked, shards): &(NodeId, Vec<ShardId>)| asked == node && shards.contains(&id);
+            |(asked, shards): &(NodeId, Vec<ShardId>)| asked == node && is_among(shards, id);
         self.asked.iter().any(is_it)
     }
+}
+
+/// Whether a shard is one of some, which are sorted.
+fn is_among(shards: &[ShardId], id: ShardId) -> bool {
+    shards.binary_search(&id).is_ok()
 }
 
 fn below(level: ReadLevel, errors: &[String]) -> Warning {
@@ -555,7 +539,9 @@ async fn collect(
             Ok::<_, NodeError>(found)
         });
         for found in join_all(streams).await {
-            let found = found.map_err(|error| CoordinatorError::Invalid(error.to_string()))?;
+            let found = found.map_err(|error| {
+                CoordinatorError::of_request(&error).unwrap_or(CoordinatorError::Cut(error))
+            })?;
             texts.extend(found.into_iter().filter_map(|found| match found {
                 Found::Text(text) => Some(text),
                 Found::Series(..) => None,
@@ -573,7 +559,7 @@ async fn collect(
         series: SeriesStream {
             shared: Arc::clone(shared),
             merge,
-            plan: Some(plan),
+            plan,
             last: None,
             warnings,
         },
@@ -614,22 +600,14 @@ impl SeriesStream {
         if let Some(error) = CoordinatorError::of_request(error) {
             return Err(error);
         }
-        let Some(plan) = &mut self.plan else {
-            return Ok(());
-        };
+        let plan = &mut self.plan;
         let Some((node, shards)) = plan.asked.get(index).cloned() else {
             return Ok(());
         };
         let mut lost = Vec::new();
         let mut spare: BTreeMap<NodeId, Vec<ShardId>> = BTreeMap::new();
         for id in shards {
-            let slots = plan.known.topology.shard(id).map(|shard| shard.slots());
-            let nodes = slots.into_iter().flatten().filter(|slot| !slot.is_fresh());
-            let mut nodes = nodes.map(|slot| &slot.answering().node);
-            let is_spare = |other: &&NodeId| {
-                !plan.has_asked(id, other) && plan.incarnation(id, other).is_some()
-            };
-            match nodes.find(is_spare) {
+            match plan.spare(id) {
                 Some(other) => spare.entry(other.clone()).or_default().push(id),
                 None => lost.push(id),
             }

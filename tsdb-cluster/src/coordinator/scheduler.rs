@@ -9,17 +9,14 @@ use futures_util::future::join_all;
 
 use super::coordinator::{Coordinator, Shared};
 use super::error::CoordinatorError;
-use super::topology_view::KnownTopology;
+use super::topology_view::{KnownTopology, TopologyView};
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
-use crate::metadata::MetadataError;
 use crate::rules::Rule;
 use crate::runtime::within;
 use crate::topology::{Member, Seals};
 
 /// How long a node may take to seal.
 const SEAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// After which time shards that could not be sealed are tried again.
-const AGAIN: Duration = Duration::from_millis(500);
 /// How many shards are between two epochs at a time, so that few have to wait.
 const SHARDS_AT_A_TIME: usize = 64;
 
@@ -34,13 +31,7 @@ impl Coordinator {
                 Some(known) => step(shared, &known).await.unwrap_or(true),
                 None => false,
             };
-            match more {
-                true => {
-                    let jitter = Duration::from_millis(shared.runtime.random() % 100);
-                    let _ended = within(&*shared.runtime, AGAIN + jitter, changes.changed()).await;
-                }
-                false => changes.changed().await,
-            }
+            TopologyView::wait(&*shared.runtime, &mut changes, !more).await;
         }
     }
 }
@@ -64,14 +55,8 @@ async fn step(shared: &Arc<Shared>, known: &KnownTopology) -> Result<bool, Coord
     }
     let opened = known.topology.open(&sealed);
     let opened = opened.map_err(|error| CoordinatorError::Invalid(error.to_string()))?;
-    match shared.topology.put(Some(known.version), opened).await {
-        Ok(_) => Ok(!is_all),
-        Err(MetadataError::Conflict { .. }) => {
-            shared.topology.refresh().await?;
-            Ok(true)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let is_kept = shared.topology.change(known, opened).await?;
+    Ok(!(is_kept && is_all))
 }
 
 /// Has every member that answers for these shards seal them; who did.

@@ -2,10 +2,15 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::error::CoordinatorError;
 use crate::metadata::{Changes, MetadataError, MetadataStore, Revision, Versioned};
+use crate::runtime::{Runtime, within};
 use crate::topology::Topology;
+
+/// After which time what went wrong, or could not be done yet, is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// A placement, and which one of its key it is.
 #[derive(Debug)]
@@ -95,15 +100,19 @@ impl TopologyView {
         };
         let topology = serde_json::from_slice(&kept.bytes).map_err(unreadable)?;
         let version = kept.version;
-        let read = Arc::new(KnownTopology { version, topology });
+        Ok(self.adopt(Arc::new(KnownTopology { version, topology })))
+    }
+
+    /// Goes on with a placement, unless a newer one is known; answers the newest.
+    fn adopt(&self, read: Arc<KnownTopology>) -> Arc<KnownTopology> {
         let mut known = self.lock();
-        if let Some(newer) = known.as_ref().filter(|known| known.version >= version) {
-            return Ok(Arc::clone(newer));
+        if let Some(newer) = known.as_ref().filter(|own| own.version >= read.version) {
+            return Arc::clone(newer);
         }
         *known = Some(Arc::clone(&read));
         drop(known);
         self.shared.revision.raise();
-        Ok(read)
+        read
     }
 
     /// Keeps a placement that was made of the one of `before`, `None` where there was none.
@@ -119,13 +128,28 @@ impl TopologyView {
         let Shared { metadata, key, .. } = &*self.shared;
         let version = metadata.set(key, before, bytes).await?;
         let put = Arc::new(KnownTopology { version, topology });
-        let mut known = self.lock();
-        if known.as_ref().is_none_or(|known| known.version < version) {
-            *known = Some(Arc::clone(&put));
-        }
-        drop(known);
-        self.shared.revision.raise();
+        self.adopt(Arc::clone(&put));
         Ok(put)
+    }
+
+    /// The same of one that is known; whether it is kept. Where somebody else was faster what that
+    /// one kept is read.
+    ///
+    /// # Errors
+    /// When the metadata is away.
+    pub(crate) async fn change(
+        &self,
+        known: &KnownTopology,
+        after: Topology,
+    ) -> Result<bool, CoordinatorError> {
+        match self.put(Some(known.version), after).await {
+            Ok(_) => Ok(true),
+            Err(MetadataError::Conflict { .. }) => {
+                self.refresh().await?;
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes the placement of `version`.
@@ -144,6 +168,18 @@ impl TopologyView {
     #[must_use]
     pub fn changes(&self) -> Changes {
         self.shared.revision.changes()
+    }
+
+    /// Has `changes` wait for the next placement; where something is left to do, not longer than a
+    /// while.
+    pub(crate) async fn wait(runtime: &dyn Runtime, changes: &mut Changes, is_done: bool) {
+        match is_done {
+            true => changes.changed().await,
+            false => {
+                let jitter = Duration::from_millis(runtime.random() % 100);
+                let _ended = within(runtime, AGAIN + jitter, changes.changed()).await;
+            }
+        }
     }
 
     /// Follows the metadata, for ever.

@@ -54,16 +54,9 @@ impl Coordinator {
         batch: Arc<Batch>,
         level: WriteLevel,
     ) -> Result<WriteOutcome, CoordinatorError> {
-        let shared = &self.shared;
-        let timeout = shared.options.timeout;
-        let write = write(shared, namespace, batch, level);
-        let written = within(&*shared.runtime, timeout, write).await;
-        written.unwrap_or_else(|_| {
-            Err(CoordinatorError::TimedOut {
-                millis: timeout.as_millis(),
-                what: format!("a write at consistency level {level}"),
-            })
-        })
+        let what = || format!("a write at consistency level {level}");
+        let write = write(&self.shared, namespace, batch, level);
+        self.shared.in_time(what, write).await
     }
 }
 
@@ -136,11 +129,22 @@ struct Attempt<'a> {
 }
 
 /// What is meant for one node.
-#[derive(Default)]
 struct Share {
-    incarnation: Option<Incarnation>,
+    node: NodeId,
+    incarnation: Incarnation,
     epochs: Vec<(ShardId, Epoch)>,
     places: Vec<usize>,
+}
+
+impl Share {
+    fn new(node: NodeId, incarnation: Incarnation) -> Self {
+        Self {
+            node,
+            incarnation,
+            epochs: Vec::new(),
+            places: Vec::new(),
+        }
+    }
 }
 
 impl<'a> Attempt<'a> {
@@ -191,10 +195,10 @@ impl<'a> Attempt<'a> {
     ) -> Result<(), CoordinatorError> {
         let deletes_seen = shared.deletes.newest(namespace);
         let (sender, mut heard) = mpsc::unbounded();
-        for (node, share) in self.shares(known, batch) {
-            let Some(incarnation) = share.incarnation else {
-                continue;
-            };
+        for share in self.shares(known, batch) {
+            let Share {
+                node, incarnation, ..
+            } = share;
             let request = WriteRequest {
                 namespace: Arc::clone(namespace),
                 incarnation,
@@ -215,10 +219,7 @@ impl<'a> Attempt<'a> {
             if let Err(NodeError::DeletesUnseen { applied }) = &answer
                 && shared.deletes.newest(namespace) < *applied
             {
-                // Where it cannot tell them, another will, or the metadata.
-                if shared.learn_deletes(&node, namespace).await.is_err() {
-                    shared.deletes.refresh(namespace).await?;
-                }
+                shared.learn_deletes(&node, namespace).await?;
             }
             self.hear(&node, incarnation, answer)?;
         }
@@ -226,35 +227,39 @@ impl<'a> Attempt<'a> {
     }
 
     /// What each node gets. Members whose data folder is known to be gone get nothing.
-    fn shares(&mut self, known: &KnownTopology, batch: &Batch) -> BTreeMap<NodeId, Share> {
-        let mut shares: BTreeMap<NodeId, Share> = BTreeMap::new();
-        let mut nodes_of: BTreeMap<ShardId, Vec<&NodeId>> = BTreeMap::new();
+    fn shares(&mut self, known: &KnownTopology, batch: &Batch) -> Vec<Share> {
+        let mut shares: Vec<Share> = Vec::new();
+        let mut shares_of: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
         for (id, open) in &mut self.open {
-            let mut asked: Vec<&NodeId> = Vec::new();
+            let own = shares_of.entry(*id).or_default();
             for member in open.slots.iter().flat_map(Slot::members) {
-                let node = known.topology.nodes().get(&member.node);
-                let incarnation = node.and_then(|node| node.incarnation);
-                if incarnation.is_some() && incarnation == member.incarnation {
-                    let share = shares.entry(member.node.clone()).or_default();
-                    share.incarnation = incarnation;
+                let there = known.topology.is_there(member);
+                let Some(incarnation) = member.incarnation.filter(|_| there) else {
+                    continue;
+                };
+                let found = shares.iter().position(|share| share.node == member.node);
+                let at = found.unwrap_or(shares.len());
+                if found.is_none() {
+                    shares.push(Share::new(member.node.clone(), incarnation));
+                }
+                if let Some(share) = shares.get_mut(at) {
                     share.epochs.push((*id, open.epoch));
-                    asked.push(&member.node);
+                    own.push(at);
                 }
             }
-            let lost: Vec<_> = open
-                .votes
-                .nodes()
-                .filter(|node| !asked.contains(node))
-                .collect();
+            let is_asked = |node: &NodeId| {
+                let mut own = own.iter().filter_map(|at| shares.get(*at));
+                own.any(|share| share.node == *node)
+            };
+            let lost: Vec<_> = open.votes.nodes().filter(|node| !is_asked(node)).collect();
             for node in lost {
                 open.votes.failed(node);
                 open.errors.push(format!("{node}: its data folder is gone"));
             }
-            nodes_of.insert(*id, asked);
         }
         for (place, series) in batch.series().iter().enumerate() {
-            for node in nodes_of.get(&series.entry.shard).into_iter().flatten() {
-                if let Some(share) = shares.get_mut(*node) {
+            for at in shares_of.get(&series.entry.shard).into_iter().flatten() {
+                if let Some(share) = shares.get_mut(*at) {
                     share.places.push(place);
                 }
             }
@@ -287,7 +292,7 @@ impl<'a> Attempt<'a> {
                     return Err(error);
                 }
                 let is_behind = matches!(error, NodeError::DeletesUnseen { .. });
-                self.is_outdated |= super::coordinator::is_outdated(&error);
+                self.is_outdated |= matches!(error, NodeError::OtherIncarnation { .. });
                 for open in self.open.values_mut() {
                     let is_of_it = open.votes.nodes().any(|asked| asked == node);
                     if is_of_it {

@@ -1,8 +1,8 @@
 //! Digests of what a node holds, made on a thread that may wait.
 
-use tsdb_core::{Db, SeriesDigest, ShardDigest, ShardSet};
+use tsdb_core::{Db, SeriesDigest, ShardDigest};
 
-use super::storage_node::{failure, find};
+use super::storage_node::{failure, find, shard_set};
 use crate::message::{DigestOf, DigestRequest, NodeError};
 
 /// Those that `request` asks for.
@@ -12,8 +12,7 @@ pub(super) fn digest(
 ) -> Result<(Vec<ShardDigest>, Vec<SeriesDigest>), NodeError> {
     let namespace = find(db, &request.namespace)?;
     let shards = request.epochs.iter().map(|(shard, _)| *shard);
-    let shards = ShardSet::new(request.shards, shards)
-        .map_err(|error| NodeError::Invalid(error.to_string()))?;
+    let shards = shard_set(request.shards, shards)?;
     let range = request.range;
     match &request.of {
         DigestOf::Windows { window_ms } => {

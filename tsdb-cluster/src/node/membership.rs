@@ -4,24 +4,23 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tsdb_core::{AppendReport, Db, Matcher, RejectReason, Rejected, Series, ShardSet, TimeRange};
+use futures_util::FutureExt as _;
+use tsdb_core::{AppendReport, Db, Matcher, RejectReason, Rejected, TimeRange};
 
 use super::epochs::Removing;
-use super::storage_node::{Node, failure};
-use crate::batch::{Batch, SeriesEntry};
-use crate::coordinator::{Coordinator, CoordinatorError, KnownTopology, ReadQuery};
+use super::storage_node::{Node, failure, shard_set};
+use crate::batch::Batch;
+use crate::coordinator::{Coordinator, CoordinatorError, KnownTopology, ReadQuery, TopologyView};
 use crate::identity::{NodeId, ShardId};
 use crate::message::{DeleteRequest, NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
 use crate::metadata::MetadataError;
 use crate::rules::Rule;
-use crate::runtime::{SharedRuntime, within};
+use crate::runtime::SharedRuntime;
 use crate::storage::{Lane, with_db};
 use crate::topology::{ReadLevel, Slot, Topology, TopologyError, seals_needed};
+use crate::transport::ask_behind_deletes;
 
-/// After which time what went wrong is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
 /// About how many samples are copied at a time.
 const COPY_SAMPLES: usize = 100_000;
 
@@ -99,13 +98,7 @@ impl Membership {
         loop {
             // What went wrong is tried again; the placement and the others say what it waits for.
             let is_done = self.step().await.unwrap_or(false);
-            match is_done {
-                true => changes.changed().await,
-                false => {
-                    let jitter = Duration::from_millis(self.runtime.random() % 100);
-                    let _ended = within(&*self.runtime, AGAIN + jitter, changes.changed()).await;
-                }
-            }
+            TopologyView::wait(&*self.runtime, &mut changes, is_done).await;
         }
     }
 
@@ -124,7 +117,7 @@ impl Membership {
         let is_known = own.incarnation.is_some() && !self.node.rules().hold(Rule::Incarnation);
         if own.incarnation != Some(self.node.incarnation()) && !is_known {
             let bound = known.topology.rebind(&self.id, self.node.incarnation())?;
-            self.put(&known, bound).await?;
+            self.cluster.topology().change(&known, bound).await?;
             return Ok(false);
         }
         let given = self.given(&known.topology);
@@ -134,23 +127,11 @@ impl Membership {
             }
             let incarnation = self.node.incarnation();
             let settled = known.topology.copied(&self.id, incarnation, &given)?;
-            self.put(&known, settled).await?;
+            self.cluster.topology().change(&known, settled).await?;
             return Ok(false);
         }
         self.let_go(&known).await?;
         Ok(true)
-    }
-
-    async fn put(&self, known: &KnownTopology, after: Topology) -> Result<(), MembershipError> {
-        let view = self.cluster.topology();
-        match view.put(Some(known.version), after).await {
-            Ok(_) => Ok(()),
-            Err(MetadataError::Conflict { .. }) => {
-                view.refresh().await?;
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Shards that are handed over to this node, and that it has not said to have copied.
@@ -200,14 +181,7 @@ impl Membership {
             let next = answer.series.next().await?;
             let is_last = next.is_none();
             if let Some((labels, chunks)) = next {
-                let series = Series::from_chunks(labels.clone(), chunks, TimeRange::ALL);
-                let series = series.map_err(|error| NodeError::Failed(error.to_string()))?;
-                let entry = SeriesEntry {
-                    labels,
-                    shard: id,
-                    key: 0,
-                };
-                batch.push_series(Arc::new(entry), &series);
+                batch.push_chunks(id, labels, chunks, TimeRange::ALL)?;
             }
             if is_last || batch.samples_len() >= COPY_SAMPLES {
                 let full = std::mem::take(&mut batch);
@@ -263,31 +237,27 @@ impl Membership {
         let own = own(&fresh.topology, &self.id);
         let mut strangers = self.node.strangers(&own);
         strangers.retain(|id| removing.shards().contains(id));
-        let of = u32::try_from(fresh.topology.shards().len()).unwrap_or(0);
+        let of = fresh.topology.shard_count();
         self.node.remove(removing, of, strangers).await?;
         Ok(())
     }
 
     /// Writes to the node itself, which is told the deletes that it misses before.
     async fn write(&self, request: WriteRequest) -> Result<WriteReply, NodeError> {
-        loop {
-            match self.node.write(request.clone()).await {
-                Err(NodeError::DeletesMissing { applied }) => {
-                    let namespace = Arc::clone(&request.namespace);
-                    let records = self.cluster.deletes_behind(&namespace, applied);
-                    if records.is_empty() {
-                        return Err(NodeError::DeletesMissing { applied });
-                    }
-                    let request = DeleteRequest {
-                        namespace,
-                        incarnation: request.incarnation,
-                        records,
-                    };
-                    self.node.delete(request).await?;
-                }
-                answer => return answer,
-            }
-        }
+        let ask = || {
+            let (node, request) = (self.node.clone(), request.clone());
+            async move { node.write(request).await }.boxed()
+        };
+        let tell = |applied| {
+            let missing = DeleteRequest {
+                namespace: Arc::clone(&request.namespace),
+                incarnation: request.incarnation,
+                records: self.cluster.deletes_behind(&request.namespace, applied),
+            };
+            let node = self.node.clone();
+            async move { node.delete(missing).await }.boxed()
+        };
+        ask_behind_deletes(ask, tell).await
     }
 }
 
@@ -340,15 +310,13 @@ impl Node {
     async fn remove(
         &self,
         removing: Removing,
-        of: u32,
+        of: NonZeroU32,
         shards: Vec<ShardId>,
     ) -> Result<(), NodeError> {
         if shards.is_empty() {
             return Ok(());
         }
-        let invalid = |error: &dyn std::fmt::Display| NodeError::Invalid(error.to_string());
-        let of = NonZeroU32::new(of).ok_or_else(|| invalid(&"there are no shards"))?;
-        let set = ShardSet::new(of, shards.iter().copied()).map_err(|error| invalid(&error))?;
+        let set = shard_set(of, shards.iter().copied())?;
         let (records, epochs) = (self.records(), self.epochs().clone());
         let remove = move |db: &Db| {
             for namespace in db.namespaces() {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tsdb_core::model::Texts;
-use tsdb_core::{Db, Labels, Limited, Matcher, SelectLimits, SeriesSet, ShardSet};
+use tsdb_core::{Db, Labels, Limited, Matcher, SelectLimits, SeriesSet};
 
-use super::storage_node::{failure, find as namespace_of};
+use super::storage_node::{failure, find as namespace_of, shard_set};
 use crate::message::{Found, FoundStream, NodeError, ReadRequest, Want};
 use crate::storage::{Lane, SharedStorage, with_db};
 
@@ -41,8 +41,7 @@ struct Selecting {
 
 fn matchers(request: &ReadRequest) -> Result<Vec<Matcher>, NodeError> {
     let shards = request.epochs.iter().map(|(shard, _)| *shard);
-    let shards = ShardSet::new(request.shards, shards)
-        .map_err(|error| NodeError::Invalid(error.to_string()))?;
+    let shards = shard_set(request.shards, shards)?;
     let mut all = request.matchers.clone();
     all.push(Matcher::shards(shards));
     Ok(all)

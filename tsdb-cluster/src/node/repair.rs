@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tsdb_core::model::Window;
-use tsdb_core::{Digest, Label, Labels, Matcher, Series, TimeRange};
+use tsdb_core::{Digest, Label, Labels, Matcher, TimeRange};
 
 use super::divergence::Divergence;
 use super::epochs::Refusal;
 use super::membership::{Membership, MembershipError};
-use crate::batch::{Batch, SeriesEntry};
+use crate::batch::Batch;
 use crate::coordinator::KnownTopology;
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::message::{
     DeleteRequest, DigestOf, DigestReply, DigestRequest, Found, NodeError, ReadRequest, Want,
 };
+use crate::transport::ask_behind_deletes;
 
 /// Series whose digests are asked for at a time.
 const SERIES_AT_A_TIME: usize = 4096;
@@ -101,10 +102,7 @@ impl Repair {
     /// The other replicas of all shards that the node answers for.
     async fn peers(&self, known: &KnownTopology) -> Result<Vec<Peer>, NodeError> {
         let (own, node) = (self.membership.id(), self.membership.node());
-        let shards = u32::try_from(known.topology.shards().len()).ok();
-        let Some(shards) = shards.and_then(NonZeroU32::new) else {
-            return Ok(Vec::new());
-        };
+        let shards = known.topology.shard_count();
         let mut peers = Vec::new();
         for namespace in node.namespaces().await? {
             for (id, shard) in known.topology.numbered() {
@@ -230,14 +228,7 @@ impl Repair {
                 if !wanted.contains(&labels) {
                     continue;
                 }
-                let series = Series::from_chunks(labels.clone(), chunks, range);
-                let series = series.map_err(|error| NodeError::Failed(error.to_string()))?;
-                let entry = SeriesEntry {
-                    labels,
-                    shard: peer.shard,
-                    key: 0,
-                };
-                batch.push_series(Arc::new(entry), &series);
+                batch.push_chunks(peer.shard, labels, chunks, range)?;
             }
             let pause = self.pause_for(batch.samples_len());
             let (shard, namespace) = (peer.shard, &peer.namespace);
@@ -290,17 +281,16 @@ impl Repair {
         let transport = self.membership.cluster().transport();
         let seen = node.deletes_applied(namespace);
         let request = peer.request(peer.incarnation, seen, range, of);
-        let mut answer = transport.digest(&peer.node, request.clone()).await;
-        if let Err(NodeError::DeletesMissing { applied }) = answer {
+        let tell = |applied| {
             let missing = DeleteRequest {
                 namespace: Arc::clone(namespace),
                 incarnation: peer.incarnation,
                 records: node.deletes_behind(namespace, applied),
             };
-            transport.delete(&peer.node, missing).await?;
-            answer = transport.digest(&peer.node, request).await;
-        }
-        let theirs = answer?;
+            transport.delete(&peer.node, missing)
+        };
+        let ask = || transport.digest(&peer.node, request.clone());
+        let theirs = ask_behind_deletes(ask, tell).await?;
         if let Some((_, Refusal::Stale { .. })) = theirs.refusals.first() {
             return Err(MembershipError::Overtaken(peer.shard));
         }

@@ -1,10 +1,11 @@
 //! The node: requests in, answers out.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_channel::oneshot;
-use tsdb_core::{AppendReport, Db, ErrorKind, Namespace, WriteBatch};
+use tsdb_core::{AppendReport, Db, ErrorKind, Namespace, ShardSet, WriteBatch};
 
 use super::deletes::{DeleteRecord, Deletes, Writing};
 use super::digests;
@@ -150,7 +151,8 @@ impl Node {
         let stored = |(shard, verdict): &(ShardId, ShardVerdict)| {
             (*verdict == ShardVerdict::Stored).then_some(*shard)
         };
-        let admitted: Vec<ShardId> = shards.iter().filter_map(stored).collect();
+        let mut admitted: Vec<ShardId> = shards.iter().filter_map(stored).collect();
+        admitted.sort_unstable();
         let rules = self.rules;
         let work = move |db: Result<&Db, NodeError>| {
             let held = (writing, admissions);
@@ -319,7 +321,7 @@ impl Node {
     }
 }
 
-/// Appends the series of the shards that were admitted.
+/// Appends the series of the shards that were admitted, which are sorted.
 fn append(
     db: &Db,
     request: &WriteRequest,
@@ -330,7 +332,7 @@ fn append(
     let series = request.batch.series();
     let is_admitted = |place: &usize| {
         let entry = series.get(*place);
-        entry.is_some_and(|series| admitted.contains(&series.entry.shard))
+        entry.is_some_and(|series| admitted.binary_search(&series.entry.shard).is_ok())
     };
     let places = request.places.iter().copied().filter(is_admitted);
     let unseen: Vec<_> = writing.unseen().collect();
@@ -354,6 +356,14 @@ fn append(
 pub(super) fn find(db: &Db, name: &Arc<str>) -> Result<Namespace, NodeError> {
     db.find(name)
         .ok_or_else(|| NodeError::NoNamespace(Arc::clone(name)))
+}
+
+/// Some of so many shards, as the engine takes them.
+pub(super) fn shard_set(
+    of: NonZeroU32,
+    shards: impl Iterator<Item = ShardId>,
+) -> Result<ShardSet, NodeError> {
+    ShardSet::new(of, shards).map_err(|error| NodeError::Invalid(error.to_string()))
 }
 
 /// How an error of the database is told to another machine.

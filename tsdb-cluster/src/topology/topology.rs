@@ -1,6 +1,7 @@
 //! Nodes and shards as a whole.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,26 @@ impl Topology {
         &self.shards
     }
 
+    /// Into how many shards series are divided: at least one.
+    #[must_use]
+    pub fn shard_count(&self) -> NonZeroU32 {
+        let count = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
+        NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
+    }
+
+    /// The data folder that a node has now, if it ever came up.
+    #[must_use]
+    pub fn incarnation(&self, id: &NodeId) -> Option<Incarnation> {
+        self.nodes.get(id)?.incarnation
+    }
+
+    /// Whether the node of a member still has the folder that it had as one: else it can neither
+    /// acknowledge nor answer for it.
+    #[must_use]
+    pub fn is_there(&self, member: &Member) -> bool {
+        member.incarnation.is_some() && member.incarnation == self.incarnation(&member.node)
+    }
+
     /// A shard.
     #[must_use]
     pub fn shard(&self, id: ShardId) -> Option<&Shard> {
@@ -124,7 +145,7 @@ impl Topology {
     pub(super) fn member(&self, id: &NodeId) -> Member {
         Member {
             node: id.clone(),
-            incarnation: self.nodes.get(id).and_then(|node| node.incarnation),
+            incarnation: self.incarnation(id),
         }
     }
 

@@ -1,6 +1,5 @@
 //! The cluster as routes use it.
 
-use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::runtime::Handle;
@@ -83,9 +82,8 @@ impl ClusterData {
     /// The table of the placement that is there now: their number of shards stays.
     fn table(&self) -> Result<Arc<SeriesTable>, StoreError> {
         let known = self.coordinator.topology().known();
-        let shards = known.map(|known| known.topology.shards().len());
-        let shards = shards.and_then(|shards| NonZeroU32::new(u32::try_from(shards).ok()?));
-        let shards = shards.ok_or(CoordinatorError::NoPlacement)?;
+        let known = known.ok_or(CoordinatorError::NoPlacement)?;
+        let shards = known.topology.shard_count();
         let is_it = |table: &&Arc<SeriesTable>| table.shards() == shards;
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(table) = table.as_ref().filter(is_it) {

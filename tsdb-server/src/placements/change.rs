@@ -279,7 +279,7 @@ impl Context {
     }
 }
 
-fn positive(name: &str, value: i32) -> Result<u32, PlacementError> {
+pub(super) fn positive(name: &str, value: i32) -> Result<u32, PlacementError> {
     match u32::try_from(value) {
         Ok(value) if value > 0 => Ok(value),
         _ => invalid(format!("{name} must be positive, not {value}")),

@@ -1,13 +1,14 @@
 //! The placement of a cluster's storage nodes, as M3 shows and changes it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tsdb_cluster::NodeId;
 use tsdb_cluster::coordinator::{CoordinatorError, KnownTopology, TopologyView};
 use tsdb_cluster::metadata::MetadataError;
 use tsdb_cluster::topology::{self, Node, Topology, TopologyError};
 
-use super::change::{Change, Context};
+use super::change::{Change, Context, positive};
 use super::kept::{ATTEMPTS, PlacementError, Versioned};
 use super::placement::{Instance, InstanceMetadata, Placement, Shard, ShardState};
 use super::requests::PlacementSet;
@@ -24,7 +25,7 @@ impl ClusterPlacement {
         Self { view }
     }
 
-    async fn read(&self) -> Result<Option<std::sync::Arc<KnownTopology>>, PlacementError> {
+    async fn read(&self) -> Result<Option<Arc<KnownTopology>>, PlacementError> {
         match self.view.refresh().await {
             Ok(known) => Ok(Some(known)),
             Err(CoordinatorError::NoPlacement) => Ok(None),
@@ -87,16 +88,8 @@ fn apply(
     match (change, present) {
         (Change::Init(_), Some(_)) => Err(PlacementError::Exists),
         (Change::Init(request), None) => {
-            let number = |name: &str, value: i32| {
-                let wrong =
-                    || PlacementError::Invalid(format!("{name} must be positive, not {value}"));
-                u32::try_from(value)
-                    .ok()
-                    .filter(|value| *value > 0)
-                    .ok_or_else(wrong)
-            };
-            let shards = number("numShards", request.num_shards)?;
-            let replicas = number("replicationFactor", request.replication_factor)?;
+            let shards = positive("numShards", request.num_shards)?;
+            let replicas = positive("replicationFactor", request.replication_factor)?;
             let replicas = u8::try_from(replicas).unwrap_or(u8::MAX);
             Ok(Topology::init(nodes(request.instances)?, shards, replicas)?)
         }
@@ -204,7 +197,7 @@ fn shown(topology: &Topology, version: u64) -> Versioned {
     let placement = Placement {
         instances,
         replica_factor: u32::from(topology.replicas()),
-        num_shards: u32::try_from(topology.shards().len()).unwrap_or(u32::MAX),
+        num_shards: topology.shard_count().get(),
         is_sharded: true,
         ..Placement::default()
     };

@@ -1,13 +1,13 @@
 //! Digests of what replicas hold.
 
-use std::num::NonZeroU32;
-
 use tsdb_core::model::Window;
 use tsdb_core::{Digest, Labels, SeriesDigest, ShardDigest};
 use tsdb_proto::node_v1 as proto;
 
-use super::message::{NodeMessage, addressed, field, incarnation_bytes, required};
-use super::selection::{range_from_proto, range_into_proto};
+use super::message::{NodeMessage, addressed, incarnation_bytes, required};
+use super::selection::{
+    after_from_proto, after_into_proto, range_from_proto, range_into_proto, shard_count_from_proto,
+};
 use super::verdict::{
     epochs_from_proto, epochs_into_proto, outcomes_from_proto, outcomes_into_proto,
 };
@@ -22,13 +22,10 @@ impl NodeMessage for DigestRequest {
         use proto::digest_request::{Of, Series, Windows};
         let of = match self.of {
             DigestOf::Windows { window_ms } => Of::Windows(Windows { window_ms }),
-            DigestOf::Series { after, limit } => {
-                let after = after.as_ref().map(Labels::as_bytes);
-                Of::Series(Series {
-                    after: after.unwrap_or_default().to_vec(),
-                    limit: limit as u64,
-                })
-            }
+            DigestOf::Series { after, limit } => Of::Series(Series {
+                after: after_into_proto(after.as_ref()),
+                limit: limit as u64,
+            }),
         };
         proto::DigestRequest {
             version: PROTOCOL_VERSION,
@@ -49,21 +46,16 @@ impl NodeMessage for DigestRequest {
             Of::Windows(windows) => DigestOf::Windows {
                 window_ms: windows.window_ms,
             },
-            Of::Series(series) => {
-                let after = (!series.after.is_empty()).then_some(series.after);
-                let after = after.map(|bytes| Labels::from_bytes(bytes.into()));
-                DigestOf::Series {
-                    after: after.transpose()?,
-                    limit: usize::try_from(series.limit).unwrap_or(usize::MAX),
-                }
-            }
+            Of::Series(series) => DigestOf::Series {
+                after: after_from_proto(series.after)?,
+                limit: usize::try_from(series.limit).unwrap_or(usize::MAX),
+            },
         };
-        let shards = NonZeroU32::new(proto.shard_count);
         Ok(Self {
             namespace: proto.namespace.into(),
             incarnation,
             epochs: epochs_from_proto(proto.shards),
-            shards: shards.ok_or_else(|| field::<Self>("shard_count", "is 0"))?,
+            shards: shard_count_from_proto::<Self>(proto.shard_count)?,
             deletes_seen: proto.deletes_seen,
             range: range_from_proto::<Self>(proto.range)?,
             of,

@@ -1,15 +1,13 @@
 //! Reads: what is asked for, and the frames of an answer.
 
-use std::num::NonZeroU32;
-
 use bytes::Bytes;
-use tsdb_core::Labels;
 use tsdb_proto::node_v1 as proto;
 
 use super::Verdict;
 use super::message::{NodeMessage, addressed, field, incarnation_bytes, required};
 use super::selection::{
-    matchers_from_proto, matchers_into_proto, range_from_proto, range_into_proto,
+    after_from_proto, after_into_proto, matchers_from_proto, matchers_into_proto, range_from_proto,
+    range_into_proto, shard_count_from_proto,
 };
 use super::verdict::{
     epochs_from_proto, epochs_into_proto, outcomes_from_proto, outcomes_into_proto,
@@ -29,7 +27,6 @@ impl NodeMessage for ReadRequest {
             Want::Names => (What::LabelNames, String::new()),
             Want::Values(label) => (What::LabelValues, label),
         };
-        let after = self.after.as_ref().map(Labels::as_bytes);
         proto::SelectRequest {
             version: PROTOCOL_VERSION,
             incarnation: incarnation_bytes(self.incarnation),
@@ -42,7 +39,7 @@ impl NodeMessage for ReadRequest {
             label,
             series_max: self.limit as u64,
             samples_max: self.max_samples,
-            after: after.unwrap_or_default().to_vec(),
+            after: after_into_proto(self.after.as_ref()),
             shard_count: self.shards.get(),
         }
     }
@@ -60,18 +57,16 @@ impl NodeMessage for ReadRequest {
                 return Err(field::<Self>("what", reason));
             }
         };
-        let after = (!proto.after.is_empty()).then(|| Labels::from_bytes(proto.after.into()));
-        let shards = NonZeroU32::new(proto.shard_count);
         Ok(Self {
             namespace: proto.namespace.into(),
             incarnation,
             epochs: epochs_from_proto(proto.shards),
-            shards: shards.ok_or_else(|| field::<Self>("shard_count", "is 0"))?,
+            shards: shard_count_from_proto::<Self>(proto.shard_count)?,
             deletes_seen: proto.deletes_seen,
             range: range_from_proto::<Self>(proto.range)?,
             matchers: matchers_from_proto::<Self>(proto.matchers)?,
             want,
-            after: after.transpose()?,
+            after: after_from_proto(proto.after)?,
             limit: usize::try_from(proto.series_max).unwrap_or(usize::MAX),
             max_samples: proto.samples_max,
         })

@@ -1,6 +1,8 @@
 //! Which series and which time are meant.
 
-use tsdb_core::{MatchOp, Matcher, TimeRange};
+use std::num::NonZeroU32;
+
+use tsdb_core::{Labels, MatchOp, Matcher, TimeRange};
 use tsdb_proto::node_v1 as proto;
 
 use super::message::{NodeMessage, field, required};
@@ -57,6 +59,22 @@ pub(super) fn matchers_from_proto<M: NodeMessage>(
             .map_err(|error| field::<M>("matchers", format!("do not compile: {error}")))
     };
     all.into_iter().map(one).collect()
+}
+
+/// Nothing stands for the beginning.
+pub(super) fn after_into_proto(after: Option<&Labels>) -> Vec<u8> {
+    after.map(Labels::as_bytes).unwrap_or_default().to_vec()
+}
+
+pub(super) fn after_from_proto(bytes: Vec<u8>) -> Result<Option<Labels>, WireError> {
+    let after = (!bytes.is_empty()).then(|| Labels::from_bytes(bytes.into()));
+    Ok(after.transpose()?)
+}
+
+pub(super) fn shard_count_from_proto<M: NodeMessage>(
+    shard_count: u32,
+) -> Result<NonZeroU32, WireError> {
+    NonZeroU32::new(shard_count).ok_or_else(|| field::<M>("shard_count", "is 0"))
 }
 
 pub(super) fn range_into_proto(range: TimeRange) -> Option<proto::TimeRange> {
