@@ -292,7 +292,6 @@ impl<'a> Attempt<'a> {
                     return Err(error);
                 }
                 let is_behind = matches!(error, NodeError::DeletesUnseen { .. });
-                self.is_outdated |= matches!(error, NodeError::OtherIncarnation { .. });
                 for open in self.open.values_mut() {
                     let is_of_it = open.votes.nodes().any(|asked| asked == node);
                     if is_of_it {
