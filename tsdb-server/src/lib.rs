@@ -12,6 +12,7 @@ pub mod commands;
 pub mod config;
 mod data;
 pub mod database_create;
+mod dial;
 mod export;
 pub mod go_duration;
 mod ha;

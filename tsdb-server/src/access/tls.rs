@@ -46,6 +46,26 @@ pub(crate) fn key_of(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
         .map_err(|_| "it holds no private key in PEM that is not encrypted".to_owned())
 }
 
+/// What is trusted where nothing but these is.
+pub(crate) fn roots_of(
+    certificates: Vec<CertificateDer<'static>>,
+) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        let added = roots.add(certificate);
+        added.map_err(|error| format!("it holds no CA: {error}"))?;
+    }
+    Ok(roots)
+}
+
+/// What this machine trusts, if it has a list.
+pub(crate) fn roots_of_machine() -> Option<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs().certs;
+    let (trusted, _) = roots.add_parsable_certificates(found);
+    (trusted > 0).then_some(roots)
+}
+
 /// All that rustls does, with the parts that a file asks for.
 pub(crate) fn provider() -> CryptoProvider {
     ring::default_provider()
@@ -134,11 +154,7 @@ fn verifier(
     let inner = match (settings.client_auth, client_ca) {
         (ClientAuth::None, _) => return Ok(None),
         (_, Some(trusted)) if verifies => {
-            let mut roots = RootCertStore::empty();
-            for certificate in trusted {
-                let added = roots.add(certificate);
-                added.map_err(|error| unfit(format!("it holds no CA: {error}")))?;
-            }
+            let roots = roots_of(trusted).map_err(unfit)?;
             let builder =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
             let builder = match settings.client_auth {

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::CommandError;
-use crate::access::{certificates_of, key_of, provider, read_file};
+use crate::access::{certificates_of, key_of, provider, read_file, roots_of, roots_of_machine};
 
 /// What a client trusts, and what it shows.
 #[derive(Clone, Debug)]
@@ -27,8 +27,17 @@ impl ClientTls {
         own: Option<(&Path, &Path)>,
     ) -> Result<Self, CommandError> {
         let roots = match ca_file {
-            Some(file) => roots_of(file)?,
-            None => roots_of_machine()?,
+            Some(file) => read_file(file)
+                .and_then(|pem| roots_of(certificates_of(&pem)?))
+                .map_err(|why| CommandError::Argument {
+                    argument: "--ca-file",
+                    value: file.display().to_string(),
+                    why,
+                })?,
+            None => roots_of_machine().ok_or(CommandError::Missing {
+                argument: "--ca-file",
+                why: "this machine has no list of CAs that it trusts",
+            })?,
         };
         let builder = builder()?.with_root_certificates(roots);
         let config = match own {
@@ -91,34 +100,6 @@ fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, CommandError>
             value: "https".to_owned(),
             why: error.to_string(),
         })
-}
-
-fn roots_of(file: &Path) -> Result<RootCertStore, CommandError> {
-    let wrong = |why: String| CommandError::Argument {
-        argument: "--ca-file",
-        value: file.display().to_string(),
-        why,
-    };
-    let certificates = read_file(file).and_then(|pem| certificates_of(&pem));
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates.map_err(wrong)? {
-        let added = roots.add(certificate);
-        added.map_err(|error| wrong(format!("it holds no CA: {error}")))?;
-    }
-    Ok(roots)
-}
-
-fn roots_of_machine() -> Result<RootCertStore, CommandError> {
-    let mut roots = RootCertStore::empty();
-    let (trusted, _) =
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    match trusted {
-        0 => Err(CommandError::Missing {
-            argument: "--ca-file",
-            why: "this machine has no list of CAs that it trusts",
-        }),
-        _ => Ok(roots),
-    }
 }
 
 /// What to do about the errors of TLS that a user meets.

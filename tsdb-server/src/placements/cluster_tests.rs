@@ -6,10 +6,10 @@ use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore, placement_key};
 use tsdb_cluster::topology::Seals;
 use tsdb_cluster::{Incarnation, NodeId};
 
+use super::tests::init;
 use super::{
     Change, ClusterPlacement, Context, Instance, Placement, PlacementAdd, PlacementError,
-    PlacementInit, PlacementRemove, PlacementReplace, PlacementSet, Placements, Service,
-    ShardState, Versioned,
+    PlacementRemove, PlacementReplace, PlacementSet, Placements, Service, ShardState, Versioned,
 };
 
 struct Fixture {
@@ -121,15 +121,6 @@ fn seals(topology: &tsdb_cluster::topology::Topology, id: u32) -> Seals {
         seals.sealed(slot.answering().clone());
     }
     seals
-}
-
-fn init(instances: Vec<Instance>, shards: i32, replicas: i32) -> Change {
-    Change::Init(PlacementInit {
-        instances,
-        num_shards: shards,
-        replication_factor: replicas,
-        ..PlacementInit::default()
-    })
 }
 
 fn states(placement: &Placement) -> BTreeSet<&'static str> {

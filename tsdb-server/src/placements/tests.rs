@@ -28,7 +28,7 @@ fn instance(id: &str, group: &str) -> Instance {
     }
 }
 
-fn init(instances: Vec<Instance>, shards: i32, replicas: i32) -> Change {
+pub(super) fn init(instances: Vec<Instance>, shards: i32, replicas: i32) -> Change {
     Change::Init(PlacementInit {
         instances,
         num_shards: shards,

@@ -17,6 +17,7 @@ use tower::Service;
 use super::endpoint::Endpoint;
 use super::options::EtcdTls;
 use super::tls;
+use crate::dial::dial;
 use crate::told::told;
 
 /// A connection to one member. Clones share it; it is closed with the last of them.
@@ -39,13 +40,7 @@ pub(super) enum SendError {
 impl Connection {
     /// Connects; an error says what went wrong.
     pub(super) async fn open(endpoint: &Endpoint, tls: &EtcdTls) -> Result<Self, String> {
-        let stream = TcpStream::connect((endpoint.host(), endpoint.port()))
-            .await
-            .map_err(|error| told(&error))?;
-        // A connection without it is slower, and as good.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a socket delays what is sent on it");
-        }
+        let stream = dial(endpoint.host(), endpoint.port()).await?;
         match endpoint.is_tls() {
             false => Self::over(stream).await,
             true => Self::over(secured(endpoint, tls, stream).await?).await,
@@ -55,9 +50,7 @@ impl Connection {
     /// What a member says against our certificate, if it does. It says so after the handshake, and
     /// the next that is sent may fail before it is read: so this sends nothing.
     pub(super) async fn refusal(endpoint: &Endpoint, tls: &EtcdTls) -> Option<String> {
-        let stream = TcpStream::connect((endpoint.host(), endpoint.port()))
-            .await
-            .ok()?;
+        let stream = dial(endpoint.host(), endpoint.port()).await.ok()?;
         let mut stream = secured(endpoint, tls, stream).await.ok()?;
         let error = stream.read_u8().await.err()?;
         Some(told(&error))

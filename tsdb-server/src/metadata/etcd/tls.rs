@@ -3,17 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio_rustls::TlsConnector;
 
 use super::options::EtcdTls;
-use crate::access::{certificates_of, key_of, provider, read_file};
+use crate::access::{certificates_of, key_of, provider, read_file, roots_of, roots_of_machine};
 
 /// Reads the files and makes of them what connections need; an error says which file does not do.
 pub(super) fn connector(options: &EtcdTls) -> Result<TlsConnector, String> {
     let roots = match &options.ca_file {
-        Some(file) => roots_of(file)?,
-        None => roots_of_machine()?,
+        Some(file) => in_file(file, |pem| roots_of(certificates_of(pem)?))?,
+        None => roots_of_machine()
+            .ok_or("this machine has no list of CAs that it trusts: name a file of them")?,
     };
     let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
@@ -36,22 +37,4 @@ pub(super) fn connector(options: &EtcdTls) -> Result<TlsConnector, String> {
 fn in_file<T>(file: &Path, read: impl Fn(&[u8]) -> Result<T, String>) -> Result<T, String> {
     let found = read_file(file).and_then(|pem| read(&pem));
     found.map_err(|why| format!("{}: {why}", file.display()))
-}
-
-fn roots_of(file: &Path) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in in_file(file, certificates_of)? {
-        let added = roots.add(certificate);
-        added.map_err(|error| format!("{}: it holds no CA: {error}", file.display()))?;
-    }
-    Ok(roots)
-}
-
-fn roots_of_machine() -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs().certs;
-    match roots.add_parsable_certificates(found).0 {
-        0 => Err("this machine has no list of CAs that it trusts: name a file of them".to_owned()),
-        _ => Ok(roots),
-    }
 }

@@ -11,9 +11,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::dial::dial;
 use crate::rpc::Call;
 use crate::rpc::frames::Outgoing;
 use crate::told::told;
@@ -57,12 +57,7 @@ impl Connection {
         let host = authority.host().trim_matches(['[', ']']);
         let port = authority.port_u16();
         let port = port.ok_or_else(|| format!("{address:?} has no port"))?;
-        let stream = TcpStream::connect((host, port)).await;
-        let stream = stream.map_err(|error| told(&error))?;
-        // A connection without it is slower, and as good.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a socket delays what is sent on it");
-        }
+        let stream = dial(host, port).await?;
         let (requests, scheme) = match tls {
             None => (over(stream).await?, Scheme::HTTP),
             Some(connector) => {

@@ -101,7 +101,7 @@ async fn digests_are_those_of_the_node() {
     let request = |of| DigestRequest {
         namespace: "default".into(),
         incarnation: machine.incarnation(),
-        epochs: (0..SHARDS).map(|shard| (shard, 1)).collect(),
+        epochs: epochs(),
         shards: NonZeroU32::new(SHARDS).expect("not 0"),
         deletes_seen: 0,
         range: TimeRange::ALL,

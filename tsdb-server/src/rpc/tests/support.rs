@@ -12,7 +12,7 @@ use tsdb_cluster::message::{Found, NodeError, Origin, ReadRequest, Want, WriteRe
 use tsdb_cluster::node::Node;
 use tsdb_cluster::storage::SharedStorage;
 use tsdb_cluster::transport::Transport as _;
-use tsdb_cluster::{Batch, Incarnation, NodeId, SeriesEntry};
+use tsdb_cluster::{Batch, Epoch, Incarnation, NodeId, SeriesEntry, ShardId};
 use tsdb_core::vfs::{FaultVfs, Vfs};
 use tsdb_core::{Db, DbOptions, Labels, OpeningProgress, Sample, Series, SystemClock, TimeRange};
 
@@ -175,12 +175,17 @@ pub(super) fn batch(entries: &[Arc<SeriesEntry>], timestamp: i64) -> Arc<Batch> 
     Arc::new(batch)
 }
 
+/// Epoch 1 of all shards.
+pub(super) fn epochs() -> Vec<(ShardId, Epoch)> {
+    (0..SHARDS).map(|shard| (shard, 1)).collect()
+}
+
 /// A write of all of a batch in epoch 1 of all shards.
 pub(super) fn write(machine: &Machine, batch: &Arc<Batch>) -> WriteRequest {
     WriteRequest {
         namespace: "default".into(),
         incarnation: machine.incarnation(),
-        epochs: (0..SHARDS).map(|shard| (shard, 1)).collect(),
+        epochs: epochs(),
         deletes_seen: 0,
         origin: Origin::Writer,
         batch: Arc::clone(batch),
@@ -193,7 +198,7 @@ pub(super) fn read(machine: &Machine, want: Want) -> ReadRequest {
     ReadRequest {
         namespace: "default".into(),
         incarnation: machine.incarnation(),
-        epochs: (0..SHARDS).map(|shard| (shard, 1)).collect(),
+        epochs: epochs(),
         shards: NonZeroU32::new(SHARDS).expect("not 0"),
         deletes_seen: 0,
         range: TimeRange::ALL,
