@@ -20,7 +20,7 @@ use crate::tenancy::{RateLimit, TenantError};
 use crate::units::duration_text;
 
 /// Said of calls that a cluster does not answer.
-const NOT_IN_A_CLUSTER: &str = "this call is not answered by a server that is part of a cluster: remote write, remote read, series, labels and delete_series are";
+const NOT_IN_A_CLUSTER: &str = "this call is not answered by a server that is part of a cluster: remote write, remote read, series, labels, export and delete_series are";
 /// Where paths of tenants begin.
 const TENANT_PATH: &str = "/tenant/";
 
