@@ -83,7 +83,7 @@ impl StoreWriter {
                         Ok(Stored::Durable(tickets, summary, claim)) => {
                             answer_when_durable(tickets, reply, summary, claim);
                         }
-                        Ok(Stored::Elsewhere(writing)) => writing.answer(reply),
+                        Ok(Stored::Elsewhere(writing)) => writing.answer(reply, telemetry),
                         Ok(Stored::Duplicate(summary)) => reply.send(Ok(Outcome::Done(summary))),
                         Ok(Stored::Wait(claim)) => reply.send(Ok(Outcome::Wait(claim))),
                         // Only a guess can be misread.
@@ -234,7 +234,7 @@ impl ClusterWrite {
     }
 
     /// Answers when enough nodes have it, or cannot have it.
-    fn answer(self: Box<Self>, reply: Reply<Outcome>) {
+    fn answer(self: Box<Self>, reply: Reply<Outcome>, telemetry: Arc<Telemetry>) {
         let Self {
             namespace,
             batch,
@@ -251,6 +251,7 @@ impl ClusterWrite {
                     claim.delivered();
                 }
                 reply.send(written.map(|report| {
+                    telemetry.stored(WriteSource::RemoteWrite, &report);
                     summary.report = report;
                     Outcome::Done(summary)
                 }));

@@ -329,6 +329,9 @@ async fn deletes_and_calls_that_a_cluster_does_not_answer() {
 
     let members = three(folder.path(), &etcd, 16).await;
     write_for_sure(members[0].api(), 0).await;
+    let coordinator = members[0].server.as_ref().expect("it runs");
+    let stored = "tsdb_samples_stored_total{source=\"remote_write\"}";
+    assert_eq!(coordinator.metric(stored).await, 40.0);
     let delete = "match[]=replicated%7Bnumber=%227%22%7D";
     let url = format!(
         "{}/api/v1/admin/tsdb/delete_series?{delete}",
