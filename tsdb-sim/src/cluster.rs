@@ -174,7 +174,7 @@ impl Cluster {
         let membership = Membership::new(id.clone(), node.clone(), cluster, runtime);
         let repair = Repair::new(membership.clone(), REPAIR);
         let divergence = repair.divergence().clone();
-        process.spawn(membership.run().boxed());
+        process.spawn(membership.run(|_| {}).boxed());
         if self.repairs {
             process.spawn(repair.run().boxed());
         }

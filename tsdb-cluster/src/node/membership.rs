@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt as _;
 use tsdb_core::{AppendReport, Db, Matcher, RejectReason, Rejected, TimeRange};
@@ -12,7 +13,7 @@ use super::epochs::Removing;
 use super::storage_node::{Node, failure, shard_set};
 use crate::batch::Batch;
 use crate::coordinator::{Coordinator, CoordinatorError, KnownTopology, ReadQuery, TopologyView};
-use crate::identity::{NodeId, ShardId};
+use crate::identity::{Incarnation, NodeId, ShardId};
 use crate::message::{DeleteRequest, NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
 use crate::metadata::MetadataError;
 use crate::rules::Rule;
@@ -39,6 +40,20 @@ pub enum MembershipError {
     /// The placement does not allow it.
     #[error(transparent)]
     Topology(#[from] TopologyError),
+    /// This server had the place, and another one has it now. Both may not have it: they would take
+    /// it from each other for ever.
+    #[error(
+        "another server runs as {node}, with the data folder {other}; this one has {own} and stays \
+         aside: stop one of the two, then start the other one again"
+    )]
+    Taken {
+        /// The name of both.
+        node: NodeId,
+        /// The data folder of this one.
+        own: Incarnation,
+        /// The data folder of the other one.
+        other: Incarnation,
+    },
     /// The shard went on to another epoch meanwhile.
     #[error("shard {0} went on to another epoch while it was copied or compared")]
     Overtaken(ShardId),
@@ -62,6 +77,8 @@ pub struct Membership {
     /// How it reads what others have.
     cluster: Coordinator,
     runtime: SharedRuntime,
+    /// Whether the placement knew this data folder since this node began.
+    has_place: Arc<AtomicBool>,
 }
 
 impl Membership {
@@ -73,6 +90,7 @@ impl Membership {
             node,
             cluster,
             runtime,
+            has_place: Arc::default(),
         }
     }
 
@@ -92,12 +110,13 @@ impl Membership {
         &self.runtime
     }
 
-    /// Follows the placement, for ever.
-    pub async fn run(self) {
+    /// Follows the placement, for ever. What went wrong is tried again; `told` hears of every try.
+    pub async fn run(self, mut told: impl FnMut(Result<(), MembershipError>) + Send) {
         let mut changes = self.cluster.topology().changes();
         loop {
-            // What went wrong is tried again; the placement and the others say what it waits for.
-            let is_done = self.step().await.unwrap_or(false);
+            let tried = self.step().await;
+            let is_done = *tried.as_ref().unwrap_or(&false);
+            told(tried.map(|_| ()));
             TopologyView::wait(&*self.runtime, &mut changes, is_done).await;
         }
     }
@@ -111,22 +130,33 @@ impl Membership {
             return Ok(true);
         };
         let Some(own) = known.topology.nodes().get(&self.id) else {
+            self.has_place.store(false, Ordering::Relaxed);
             self.let_go(&known).await?;
             return Ok(true);
         };
+        let folder = self.node.incarnation();
         let is_known = own.incarnation.is_some() && !self.node.rules().hold(Rule::Incarnation);
-        if own.incarnation != Some(self.node.incarnation()) && !is_known {
-            let bound = known.topology.rebind(&self.id, self.node.incarnation())?;
-            self.cluster.topology().change(&known, bound).await?;
+        if own.incarnation != Some(folder) && !is_known {
+            if let (Some(other), true) = (own.incarnation, self.has_place.load(Ordering::Relaxed)) {
+                return Err(MembershipError::Taken {
+                    node: self.id.clone(),
+                    own: folder,
+                    other,
+                });
+            }
+            let bound = known.topology.rebind(&self.id, folder)?;
+            if self.cluster.topology().change(&known, bound).await? {
+                self.has_place.store(true, Ordering::Relaxed);
+            }
             return Ok(false);
         }
+        self.has_place.store(true, Ordering::Relaxed);
         let given = self.given(&known.topology);
         if !given.is_empty() {
             for shard in &given {
                 self.copy(&known, *shard).await?;
             }
-            let incarnation = self.node.incarnation();
-            let settled = known.topology.copied(&self.id, incarnation, &given)?;
+            let settled = known.topology.copied(&self.id, folder, &given)?;
             self.cluster.topology().change(&known, settled).await?;
             return Ok(false);
         }

@@ -16,6 +16,7 @@ use tsdb_cluster::node::{Membership, Node, Repair, RepairOptions};
 use tsdb_cluster::runtime::SharedRuntime;
 use tsdb_cluster::{Incarnation, NodeId};
 
+use super::trouble::Trouble;
 use super::{StoreStorage, TokioRuntime};
 use crate::config::Config;
 use crate::data::ClusterData;
@@ -144,7 +145,9 @@ impl Cluster {
         let runtime = Arc::clone(&self.runtime);
         let membership = Membership::new(self.id.clone(), node, self.coordinator.clone(), runtime);
         let repair = Repair::new(membership.clone(), RepairOptions::default());
-        self.runtime.spawn(membership.run().boxed());
+        let mut trouble = Trouble::of(self.id.clone());
+        let run = membership.run(move |tried| trouble.hear(tried));
+        self.runtime.spawn(run.boxed());
         self.runtime.spawn(repair.run().boxed());
         Ok(tokio::spawn(async move {
             match server.run(listener, grace).await {

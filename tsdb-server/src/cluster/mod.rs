@@ -7,6 +7,7 @@
 mod cluster;
 mod runtime;
 mod storage;
+mod trouble;
 
 pub(crate) use cluster::{Cluster, ClusterError};
 pub use runtime::TokioRuntime;

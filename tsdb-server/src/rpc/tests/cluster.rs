@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions, ReadQuery};
 use tsdb_cluster::message::{NodeError, ShardVerdict};
 use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore};
-use tsdb_cluster::node::{Membership, Refusal};
+use tsdb_cluster::node::{Membership, MembershipError, Refusal};
 use tsdb_cluster::runtime::SharedRuntime;
 use tsdb_cluster::topology::{Node, Topology};
 use tsdb_cluster::transport::Transport as _;
@@ -75,7 +75,7 @@ async fn cluster() -> (Vec<Machine>, Coordinator, RpcClient) {
         let (cluster, _client) = coordinator(&metadata, &machines);
         let runtime: SharedRuntime = Arc::new(TokioRuntime::new(Handle::current()));
         let (id, node) = (machine.id.clone(), machine.node.clone());
-        tokio::spawn(Membership::new(id, node, cluster, runtime).run());
+        tokio::spawn(Membership::new(id, node, cluster, runtime).run(|_| {}));
     }
     let (coordinator, client) = coordinator(&metadata, &machines);
     begin(&coordinator, &machines).await;
@@ -121,6 +121,44 @@ async fn three_nodes_take_writes_reads_and_deletes_over_sockets() {
     let figures = client.figures();
     until("nothing waits", || figures.writes_waiting() == 0).await;
     assert!(figures.answers(Call::Write, Outcome::Done) >= 22);
+}
+
+/// Of two servers of one name the one that began last has the place; they do not take it from each
+/// other for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_place_another_took_stays_aside() {
+    let (machines, coordinator, _client) = cluster().await;
+    let twin = Machine::start("twin").await;
+    let member = |machine: &Machine| {
+        let runtime: SharedRuntime = Arc::new(TokioRuntime::new(Handle::current()));
+        let (node, cluster) = (machine.node.clone(), coordinator.clone());
+        Membership::new(machines[2].id.clone(), node, cluster, runtime)
+    };
+    let settled = async |membership: &Membership| {
+        for _ in 0..100 {
+            if membership.step().await.expect("a step") {
+                return;
+            }
+        }
+        panic!("it is never done");
+    };
+    let has_place = |machine: &Machine| {
+        let known = coordinator.topology().known().expect("a placement");
+        known.topology.incarnation(&machines[2].id) == Some(machine.incarnation())
+    };
+    let (first, second) = (member(&machines[2]), member(&twin));
+    settled(&first).await;
+    settled(&second).await;
+    assert!(has_place(&twin));
+    let aside = first.step().await.expect_err("the place is taken");
+    let is_taken = matches!(&aside, MembershipError::Taken { own, other, .. }
+        if (*own, *other) == (machines[2].incarnation(), twin.incarnation()));
+    assert!(is_taken, "{aside}");
+    assert!(has_place(&twin));
+    // Started again it has it back, and the other one stays aside.
+    settled(&member(&machines[2])).await;
+    assert!(has_place(&machines[2]));
+    second.step().await.expect_err("the place is taken");
 }
 
 /// What a node says against a write comes as it was said.
