@@ -17,30 +17,37 @@ use crate::support::{
 };
 
 const START_MS: i64 = 1_700_000_000_000;
-const PLACEMENT: &str = "/api/v1/services/m3db/placement";
+pub(crate) const PLACEMENT: &str = "/api/v1/services/m3db/placement";
 
 /// A server of a cluster, and how it is started again.
-struct Member {
-    server: Option<Server>,
-    id: String,
-    endpoint: String,
-    etcd: String,
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) server: Option<Server>,
+    pub(crate) id: String,
+    /// Where it listens for its API: the same whenever it starts.
+    pub(crate) listen: String,
+    /// Where it listens for the other servers.
+    pub(crate) endpoint: String,
+    pub(crate) etcd: String,
     read_level: &'static str,
 }
 
 impl Member {
-    fn new(id: &str, etcd: &Etcd) -> Self {
+    pub(crate) fn new(id: &str, etcd: &Etcd) -> Self {
         Self {
             server: None,
             id: id.to_owned(),
+            listen: format!("127.0.0.1:{}", lasting_port()),
             endpoint: format!("127.0.0.1:{}", lasting_port()),
             etcd: etcd.url.replace("http://", ""),
             read_level: "majority",
         }
     }
 
-    fn start(&mut self, folder: &Path) {
+    pub(crate) fn start(&mut self, folder: &Path) {
         let arguments = [
+            "--listen",
+            &self.listen,
             "--etcd",
             &self.etcd,
             "--node-id",
@@ -54,26 +61,30 @@ impl Member {
         self.server = Some(Server::start(&folder.join(&self.id), &arguments));
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.process.kill();
         }
     }
 
-    fn api(&self) -> &str {
+    pub(crate) fn api(&self) -> &str {
         &self.server.as_ref().expect("it runs").api
     }
 
-    fn instance(&self, group: &str) -> Value {
-        let port: u16 = self
-            .endpoint
+    pub(crate) fn instance(&self, group: &str) -> Value {
+        self.instance_at(group, &self.endpoint)
+    }
+
+    /// The same where others reach it at another address.
+    pub(crate) fn instance_at(&self, group: &str, endpoint: &str) -> Value {
+        let port: u16 = endpoint
             .rsplit(':')
             .next()
             .expect("a port")
             .parse()
             .expect("a port");
         json!({"id": self.id, "isolation_group": group, "zone": "embedded", "weight": 100,
-            "endpoint": self.endpoint, "hostname": self.id, "port": port})
+            "endpoint": endpoint, "hostname": self.id, "port": port})
     }
 }
 
@@ -100,7 +111,7 @@ async fn three(folder: &Path, etcd: &Etcd, shards: u32) -> Vec<Member> {
 }
 
 /// Waits until every shard is at its place.
-async fn is_settled(api: &str) {
+pub(crate) async fn is_settled(api: &str) {
     wait_for("all shards to be available", 60, async || {
         let answer = get(&format!("{api}{PLACEMENT}")).await;
         let text = answer.text();
@@ -112,7 +123,7 @@ async fn is_settled(api: &str) {
 }
 
 /// Grows with every change of the placement.
-async fn version(api: &str) -> u64 {
+pub(crate) async fn version(api: &str) -> u64 {
     let answer = get(&format!("{api}{PLACEMENT}")).await;
     let placement: Value = serde_json::from_slice(&answer.body).expect("JSON");
     placement["version"].as_u64().expect("a number")
