@@ -2,6 +2,8 @@
 //! (`proto/tsdb/node/v1/node.proto`).
 
 mod beside;
+#[cfg(test)]
+mod compatible;
 mod deletes;
 mod digest;
 mod message;
