@@ -1,0 +1,6 @@
+//! Clusters in which nothing happens but what a test does: without luck.
+#![cfg(test)]
+
+mod availability;
+mod changes;
+mod stage;
