@@ -11,7 +11,9 @@ mod server;
 mod tests;
 
 pub use call::Call;
-pub use client::{RpcClient, RpcClientOptions};
+pub use client::{
+    CircuitFigures, CircuitState, PeerFigures, QueueFigures, RpcClient, RpcClientOptions,
+};
 pub use endpoints::Endpoints;
 pub use figures::{Outcome, RpcFigures};
 pub use server::{RpcServer, RpcServerOptions};

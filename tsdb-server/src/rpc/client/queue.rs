@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tsdb_cluster::message::{NodeError, WriteReply, WriteRequest};
 
 use super::circuit::Pass;
+use super::figures::QueueFigures;
 use super::options::RpcClientOptions;
 use crate::rpc::RpcFigures;
 
@@ -91,6 +92,17 @@ impl Room {
             room: self.clone(),
             bytes,
         })
+    }
+
+    /// How full it is now.
+    pub(super) fn figures(&self) -> QueueFigures {
+        let load = self.lock();
+        QueueFigures {
+            requests: load.requests,
+            requests_max: self.requests_max,
+            bytes: load.bytes,
+            bytes_max: self.bytes_max,
+        }
     }
 
     /// It is never left half changed, so a panic elsewhere does not matter here.
