@@ -351,6 +351,7 @@ fn prepare(
         registry: Registry::new(store.clone(), metadata, configured),
         placements,
         cluster: cluster.map(Cluster::data),
+        overview: cluster.map(Cluster::overview),
         store,
         telemetry,
         limits,

@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::app::App;
+use crate::cluster::Overview;
 use crate::ha::HaPairs;
 use crate::machine::process_usage;
 use crate::telemetry::{Senders, render};
@@ -24,11 +25,13 @@ pub(super) async fn page(State(app): State<App>) -> Response {
             tenants: app.tenants.refused(),
             pairs: pairs.unwrap_or_default(),
         };
+        let of_cluster = app.overview.as_ref().map(Overview::figures);
         render(
             &app.telemetry,
             &app.store.figures(),
             inflight,
             &senders,
+            of_cluster.as_ref(),
             process_usage(),
         )
     };

@@ -1,6 +1,7 @@
 //! What the server counts about itself, and the page that shows it.
 
 mod access;
+mod cluster;
 mod counters;
 mod exposition;
 mod families;

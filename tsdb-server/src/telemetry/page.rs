@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tsdb_core::{NamespaceStats, OpeningPhase, OpeningState, Stats};
 
 use super::access::access;
+use super::cluster::cluster;
 use super::counters::{DURATION_BOUNDS, Telemetry};
 use super::exposition::{Exposition, count_as_value};
 use super::families::{self, Family};
+use crate::cluster::ClusterFigures;
 use crate::ha::HaFigures;
 use crate::machine::ProcessUsage;
 use crate::store::{DiskUse, Figures};
@@ -29,6 +31,7 @@ pub(crate) fn render(
     figures: &Figures,
     inflight_bytes: (u64, u64),
     senders: &Senders,
+    of_cluster: Option<&ClusterFigures>,
     usage: Option<ProcessUsage>,
 ) -> String {
     let mut page = Exposition::new();
@@ -47,6 +50,9 @@ pub(crate) fn render(
     }
     opening(&mut page, figures.opening);
     recovery(&mut page, figures);
+    if let Some(figures) = of_cluster {
+        cluster(&mut page, figures);
+    }
     if let Some(usage) = usage {
         process(&mut page, usage);
     }
@@ -418,6 +424,7 @@ mod tests {
             &figures,
             (0, 0),
             &Senders::default(),
+            Some(&ClusterFigures::default()),
             Some(ProcessUsage::default()),
         );
         let shown = page

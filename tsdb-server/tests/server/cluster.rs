@@ -20,16 +20,16 @@ const START_MS: i64 = 1_700_000_000_000;
 const PLACEMENT: &str = "/api/v1/services/m3db/placement";
 
 /// A server of a cluster, and how it is started again.
-struct Member {
-    server: Option<Server>,
-    id: String,
-    endpoint: String,
+pub(crate) struct Member {
+    pub(crate) server: Option<Server>,
+    pub(crate) id: String,
+    pub(crate) endpoint: String,
     etcd: String,
     read_level: &'static str,
 }
 
 impl Member {
-    fn new(id: &str, etcd: &Etcd) -> Self {
+    pub(crate) fn new(id: &str, etcd: &Etcd) -> Self {
         Self {
             server: None,
             id: id.to_owned(),
@@ -39,7 +39,7 @@ impl Member {
         }
     }
 
-    fn start(&mut self, folder: &Path) {
+    pub(crate) fn start(&mut self, folder: &Path) {
         let arguments = [
             "--etcd",
             &self.etcd,
@@ -54,13 +54,13 @@ impl Member {
         self.server = Some(Server::start(&folder.join(&self.id), &arguments));
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.process.kill();
         }
     }
 
-    fn api(&self) -> &str {
+    pub(crate) fn api(&self) -> &str {
         &self.server.as_ref().expect("it runs").api
     }
 
@@ -119,7 +119,7 @@ async fn version(api: &str) -> u64 {
 }
 
 /// Writes one sample of each of forty series.
-async fn write(api: &str, round: i64) -> Answer {
+pub(crate) async fn write(api: &str, round: i64) -> Answer {
     let all = (0..40).map(|number: i64| {
         let value = f64::from(u32::try_from(number * 1000 + round).expect("small"));
         let samples: [Sent; 1] = [(START_MS + round * 1000, value.to_bits())];
@@ -131,7 +131,7 @@ async fn write(api: &str, round: i64) -> Answer {
 }
 
 /// Writes until it is acknowledged.
-async fn write_for_sure(api: &str, round: i64) {
+pub(crate) async fn write_for_sure(api: &str, round: i64) {
     wait_for("an acknowledgement", 30, async || {
         let status = write(api, round).await.status;
         (status / 100 == 2).then_some(())
@@ -140,7 +140,7 @@ async fn write_for_sure(api: &str, round: i64) {
 }
 
 /// Every series has all samples of the rounds, bit for bit.
-async fn has_rounds(member: &Member, rounds: i64) {
+pub(crate) async fn has_rounds(member: &Member, rounds: i64) {
     let server = member.server.as_ref().expect("it runs");
     let found = exported(server, "replicated").await;
     assert_eq!(found.len(), 40, "{}", member.id);

@@ -8,9 +8,9 @@ use tsdb_proto::node_v1 as proto;
 
 use super::message::{NodeMessage, incarnation_bytes, incarnation_of};
 use crate::message::{Backlog, NodeStatus, ShardMove};
-use crate::{NodeId, ShardId};
 use crate::node::ShardState;
 use crate::wire::{WireError, check_version};
+use crate::{NodeId, ShardId};
 
 /// Asks which topology a node acts by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,13 +14,13 @@ use tsdb_core::{
 use tsdb_proto::node_v1 as proto;
 
 use super::*;
-use crate::{Incarnation, NodeId};
 use crate::message::{
-    self, Backlog, DeleteRequest, DigestOf, DigestReply, DigestRequest, NodeError, NodeStatus, Origin,
-    ReadReply, ReadRequest, ShardMove, Want,
+    self, Backlog, DeleteRequest, DigestOf, DigestReply, DigestRequest, NodeError, NodeStatus,
+    Origin, ReadReply, ReadRequest, ShardMove, Want,
 };
 use crate::node::{self, DeleteRecord, MatcherRecord, ShardState};
 use crate::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, SampleLimits, WireError};
+use crate::{Incarnation, NodeId};
 
 const NODE: Incarnation = Incarnation(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
 const RANGE: TimeRange = TimeRange::ALL;

@@ -158,7 +158,10 @@ mod tests {
         assert!(pauses[6] >= ms(1000) && pauses[6] <= ms(2001), "{pauses:?}");
         tokio::time::advance(Duration::from_secs(2)).await;
         let unreachable = circuit.figures().unreachable_for;
-        assert!(unreachable >= Some(Duration::from_secs(2)), "since the first");
+        assert!(
+            unreachable >= Some(Duration::from_secs(2)),
+            "since the first"
+        );
         drop(circuit.admit().expect("a probe that is given up"));
         let mut probe = circuit.admit().expect("another");
         probe.succeeded();

@@ -128,9 +128,7 @@ impl RpcServer {
                 () = served.stopped() => break,
             };
             match accepted {
-                Ok((stream, address))
-                    if connections.len() < served.options.connections_max =>
-                {
+                Ok((stream, address)) if connections.len() < served.options.connections_max => {
                     tracing::debug!(%address, "a connection for the node protocol");
                     let (served, acceptor) = (Arc::clone(&served), self.acceptor.clone());
                     connections.spawn(connection(served, acceptor, stream));
