@@ -23,6 +23,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Bytes that their requests hold at this moment.
     pub(crate) inflight: InflightBytes,
+    /// Bytes of writes that wait for the nodes of a cluster.
+    pub(crate) forwarded: InflightBytes,
     pub(crate) started: Instant,
     /// All namespaces, and which of them plain requests use.
     pub(crate) registry: Registry,

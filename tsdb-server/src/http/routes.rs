@@ -212,6 +212,7 @@ fn remote_write(app: &App, _: MethodFilter) -> MethodRouter<App> {
         store: app.store.clone(),
         telemetry: std::sync::Arc::clone(&app.telemetry),
         pairs: app.pairs.clone(),
+        forwarded: app.forwarded.clone(),
     };
     let layer = RemoteWriteLayer::new(app.limits.clone()).share(app.inflight.clone());
     // It answers other methods itself.

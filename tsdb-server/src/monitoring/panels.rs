@@ -248,6 +248,14 @@ const INGEST: &[Panel] = &[
         ],
     ),
     lines(
+        "Requests beyond the share of their sender",
+        PerSecond,
+        &[q(
+            "rate(tsdb_requests_beyond_share_total[$__rate_interval])",
+            "{{instance}}",
+        )],
+    ),
+    lines(
         "Import and export",
         PerSecond,
         &[

@@ -11,6 +11,7 @@ mod server;
 mod tests;
 
 pub use call::Call;
+pub(crate) use client::bytes_in_queue;
 pub use client::{
     CircuitFigures, CircuitState, PeerFigures, QueueFigures, RpcClient, RpcClientOptions,
 };

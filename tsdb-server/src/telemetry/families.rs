@@ -105,6 +105,8 @@ families! {
         "Bytes held by remote write and read requests in flight.";
     REQUEST_INFLIGHT_LIMIT_BYTES = Gauge "tsdb_request_inflight_limit_bytes" []
         "Bytes they may hold; further requests get 503.";
+    REQUESTS_BEYOND_SHARE = Counter "tsdb_requests_beyond_share_total" []
+        "Writes told to come later, as others of their sender hold its share of the bytes in flight.";
     DISK_FREE_BYTES = Gauge "tsdb_disk_free_bytes" []
         "Bytes that may still be written to the disk of the data folder.";
     DISK_SIZE_BYTES = Gauge "tsdb_disk_size_bytes" []

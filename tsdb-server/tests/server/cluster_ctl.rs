@@ -72,7 +72,7 @@ fn version(report: &Value) -> u64 {
 }
 
 /// Three servers, and the placement that `ctl` makes of them.
-fn three(folder: &Path, etcd: &Etcd) -> Vec<Member> {
+pub(crate) fn three(folder: &Path, etcd: &Etcd) -> Vec<Member> {
     let mut members: Vec<Member> = ["n1", "n2", "n3"].map(|id| Member::new(id, etcd)).into();
     for member in &mut members {
         member.start(folder);

@@ -10,6 +10,7 @@
 
 mod access;
 mod api;
+mod back_pressure;
 mod backups;
 mod cluster;
 mod cluster_ctl;

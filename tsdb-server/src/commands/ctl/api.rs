@@ -111,7 +111,8 @@ impl Api {
     /// Waits before something is asked again.
     pub(super) fn pause(&self, pause: Duration) {
         // A timer belongs to the runtime that it is made on.
-        self.runtime.block_on(async { tokio::time::sleep(pause).await });
+        self.runtime
+            .block_on(async { tokio::time::sleep(pause).await });
     }
 }
 

@@ -12,4 +12,5 @@ mod write_stream;
 
 pub use figures::{CircuitFigures, CircuitState, PeerFigures, QueueFigures};
 pub use options::RpcClientOptions;
+pub(crate) use queue::bytes_in_queue;
 pub use rpc_client::RpcClient;
