@@ -5,8 +5,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -14,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::cluster::{Member, has_rounds, write, write_for_sure};
 use crate::cluster_ctl::three;
-use crate::support::{Etcd, Server, wait_for};
+use crate::support::{Etcd, Server, series, wait_for, write_body};
 
 /// Begins a write of 8 MiB from an address, and sends nothing of it.
 async fn begin_large(server: &Server, from: &str) -> TcpStream {
@@ -176,4 +182,74 @@ async fn a_node_that_hangs_or_is_dead_costs_its_queue_and_no_write() {
     members[1].start(folder.path());
     write_for_sure(members[0].api(), rounds).await;
     has_rounds(&members[1], rounds + 1).await;
+}
+
+/// Writes a sample from an address of the loopback; the status and what it says.
+async fn write_from(from: &str, api: &str, name: &str) -> (u16, bool, String) {
+    let mut connector = HttpConnector::new();
+    connector.set_local_address(Some(from.parse().expect("an address")));
+    let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
+    let body = write_body(vec![series(
+        &[("__name__", name)],
+        &[(1_700_000_000_000, 0)],
+    )]);
+    let request = Request::post(format!("{api}/api/v1/write"))
+        .header("content-encoding", "snappy")
+        .header("content-type", "application/x-protobuf")
+        .body(Full::new(body.into()))
+        .expect("a request");
+    let response = client.request(request).await.expect("an answer");
+    let (status, has_hint) = (
+        response.status().as_u16(),
+        response.headers().contains_key("retry-after"),
+    );
+    let text = response.into_body().collect().await.expect("all of it");
+    let text = String::from_utf8_lossy(&text.to_bytes()).into_owned();
+    (status, has_hint, text)
+}
+
+#[tokio::test]
+async fn a_sender_that_floods_does_not_fill_the_queues_of_slow_nodes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let members = three(folder.path(), &etcd);
+    write_for_sure(members[0].api(), 0).await;
+    let slow: Vec<_> = members[1..]
+        .iter()
+        .map(|one| one.server.as_ref().expect("it runs"))
+        .collect();
+    slow.iter().for_each(|one| one.process.signal(Signal::STOP));
+    // No majority answers: what is let in waits.
+    let api = members[0].api();
+    let mut flood: FuturesUnordered<_> = (0..400)
+        .map(|_| write_from("127.0.0.2", api, "flood"))
+        .collect();
+    for _ in 0..400 - 128 {
+        let (status, has_hint, text) = flood.next().await.expect("there are more");
+        assert_eq!((status, has_hint), (503, true), "{text}");
+        assert!(text.contains("beyond the sender's share"), "{text}");
+    }
+    let waiting = async |wanted: f64| {
+        wait_for("writes to wait", 10, async || {
+            let requests = of_third(&members[0], "tsdb_cluster_write_queue_requests").await;
+            (requests >= wanted).then_some(())
+        })
+        .await;
+    };
+    let modest =
+        futures_util::future::join_all((0..20).map(|_| write_from("127.0.0.1", api, "modest")));
+    let goes_on = async {
+        waiting(148.0).await;
+        slow.iter().for_each(|one| one.process.signal(Signal::CONT));
+    };
+    let (modest, ()) = tokio::join!(modest, goes_on);
+    for (status, _, text) in modest {
+        assert_eq!(status / 100, 2, "{text}");
+    }
+    // So is what was let in of the flood.
+    while let Some((status, _, text)) = flood.next().await {
+        assert_eq!(status / 100, 2, "{text}");
+    }
 }
