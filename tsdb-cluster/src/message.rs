@@ -1,5 +1,6 @@
 //! What coordinators and nodes say to each other.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use futures_util::stream::BoxStream;
 use tsdb_core::{AppendReport, ChunkPart, Labels, Matcher, SeriesDigest, ShardDigest, TimeRange};
 
 use crate::batch::Batch;
-use crate::identity::{Epoch, Incarnation, ShardId};
+use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::node::{DeleteRecord, Refusal};
 
 /// Where samples come from.
@@ -176,6 +177,30 @@ pub struct NodeStatus {
     pub shards: Vec<(ShardId, crate::node::ShardState)>,
     /// The newest delete that it has applied to each namespace.
     pub deletes: Vec<(Arc<str>, u64)>,
+    /// What is still to be done.
+    pub backlog: Backlog,
+}
+
+/// What a node and others have still to do until all replicas are equal and at their places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Windows in which the node differs from other replicas, by replica.
+    pub divergence: BTreeMap<NodeId, u64>,
+    /// Writes that it keeps for nodes that are away, by node.
+    pub hints: BTreeMap<NodeId, u64>,
+    /// Shards that it is copying from others.
+    pub moves: Vec<ShardMove>,
+}
+
+/// How far the copy of a shard is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardMove {
+    /// Which shard.
+    pub shard: ShardId,
+    /// Series that are copied.
+    pub series: u64,
+    /// Samples that are copied.
+    pub samples: u64,
 }
 
 /// Deletes to apply.

@@ -23,6 +23,7 @@ use crate::machine::memory_limit_bytes;
 use crate::metadata::EmbeddedMetadata;
 use crate::namespaces::{Configured, Registry};
 use crate::placements::Placements;
+use crate::rpc::RpcClientOptions;
 use crate::runtime::parallelism;
 use crate::store::{Closing, DiskWatch, Store, StoreError, StoreOptions};
 use crate::supervisor::{Notice, notify};
@@ -344,6 +345,9 @@ fn prepare(
     };
     let store = Store::start(options, &telemetry).map_err(|error| not_opened(config, error))?;
     let inflight = InflightBytes::new(limits.max_inflight_bytes);
+    // No more than a node's queue holds, so that one sender cannot fill that.
+    let queue_bytes = RpcClientOptions::default().queue_bytes;
+    let forwarded = InflightBytes::named("queue_bytes", queue_bytes as u64);
     let pairs_bytes = limits.max_inflight_bytes / 4;
     let (metadata, placements) = metadata_of(config, cluster, &store);
     let configured = Configured::of(config);
@@ -351,10 +355,12 @@ fn prepare(
         registry: Registry::new(store.clone(), metadata, configured),
         placements,
         cluster: cluster.map(Cluster::data),
+        overview: cluster.map(Cluster::overview),
         store,
         telemetry,
         limits,
         inflight,
+        forwarded,
         started: Instant::now(),
         tenants: Arc::new(tenants(config)),
         pairs: pairs(config, pairs_bytes),

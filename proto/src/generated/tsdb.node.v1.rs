@@ -867,6 +867,38 @@ pub struct StatusReply {
     /// The last delete that it has applied to each namespace.
     #[prost(message, repeated, tag = "5")]
     pub deletes: ::prost::alloc::vec::Vec<NamespaceDeletes>,
+    /// Windows in which it differs from other replicas, by replica.
+    #[prost(message, repeated, tag = "6")]
+    pub divergence: ::prost::alloc::vec::Vec<NodeCount>,
+    /// Writes that it keeps for nodes that are away, by node.
+    #[prost(message, repeated, tag = "7")]
+    pub hints: ::prost::alloc::vec::Vec<NodeCount>,
+    /// Shards that it is copying from others.
+    #[prost(message, repeated, tag = "8")]
+    pub moves: ::prost::alloc::vec::Vec<ShardMove>,
+}
+/// A number of things that have to do with another node.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NodeCount {
+    /// The other node.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// How many.
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+/// A shard that a node is copying.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShardMove {
+    /// Which.
+    #[prost(uint32, tag = "1")]
+    pub shard: u32,
+    /// Series that are copied.
+    #[prost(uint64, tag = "2")]
+    pub series: u64,
+    /// Samples that are copied.
+    #[prost(uint64, tag = "3")]
+    pub samples: u64,
 }
 /// Asks what is known of metrics.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::delete_log::DeleteLog;
 use super::error::CoordinatorError;
+use super::figures::CoordinatorFigures;
 use super::topology_view::TopologyView;
 use crate::Incarnation;
 use crate::identity::NodeId;
@@ -56,6 +57,7 @@ pub(super) struct Shared {
     pub(super) topology: TopologyView,
     pub(super) deletes: DeleteLog,
     pub(super) options: CoordinatorOptions,
+    pub(super) figures: CoordinatorFigures,
 }
 
 impl Coordinator {
@@ -76,6 +78,7 @@ impl Coordinator {
                 topology: TopologyView::new(Arc::clone(&metadata), &key),
                 deletes: DeleteLog::new(metadata, environment),
                 options,
+                figures: CoordinatorFigures::default(),
             }),
         }
     }
@@ -89,6 +92,12 @@ impl Coordinator {
     /// The way to the nodes.
     pub(crate) fn transport(&self) -> &SharedTransport {
         &self.shared.transport
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn figures(&self) -> &CoordinatorFigures {
+        &self.shared.figures
     }
 
     /// The placement as it is known.

@@ -237,6 +237,7 @@ impl Plan {
                 }
                 Either::Right(((), _)) => {
                     hedge = Box::pin(std::future::pending());
+                    shared.figures.hedged();
                     self.ask_spares(shared, &heard.votes, None, &mut asks);
                     continue;
                 }

@@ -56,7 +56,9 @@ impl Coordinator {
     ) -> Result<WriteOutcome, CoordinatorError> {
         let what = || format!("a write at consistency level {level}");
         let write = write(&self.shared, namespace, batch, level);
-        self.shared.in_time(what, write).await
+        let written = self.shared.in_time(what, write).await;
+        self.shared.figures.written(&written);
+        written
     }
 }
 

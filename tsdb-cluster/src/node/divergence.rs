@@ -28,6 +28,17 @@ impl Divergence {
         windows.iter().flat_map(one).collect::<BTreeSet<_>>().len()
     }
 
+    /// Windows in which the node differs from each other replica.
+    #[must_use]
+    pub fn by_peer(&self) -> BTreeMap<NodeId, u64> {
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = BTreeMap::new();
+        for ((_, _, peer), starts) in windows.iter().filter(|(_, starts)| !starts.is_empty()) {
+            *all.entry(peer.clone()).or_default() += starts.len() as u64;
+        }
+        all
+    }
+
     /// A pair was compared: it differs in the windows that begin at these times.
     pub(super) fn compared(&self, pair: Pair, starts: BTreeSet<i64>) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,7 +14,7 @@ use super::reading;
 use super::records::Records;
 use crate::identity::{Epoch, Incarnation, ShardId};
 use crate::message::{
-    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, Origin,
+    Backlog, DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, Origin,
     ReadReply, ReadRequest, ShardVerdict, WriteReply, WriteRequest,
 };
 use crate::rules::{Rule, Rules};
@@ -98,6 +98,8 @@ impl Node {
             incarnation: self.incarnation,
             shards: self.epochs.states().into_iter().collect(),
             deletes: self.deletes.newest(),
+            // Others know: whoever repairs, keeps hints and copies.
+            backlog: Backlog::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::ResponseType;
 use super::gate::Turn;
 use crate::error::ReadError;
-use crate::limits::BytePermit;
+use crate::inflight::BytePermit;
 
 /// A channel that holds about `capacity` bytes; a sender that finds it full for longer than
 /// `stall` gives up.

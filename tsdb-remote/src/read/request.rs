@@ -9,7 +9,8 @@ use tsdb_core::model::{MatchOp, Matcher, TimeRange};
 use super::frames::{FrameSender, Held};
 use super::{Storage, chunked, samples};
 use crate::error::ReadError;
-use crate::limits::{BytePermit, Limits};
+use crate::inflight::BytePermit;
+use crate::limits::Limits;
 use crate::snappy;
 use crate::wire::{Kind, Schema, Wire, WireType};
 

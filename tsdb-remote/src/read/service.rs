@@ -17,7 +17,8 @@ use super::gate::Gate;
 use super::{ReadRequest, ResponseType};
 use crate::body::{ResponseBody, read_body};
 use crate::error::{BoxError, ReadError};
-use crate::limits::{InflightBytes, Limits};
+use crate::inflight::InflightBytes;
+use crate::limits::Limits;
 use crate::negotiate::{
     PROTOBUF, STREAMED, check_encoding, check_length, check_method, check_read_type,
 };

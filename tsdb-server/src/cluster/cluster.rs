@@ -16,6 +16,8 @@ use tsdb_cluster::node::{Membership, Node, Repair, RepairOptions};
 use tsdb_cluster::runtime::SharedRuntime;
 use tsdb_cluster::{Incarnation, NodeId};
 
+use super::local_node::LocalNode;
+use super::overview::Overview;
 use super::trouble::Trouble;
 use super::{StoreStorage, TokioRuntime};
 use crate::config::Config;
@@ -48,6 +50,7 @@ pub(crate) struct Cluster {
     coordinator: Coordinator,
     endpoints: Endpoints,
     runtime: SharedRuntime,
+    overview: Overview,
 }
 
 impl Cluster {
@@ -76,13 +79,16 @@ impl Cluster {
         };
         let coordinator = Coordinator::new(
             Arc::clone(&runtime),
-            Arc::new(client),
+            Arc::new(client.clone()),
             Arc::clone(&metadata),
             &config.cluster_environment,
             options,
         );
+        let id = NodeId::new(id);
+        let overview = Overview::new(id.clone(), coordinator.clone(), client);
         let cluster = Self {
-            id: NodeId::new(id),
+            overview,
+            id,
             metadata,
             coordinator,
             endpoints,
@@ -123,6 +129,11 @@ impl Cluster {
         ClusterPlacement::new(self.coordinator.topology().clone())
     }
 
+    /// How it is.
+    pub(crate) fn overview(&self) -> Overview {
+        self.overview.clone()
+    }
+
     /// Becomes a node, with the data that is open now: other servers reach it at `listener`.
     ///
     /// # Errors
@@ -145,6 +156,11 @@ impl Cluster {
         let runtime = Arc::clone(&self.runtime);
         let membership = Membership::new(self.id.clone(), node, self.coordinator.clone(), runtime);
         let repair = Repair::new(membership.clone(), RepairOptions::default());
+        let divergence = repair.divergence().clone();
+        let figures = Arc::clone(server.figures());
+        let local = LocalNode::new(divergence, figures);
+        self.overview.joined(local.clone());
+        let server = server.telling(move || local.backlog());
         let mut trouble = Trouble::of(self.id.clone());
         let run = membership.run(move |tried| trouble.hear(tried));
         self.runtime.spawn(run.boxed());

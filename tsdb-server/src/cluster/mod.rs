@@ -5,10 +5,19 @@
     reason = "the layer is named after its main file"
 )]
 mod cluster;
+mod figures;
+mod local_node;
+mod overview;
+mod report;
 mod runtime;
 mod storage;
 mod trouble;
 
 pub(crate) use cluster::{Cluster, ClusterError};
+pub(crate) use figures::ClusterFigures;
+pub(crate) use overview::Overview;
+pub(crate) use report::{ClusterReport, MemberReport, NodeReport, QueueReport, ShardReport};
+#[cfg(test)]
+pub(crate) use report::{MoveReport, ShardCounts};
 pub use runtime::TokioRuntime;
 pub(crate) use storage::StoreStorage;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tsdb_remote::{InflightBytes, Limits};
 
+use crate::cluster::Overview;
 use crate::data::ClusterData;
 use crate::ha::HaPairs;
 use crate::namespaces::Registry;
@@ -22,12 +23,16 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Bytes that their requests hold at this moment.
     pub(crate) inflight: InflightBytes,
+    /// Bytes of writes that wait for the nodes of a cluster.
+    pub(crate) forwarded: InflightBytes,
     pub(crate) started: Instant,
     /// All namespaces, and which of them plain requests use.
     pub(crate) registry: Registry,
     pub(crate) placements: Placements,
     /// The cluster that the server is of.
     pub(crate) cluster: Option<ClusterData>,
+    /// How that cluster is.
+    pub(crate) overview: Option<Overview>,
     /// Who shares the server.
     pub(crate) tenants: Arc<Tenants>,
     /// Pairs of senders, if they are told apart.

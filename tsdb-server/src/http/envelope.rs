@@ -39,6 +39,7 @@ pub(super) enum ErrorType {
     /// Not one of Prometheus: the sender is bound to other data.
     Forbidden,
     Internal,
+    NotFound,
     Unavailable,
 }
 
@@ -50,6 +51,7 @@ impl ErrorType {
             Self::Execution => "execution",
             Self::Forbidden => "forbidden",
             Self::Internal => "internal",
+            Self::NotFound => "not_found",
             Self::Unavailable => "unavailable",
         }
     }
@@ -61,6 +63,7 @@ impl ErrorType {
             Self::Execution => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotFound => StatusCode::NOT_FOUND,
             // Prometheus says 500; 503 tells clients and proxies to come back.
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -97,6 +100,15 @@ impl ApiError {
     pub(super) fn unavailable(message: impl Into<String>) -> Self {
         Self {
             kind: ErrorType::Unavailable,
+            message: message.into(),
+            retry_after_seconds: None,
+        }
+    }
+
+    /// There is nothing of that name, as things are.
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self {
+            kind: ErrorType::NotFound,
             message: message.into(),
             retry_after_seconds: None,
         }

@@ -8,12 +8,13 @@ use tower::Service;
 use tsdb_cluster::Batch;
 use tsdb_core::CommitTicket;
 use tsdb_core::model::{AppendReport, WriteBatch};
-use tsdb_remote::WriteError;
 use tsdb_remote::write::{DecodeScratch, Decoded, WriteRequest, WriteSummary};
+use tsdb_remote::{BytePermit, InflightBytes, Sender, WriteError};
 
 use super::scope::Scope;
 use crate::data::{ClusterNamespace, NamespaceData};
 use crate::ha::{Claim, Claimed, HaPairs, Verdict};
+use crate::rpc::bytes_in_queue;
 use crate::store::{Opened, Reply, Store, StoreError, when_durable};
 use crate::telemetry::{Telemetry, WriteSource};
 
@@ -27,6 +28,8 @@ pub(super) struct StoreWriter {
     pub(super) telemetry: Arc<Telemetry>,
     /// Pairs of senders, if they are told apart.
     pub(super) pairs: Option<HaPairs>,
+    /// Bytes of writes that wait for the nodes of a cluster.
+    pub(super) forwarded: InflightBytes,
 }
 
 /// What came of a try to store a request.
@@ -67,7 +70,7 @@ impl Service<WriteRequest> for StoreWriter {
 impl StoreWriter {
     async fn try_store(&self, request: &Arc<WriteRequest>) -> Result<Outcome, StoreError> {
         let (request, telemetry) = (Arc::clone(request), Arc::clone(&self.telemetry));
-        let pairs = self.pairs.clone();
+        let (pairs, forwarded) = (self.pairs.clone(), self.forwarded.clone());
         let work = move |opened: Opened, scratch: &mut DecodeScratch, reply: Reply<Outcome>| {
             let scope = Scope::of(&request.parts.extensions);
             match scope.data(&opened) {
@@ -83,7 +86,13 @@ impl StoreWriter {
                         Ok(Stored::Durable(tickets, summary, claim)) => {
                             answer_when_durable(tickets, reply, summary, claim);
                         }
-                        Ok(Stored::Elsewhere(writing)) => writing.answer(reply, telemetry),
+                        Ok(Stored::Elsewhere(writing)) => {
+                            let sender = request.parts.extensions.get::<Sender>();
+                            match writing.place(&forwarded, sender) {
+                                Ok(place) => writing.answer(reply, telemetry, place),
+                                Err(error) => reply.send(Err(error)),
+                            }
+                        }
                         Ok(Stored::Duplicate(summary)) => reply.send(Ok(Outcome::Done(summary))),
                         Ok(Stored::Wait(claim)) => reply.send(Ok(Outcome::Wait(claim))),
                         // Only a guess can be misread.
@@ -233,8 +242,29 @@ impl ClusterWrite {
         })
     }
 
-    /// Answers when enough nodes have it, or cannot have it.
-    fn answer(self: Box<Self>, reply: Reply<Outcome>, telemetry: Arc<Telemetry>) {
+    /// A place among the writes that wait for nodes, within the share of its sender.
+    fn place(
+        &self,
+        forwarded: &InflightBytes,
+        sender: Option<&Sender>,
+    ) -> Result<BytePermit, StoreError> {
+        let bytes = bytes_in_queue(&self.batch) as u64;
+        // One that is larger than all there may be goes alone.
+        let place = forwarded.try_acquire_for(sender, bytes.min(forwarded.limit()));
+        place.map_err(|refused| {
+            StoreError::Unavailable(format!(
+                "the nodes have not taken what was sent before: {refused}"
+            ))
+        })
+    }
+
+    /// Answers when enough nodes have it, or cannot have it; it has its place until then.
+    fn answer(
+        self: Box<Self>,
+        reply: Reply<Outcome>,
+        telemetry: Arc<Telemetry>,
+        place: BytePermit,
+    ) {
         let Self {
             namespace,
             batch,
@@ -247,6 +277,7 @@ impl ClusterWrite {
             let cluster = cluster.clone();
             async move {
                 let written = cluster.write(namespace.name(), batch, report).await;
+                drop(place);
                 if let (Ok(_), Some(claim)) = (&written, claim) {
                     claim.delivered();
                 }

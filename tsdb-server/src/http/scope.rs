@@ -8,12 +8,13 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{Extensions, Uri};
 use tsdb_core::Namespace;
+use tsdb_remote::Sender;
 
 use super::app::App;
 use super::envelope::ApiError;
 use super::m3_headers::{HeaderError, M3Headers, NamespaceKind};
 use super::reads::Reads;
-use crate::access::Identity;
+use crate::access::{Identity, Peer};
 use crate::data::{ClusterData, NamespaceData};
 use crate::store::{Opened, StoreError};
 use crate::tenancy::{RateLimit, TenantError};
@@ -35,6 +36,8 @@ pub(super) struct Scope {
     reads: Reads,
     /// The cluster that the server is of.
     cluster: Option<ClusterData>,
+    /// Who is one sender with it.
+    sender: Option<Sender>,
 }
 
 /// The tenant that the path of a request named.
@@ -57,6 +60,7 @@ impl Scope {
             identity.may_act_for(name).map_err(ApiError::forbidden)?;
         }
         let M3Headers { namespace, reads } = M3Headers::read(&parts.headers)?;
+        let name = tenant.map(|tenant| Arc::clone(&tenant.name));
         let (namespace, rate) = match (tenant, namespace) {
             (None, None) => (None, None),
             (None, Some(kind)) => (Some(namespace_of(app, kind)?), None),
@@ -71,6 +75,7 @@ impl Scope {
             rate,
             reads,
             cluster: app.cluster.clone(),
+            sender: sender(parts, name.as_deref()),
         })
     }
 
@@ -122,6 +127,19 @@ impl Scope {
     }
 }
 
+/// Who is one sender with a request: its tenant, else its user, else its address.
+fn sender(parts: &Parts, tenant: Option<&str>) -> Option<Sender> {
+    let user = parts.extensions.get::<Identity>();
+    let address = parts.extensions.get::<Peer>();
+    let name = match (tenant, user, address) {
+        (Some(tenant), _, _) => format!("tenant {tenant}"),
+        (None, Some(user), _) => format!("user {}", user.name),
+        (None, None, Some(peer)) => peer.address.ip().to_string(),
+        (None, None, None) => return None,
+    };
+    Some(Sender(name.into()))
+}
+
 /// The namespace that M3's headers mean.
 fn namespace_of(app: &App, kind: NamespaceKind) -> Result<Arc<str>, ApiError> {
     match kind {
@@ -161,6 +179,9 @@ pub(super) async fn settle(
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let scope = Scope::decide(&app, &parts)?;
+    if let Some(sender) = scope.sender.clone() {
+        parts.extensions.insert(sender);
+    }
     parts.extensions.insert(scope);
     Ok(next.run(Request::from_parts(parts, body)).await)
 }

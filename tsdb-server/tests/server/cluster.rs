@@ -130,7 +130,7 @@ pub(crate) async fn version(api: &str) -> u64 {
 }
 
 /// Writes one sample of each of forty series.
-async fn write(api: &str, round: i64) -> Answer {
+pub(crate) async fn write(api: &str, round: i64) -> Answer {
     let all = (0..40).map(|number: i64| {
         let value = f64::from(u32::try_from(number * 1000 + round).expect("small"));
         let samples: [Sent; 1] = [(START_MS + round * 1000, value.to_bits())];
@@ -142,7 +142,7 @@ async fn write(api: &str, round: i64) -> Answer {
 }
 
 /// Writes until it is acknowledged.
-async fn write_for_sure(api: &str, round: i64) {
+pub(crate) async fn write_for_sure(api: &str, round: i64) {
     wait_for("an acknowledgement", 30, async || {
         let status = write(api, round).await.status;
         (status / 100 == 2).then_some(())
@@ -151,7 +151,7 @@ async fn write_for_sure(api: &str, round: i64) {
 }
 
 /// Every series has all samples of the rounds, bit for bit.
-async fn has_rounds(member: &Member, rounds: i64) {
+pub(crate) async fn has_rounds(member: &Member, rounds: i64) {
     let server = member.server.as_ref().expect("it runs");
     let found = exported(server, "replicated").await;
     assert_eq!(found.len(), 40, "{}", member.id);

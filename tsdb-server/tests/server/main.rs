@@ -10,8 +10,10 @@
 
 mod access;
 mod api;
+mod back_pressure;
 mod backups;
 mod cluster;
+mod cluster_ctl;
 mod cluster_storm;
 mod commands;
 mod config;

@@ -263,6 +263,12 @@ const CASES: &[Case] = &[
         value: "1",
     },
     case(
+        "TsdbClusterWritesBelowLevel",
+        &[("tsdb_cluster_writes_below_level_total{}", "0+60x600")],
+        &[("tsdb_cluster_writes_below_level_total{}", GROWS_ONCE)],
+        "300",
+    ),
+    case(
         "TsdbFilesRefused",
         &[("tsdb_files_refused_total{}", "0+0x440 1+0x600")],
         &[("tsdb_files_refused_total{}", GROWS_ONCE)],
@@ -408,6 +414,38 @@ const CASES: &[Case] = &[
         &[("tsdb_panics_total{}", "0+0x440 1+0x600")],
         &[("tsdb_panics_total{}", GROWS_ONCE)],
         "",
+    ),
+    Case {
+        alert: "TsdbClusterNodeUnreachable",
+        raising: &[(
+            "tsdb_cluster_node_unreachable_seconds{node=\"n3\"}",
+            "0+0x470 180+0x600",
+        )],
+        quiet: &[(
+            "tsdb_cluster_node_unreachable_seconds{node=\"n3\"}",
+            "60+0x600",
+        )],
+        labels: &[("node", "n3")],
+        value: "3m 0s",
+    },
+    Case {
+        alert: "TsdbClusterCircuitOpen",
+        raising: &[(
+            "tsdb_cluster_circuit_open{node=\"n3\",way=\"writes\"}",
+            "1+0x600",
+        )],
+        quiet: &[(
+            "tsdb_cluster_circuit_open{node=\"n3\",way=\"writes\"}",
+            "1 0 0 1 0 1 0 0x600",
+        )],
+        labels: &[("node", "n3"), ("way", "writes")],
+        value: "",
+    },
+    case(
+        "TsdbClusterDiverges",
+        &[("tsdb_cluster_divergence_windows{}", STAYS)],
+        &[("tsdb_cluster_divergence_windows{}", "0+0x478 7+0x600")],
+        "7",
     ),
 ];
 

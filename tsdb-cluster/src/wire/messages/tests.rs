@@ -14,13 +14,13 @@ use tsdb_core::{
 use tsdb_proto::node_v1 as proto;
 
 use super::*;
-use crate::Incarnation;
 use crate::message::{
-    self, DeleteRequest, DigestOf, DigestReply, DigestRequest, NodeError, NodeStatus, Origin,
-    ReadReply, ReadRequest, Want,
+    self, Backlog, DeleteRequest, DigestOf, DigestReply, DigestRequest, NodeError, NodeStatus,
+    Origin, ReadReply, ReadRequest, ShardMove, Want,
 };
 use crate::node::{self, DeleteRecord, MatcherRecord, ShardState};
 use crate::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, SampleLimits, WireError};
+use crate::{Incarnation, NodeId};
 
 const NODE: Incarnation = Incarnation(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
 const RANGE: TimeRange = TimeRange::ALL;
@@ -351,6 +351,15 @@ fn what_is_known_of_nodes_and_metrics_comes_as_it_went() {
             incarnation: NODE,
             shards: vec![(1, shard(true)), (2, shard(false))],
             deletes: vec![("default".into(), 7)],
+            backlog: Backlog {
+                divergence: [(NodeId::new("n2"), 3), (NodeId::new("n3"), 1)].into(),
+                hints: [(NodeId::new("n3"), 12)].into(),
+                moves: vec![ShardMove {
+                    shard: 4,
+                    series: 5,
+                    samples: 600,
+                }],
+            },
         },
     });
     sent(MetadataRequest {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tsdb_cluster::message::{NodeError, WriteReply, WriteRequest};
+use tsdb_cluster::{Batch, BatchSeries};
 
 use super::circuit::Pass;
+use super::figures::QueueFigures;
 use super::options::RpcClientOptions;
 use crate::rpc::RpcFigures;
 
@@ -93,6 +95,17 @@ impl Room {
         })
     }
 
+    /// How full it is now.
+    pub(super) fn figures(&self) -> QueueFigures {
+        let load = self.lock();
+        QueueFigures {
+            requests: load.requests,
+            requests_max: self.requests_max,
+            bytes: load.bytes,
+            bytes_max: self.bytes_max,
+        }
+    }
+
     /// It is never left half changed, so a panic elsewhere does not matter here.
     fn lock(&self) -> MutexGuard<'_, Load> {
         self.load.lock().unwrap_or_else(PoisonError::into_inner)
@@ -140,10 +153,20 @@ impl Waiter {
 fn bytes_of(request: &WriteRequest) -> usize {
     let series = request.batch.series();
     let chosen = request.places.iter().filter_map(|place| series.get(*place));
-    let of_one = |one: &tsdb_cluster::BatchSeries| {
-        SERIES_BYTES
-            + one.samples.len() * SAMPLE_BYTES
-            + (one.histograms.len() + one.exemplars.len()) * ROW_BYTES
-    };
-    chosen.map(of_one).sum()
+    chosen.map(bytes_of_series).sum()
+}
+
+/// What a batch takes in the queue of a node that gets all of it, as a part of all that may be
+/// there: so much is counted at least that the number of requests is bounded, too.
+pub(crate) fn bytes_in_queue(batch: &Batch) -> usize {
+    let options = RpcClientOptions::default();
+    let least = options.queue_bytes / options.queue_requests.max(1);
+    let bytes: usize = batch.series().iter().map(bytes_of_series).sum();
+    bytes.max(least)
+}
+
+fn bytes_of_series(one: &BatchSeries) -> usize {
+    SERIES_BYTES
+        + one.samples.len() * SAMPLE_BYTES
+        + (one.histograms.len() + one.exemplars.len()) * ROW_BYTES
 }

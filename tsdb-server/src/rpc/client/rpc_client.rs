@@ -21,6 +21,7 @@ use tsdb_cluster::{Epoch, Incarnation, NodeId, ShardId};
 use super::calls::Calls;
 use super::circuit::Circuit;
 use super::connection::{Tls, tls};
+use super::figures::PeerFigures;
 use super::options::RpcClientOptions;
 use super::queue::{Pending, Queue, Room, Waiter};
 use super::{reading, write_stream};
@@ -103,6 +104,21 @@ impl RpcClient {
     #[must_use]
     pub fn figures(&self) -> &Arc<RpcFigures> {
         &self.context.figures
+    }
+
+    /// How the ways to the nodes are, of those that were asked.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerFigures> {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = peers.iter();
+        let known = known.filter(|(id, _)| self.context.endpoints.get(id).is_some());
+        let figures = known.map(|(id, peer)| PeerFigures {
+            node: id.clone(),
+            queue: peer.room.figures(),
+            writes: peer.way_of_writes.figures(),
+            calls: peer.calls.figures(),
+        });
+        figures.collect()
     }
 
     /// The way to a node, begun if this is the first that is asked of it.

@@ -100,10 +100,12 @@ async fn status(served: &Arc<Served>, body: Incoming) -> Response<Outgoing> {
     if let Err(verdict) = asked::<StatusRequest>(served, body).await {
         return refused(served, verdict);
     }
+    let mut status = served.node.status();
+    status.backlog = served.backlog.read();
     let reply = StatusReply {
         version: PROTOCOL_VERSION,
         oldest_version: OLDEST_PROTOCOL_VERSION,
-        status: served.node.status(),
+        status,
     };
     said(served, Call::Status, Ok(reply))
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tsdb_cluster::message::Backlog;
 use tsdb_cluster::node::Node;
 
 use super::RpcServerOptions;
@@ -37,6 +38,7 @@ const FRAME_BYTES: u32 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) node: Node,
+    pub(super) backlog: BacklogSource,
     pub(super) options: RpcServerOptions,
     pub(super) figures: Arc<RpcFigures>,
     stop: watch::Receiver<bool>,
@@ -50,9 +52,25 @@ impl Served {
     }
 }
 
+/// Tells what a node has still to do: others than the node know it.
+pub(super) struct BacklogSource(Box<dyn Fn() -> Backlog + Send + Sync>);
+
+impl BacklogSource {
+    /// What is to be done now.
+    pub(super) fn read(&self) -> Backlog {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for BacklogSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("BacklogSource").finish_non_exhaustive()
+    }
+}
+
 /// Serves a node.
 pub struct RpcServer {
-    served: Arc<Served>,
+    served: Served,
     acceptor: Option<TlsAcceptor>,
 }
 
@@ -74,14 +92,22 @@ impl RpcServer {
             TlsAcceptor::from(Arc::new(config))
         });
         Self {
-            served: Arc::new(Served {
+            served: Served {
                 node,
+                backlog: BacklogSource(Box::new(Backlog::default)),
                 options,
                 figures: Arc::default(),
                 stop,
-            }),
+            },
             acceptor,
         }
+    }
+
+    /// The same, telling whoever asks how the node is what it has still to do.
+    #[must_use]
+    pub fn telling(mut self, backlog: impl Fn() -> Backlog + Send + Sync + 'static) -> Self {
+        self.served.backlog = BacklogSource(Box::new(backlog));
+        self
     }
 
     /// What it counts.
@@ -94,22 +120,21 @@ impl RpcServer {
     /// then. Dropping it closes all connections.
     pub async fn run(self, listener: TcpListener, grace: Duration) -> bool {
         let mut connections = JoinSet::new();
+        let served = Arc::new(self.served);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-                () = self.served.stopped() => break,
+                () = served.stopped() => break,
             };
             match accepted {
-                Ok((stream, address))
-                    if connections.len() < self.served.options.connections_max =>
-                {
+                Ok((stream, address)) if connections.len() < served.options.connections_max => {
                     tracing::debug!(%address, "a connection for the node protocol");
-                    let (served, acceptor) = (Arc::clone(&self.served), self.acceptor.clone());
+                    let (served, acceptor) = (Arc::clone(&served), self.acceptor.clone());
                     connections.spawn(connection(served, acceptor, stream));
                 }
                 Ok((_, address)) => {
-                    let limit = self.served.options.connections_max;
+                    let limit = served.options.connections_max;
                     tracing::warn!(%address, limit, "more nodes connect than may");
                 }
                 Err(error) => {
