@@ -5,6 +5,8 @@
     reason = "the layer is named after its main file"
 )]
 mod cluster;
+mod etcd;
+mod home;
 mod runtime;
 mod storage;
 mod trouble;

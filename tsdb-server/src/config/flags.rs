@@ -198,51 +198,31 @@ pub struct Config {
     pub etcd: Vec<String>,
 
     /// File of the CAs that etcd's certificates are of; left out: those of this machine, where an address begins with https://
-    #[arg(
-        long,
-        env = "TSDB_ETCD_CA_FILE",
-        value_name = "FILE",
-        requires = "etcd"
-    )]
+    #[arg(long, env = "TSDB_ETCD_CA_FILE", value_name = "FILE")]
     pub etcd_ca_file: Option<PathBuf>,
 
     /// File of the certificate that is shown to etcd
-    #[arg(
-        long,
-        env = "TSDB_ETCD_CERT_FILE",
-        value_name = "FILE",
-        requires_all = ["etcd", "etcd_key_file"]
-    )]
+    #[arg(long, env = "TSDB_ETCD_CERT_FILE", value_name = "FILE")]
     pub etcd_cert_file: Option<PathBuf>,
 
     /// File of the key of that certificate
-    #[arg(
-        long,
-        env = "TSDB_ETCD_KEY_FILE",
-        value_name = "FILE",
-        requires_all = ["etcd", "etcd_cert_file"]
-    )]
+    #[arg(long, env = "TSDB_ETCD_KEY_FILE", value_name = "FILE")]
     pub etcd_key_file: Option<PathBuf>,
 
     /// User of etcd; its password is in a file, or in the variable TSDB_ETCD_PASSWORD
-    #[arg(long, env = "TSDB_ETCD_USER", value_name = "NAME", requires = "etcd")]
+    #[arg(long, env = "TSDB_ETCD_USER", value_name = "NAME")]
     pub etcd_user: Option<String>,
 
     /// File of the password of that user
-    #[arg(
-        long,
-        env = "TSDB_ETCD_PASSWORD_FILE",
-        value_name = "FILE",
-        requires_all = ["etcd", "etcd_user"]
-    )]
+    #[arg(long, env = "TSDB_ETCD_PASSWORD_FILE", value_name = "FILE")]
     pub etcd_password_file: Option<PathBuf>,
 
     /// What the server is in the cluster: node, coordinator or both; left out: what the sections of the file say, else both with --node-id, and a coordinator without
-    #[arg(long, env = "TSDB_ROLE", value_name = "ROLE", requires = "etcd")]
+    #[arg(long, env = "TSDB_ROLE", value_name = "ROLE")]
     pub role: Option<Role>,
 
     /// Name of this node in the cluster: the id of its instance in the placement
-    #[arg(long, env = "TSDB_NODE_ID", value_name = "NAME", requires = "etcd")]
+    #[arg(long, env = "TSDB_NODE_ID", value_name = "NAME")]
     pub node_id: Option<String>,
 
     /// Address at which other servers of the cluster reach this node, as its endpoint in the placement says
@@ -255,30 +235,15 @@ pub struct Config {
     pub rpc_listen: SocketAddr,
 
     /// File of the certificate that this server shows to other servers of the cluster, as node and as client
-    #[arg(
-        long,
-        env = "TSDB_RPC_TLS_CERT_FILE",
-        value_name = "FILE",
-        requires_all = ["rpc_tls_key_file", "rpc_tls_ca_file"]
-    )]
+    #[arg(long, env = "TSDB_RPC_TLS_CERT_FILE", value_name = "FILE")]
     pub rpc_tls_cert_file: Option<PathBuf>,
 
     /// File of the key of that certificate
-    #[arg(
-        long,
-        env = "TSDB_RPC_TLS_KEY_FILE",
-        value_name = "FILE",
-        requires_all = ["rpc_tls_cert_file", "rpc_tls_ca_file"]
-    )]
+    #[arg(long, env = "TSDB_RPC_TLS_KEY_FILE", value_name = "FILE")]
     pub rpc_tls_key_file: Option<PathBuf>,
 
     /// File of the CAs that certificates of servers of the cluster are of; nobody else comes in
-    #[arg(
-        long,
-        env = "TSDB_RPC_TLS_CA_FILE",
-        value_name = "FILE",
-        requires_all = ["rpc_tls_cert_file", "rpc_tls_key_file"]
-    )]
+    #[arg(long, env = "TSDB_RPC_TLS_CA_FILE", value_name = "FILE")]
     pub rpc_tls_ca_file: Option<PathBuf>,
 
     /// Environment of the cluster, as M3's header Cluster-Environment-Name has it

@@ -139,10 +139,7 @@ const IN_CLUSTER: &[(&str, &str)] = &[
         "coordinator.clusters[].client.readConsistencyLevel",
         "read_consistency_level",
     ),
-    (
-        "db.client.writeConsistencyLevel",
-        "write_consistency_level",
-    ),
+    ("db.client.writeConsistencyLevel", "write_consistency_level"),
     ("db.client.readConsistencyLevel", "read_consistency_level"),
 ];
 
@@ -323,10 +320,7 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ),
     (
         "connections between servers have deadlines, queues and pauses of their own",
-        &[
-            "db.client.**",
-            "coordinator.clusters[].client.**",
-        ],
+        &["db.client.**", "coordinator.clusters[].client.**"],
     ),
     (
         "a server is of one cluster, whose nodes copy and compare what they have by rules of their own",
@@ -349,11 +343,7 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ),
     (
         "M3's binary protocols between its own processes are not served",
-        &[
-            "db.clusterListenAddress",
-            "db.tchannel.**",
-            "db.proto.**",
-        ],
+        &["db.clusterListenAddress", "db.tchannel.**", "db.proto.**"],
     ),
     (
         "these are not to be set",
@@ -511,7 +501,9 @@ pub(super) fn names_below(keys: &[Key], path: &str) -> Vec<String> {
     let name = |key: &Key| {
         let rest = key.path.strip_prefix(above.as_str())?;
         let end = rest.find(['.', '[']).unwrap_or(rest.len());
-        rest.get(..end).filter(|name| *name != "**").map(str::to_owned)
+        rest.get(..end)
+            .filter(|name| *name != "**")
+            .map(str::to_owned)
     };
     let mut names: Vec<String> = keys.iter().filter_map(name).collect();
     names.sort_unstable();

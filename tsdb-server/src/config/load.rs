@@ -123,7 +123,13 @@ pub(super) fn load_beside(text: &str, beside: Beside<'_>) -> Result<Loaded, Conf
     loaded.warnings.extend(said.warnings);
     let mut wrong = walk.wrong;
     wrong.extend(said.wrong);
-    flags(&keys, &walk.values, said.is_in_cluster, &mut loaded, &mut wrong);
+    flags(
+        &keys,
+        &walk.values,
+        said.is_in_cluster,
+        &mut loaded,
+        &mut wrong,
+    );
     for (id, value) in said.flags {
         say(id.to_owned(), value, &mut loaded, &mut wrong);
     }

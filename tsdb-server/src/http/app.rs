@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tsdb_remote::{InflightBytes, Limits};
 
+use crate::config::Role;
 use crate::data::ClusterData;
 use crate::ha::HaPairs;
 use crate::namespaces::Registry;
@@ -28,6 +29,8 @@ pub(crate) struct App {
     pub(crate) placements: Placements,
     /// The cluster that the server is of.
     pub(crate) cluster: Option<ClusterData>,
+    /// What the server is in that.
+    pub(crate) role: Option<Role>,
     /// Who shares the server.
     pub(crate) tenants: Arc<Tenants>,
     /// Pairs of senders, if they are told apart.

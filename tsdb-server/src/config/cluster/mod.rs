@@ -4,6 +4,8 @@ mod host_id;
 mod said;
 mod service;
 mod settle;
+#[cfg(test)]
+mod tests;
 
-pub(super) use said::{Beside, Said, Sections};
+pub(super) use said::{Beside, Sections};
 pub(super) use settle::settle;

@@ -70,39 +70,39 @@ fn of_node<'a>(
     let kind = values
         .iter()
         .find(|value| value.path == "db.discovery.type");
-    let (taken, left): (Option<Service<'a>>, Vec<Service<'a>>) =
-        match kind.map(|kind| (kind, kind.text.as_str())) {
-            Some((_, "m3db_single_node")) => {
-                let why = "db.discovery.type is m3db_single_node".to_owned();
-                return (None, Some(why));
-            }
-            Some((kind, "m3db_cluster")) => {
-                if cluster.is_none() {
-                    let what =
-                        "db.discovery.type is m3db_cluster, and db.discovery.m3dbCluster is not there";
-                    said.refuse(kind, what.to_owned());
-                }
-                (cluster, described)
-            }
-            Some((kind, "config")) if described.is_empty() && !beside.etcd => {
+    let (taken, left): (Option<Service<'a>>, Vec<Service<'a>>) = match kind
+        .map(|kind| (kind, kind.text.as_str()))
+    {
+        Some((_, "m3db_single_node")) => {
+            let why = "db.discovery.type is m3db_single_node".to_owned();
+            return (None, Some(why));
+        }
+        Some((kind, "m3db_cluster")) => {
+            if cluster.is_none() {
                 let what =
-                    "db.discovery.type is config, and db.discovery.config.service is not there";
+                    "db.discovery.type is m3db_cluster, and db.discovery.m3dbCluster is not there";
                 said.refuse(kind, what.to_owned());
-                (None, Vec::new())
             }
-            None if described.is_empty() => (cluster, Vec::new()),
-            Some((_, "config")) | None => {
-                let mut described = described.into_iter();
-                (described.next(), described.chain(cluster).collect())
-            }
-            Some((kind, other)) => {
-                let what = format!(
-                    "db.discovery.type: {other:?} is none of m3db_single_node, m3db_cluster and config, and there is no aggregator"
-                );
-                said.refuse(kind, what);
-                return (None, None);
-            }
-        };
+            (cluster, described)
+        }
+        Some((kind, "config")) if described.is_empty() && !beside.etcd => {
+            let what = "db.discovery.type is config, and db.discovery.config.service is not there";
+            said.refuse(kind, what.to_owned());
+            (None, Vec::new())
+        }
+        None if described.is_empty() => (cluster, Vec::new()),
+        Some((_, "config")) | None => {
+            let mut described = described.into_iter();
+            (described.next(), described.chain(cluster).collect())
+        }
+        Some((kind, other)) => {
+            let what = format!(
+                "db.discovery.type: {other:?} is none of m3db_single_node, m3db_cluster and config, and there is no aggregator"
+            );
+            said.refuse(kind, what);
+            return (None, None);
+        }
+    };
     if let Some(taken) = &taken {
         for (other, first) in left
             .iter()
@@ -240,12 +240,7 @@ fn take(service: &Service<'_>, said: &mut Said) {
 }
 
 /// Refuses two places that say different clusters.
-fn agree(
-    id: &'static str,
-    value: Value,
-    is_same: impl Fn(&str, &str) -> bool,
-    said: &mut Said,
-) {
+fn agree(id: &'static str, value: Value, is_same: impl Fn(&str, &str) -> bool, said: &mut Said) {
     let Some(other) = said.flag(id).cloned() else {
         return said.flags.push((id, value));
     };
@@ -316,12 +311,18 @@ fn other_clusters(all: &[&Value], others: Vec<String>, said: &mut Said) {
 /// Says, once for each part, that what is said of a cluster has no effect.
 fn unused(values: &[&Value], why: &str, said: &mut Said) {
     let mut told: BTreeSet<String> = BTreeSet::new();
-    for value in values.iter().filter(|value| value.path != "db.discovery.type") {
+    for value in values
+        .iter()
+        .filter(|value| value.path != "db.discovery.type")
+    {
         let ends = [".etcdClusters", ".initialCluster"];
         let end = ends.iter().find_map(|end| value.path.find(end));
         let end = end.or_else(|| value.path.rfind('.'));
         let part = value.path.get(..end.unwrap_or(value.path.len()));
-        let part = part.unwrap_or_default().trim_end_matches(".file").to_owned();
+        let part = part
+            .unwrap_or_default()
+            .trim_end_matches(".file")
+            .to_owned();
         if told.insert(part.clone()) {
             said.warn(value, format!("{part} has no effect: {why}"));
         }
