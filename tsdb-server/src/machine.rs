@@ -53,6 +53,13 @@ pub(crate) fn memory_limit_bytes() -> Option<u64> {
         .min()
 }
 
+/// What this machine is called. `None` when it does not say.
+#[must_use]
+pub(crate) fn host_name() -> Option<String> {
+    let name = read(Path::new("/proc/sys/kernel/hostname"))?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// Who gets huge pages, as the kernel says it. `None` when it does not say.
 #[must_use]
 pub(crate) fn huge_pages() -> Option<String> {

@@ -16,12 +16,13 @@ use tsdb_remote::{InflightBytes, Limits};
 
 use crate::access::{Access, Listener, WatchedFile, client_settings, warning};
 use crate::cluster::{Cluster, ClusterError};
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::ha::{HaOptions, HaPairs};
 use crate::http::{App, Connections, api, debug, metrics, of_cluster, of_node, serve};
 use crate::machine::memory_limit_bytes;
 use crate::metadata::EmbeddedMetadata;
 use crate::namespaces::{Configured, Registry};
+use crate::pause::Pause;
 use crate::placements::Placements;
 use crate::rpc::RpcClientOptions;
 use crate::runtime::parallelism;
@@ -34,6 +35,8 @@ use crate::tenancy::Tenants;
 const REQUESTS_GRACE: Duration = Duration::from_millis(2500);
 /// How long flushing may take after that; what is left is replayed from the log at the next start.
 const FLUSH_GRACE: Duration = Duration::from_secs(2);
+/// Longest pause before etcd is asked anew, when a coordinator begins.
+const ETCD_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long the network's threads may take to end.
 const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 
@@ -73,6 +76,9 @@ pub enum ServerError {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The data turned out to be those of another cluster.
+    #[error("stopped, as the data must not get into another cluster: {0}")]
+    Foreign(String),
     /// What is said of a cluster makes no sense, or the node cannot be part of it.
     #[error("cannot be part of a cluster: {0}")]
     Cluster(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -128,8 +134,15 @@ struct ListenPlace {
     router: fn(&App) -> Router,
 }
 
-/// Where to listen: first for the API, then for the metrics.
+/// Where to listen, as the server's role has it: a storage node has an API, to say that it has none
+/// of data, and metrics beside those of its address for the curious, where somebody asks for it.
 fn places(config: &Config) -> Vec<ListenPlace> {
+    let role = config.role_in_cluster();
+    let is_node_alone = role == Some(Role::Node);
+    let has_api = !is_node_alone || config.is_said("listen");
+    let has_metrics =
+        !is_node_alone || config.is_said("metrics-listen") || config.debug_listen.is_none();
+    let is_node = role.is_none_or(Role::is_node);
     let place = |address, purpose, flag, router: fn(&App) -> Router| {
         Some(ListenPlace {
             address: address?,
@@ -139,16 +152,26 @@ fn places(config: &Config) -> Vec<ListenPlace> {
         })
     };
     let places = [
-        place(Some(config.listen), "API", "--listen", api),
         place(
-            Some(config.metrics_listen),
+            Some(config.listen).filter(|_| has_api),
+            "API",
+            "--listen",
+            api,
+        ),
+        place(
+            Some(config.metrics_listen).filter(|_| has_metrics),
             "metrics",
             "--metrics-listen",
             metrics,
         ),
-        place(config.node_listen, "node's JSON", "--node-listen", of_node),
         place(
-            config.cluster_listen,
+            config.node_listen.filter(|_| is_node),
+            "node's JSON",
+            "--node-listen",
+            of_node,
+        ),
+        place(
+            config.cluster_listen.filter(|_| is_node),
             "cluster's JSON",
             "--cluster-listen",
             of_cluster,
@@ -188,9 +211,8 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
         telemetry,
         cluster.as_ref().map(|(cluster, _)| cluster),
     )?;
-    if let [api, metrics, more @ ..] = addresses.as_slice() {
-        tracing::info!(%api, %metrics, ?more, "listening, not ready yet");
-    }
+    let listening = listening(&places, &addresses);
+    tracing::info!(?listening, "listening, not ready yet");
     let exposed = exposed(&access, &places, &addresses);
     follow(&access, watched)?;
     let (stop, stopped) = watch::channel(false);
@@ -213,20 +235,32 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
             return Ok(());
         }
     }
-    if let Some((cluster, listener)) = cluster {
+    let (cluster, rpc) = cluster.unzip();
+    if let (Some(cluster), Some(listener)) = (&cluster, rpc.flatten()) {
         let joined = cluster.join(&app.store, listener, stopped, REQUESTS_GRACE);
         servers.push(joined.await.map_err(ServerError::cluster)?);
     }
-    announce(config, &access, &addresses, exposed.as_deref());
+    announce(config, &access, &listening, exposed.as_deref());
     notify(Notice::Ready);
 
-    let name = ended(&mut terminate, &mut interrupt).await;
+    let foreign = async {
+        match &cluster {
+            Some(cluster) => cluster.foreign().await,
+            None => std::future::pending().await,
+        }
+    };
+    let foreign = tokio::select! {
+        signal = ended(&mut terminate, &mut interrupt) => {
+            tracing::info!(signal, "stopping: no new connections, requests in flight are answered");
+            None
+        }
+        told = foreign => {
+            tracing::error!("stopping: {told}");
+            Some(told)
+        }
+    };
     notify(Notice::Stopping);
     let began = Instant::now();
-    tracing::info!(
-        signal = name,
-        "stopping: no new connections, requests in flight are answered"
-    );
     stop.send_replace(true);
     for server in servers {
         match server.await {
@@ -235,15 +269,30 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
             Err(error) => tracing::error!(%error, "a listener failed, which is a bug"),
         }
     }
-    close(&app.store, began).await
+    close(&app.store, began).await?;
+    foreign.map_or(Ok(()), |told| Err(ServerError::Foreign(told)))
 }
 
-/// The cluster that the settings name, and where its other servers reach this one.
-async fn cluster_of(config: &Config) -> Result<Option<(Cluster, TcpListener)>, ServerError> {
-    match Cluster::of(config).map_err(ServerError::cluster)? {
-        Some(cluster) => Ok(Some((cluster, bind_rpc(config.rpc_listen).await?))),
-        None => Ok(None),
-    }
+/// The addresses with what each is for.
+fn listening(places: &[ListenPlace], addresses: &[SocketAddr]) -> Vec<(&'static str, SocketAddr)> {
+    let places = places.iter().zip(addresses);
+    places
+        .map(|(place, address)| (place.purpose, *address))
+        .collect()
+}
+
+/// The cluster that the settings name, and where its other servers reach this one if it is a node.
+async fn cluster_of(
+    config: &Config,
+) -> Result<Option<(Cluster, Option<TcpListener>)>, ServerError> {
+    let Some(cluster) = Cluster::of(config).map_err(ServerError::cluster)? else {
+        return Ok(None);
+    };
+    let listener = match cluster.role().is_node() {
+        true => Some(bind_rpc(config.rpc_listen, cluster.has_tls()).await?),
+        false => None,
+    };
+    Ok(Some((cluster, listener)))
 }
 
 /// What is open to other machines without protection; said in the log, too.
@@ -280,11 +329,11 @@ fn address_of(listener: &TcpListener) -> Result<SocketAddr, ServerError> {
 }
 
 /// Where other servers of the cluster reach this one.
-async fn bind_rpc(address: SocketAddr) -> Result<TcpListener, ServerError> {
-    if !address.ip().is_loopback() {
+async fn bind_rpc(address: SocketAddr, has_tls: bool) -> Result<TcpListener, ServerError> {
+    if !has_tls && !address.ip().is_loopback() {
         tracing::warn!(
             %address,
-            "whoever reaches this address reads and writes everything, and what is said there is not encrypted: let only the servers of the cluster reach it"
+            "whoever reaches this address reads and writes everything, and what is said there is not encrypted: give --rpc-tls-cert-file, --rpc-tls-key-file and --rpc-tls-ca-file, or let only the servers of the cluster reach it"
         );
     }
     let bound = TcpListener::bind(address).await;
@@ -325,6 +374,53 @@ fn prepare(
     limits.max_inflight_bytes = limits
         .max_inflight_bytes
         .min(database.memory_budget_bytes / 4);
+    let store = start_store(config, database, &telemetry);
+    let store = store.map_err(|error| not_opened(config, error))?;
+    let inflight = InflightBytes::new(limits.max_inflight_bytes);
+    // No more than a node's queue holds, so that one sender cannot fill that.
+    let queue_bytes = RpcClientOptions::default().queue_bytes;
+    let forwarded = InflightBytes::named("queue_bytes", queue_bytes as u64);
+    let pairs_bytes = limits.max_inflight_bytes / 4;
+    let (metadata, placements) = metadata_of(config, cluster, &store);
+    let configured = Configured::of(config);
+    let registry = match cluster {
+        None => Registry::new(store.clone(), metadata, configured),
+        Some(_) => {
+            let environment = &config.cluster_environment;
+            Registry::in_environment(store.clone(), metadata, configured, environment)
+        }
+    };
+    Ok(App {
+        registry,
+        placements,
+        cluster: cluster.map(Cluster::data),
+        overview: cluster.map(Cluster::overview),
+        role: cluster.map(Cluster::role),
+        store,
+        telemetry,
+        limits,
+        inflight,
+        forwarded,
+        started: Instant::now(),
+        tenants: Arc::new(tenants(config)),
+        pairs: pairs(config, pairs_bytes),
+        admin: config.enable_admin_api,
+    })
+}
+
+/// Starts the threads for the data of the settings' folder, or for no data.
+fn start_store(
+    config: &Config,
+    mut database: DbOptions,
+    telemetry: &Arc<Telemetry>,
+) -> Result<Store, StoreError> {
+    let queries = usize::from(config.max_concurrent_queries);
+    if !config.keeps_data() {
+        tracing::info!(
+            "a coordinator: it opens no data folder, what it is asked is on the storage nodes"
+        );
+        return Store::start_without_data(queries, parallelism(), telemetry);
+    }
     tracing::info!(
         folder = %config.data_dir.display(),
         memory_budget_bytes = database.memory_budget_bytes,
@@ -336,36 +432,14 @@ fn prepare(
     let options = StoreOptions {
         progress,
         open: Arc::new(move || Db::open(&folder, database.clone())),
-        max_concurrent_queries: usize::from(config.max_concurrent_queries),
+        max_concurrent_queries: queries,
         disk: Some(DiskWatch {
             folder: config.data_dir.clone(),
             high_water_percent: config.disk_high_water,
         }),
         writers: parallelism(),
     };
-    let store = Store::start(options, &telemetry).map_err(|error| not_opened(config, error))?;
-    let inflight = InflightBytes::new(limits.max_inflight_bytes);
-    // No more than a node's queue holds, so that one sender cannot fill that.
-    let queue_bytes = RpcClientOptions::default().queue_bytes;
-    let forwarded = InflightBytes::named("queue_bytes", queue_bytes as u64);
-    let pairs_bytes = limits.max_inflight_bytes / 4;
-    let (metadata, placements) = metadata_of(config, cluster, &store);
-    let configured = Configured::of(config);
-    Ok(App {
-        registry: Registry::new(store.clone(), metadata, configured),
-        placements,
-        cluster: cluster.map(Cluster::data),
-        overview: cluster.map(Cluster::overview),
-        store,
-        telemetry,
-        limits,
-        inflight,
-        forwarded,
-        started: Instant::now(),
-        tenants: Arc::new(tenants(config)),
-        pairs: pairs(config, pairs_bytes),
-        admin: config.enable_admin_api,
-    })
+    Store::start(options, telemetry)
 }
 
 /// Where what servers agree on is kept, and the placements there.
@@ -399,18 +473,40 @@ fn pairs(config: &Config, bytes: u64) -> Option<HaPairs> {
     }))
 }
 
-/// Opens the database, on a thread of its own.
+/// Opens the database, on a thread of its own. That of a server without data has the namespaces of
+/// its cluster: who would write before these are known could write to another.
 async fn open(config: &Config, app: &App) -> Result<(), ServerError> {
     let (store, registry) = (app.store.clone(), app.registry.clone());
+    let namespaces = match config.keeps_data() {
+        true => None,
+        false => Some(namespaces_of_cluster(&registry).await),
+    };
     let prepare = move |db: &Db| {
-        let kept = db.document(&Registry::key());
-        registry.settle(db, kept.as_ref().map(|kept| &*kept.bytes))
+        let own = || db.document(registry.key()).map(|kept| kept.bytes);
+        let kept = namespaces.unwrap_or_else(own);
+        registry.settle(db, kept.as_deref())
     };
     let opened = tokio::task::spawn_blocking(move || store.open(prepare)).await;
     let opened = opened.unwrap_or_else(|_| Err(StoreError::Lost));
     opened.map_err(|error| not_opened(config, error))?;
     tokio::spawn(app.registry.clone().follow());
     Ok(())
+}
+
+/// What etcd keeps of the namespaces, waited for as long as it takes.
+async fn namespaces_of_cluster(registry: &Registry) -> Option<Arc<[u8]>> {
+    let mut pause = Pause::up_to(ETCD_PAUSE_MAX);
+    let mut is_told = false;
+    loop {
+        match registry.kept().await {
+            Ok(kept) => return kept,
+            Err(error) if !std::mem::replace(&mut is_told, true) => {
+                tracing::warn!(%error, "waiting for etcd: a coordinator begins with what it says of namespaces");
+            }
+            Err(error) => tracing::debug!(%error, "etcd does not answer yet"),
+        }
+        tokio::time::sleep(pause.next()).await;
+    }
 }
 
 fn not_opened(config: &Config, error: StoreError) -> ServerError {
@@ -421,33 +517,62 @@ fn not_opened(config: &Config, error: StoreError) -> ServerError {
 }
 
 /// Says what was opened, who can reach it, and what to put into prometheus.yml.
-fn announce(config: &Config, access: &Access, addresses: &[SocketAddr], exposed: Option<&str>) {
-    let [api, metrics, ..] = addresses else {
-        return;
+fn announce(
+    config: &Config,
+    access: &Access,
+    listening: &[(&'static str, SocketAddr)],
+    exposed: Option<&str>,
+) {
+    let role = config.role_in_cluster();
+    let as_what = role.map_or_else(|| "server on its own".to_owned(), |role| role.to_string());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        role = as_what,
+        ?listening,
+        "ready"
+    );
+    let at = |purpose: &str| {
+        let found = listening.iter().find(|(of, _)| *of == purpose);
+        found.map(|(_, address)| *address)
     };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), %api, %metrics, "ready");
-    let reach = if addresses.iter().all(|address| address.ip().is_loopback()) {
+    let mut all = listening.iter();
+    let reach = if all.all(|(_, address)| address.ip().is_loopback()) {
         "only this machine can reach them"
     } else {
         "other machines can reach them"
     };
-    let folder = config.data_dir.display();
     let policy = access.policy();
     let scheme = if policy.has_tls() { "https" } else { "http" };
-    let needed = client_settings(&policy);
-    let needed = needed.iter().map(|line| format!("      {line}\n"));
-    let needed: String = needed.collect();
-    let mut text = format!(
-        "\ntsdb-server: API on {scheme}://{api}, metrics on {scheme}://{metrics}/metrics ({reach}); data in {folder}\n\
-         In prometheus.yml:\n\
-         \x20 remote_write:\n\
-         \x20   - url: {scheme}://{api}/api/v1/write\n\
-         {needed}\
-         \x20 remote_read:\n\
-         \x20   - url: {scheme}://{api}/api/v1/read\n\
-         \x20     read_recent: true\n\
-         {needed}\n"
-    );
+    let metrics = at("metrics").or_else(|| at("profiles"));
+    let places = [
+        at("API").map(|api| format!("API on {scheme}://{api}")),
+        metrics.map(|metrics| format!("metrics on {scheme}://{metrics}/metrics")),
+    ];
+    let places: Vec<String> = places.into_iter().flatten().collect();
+    let kept = match (role, config.keeps_data()) {
+        (_, false) => "; a coordinator: the data are on the storage nodes".to_owned(),
+        (None | Some(Role::Both), true) => format!("; data in {}", config.data_dir.display()),
+        (Some(_), true) => {
+            let (folder, rpc) = (config.data_dir.display(), config.rpc_listen);
+            format!("; data in {folder}; a storage node: coordinators reach it at {rpc}")
+        }
+    };
+    let mut text = format!("\ntsdb-server: {} ({reach}){kept}\n", places.join(", "));
+    if let Some(api) = at("API").filter(|_| role.is_none_or(Role::is_coordinator)) {
+        let needed = client_settings(&policy);
+        let needed = needed.iter().map(|line| format!("      {line}\n"));
+        let needed: String = needed.collect();
+        text.push_str(&format!(
+            "In prometheus.yml:\n\
+             \x20 remote_write:\n\
+             \x20   - url: {scheme}://{api}/api/v1/write\n\
+             {needed}\
+             \x20 remote_read:\n\
+             \x20   - url: {scheme}://{api}/api/v1/read\n\
+             \x20     read_recent: true\n\
+             {needed}\n"
+        ));
+    }
     if let Some(exposed) = exposed {
         text.push_str(&format!("WARNING: {exposed}\n\n"));
     }

@@ -32,5 +32,6 @@ pub(crate) use load::{read_file, secret_in};
 pub(crate) use peer::Peer;
 pub(crate) use policy::CertificateEnd;
 pub(crate) use secret::Secret;
+pub(crate) use stamp::Stamps;
 pub(crate) use tls::{certificates_of, key_of, provider, roots_of, roots_of_machine};
 pub use web_config::WebConfig;

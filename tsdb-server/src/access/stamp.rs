@@ -42,10 +42,54 @@ impl Stamp {
     }
 }
 
+/// Files that are read together: what they were when they were read, and at the last look.
+#[derive(Clone, Debug)]
+pub(crate) struct Stamps {
+    read: Vec<Stamp>,
+    seen: Vec<Stamp>,
+}
+
+impl Stamps {
+    /// The files as they are.
+    pub(crate) fn of<'a>(files: impl IntoIterator<Item = &'a Path>) -> Self {
+        let read: Vec<Stamp> = files.into_iter().map(Stamp::of).collect();
+        let seen = read.clone();
+        Self { read, seen }
+    }
+
+    /// Looks at them: whether they are to be read, as they changed and then stayed the same from one
+    /// look to the next.
+    pub(crate) fn look(&mut self) -> bool {
+        let now: Vec<Stamp> = self.seen.iter().map(Stamp::again).collect();
+        let is_still = now == self.seen;
+        self.seen = now;
+        let is_ripe = is_still && self.seen != self.read;
+        if is_ripe {
+            self.read.clone_from(&self.seen);
+        }
+        is_ripe
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "files of settings are no data")]
 mod tests {
-    use super::Stamp;
+    use super::{Stamp, Stamps};
+
+    #[test]
+    fn files_are_read_once_they_changed_and_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (one, other) = (folder.path().join("1"), folder.path().join("2"));
+        std::fs::write(&one, "1").expect("writing");
+        let mut stamps = Stamps::of([one.as_path(), other.as_path()]);
+        assert!(!stamps.look());
+        std::fs::write(&other, "2").expect("writing");
+        assert!(!stamps.look(), "it may be half written");
+        std::fs::write(&one, "11").expect("writing");
+        assert!(!stamps.look(), "and the other one");
+        assert!(stamps.look());
+        assert!(!stamps.look());
+    }
 
     #[test]
     fn a_file_that_changes_comes_or_goes_is_seen() {

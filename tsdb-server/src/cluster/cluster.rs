@@ -16,17 +16,24 @@ use tsdb_cluster::node::{Membership, Node, Repair, RepairOptions};
 use tsdb_cluster::runtime::SharedRuntime;
 use tsdb_cluster::{Incarnation, NodeId};
 
+use super::home::HomeError;
 use super::local_node::LocalNode;
 use super::overview::Overview;
 use super::trouble::Trouble;
-use super::{StoreStorage, TokioRuntime};
-use crate::config::Config;
+use super::{StoreStorage, TokioRuntime, etcd, home};
+use crate::config::{Config, Role};
 use crate::data::ClusterData;
 use crate::http::Connections;
-use crate::metadata::{EtcdError, EtcdMetadata, EtcdOptions};
+use crate::metadata::{EtcdError, EtcdMetadata};
+use crate::pause::Pause;
 use crate::placements::ClusterPlacement;
-use crate::rpc::{Endpoints, RpcClient, RpcClientOptions, RpcServer, RpcServerOptions};
-use crate::store::Store;
+use crate::rpc::{
+    Endpoints, PeerTls, PeerTlsFiles, RpcClient, RpcClientOptions, RpcServer, RpcServerOptions,
+};
+use crate::store::{Store, StoreError};
+
+/// Longest pause before etcd is asked anew which cluster it keeps.
+const HOME_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// Why a server cannot be part of a cluster.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +41,34 @@ pub(crate) enum ClusterError {
     /// What is said of etcd makes no sense.
     #[error("--etcd: {0}")]
     Etcd(#[from] EtcdError),
+    /// What is said of the way to etcd makes no sense.
+    #[error("{0}")]
+    Settings(String),
+    /// The server is to be a node, and nothing names it.
+    #[error(
+        "a {0} has a name, the id of its instance in the placement: give --node-id, or db.hostID in the file of settings"
+    )]
+    NoName(Role),
+    /// Something is said of a cluster, and none is named.
+    #[error("--{0} is for a server of a cluster: name the cluster's etcd with --etcd")]
+    NoEtcd(&'static str),
+    /// Certificates for other servers do not do.
+    #[error("TLS between the servers of the cluster: {0}")]
+    Tls(String),
+    /// The data folder is of another cluster.
+    #[error(transparent)]
+    ForeignData(#[from] HomeError),
+    /// What the data folder says of its cluster is not as this version writes it.
+    #[error("document {document} of the data folder is not as this version writes it: {error}")]
+    Home {
+        /// The document.
+        document: &'static str,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
+    /// The data cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// There is no chance to name the data folder by.
     #[error("the system gives no random numbers")]
     NoRandom,
@@ -45,7 +80,13 @@ pub(crate) enum ClusterError {
 /// The cluster that a server is part of. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cluster {
-    id: NodeId,
+    /// What it is, and its name where it is a node.
+    role: Role,
+    id: Option<NodeId>,
+    environment: Arc<str>,
+    tls: Option<PeerTls>,
+    /// Told once the data turn out to be of another cluster.
+    foreign: watch::Sender<Option<String>>,
     metadata: Arc<dyn MetadataStore>,
     coordinator: Coordinator,
     endpoints: Endpoints,
@@ -60,18 +101,27 @@ impl Cluster {
     /// # Errors
     /// When the settings make no sense.
     pub(crate) fn of(config: &Config) -> Result<Option<Self>, ClusterError> {
-        let Some(id) = config
-            .node_id
-            .as_deref()
-            .filter(|_| !config.etcd.is_empty())
-        else {
-            return Ok(None);
+        let Some(role) = config.role_in_cluster() else {
+            return match of_a_cluster_alone(config) {
+                Some(flag) => Err(ClusterError::NoEtcd(flag)),
+                None => Ok(None),
+            };
         };
-        let options = EtcdOptions::new(config.etcd.iter().cloned());
+        let id = match (role.is_node(), &config.node_id) {
+            (false, _) => None,
+            (true, Some(id)) => Some(NodeId::new(id.as_str())),
+            (true, None) => return Err(ClusterError::NoName(role)),
+        };
+        let options = etcd::options(config).map_err(ClusterError::Settings)?;
         let metadata: Arc<dyn MetadataStore> = Arc::new(EtcdMetadata::connect(options)?);
         let runtime: SharedRuntime = Arc::new(TokioRuntime::new(Handle::current()));
         let endpoints = Endpoints::default();
-        let client = RpcClient::new(endpoints.clone(), RpcClientOptions::default());
+        let tls = peer_tls(config)?;
+        let client_options = RpcClientOptions {
+            tls: tls.as_ref().map(PeerTls::client),
+            ..RpcClientOptions::default()
+        };
+        let client = RpcClient::new(endpoints.clone(), client_options);
         let options = CoordinatorOptions {
             write_level: config.write_consistency_level,
             read_level: config.read_consistency_level,
@@ -84,11 +134,14 @@ impl Cluster {
             &config.cluster_environment,
             options,
         );
-        let id = NodeId::new(id);
         let overview = Overview::new(id.clone(), coordinator.clone(), client);
         let cluster = Self {
             overview,
+            role,
             id,
+            environment: config.cluster_environment.as_str().into(),
+            tls,
+            foreign: watch::Sender::default(),
             metadata,
             coordinator,
             endpoints,
@@ -100,10 +153,16 @@ impl Cluster {
 
     /// Follows the placement, and brings its changes to their end.
     fn follow(&self) {
+        if let Some(tls) = self.tls.clone() {
+            self.runtime.spawn(tls.follow().boxed());
+        }
         let topology = self.coordinator.topology().clone();
         self.runtime.spawn(topology.clone().follow().boxed());
-        self.runtime
-            .spawn(self.coordinator.clone().schedule().boxed());
+        let what = "bring changes of the placement to their end";
+        let mut trouble = Trouble::of(self.id.clone(), what);
+        let schedule = self.coordinator.clone();
+        let schedule = schedule.schedule(move |tried| trouble.hear(tried));
+        self.runtime.spawn(schedule.boxed());
         let endpoints = self.endpoints.clone();
         let follow = async move {
             let mut changes = topology.changes();
@@ -125,6 +184,25 @@ impl Cluster {
         ClusterData::new(self.coordinator.clone())
     }
 
+    /// What this server is in it.
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether what servers say to each other is encrypted, and each shows who it is.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Ends once the data turn out to be of another cluster, with what is to be said of that.
+    pub(crate) async fn foreign(&self) -> String {
+        let mut foreign = self.foreign.subscribe();
+        match foreign.wait_for(Option::is_some).await {
+            Ok(told) => told.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     pub(crate) fn placement(&self) -> ClusterPlacement {
         ClusterPlacement::new(self.coordinator.topology().clone())
     }
@@ -137,7 +215,7 @@ impl Cluster {
     /// Becomes a node, with the data that is open now: other servers reach it at `listener`.
     ///
     /// # Errors
-    /// When the data was written by another version.
+    /// When the data was written by another version, or is of another cluster.
     pub(crate) async fn join(
         &self,
         store: &Store,
@@ -145,26 +223,34 @@ impl Cluster {
         stop: watch::Receiver<bool>,
         grace: Duration,
     ) -> Result<JoinHandle<Connections>, ClusterError> {
+        let id = self.id.clone().ok_or(ClusterError::NoName(self.role))?;
+        let is_known = home::settle(store, &self.metadata, &self.environment).await?;
         let storage = StoreStorage::new(store.clone());
         let mut fresh = [0; 16];
         let random = SystemRandom::new().fill(&mut fresh);
         random.map_err(|_| ClusterError::NoRandom)?;
         let fresh = Incarnation(u128::from_le_bytes(fresh));
         let node = Node::open(Arc::new(storage), fresh).await?;
-        tracing::info!(node = %self.id, incarnation = %node.incarnation(), "part of a cluster");
-        let server = RpcServer::new(node.clone(), RpcServerOptions::default(), stop);
+        tracing::info!(node = %id, incarnation = %node.incarnation(), "part of a cluster");
+        let options = RpcServerOptions {
+            tls: self.tls.as_ref().map(PeerTls::server),
+            ..RpcServerOptions::default()
+        };
+        let server = RpcServer::new(node.clone(), options, stop);
         let runtime = Arc::clone(&self.runtime);
-        let membership = Membership::new(self.id.clone(), node, self.coordinator.clone(), runtime);
+        let membership = Membership::new(id, node, self.coordinator.clone(), runtime);
         let repair = Repair::new(membership.clone(), RepairOptions::default());
-        let divergence = repair.divergence().clone();
         let figures = Arc::clone(server.figures());
-        let local = LocalNode::new(divergence, figures);
+        let local = LocalNode::new(repair.clone(), figures);
         self.overview.joined(local.clone());
         let server = server.telling(move || local.backlog());
-        let mut trouble = Trouble::of(self.id.clone());
-        let run = membership.run(move |tried| trouble.hear(tried));
-        self.runtime.spawn(run.boxed());
-        self.runtime.spawn(repair.run().boxed());
+        let (cluster, store) = (self.clone(), store.clone());
+        let obey = async move {
+            if is_known || cluster.is_at_home(&store).await {
+                cluster.obey(membership, repair);
+            }
+        };
+        self.runtime.spawn(obey.boxed());
         Ok(tokio::spawn(async move {
             match server.run(listener, grace).await {
                 true => Connections::Drained,
@@ -172,4 +258,73 @@ impl Cluster {
             }
         }))
     }
+
+    /// Waits until etcd says which cluster it keeps, for as long as it takes; whether the data are
+    /// of that. What the node promised before it does meanwhile.
+    async fn is_at_home(&self, store: &Store) -> bool {
+        let mut pause = Pause::up_to(HOME_PAUSE_MAX);
+        loop {
+            tokio::time::sleep(pause.next()).await;
+            match home::settle(store, &self.metadata, &self.environment).await {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(error) => {
+                    self.foreign.send_replace(Some(error.to_string()));
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Does what the placement asks of the node from now on.
+    fn obey(&self, membership: Membership, repair: Repair) {
+        let id = Some(membership.id().clone());
+        let mut trouble = Trouble::of(id.clone(), "do what the placement asks");
+        let run = membership.run(move |tried| trouble.hear(tried));
+        self.runtime.spawn(run.boxed());
+        let mut trouble = Trouble::of(id.clone(), "compare its shards with all others");
+        let run = repair.clone().run(move |tried| trouble.hear(tried));
+        self.runtime.spawn(run.boxed());
+        let mut trouble = Trouble::of(id, "give others what they missed");
+        let give = repair.give(move |tried| trouble.hear(tried));
+        self.runtime.spawn(give.boxed());
+    }
+}
+
+/// TLS between servers, if the settings have its files.
+fn peer_tls(config: &Config) -> Result<Option<PeerTls>, ClusterError> {
+    let files = (
+        config.rpc_tls_cert_file.clone(),
+        config.rpc_tls_key_file.clone(),
+        config.rpc_tls_ca_file.clone(),
+    );
+    let (Some(certificate), Some(key), Some(ca)) = files else {
+        return match files {
+            (None, None, None) => Ok(None),
+            _ => {
+                let what = "--rpc-tls-cert-file, --rpc-tls-key-file and --rpc-tls-ca-file go together, and one is not there";
+                Err(ClusterError::Tls(what.to_owned()))
+            }
+        };
+    };
+    let files = PeerTlsFiles {
+        certificate,
+        key,
+        ca,
+    };
+    PeerTls::open(files).map(Some).map_err(ClusterError::Tls)
+}
+
+/// A setting of a server that is of a cluster, by its flag, if there is one.
+fn of_a_cluster_alone(config: &Config) -> Option<&'static str> {
+    let settings = [
+        ("node-id", config.node_id.is_some()),
+        ("role", config.role.is_some()),
+        ("etcd-user", config.etcd_user.is_some()),
+        ("etcd-ca-file", config.etcd_ca_file.is_some()),
+        ("etcd-cert-file", config.etcd_cert_file.is_some()),
+        ("rpc-tls-cert-file", config.rpc_tls_cert_file.is_some()),
+    ];
+    let said = settings.iter().find(|(_, is_said)| *is_said);
+    said.map(|(flag, _)| *flag)
 }

@@ -5,6 +5,8 @@
     reason = "the layer is named after its main file"
 )]
 mod cluster;
+mod etcd;
+mod home;
 mod figures;
 mod local_node;
 mod overview;

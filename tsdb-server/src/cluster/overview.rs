@@ -26,7 +26,8 @@ const STATUS_DEADLINE: Duration = Duration::from_secs(2);
 /// Asks all nodes of a cluster how they are. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(crate) struct Overview {
-    id: NodeId,
+    /// The own node, where the server is one.
+    id: Option<NodeId>,
     coordinator: Coordinator,
     client: RpcClient,
     /// The own node, once its data is open.
@@ -38,7 +39,7 @@ type Said = BTreeMap<NodeId, Result<NodeStatus, NodeError>>;
 
 impl Overview {
     /// Of the cluster of a coordinator, asked over `client`.
-    pub(super) fn new(id: NodeId, coordinator: Coordinator, client: RpcClient) -> Self {
+    pub(super) fn new(id: Option<NodeId>, coordinator: Coordinator, client: RpcClient) -> Self {
         Self {
             id,
             coordinator,
@@ -58,7 +59,8 @@ impl Overview {
         let known = self.coordinator.topology().known();
         let shards = known.as_ref().map(|known| {
             let replicas = known.topology.replicas_by_node();
-            let own = replicas.get(&self.id).into_iter().flatten();
+            let own = self.id.as_ref().and_then(|id| replicas.get(id));
+            let own = own.into_iter().flatten();
             counts(own.map(|one| one.state))
         });
         let local = self.local.get();

@@ -8,7 +8,11 @@ use super::{
     Backup, CommandError, Compact, ConfigCommand, Ctl, Delete, Export, Generate, Health, Import,
     Restore, Verify,
 };
+use crate::access::Secret;
 use crate::config::{Config, EXAMPLES, SettleError, settle};
+
+/// The variable that has the password of the user of etcd: no flag does, as all can see those.
+const ETCD_PASSWORD: &str = "TSDB_ETCD_PASSWORD";
 
 /// The command line.
 #[derive(Clone, Debug, Parser)]
@@ -66,6 +70,10 @@ impl CommandLine {
         line.config.namespaces = settled.loaded.namespaces;
         line.config.tenants = settled.loaded.tenants;
         line.config.warnings = settled.warnings;
+        let of_etcd = environment.iter();
+        let mut of_etcd = of_etcd.filter(|(name, _)| name == ETCD_PASSWORD);
+        let by_variable = of_etcd.next().map(|(_, text)| Secret::new(text.as_bytes()));
+        line.config.etcd_password = by_variable.or(settled.loaded.etcd_password);
         Ok(line)
     }
 }

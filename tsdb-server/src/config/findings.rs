@@ -36,7 +36,8 @@ impl Finding {
         }
         let mut rendered = format!("{file}:{}: {}", self.place, self.what);
         let at = usize::try_from(line).unwrap_or(usize::MAX);
-        if let Some(excerpt) = text.lines().nth(at.wrapping_sub(1)) {
+        let excerpt = text.lines().nth(at.wrapping_sub(1));
+        if let Some(excerpt) = excerpt.filter(|excerpt| !tells_secrets(excerpt)) {
             let before = usize::try_from(column.saturating_sub(1)).unwrap_or(0);
             let indent: String = excerpt
                 .chars()
@@ -49,6 +50,11 @@ impl Finding {
         }
         rendered
     }
+}
+
+/// Whether a text may hold what nobody is to see.
+pub(super) fn tells_secrets(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("password")
 }
 
 /// Why a file is not taken.

@@ -12,7 +12,9 @@ use tsdb_cluster::topology::{ReadLevel, WriteLevel};
 
 use super::load::Origin;
 use super::namespaces::NamespaceSetting;
+use super::role::Role;
 use super::tenants::TenantSetting;
+use crate::access::Secret;
 use crate::units::{duration_of, size_of};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -29,6 +31,8 @@ Examples:
       Commands read, repair or change a data folder, or ask a running server.
   tsdb-server --etcd 10.0.0.1:2379 --node-id n1 --rpc-listen 10.0.0.2:9000
       A node, and a coordinator, of the cluster that etcd keeps.
+  tsdb-server --etcd 10.0.0.1:2379
+      A coordinator of that cluster: it keeps nothing, and needs no folder.
   TSDB_DATA_DIR=/srv/tsdb TSDB_MEMORY_BUDGET=4GiB tsdb-server
       The same settings by environment.
 
@@ -184,18 +188,41 @@ pub struct Config {
     #[arg(long, env = "TSDB_WEB_CONFIG_FILE", value_name = "FILE", global = true)]
     pub web_config_file: Option<PathBuf>,
 
-    /// Addresses of etcd's members, with commas between, as 10.0.0.1:2379: the server is a node and a coordinator of the cluster that is kept there
+    /// Addresses of etcd's members, with commas between, as 10.0.0.1:2379: the server is of the cluster that is kept there
     #[arg(
         long,
         env = "TSDB_ETCD",
         value_name = "HOST:PORT",
-        value_delimiter = ',',
-        requires = "node_id"
+        value_delimiter = ','
     )]
     pub etcd: Vec<String>,
 
+    /// File of the CAs that etcd's certificates are of; left out: those of this machine, where an address begins with https://
+    #[arg(long, env = "TSDB_ETCD_CA_FILE", value_name = "FILE")]
+    pub etcd_ca_file: Option<PathBuf>,
+
+    /// File of the certificate that is shown to etcd
+    #[arg(long, env = "TSDB_ETCD_CERT_FILE", value_name = "FILE")]
+    pub etcd_cert_file: Option<PathBuf>,
+
+    /// File of the key of that certificate
+    #[arg(long, env = "TSDB_ETCD_KEY_FILE", value_name = "FILE")]
+    pub etcd_key_file: Option<PathBuf>,
+
+    /// User of etcd; its password is in a file, or in the variable TSDB_ETCD_PASSWORD
+    #[arg(long, env = "TSDB_ETCD_USER", value_name = "NAME")]
+    pub etcd_user: Option<String>,
+
+    /// File of the password of that user
+    #[arg(long, env = "TSDB_ETCD_PASSWORD_FILE", value_name = "FILE")]
+    pub etcd_password_file: Option<PathBuf>,
+
+    /// What the server is in the cluster: node, coordinator or both; left out: what the sections of the file say, else both with --node-id, and a coordinator without
+    #[arg(long, env = "TSDB_ROLE", value_name = "ROLE")]
+    pub role: Option<Role>,
+
     /// Name of this node in the cluster: the id of its instance in the placement
-    #[arg(long, env = "TSDB_NODE_ID", value_name = "NAME", requires = "etcd")]
+    #[arg(long, env = "TSDB_NODE_ID", value_name = "NAME")]
     pub node_id: Option<String>,
 
     /// Address at which other servers of the cluster reach this node, as its endpoint in the placement says
@@ -206,6 +233,18 @@ pub struct Config {
         default_value = "127.0.0.1:9000"
     )]
     pub rpc_listen: SocketAddr,
+
+    /// File of the certificate that this server shows to other servers of the cluster, as node and as client
+    #[arg(long, env = "TSDB_RPC_TLS_CERT_FILE", value_name = "FILE")]
+    pub rpc_tls_cert_file: Option<PathBuf>,
+
+    /// File of the key of that certificate
+    #[arg(long, env = "TSDB_RPC_TLS_KEY_FILE", value_name = "FILE")]
+    pub rpc_tls_key_file: Option<PathBuf>,
+
+    /// File of the CAs that certificates of servers of the cluster are of; nobody else comes in
+    #[arg(long, env = "TSDB_RPC_TLS_CA_FILE", value_name = "FILE")]
+    pub rpc_tls_ca_file: Option<PathBuf>,
 
     /// Environment of the cluster, as M3's header Cluster-Environment-Name has it
     #[arg(
@@ -241,6 +280,10 @@ pub struct Config {
     /// Tenants that the file names.
     #[arg(skip)]
     pub tenants: Vec<TenantSetting>,
+
+    /// The password of the user of etcd, if the environment or the file has it.
+    #[arg(skip)]
+    pub(crate) etcd_password: Option<Secret>,
 
     /// What of the file has no effect, each as it is to be shown.
     #[arg(skip)]

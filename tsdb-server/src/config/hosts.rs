@@ -8,9 +8,10 @@ use super::flags::Decided;
 use super::load::{Loaded, Origin};
 
 /// Flags of addresses, those of M3's nodes last, and the ports that M3's nodes have for them.
-const PORTS: [(&str, u16); 5] = [
+const PORTS: [(&str, u16); 6] = [
     ("listen", 7201),
     ("metrics_listen", 7203),
+    ("rpc_listen", 9000),
     ("node_listen", 9002),
     ("cluster_listen", 9003),
     ("debug_listen", 9004),

@@ -8,6 +8,10 @@ use clap::CommandFactory as _;
 pub(super) enum Meaning {
     /// The same as the flag with this identifier.
     Flag(String),
+    /// The same as the flag with this identifier, where the server is of a cluster.
+    InCluster(String),
+    /// Which cluster the server is of, and what it is called there.
+    Cluster,
     /// The folder in which the data has the sub-folder `tsdb`: M3's files lie beside it.
     DataAbove,
     /// One of the namespaces that are there from the start.
@@ -43,6 +47,24 @@ pub(super) fn keys() -> Vec<Key> {
         path: (*path).to_owned(),
         meaning: Meaning::Flag((*id).to_owned()),
     });
+    let in_cluster = IN_CLUSTER.iter().map(|(path, id)| Key {
+        path: (*path).to_owned(),
+        meaning: Meaning::InCluster((*id).to_owned()),
+    });
+    let cluster = CLUSTER.iter().map(|path| Key {
+        path: (*path).to_owned(),
+        meaning: Meaning::Cluster,
+    });
+    let services = SERVICES.iter().flat_map(|above| {
+        let key = move |name: &&str, meaning: Meaning| Key {
+            path: format!("{above}.{name}"),
+            meaning,
+        };
+        let used = SERVICE_KEYS.iter();
+        let used = used.map(move |name| key(name, Meaning::Cluster));
+        let more = SERVICE_WITHOUT.iter();
+        used.chain(more.map(move |name| key(name, Meaning::Without(ETCD_HAS_ITS_OWN))))
+    });
     let above = DATA_ABOVE.iter().map(|path| Key {
         path: (*path).to_owned(),
         meaning: Meaning::DataAbove,
@@ -68,6 +90,9 @@ pub(super) fn keys() -> Vec<Key> {
         })
     });
     ours.chain(flags)
+        .chain(in_cluster)
+        .chain(cluster)
+        .chain(services)
         .chain(above)
         .chain(namespaces)
         .chain(tenants)
@@ -103,6 +128,81 @@ const FLAGS: &[(&str, &str)] = &[
     ("db.logging.level", "log"),
 ];
 
+/// Keys of M3 that say what a flag says, of a server that is of a cluster.
+const IN_CLUSTER: &[(&str, &str)] = &[
+    ("db.listenAddress", "rpc_listen"),
+    (
+        "coordinator.clusters[].client.writeConsistencyLevel",
+        "write_consistency_level",
+    ),
+    (
+        "coordinator.clusters[].client.readConsistencyLevel",
+        "read_consistency_level",
+    ),
+    ("db.client.writeConsistencyLevel", "write_consistency_level"),
+    ("db.client.readConsistencyLevel", "read_consistency_level"),
+];
+
+/// Keys of M3 that say which cluster the server is of, beside those of services.
+const CLUSTER: &[&str] = &[
+    "db.hostID.resolver",
+    "db.hostID.value",
+    "db.hostID.envVarName",
+    "db.hostID.file.path",
+    "db.discovery.type",
+    "db.discovery.m3dbCluster.env",
+    "db.discovery.m3dbCluster.zone",
+    "db.discovery.m3dbCluster.endpoints[]",
+    "db.discovery.config.seedNodes.initialCluster[].hostID",
+    "db.config.seedNodes.initialCluster[].hostID",
+];
+
+/// Where a service is described that etcd knows, those of a node first.
+pub(super) const SERVICES: &[&str] = &[
+    "db.discovery.config.service",
+    "db.discovery.config.services[].service",
+    "db.config.service",
+    "db.config.services[].service",
+    "coordinator.clusters[].client.config.service",
+    "coordinator.clusters[].client.config.services[].service",
+    "coordinator.clusterManagement.etcd",
+    "db.client.config.service",
+    "db.client.config.services[].service",
+];
+
+/// What is said of a service, and of etcd.
+const SERVICE_KEYS: &[&str] = &[
+    "env",
+    "zone",
+    "service",
+    "etcdClusters[].zone",
+    "etcdClusters[].endpoints[]",
+    "etcdClusters[].tls.crtPath",
+    "etcdClusters[].tls.caCrtPath",
+    "etcdClusters[].tls.keyPath",
+    "etcdClusters[].auth.enabled",
+    "etcdClusters[].auth.userName",
+    "etcdClusters[].auth.password",
+];
+
+const ETCD_HAS_ITS_OWN: &str =
+    "what etcd says is kept in memory, and its connections have deadlines of their own";
+const SERVICE_WITHOUT: &[&str] = &[
+    "cacheDir",
+    "m3sd.**",
+    "watchWithRevision",
+    "newDirectoryMode",
+    "retry.**",
+    "requestTimeout",
+    "watchChanInitTimeout",
+    "watchChanCheckInterval",
+    "watchChanResetInterval",
+    "enableFastGets",
+    "etcdClusters[].keepAlive.**",
+    "etcdClusters[].autoSyncInterval",
+    "etcdClusters[].dialTimeout",
+];
+
 const DATA_ABOVE: &[&str] = &["db.filesystem.filePathPrefix", "db.fs.filePathPrefix"];
 
 /// Where lists of namespaces stand.
@@ -129,8 +229,13 @@ const REPEATS: &[&str] = &[
     "db.metrics.sanitization",
     "db.metrics.samplingRate",
     "db.bootstrap.bootstrappers[]",
-    "db.discovery.type",
     "db.hashing.seed",
+    "coordinator.clusters[].client.hashing.seed",
+    "db.client.hashing.seed",
+    "db.discovery.config.services[].async",
+    "db.config.services[].async",
+    "coordinator.clusters[].client.config.services[].async",
+    "db.client.config.services[].async",
     "coordinator.tagOptions.metricName",
     "coordinator.tagOptions.bucketName",
 ];
@@ -198,14 +303,30 @@ const WITHOUT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "the server is one node that keeps its own metadata",
+        "etcd is a program of its own, and keeps who has what",
         &[
-            "db.config.**",
-            "db.discovery.config.**",
-            "db.discovery.m3dbCluster.**",
+            "db.discovery.config.seedNodes.**",
+            "db.config.seedNodes.**",
+            "db.discovery.config.static.**",
+            "db.discovery.config.statics[].**",
+            "db.config.static.**",
+            "db.config.statics[].**",
+            "coordinator.clusters[].client.config.static.**",
+            "coordinator.clusters[].client.config.statics[].**",
+            "db.client.config.static.**",
+            "db.client.config.statics[].**",
+            "db.hostID.file.timeout",
+        ],
+    ),
+    (
+        "connections between servers have deadlines, queues and pauses of their own",
+        &["db.client.**", "coordinator.clusters[].client.**"],
+    ),
+    (
+        "a server is of one cluster, whose nodes copy and compare what they have by rules of their own",
+        &[
             "db.discovery.m3AggregatorCluster.**",
-            "db.client.**",
-            "db.hostID.**",
+            "coordinator.clusterManagement.placement.**",
             "db.replication.**",
             "db.repair.**",
             "db.bootstrap.mode",
@@ -216,20 +337,13 @@ const WITHOUT: &[(&str, &[&str])] = &[
             "db.bootstrap.indexSegmentConcurrency",
             "db.bootstrap.cacheSeriesMetadata",
             "db.bootstrap.verify.**",
-            "coordinator.clusters[].client.**",
-            "coordinator.clusterManagement.**",
             "coordinator.rpc.**",
             "coordinator.filter.**",
         ],
     ),
     (
         "M3's binary protocols between its own processes are not served",
-        &[
-            "db.listenAddress",
-            "db.clusterListenAddress",
-            "db.tchannel.**",
-            "db.proto.**",
-        ],
+        &["db.clusterListenAddress", "db.tchannel.**", "db.proto.**"],
     ),
     (
         "these are not to be set",
@@ -360,22 +474,22 @@ pub(super) fn look_up<'a>(keys: &'a [Key], path: &str) -> Known<'a> {
             .strip_prefix(above)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    let covers = |key: &&Key| match key.path.strip_suffix(".**") {
-        Some(above) => is_above(above),
-        None => key.path == pattern,
-    };
-    if let Some(key) = keys.iter().find(covers) {
+    if let Some(key) = keys.iter().find(|key| key.path == pattern) {
         return Known::Key(key);
     }
-    let below = |key: &Key| {
-        key.path
-            .strip_prefix(pattern.as_str())
-            .is_some_and(|rest| rest.starts_with(['.', '[']))
-    };
-    match keys.iter().any(below) {
-        true => Known::Section,
-        false => Known::Nothing,
+    if has_keys_below(keys, &pattern) {
+        return Known::Section;
     }
+    let covers = |key: &&Key| key.path.strip_suffix(".**").is_some_and(is_above);
+    keys.iter().find(covers).map_or(Known::Nothing, Known::Key)
+}
+
+/// Whether a pattern has keys of its own, beside one that takes everything below it.
+pub(super) fn has_keys_below(keys: &[Key], pattern: &str) -> bool {
+    keys.iter().any(|key| {
+        let rest = key.path.strip_prefix(pattern);
+        rest.is_some_and(|rest| rest.starts_with(['.', '[']) && rest != ".**")
+    })
 }
 
 /// The names that may stand below a path.
@@ -387,7 +501,9 @@ pub(super) fn names_below(keys: &[Key], path: &str) -> Vec<String> {
     let name = |key: &Key| {
         let rest = key.path.strip_prefix(above.as_str())?;
         let end = rest.find(['.', '[']).unwrap_or(rest.len());
-        rest.get(..end).map(str::to_owned)
+        rest.get(..end)
+            .filter(|name| *name != "**")
+            .map(str::to_owned)
     };
     let mut names: Vec<String> = keys.iter().filter_map(name).collect();
     names.sort_unstable();

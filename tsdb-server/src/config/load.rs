@@ -3,14 +3,17 @@
 use std::fmt;
 use std::fmt::Write as _;
 
-use super::document::{Node, Placed, parse};
+use super::cluster::{Beside, Sections, settle};
+use super::document::{Node, Placed, parse, parse_secretive};
 use super::environment::overrides;
 use super::expand::expand;
-use super::findings::{ConfigError, Finding, Place};
+use super::findings::{ConfigError, Finding, Place, tells_secrets};
 use super::flags::flag_error;
-use super::keys::{Key, Known, Meaning, keys, look_up, names_below};
+use super::keys::{Key, Known, Meaning, has_keys_below, keys, look_up, names_below};
 use super::namespaces::{NamespaceSetting, namespaces};
+use super::rows::place_of;
 use super::tenants::{TenantSetting, tenants};
+use crate::access::Secret;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub struct Loaded {
     pub tenants: Vec<TenantSetting>,
     /// Where the section for a node stands; its addresses are served then, though none is named.
     pub node: Option<Place>,
+    /// The password of the user of etcd.
+    pub(crate) etcd_password: Option<Secret>,
     /// What has no effect, or another one than it has in M3.
     pub warnings: Vec<Finding>,
 }
@@ -62,12 +67,26 @@ pub struct Loaded {
 /// # Errors
 /// When the text is no YAML, has a key that does not exist, or a value that cannot be.
 pub fn load(text: &str, environment: &[(String, String)]) -> Result<Loaded, ConfigError> {
+    let beside = Beside {
+        environment,
+        ..Beside::default()
+    };
+    load_beside(text, beside)
+}
+
+/// As [`load`], where flags say something as well.
+pub(super) fn load_beside(text: &str, beside: Beside<'_>) -> Result<Loaded, ConfigError> {
+    let environment = beside.environment;
     let variable = |name: &str| {
         let found = environment.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.clone())
     };
     let text = expand(text, variable)?;
-    let document = parse(&text)?;
+    let document = match tells_secrets(&text) {
+        true => parse_secretive(&text)?,
+        false => parse(&text)?,
+    };
+    let document = of_a_coordinator(document);
     let keys = keys();
     let mut walk = Walk {
         keys: &keys,
@@ -82,13 +101,38 @@ pub fn load(text: &str, environment: &[(String, String)]) -> Result<Loaded, Conf
             walk.values.push((value, key));
         }
     }
+    let sections = Sections {
+        node: section(&document, "db"),
+        coordinator: section(&document, "coordinator"),
+    };
+    let all: Vec<&Value> = walk.values.iter().map(|(value, _)| value).collect();
+    let of_cluster = walk.values.iter();
+    let of_cluster = of_cluster.filter(|(_, key)| key.meaning == Meaning::Cluster);
+    let of_cluster: Vec<&Value> = of_cluster.map(|(value, _)| value).collect();
+    let said = settle(&all, &of_cluster, sections, beside);
+    walk.values.retain(|(value, _)| {
+        let mut others = said.others.iter();
+        !others.any(|other| value.path.starts_with(other))
+    });
     let mut loaded = Loaded {
-        node: section_of_node(&document),
+        node: sections.node,
+        etcd_password: said.password,
         warnings: walk.warnings,
         ..Loaded::default()
     };
+    loaded.warnings.extend(said.warnings);
     let mut wrong = walk.wrong;
-    flags(&keys, &walk.values, &mut loaded, &mut wrong);
+    wrong.extend(said.wrong);
+    flags(
+        &keys,
+        &walk.values,
+        said.is_in_cluster,
+        &mut loaded,
+        &mut wrong,
+    );
+    for (id, value) in said.flags {
+        say(id.to_owned(), value, &mut loaded, &mut wrong);
+    }
     let of = |meaning: Meaning| {
         let values = walk.values.iter();
         let values = values.filter(move |(_, key)| key.meaning == meaning);
@@ -104,12 +148,32 @@ pub fn load(text: &str, environment: &[(String, String)]) -> Result<Loaded, Conf
     }
 }
 
-fn section_of_node(document: &Placed) -> Option<Place> {
+/// Where a section of the file stands.
+fn section(document: &Placed, name: &str) -> Option<Place> {
     let Node::Map(entries) = &document.node else {
         return None;
     };
-    let found = entries.iter().find(|(name, ..)| name == "db");
+    let found = entries.iter().find(|(other, ..)| other == name);
     found.map(|(.., place)| *place)
+}
+
+/// M3's coordinators that run alone have their keys at the top of the file.
+fn of_a_coordinator(document: Placed) -> Placed {
+    let Node::Map(entries) = &document.node else {
+        return document;
+    };
+    let is_one = |(name, ..): &(String, Placed, Place)| {
+        ["clusters", "listenAddress", "clusterManagement"].contains(&name.as_str())
+    };
+    if !entries.iter().any(is_one) {
+        return document;
+    }
+    let place = document.place;
+    let entry = ("coordinator".to_owned(), document, place);
+    Placed {
+        node: Node::Map(vec![entry]),
+        place,
+    }
 }
 
 struct Walk<'a> {
@@ -161,7 +225,11 @@ impl Walk<'_> {
                 (Meaning::Repeats, _) => {}
                 (Meaning::Without(why), _) => {
                     // Once for a key, however often a list has it.
-                    let what = format!("{} has no effect: {why}", key.path.trim_end_matches(".**"));
+                    let above = key.path.trim_end_matches(".**");
+                    let what = match has_keys_below(self.keys, above) {
+                        true => format!("the rest of {above} has no effect: {why}"),
+                        false => format!("{above} has no effect: {why}"),
+                    };
                     if self.warnings.iter().all(|other| other.what != what) {
                         self.warnings.push(Finding { place, what });
                     }
@@ -213,42 +281,56 @@ pub(crate) fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
 }
 
 /// The values that say what flags say: the first key of those that say the same holds.
-fn flags(keys: &[Key], values: &[(Value, &Key)], loaded: &mut Loaded, wrong: &mut Vec<Finding>) {
+fn flags(
+    keys: &[Key],
+    values: &[(Value, &Key)],
+    is_in_cluster: bool,
+    loaded: &mut Loaded,
+    wrong: &mut Vec<Finding>,
+) {
     for key in keys {
         let Some((value, _)) = values.iter().find(|(_, of)| of.path == key.path) else {
             continue;
         };
-        let Some((id, text)) = meant(&key.meaning, &value.text) else {
+        if matches!(key.meaning, Meaning::InCluster(_)) && !is_in_cluster {
+            loaded.warnings.push(Finding {
+                place: place_of(value),
+                what: format!("{} has no effect: the server is on its own", value.path),
+            });
             continue;
-        };
-        let place = match value.origin {
-            Origin::File(place) => place,
-            Origin::Environment(_) => Place::default(),
-        };
-        let said = Value {
-            text,
-            ..value.clone()
-        };
-        match loaded.flags.iter().find(|(other, _)| *other == id) {
-            Some((_, other)) if other.text != said.text => {
-                let what = format!(
-                    "{} has no effect: {} says the same setting, with {}",
-                    said.path, other.path, other.text
-                );
-                loaded.warnings.push(Finding { place, what });
-            }
-            Some(_) => {}
-            None => match flag_error(&id, &said.text) {
-                Some(error) => {
-                    let what = match &value.origin {
-                        Origin::File(_) => format!("{}: {error}", value.path),
-                        Origin::Environment(name) => format!("{name}: {error}"),
-                    };
-                    wrong.push(Finding { place, what });
-                }
-                None => loaded.flags.push((id, said)),
-            },
         }
+        if let Some((id, text)) = meant(&key.meaning, &value.text) {
+            let said = Value {
+                text,
+                ..value.clone()
+            };
+            say(id, said, loaded, wrong);
+        }
+    }
+}
+
+/// Takes what a value says of a flag, unless another did before.
+fn say(id: String, said: Value, loaded: &mut Loaded, wrong: &mut Vec<Finding>) {
+    let place = place_of(&said);
+    match loaded.flags.iter().find(|(other, _)| *other == id) {
+        Some((_, other)) if other.text != said.text => {
+            let what = format!(
+                "{} has no effect: {} says the same setting, with {}",
+                said.path, other.path, other.text
+            );
+            loaded.warnings.push(Finding { place, what });
+        }
+        Some(_) => {}
+        None => match flag_error(&id, &said.text) {
+            Some(error) => {
+                let what = match &said.origin {
+                    Origin::File(_) => format!("{}: {error}", said.path),
+                    Origin::Environment(name) => format!("{name}: {error}"),
+                };
+                wrong.push(Finding { place, what });
+            }
+            None => loaded.flags.push((id, said)),
+        },
     }
 }
 
@@ -259,7 +341,7 @@ fn meant(meaning: &Meaning, text: &str) -> Option<(String, String)> {
             let folder = format!("{}/tsdb", text.trim_end_matches('/'));
             Some(("data_dir".to_owned(), folder))
         }
-        Meaning::Flag(id) => {
+        Meaning::Flag(id) | Meaning::InCluster(id) => {
             let text = match (id.as_str(), text) {
                 // Levels of M3's logger that end the program.
                 ("log", "panic" | "dpanic" | "fatal") => "error".to_owned(),

@@ -1,5 +1,6 @@
 //! What the command line, the environment and a file say.
 
+mod cluster;
 mod document;
 mod environment;
 mod expand;
@@ -9,6 +10,7 @@ mod hosts;
 mod keys;
 mod load;
 mod namespaces;
+mod role;
 mod rows;
 mod settle;
 mod tenants;
@@ -20,6 +22,7 @@ pub use flags::{Config, Decided, MaxFuture, Retention, Setting};
 pub(crate) use load::nearest;
 pub use load::{Loaded, Origin, Value, load};
 pub use namespaces::NamespaceSetting;
+pub use role::Role;
 pub use settle::{SettleError, Settled, settle};
 pub use tenants::TenantSetting;
 

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, Parser};
 
+use super::cluster::Beside;
 use super::findings::ConfigError;
 use super::flags::{Config, Decided, Setting};
 use super::hosts::{Hosted, hosted};
-use super::load::{Loaded, load};
+use super::load::{Loaded, load_beside};
 
 /// The command line with what a file adds to it.
 #[derive(Clone, Debug)]
@@ -53,6 +54,15 @@ pub fn settle<L: Parser>(
 ) -> Result<Settled<L>, SettleError> {
     let matches = L::command().try_get_matches_from(&arguments)?;
     let file: Option<&PathBuf> = matches.get_one("config");
+    let is_given = |id: &str| {
+        let by = matches.value_source(id);
+        by.is_some_and(|by| by != ValueSource::DefaultValue)
+    };
+    let beside = Beside {
+        etcd: is_given("etcd"),
+        node_id: is_given("node_id"),
+        environment,
+    };
     let (loaded, warnings) = match file {
         Some(file) => {
             let text = std::fs::read_to_string(file).map_err(|source| SettleError::Unreadable {
@@ -61,23 +71,19 @@ pub fn settle<L: Parser>(
             })?;
             let name = file.display().to_string();
             let wrong = |error: ConfigError| SettleError::Wrong(error.render(&name, &text));
-            let loaded = load(&text, environment).map_err(wrong)?;
+            let loaded = load_beside(&text, beside).map_err(wrong)?;
             let warnings = loaded.warnings.iter();
             let warnings = warnings.map(|warning| warning.render(&name, &text));
             let warnings = warnings.collect();
             (loaded, warnings)
         }
         None => {
-            let loaded = load("", environment);
+            let loaded = load_beside("", beside);
             let loaded = loaded.map_err(|error| SettleError::Wrong(error.to_string()))?;
             (loaded, Vec::new())
         }
     };
-    let is_open = |id: &str| {
-        matches
-            .value_source(id)
-            .is_none_or(|by| by == ValueSource::DefaultValue)
-    };
+    let is_open = |id: &str| !is_given(id);
     let flags = loaded.flags.iter().filter(|(id, _)| is_open(id));
     let added = flags.filter_map(|(id, value)| argument(id, &value.text));
     let hosted = hosted(&matches, &loaded, |id| !is_open(id));

@@ -46,7 +46,19 @@ fn a_classic_file_of_a_single_node_is_taken_as_it_is() {
         all.filter(|warning| warning.what.starts_with(key)).count()
     };
     assert_eq!(told("db.commitlog.flushEvery has no effect"), 1);
-    assert_eq!(told("db.client has no effect"), 1);
+    assert_eq!(told("the rest of db.client has no effect"), 1);
+    // It runs an etcd within, for itself: so here it is on its own.
+    assert_eq!(flag(&loaded, "etcd"), None);
+    assert_eq!(flag(&loaded, "node_id"), None);
+    assert_eq!(
+        told(
+            "db.config.service has no effect: the server is on its own, as db.config.seedNodes has this node alone"
+        ),
+        1
+    );
+    assert_eq!(told("db.hostID has no effect"), 1);
+    assert_eq!(told("db.listenAddress has no effect"), 1);
+    assert_eq!(told("db.client.writeConsistencyLevel has no effect"), 1);
     assert_eq!(told("db.bootstrap.bootstrappers"), 0);
 }
 
@@ -227,7 +239,19 @@ fn a_flag_behind_a_command_goes_before_the_file_as_well() {
 
 #[test]
 fn every_key_of_a_file_since_1_0_has_its_meaning_or_one_warning() {
-    let loaded = loaded(SINCE_1_0);
+    let host_id = [("M3DB_HOST_ID".to_owned(), "host-7".to_owned())];
+    let loaded = load(SINCE_1_0, &host_id).expect("a file");
+    let of_cluster = [
+        ("etcd", "127.0.0.1:2379"),
+        ("cluster_environment", "default_env"),
+        ("node_id", "host-7"),
+        ("rpc_listen", "0.0.0.0:9000"),
+        ("write_consistency_level", "majority"),
+        ("read_consistency_level", "unstrict_majority"),
+    ];
+    for (id, text) in of_cluster {
+        assert_eq!(flag(&loaded, id), Some(text), "{id}");
+    }
     assert_eq!(flag(&loaded, "listen"), Some("0.0.0.0:7201"));
     assert_eq!(flag(&loaded, "metrics_listen"), Some("0.0.0.0:7203"));
     assert_eq!(flag(&loaded, "node_listen"), Some("0.0.0.0:9002"));
@@ -303,7 +327,7 @@ fn a_default_host_is_that_of_addresses_that_nothing_else_sets() {
         .iter()
         .filter(|setting| setting.decided == Decided::DefaultHost);
     let by_host: Vec<&str> = by_host.map(|setting| setting.flag.as_str()).collect();
-    assert_eq!(by_host, ["cluster-listen", "metrics-listen"]);
+    assert_eq!(by_host, ["cluster-listen", "metrics-listen", "rpc-listen"]);
     let (first, more, _) = listens(&["-f", file]);
     assert_eq!(first, ["127.0.0.1:1", "127.0.0.1:7203"]);
     let of_node = [

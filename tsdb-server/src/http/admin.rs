@@ -36,6 +36,15 @@ async fn run<T: Send + 'static>(
     Ok(done.unwrap_or(Err(StoreError::Lost))?)
 }
 
+/// As [`run`], for what is about the data of this server.
+async fn run_on_own<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&Opened) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let store = app.store.clone();
+    run(app, move |_| work(&store.own()?)).await
+}
+
 fn nothing() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
@@ -88,7 +97,7 @@ pub(super) async fn snapshot(State(app): State<App>, form: Form) -> Result<Respo
         return Err(ApiError::invalid_parameter("skip_head", error));
     }
     let name = snapshot_name(SystemClock::new().now_ms());
-    let name = run(&app, move |opened| {
+    let name = run_on_own(&app, move |opened| {
         opened.db.snapshot(&name)?;
         Ok(name)
     })
@@ -109,13 +118,13 @@ fn snapshot_name(now_ms: i64) -> String {
 /// `/api/v1/admin/compact` and Prometheus' `/api/v1/admin/tsdb/clean_tombstones`: compacts all
 /// there is, which takes deleted samples off the disk.
 pub(super) async fn compact(State(app): State<App>) -> Result<Response, ApiError> {
-    run(&app, |opened| Ok(opened.db.compact()?)).await?;
+    run_on_own(&app, |opened| Ok(opened.db.compact()?)).await?;
     Ok(nothing())
 }
 
 /// `/api/v1/admin/confirm-clock`: the clock is right although it jumped; expiry goes on.
 pub(super) async fn confirm_clock(State(app): State<App>) -> Result<Response, ApiError> {
-    run(&app, |opened| {
+    run_on_own(&app, |opened| {
         opened.db.confirm_clock();
         Ok(())
     })

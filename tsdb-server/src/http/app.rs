@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::cluster::Overview;
+use crate::config::Role;
 use crate::data::ClusterData;
 use crate::ha::HaPairs;
 use crate::namespaces::Registry;
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) cluster: Option<ClusterData>,
     /// How that cluster is.
     pub(crate) overview: Option<Overview>,
+    /// What the server is in that.
+    pub(crate) role: Option<Role>,
     /// Who shares the server.
     pub(crate) tenants: Arc<Tenants>,
     /// Pairs of senders, if they are told apart.

@@ -15,6 +15,7 @@ use super::envelope::ApiError;
 use super::m3_headers::{HeaderError, M3Headers, NamespaceKind};
 use super::reads::Reads;
 use crate::access::{Identity, Peer};
+use crate::config::Role;
 use crate::data::{ClusterData, NamespaceData};
 use crate::store::{Opened, StoreError};
 use crate::tenancy::{RateLimit, TenantError};
@@ -22,6 +23,9 @@ use crate::units::duration_text;
 
 /// Said of calls that a cluster does not answer.
 const NOT_IN_A_CLUSTER: &str = "this call is not answered by a server that is part of a cluster: remote write, remote read, series, labels, export and delete_series are";
+/// Said of all calls for data to a server that is a storage node alone. Who comes to the wrong place
+/// keeps what it would have sent, so it is told to come back.
+const NOT_AT_A_NODE: &str = "this server is a storage node, which answers coordinators alone: send this to a coordinator of its cluster";
 /// Where paths of tenants begin.
 const TENANT_PATH: &str = "/tenant/";
 
@@ -51,6 +55,9 @@ impl Scope {
     }
 
     fn decide(app: &App, parts: &Parts) -> Result<Self, ApiError> {
+        if app.role == Some(Role::Node) {
+            return Err(ApiError::unavailable(NOT_AT_A_NODE));
+        }
         let path = parts.extensions.get::<PathTenant>();
         let tenant = app
             .tenants

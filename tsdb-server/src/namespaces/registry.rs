@@ -17,7 +17,7 @@ use crate::jsonpb::JsonError;
 use crate::store::{IDS_NAMESPACE, Store, StoreError};
 use tsdb_cluster::metadata::{MetadataError, MetadataStore, namespaces_key};
 
-/// The environment that the node belongs to.
+/// The environment of a server on its own.
 const ENVIRONMENT: &str = "default_env";
 /// How often a change is tried that others come before.
 const ATTEMPTS: usize = 8;
@@ -64,6 +64,8 @@ pub(crate) struct Registry {
 #[derive(Debug)]
 struct Shared {
     store: Store,
+    /// Where the metadata keep the registry.
+    key: String,
     metadata: Arc<dyn MetadataStore>,
     configured: Configured,
     /// Held while the database follows a change, so that it follows them in order.
@@ -77,9 +79,20 @@ impl Registry {
         metadata: Arc<dyn MetadataStore>,
         configured: Configured,
     ) -> Self {
+        Self::in_environment(store, metadata, configured, ENVIRONMENT)
+    }
+
+    /// The registry of an environment of a cluster.
+    pub(crate) fn in_environment(
+        store: Store,
+        metadata: Arc<dyn MetadataStore>,
+        configured: Configured,
+        environment: &str,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 store,
+                key: namespaces_key(environment),
                 metadata,
                 configured,
                 changing: Mutex::new(()),
@@ -89,8 +102,17 @@ impl Registry {
     }
 
     /// Where the registry is kept.
-    pub(crate) fn key() -> String {
-        namespaces_key(ENVIRONMENT)
+    pub(crate) fn key(&self) -> &str {
+        &self.shared.key
+    }
+
+    /// What is kept there.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read just now.
+    pub(crate) async fn kept(&self) -> Result<Option<Arc<[u8]>>, RegistryError> {
+        let kept = self.shared.metadata.get(self.key()).await?;
+        Ok(kept.map(|kept| kept.bytes))
     }
 
     /// Makes a database that was just opened have all namespaces, those of `bytes`, which is kept
@@ -277,9 +299,9 @@ impl Registry {
     ) -> Result<Arc<View>, RegistryError> {
         let edit = Arc::new(edit);
         let _changing = self.shared.changing.lock().await;
-        let (mut attempts, key) = (0, Self::key());
+        let (mut attempts, key) = (0, self.key());
         loop {
-            let kept = self.shared.metadata.get(&key).await?;
+            let kept = self.shared.metadata.get(key).await?;
             let mut document = Document::read(kept.as_ref().map(|kept| &*kept.bytes))
                 .map_err(RegistryError::Unreadable)?;
             let edit = Arc::clone(&edit);
@@ -304,7 +326,7 @@ impl Registry {
             let set = self
                 .shared
                 .metadata
-                .set(&key, version, document.bytes()?)
+                .set(key, version, document.bytes()?)
                 .await;
             match set {
                 Ok(_) => return self.refresh().await,
@@ -330,9 +352,8 @@ impl Registry {
 
     /// Makes the database follow what is kept.
     async fn refresh(&self) -> Result<Arc<View>, RegistryError> {
-        let kept = self.shared.metadata.get(&Self::key()).await?;
-        let document = Document::read(kept.as_ref().map(|kept| &*kept.bytes))
-            .map_err(RegistryError::Unreadable)?;
+        let kept = self.kept().await?;
+        let document = Document::read(kept.as_deref()).map_err(RegistryError::Unreadable)?;
         let view = self
             .in_database(move |db, configured| {
                 for (name, options) in &document.namespaces {

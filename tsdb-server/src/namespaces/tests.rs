@@ -30,7 +30,7 @@ fn open(disk: &FaultVfs, configured: Configured) -> (Registry, Store) {
     let registry = Registry::new(store.clone(), metadata, configured);
     let settling = registry.clone();
     let prepare = move |db: &tsdb_core::Db| {
-        let kept = db.document(&Registry::key());
+        let kept = db.document(settling.key());
         settling.settle(db, kept.as_ref().map(|kept| &*kept.bytes))
     };
     store.open(prepare).expect("a database");

@@ -6,6 +6,7 @@ mod client;
 mod endpoints;
 mod figures;
 mod frames;
+mod peer_tls;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -17,4 +18,5 @@ pub use client::{
 };
 pub use endpoints::Endpoints;
 pub use figures::{Outcome, RpcFigures};
+pub use peer_tls::{PeerTls, PeerTlsFiles};
 pub use server::{RpcServer, RpcServerOptions};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tsdb_core::{
-    Db, ErrorKind, OpeningPhase, OpeningProgress, OpeningState, RecoveryReport, Stats,
+    Db, DbOptions, ErrorKind, OpeningPhase, OpeningProgress, OpeningState, RecoveryReport, Stats,
 };
 use tsdb_remote::write::DecodeScratch;
 
@@ -33,6 +33,27 @@ const TROUBLE: Duration = Duration::from_secs(10);
 /// Opens the database: at the start, and again after a failure that only reopening heals.
 pub(crate) type OpenDatabase = Arc<dyn Fn() -> Result<Db, tsdb_core::Error> + Send + Sync>;
 
+/// What the database of a server holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    /// The samples of the server.
+    Samples,
+    /// The names of namespaces: the samples are on other servers.
+    Names,
+}
+
+impl Keeps {
+    /// Why it is not open at first.
+    fn not_open(self) -> &'static str {
+        match self {
+            Self::Samples => "it is being opened",
+            Self::Names => {
+                "that of a coordinator has the namespaces of the cluster, and etcd has not said them yet"
+            }
+        }
+    }
+}
+
 /// How the store works.
 pub(crate) struct StoreOptions {
     /// Opens the database.
@@ -54,6 +75,7 @@ pub(crate) struct Store {
 }
 
 struct Shared {
+    keeps: Keeps,
     slot: Arc<Slot>,
     writes: Arc<Queue<Job<DecodeScratch>>>,
     queries: Queries,
@@ -116,6 +138,42 @@ impl Store {
         options: StoreOptions,
         telemetry: &Arc<Telemetry>,
     ) -> Result<Self, StoreError> {
+        Self::start_with(options, Keeps::Samples, telemetry)
+    }
+
+    /// Starts the threads of a server that keeps no data: what is opened lives in memory, and has
+    /// the names of the namespaces of its cluster alone.
+    ///
+    /// # Errors
+    /// When the machine has no threads to give.
+    pub(crate) fn start_without_data(
+        max_concurrent_queries: usize,
+        writers: usize,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Self, StoreError> {
+        let progress = Arc::new(OpeningProgress::default());
+        let for_open = Arc::clone(&progress);
+        let open = move || {
+            Db::in_memory(DbOptions {
+                progress: Some(Arc::clone(&for_open)),
+                ..DbOptions::default()
+            })
+        };
+        let options = StoreOptions {
+            open: Arc::new(open),
+            progress,
+            max_concurrent_queries,
+            disk: None,
+            writers,
+        };
+        Self::start_with(options, Keeps::Names, telemetry)
+    }
+
+    fn start_with(
+        options: StoreOptions,
+        keeps: Keeps,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Self, StoreError> {
         let StoreOptions {
             open,
             progress,
@@ -123,7 +181,7 @@ impl Store {
             disk,
             writers,
         } = options;
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::new(keeps.not_open()));
         let writes = Arc::new(Queue::new(WRITE_QUEUE));
         let maintainer = Maintainer {
             slot: Arc::clone(&slot),
@@ -142,6 +200,7 @@ impl Store {
         let (writers, keepers) = (Mutex::new(writers), Mutex::new(keepers));
         Ok(Self {
             shared: Arc::new(Shared {
+                keeps,
                 slot,
                 writes,
                 queries,
@@ -192,6 +251,19 @@ impl Store {
     /// The open database.
     pub(crate) fn current(&self) -> Result<Opened, StoreError> {
         self.shared.slot.current()
+    }
+
+    /// The open database, for what is about this server's own data.
+    ///
+    /// # Errors
+    /// When it is not open, or the server keeps no data.
+    pub(crate) fn own(&self) -> Result<Opened, StoreError> {
+        match self.shared.keeps {
+            Keeps::Samples => self.current(),
+            Keeps::Names => Err(StoreError::Refused(
+                "this server is a coordinator and keeps no data of its own: ask a storage node of the cluster".to_owned(),
+            )),
+        }
     }
 
     /// Runs `work` on a store thread and waits for what it, or the commit it hands the reply to, answers.
@@ -301,7 +373,7 @@ impl Store {
     #[must_use]
     pub(crate) fn figures(&self) -> Figures {
         Figures {
-            database: self.current().ok().map(|opened| opened.db.stats()),
+            database: self.own().ok().map(|opened| opened.db.stats()),
             not_ready: self.not_ready(),
             recovery: self.shared.recovery.get().cloned().unwrap_or_default(),
             opening: self.opening(),

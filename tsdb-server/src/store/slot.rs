@@ -53,11 +53,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Nothing is open yet.
-    pub(super) fn new() -> Self {
+    /// Nothing is open yet, for this reason.
+    pub(super) fn new(reason: &str) -> Self {
         Self {
             state: Mutex::new(State {
-                current: Err("it is being opened".to_owned()),
+                current: Err(reason.to_owned()),
                 epoch: 0,
                 stopping: false,
                 called: false,

@@ -68,6 +68,12 @@ impl EtcdCredentials {
         }
     }
 
+    /// A user and its password, which was read somewhere.
+    pub(crate) fn of_secret(user: impl Into<String>, password: Secret) -> Self {
+        let user = user.into();
+        Self { user, password }
+    }
+
     pub(super) fn user(&self) -> &str {
         &self.user
     }

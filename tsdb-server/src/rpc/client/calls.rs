@@ -131,7 +131,7 @@ impl Calls {
             return Ok(connection.clone());
         }
         *kept = None;
-        let connection = Connection::open(address, &self.context.tls).await?;
+        let connection = Connection::open(address, &self.context.options.tls).await?;
         *kept = Some(connection.clone());
         Ok(connection)
     }

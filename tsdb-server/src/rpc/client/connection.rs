@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 
 use crate::dial::dial;
@@ -28,16 +29,7 @@ const CONNECTION_WINDOW: u32 = 1 << 30;
 const FRAME_BYTES: u32 = 1 << 20;
 
 /// How connections are secured; not at all where there is none.
-pub(super) type Tls = Option<TlsConnector>;
-
-/// What the options ask for.
-pub(super) fn tls(config: Option<&Arc<ClientConfig>>) -> Tls {
-    config.map(|config| {
-        let mut config = ClientConfig::clone(config);
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        TlsConnector::from(Arc::new(config))
-    })
-}
+pub(super) type Tls = Option<watch::Receiver<Arc<ClientConfig>>>;
 
 /// A connection to a node; closed with the last clone and the last of its calls.
 #[derive(Clone, Debug)]
@@ -60,7 +52,8 @@ impl Connection {
         let stream = dial(host, port).await?;
         let (requests, scheme) = match tls {
             None => (over(stream).await?, Scheme::HTTP),
-            Some(connector) => {
+            Some(config) => {
+                let connector = TlsConnector::from(Arc::clone(&config.borrow()));
                 let name = ServerName::try_from(host.to_owned()).map_err(|error| told(&error))?;
                 let secured = connector.connect(name, stream).await;
                 (

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
+use tokio::sync::watch;
 
 /// How a client works.
 #[derive(Clone, Debug)]
 pub struct RpcClientOptions {
-    /// TLS; nothing is encrypted where there is none. The node's certificate has to be of the host
+    /// TLS, as it is when a connection is made; nothing is encrypted where there is none. The node's certificate has to be of the host
     /// of its endpoint; the client shows its own, if it has one and the node asks.
-    pub tls: Option<Arc<ClientConfig>>,
+    pub tls: Option<watch::Receiver<Arc<ClientConfig>>>,
     /// How long to wait for an answer, and of a read for each piece of it.
     pub deadline: Duration,
     /// How long to wait for digests: a node reads all that they are of.

@@ -20,7 +20,6 @@ use tsdb_cluster::{Epoch, Incarnation, NodeId, ShardId};
 
 use super::calls::Calls;
 use super::circuit::Circuit;
-use super::connection::{Tls, tls};
 use super::figures::PeerFigures;
 use super::options::RpcClientOptions;
 use super::queue::{Pending, Queue, Room, Waiter};
@@ -31,7 +30,6 @@ use crate::rpc::{Call, Endpoints, RpcFigures};
 pub(super) struct Context {
     pub(super) options: RpcClientOptions,
     pub(super) endpoints: Endpoints,
-    pub(super) tls: Tls,
     pub(super) figures: Arc<RpcFigures>,
 }
 
@@ -90,7 +88,6 @@ impl RpcClient {
     pub fn new(endpoints: Endpoints, options: RpcClientOptions) -> Self {
         let context = Context {
             endpoints,
-            tls: tls(options.tls.as_ref()),
             options,
             figures: Arc::default(),
         };

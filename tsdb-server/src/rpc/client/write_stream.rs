@@ -99,7 +99,7 @@ impl WriteStream {
 
     async fn agree(context: &Arc<Context>, node: &NodeId) -> Result<Self, NodeError> {
         let address = context.address(node).map_err(NodeError::Unreachable)?;
-        let connection = Connection::open(address, &context.tls).await;
+        let connection = Connection::open(address, &context.options.tls).await;
         let mut connection = connection.map_err(NodeError::Unreachable)?;
         let (outgoing, mut requests) = mpsc::channel::<Bytes>(1);
         let opening = framed(WriteOpening {

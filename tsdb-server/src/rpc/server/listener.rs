@@ -1,5 +1,6 @@
 //! Connections: accepted until the server stops, then given time to end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -20,6 +20,7 @@ use tsdb_cluster::node::Node;
 
 use super::RpcServerOptions;
 use super::answer::answer;
+use super::refusals::Refusals;
 use crate::rpc::RpcFigures;
 use crate::told::told;
 
@@ -41,6 +42,7 @@ pub(super) struct Served {
     pub(super) backlog: BacklogSource,
     pub(super) options: RpcServerOptions,
     pub(super) figures: Arc<RpcFigures>,
+    refusals: Refusals,
     stop: watch::Receiver<bool>,
 }
 
@@ -69,37 +71,24 @@ impl std::fmt::Debug for BacklogSource {
 }
 
 /// Serves a node.
+#[derive(Debug)]
 pub struct RpcServer {
     served: Served,
-    acceptor: Option<TlsAcceptor>,
-}
-
-impl std::fmt::Debug for RpcServer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RpcServer")
-            .field("served", &self.served)
-            .finish_non_exhaustive()
-    }
 }
 
 impl RpcServer {
     /// A server of `node` that stops once `stop` turns true.
     #[must_use]
     pub fn new(node: Node, options: RpcServerOptions, stop: watch::Receiver<bool>) -> Self {
-        let acceptor = options.tls.as_ref().map(|config| {
-            let mut config = ServerConfig::clone(config);
-            config.alpn_protocols = vec![b"h2".to_vec()];
-            TlsAcceptor::from(Arc::new(config))
-        });
         Self {
             served: Served {
                 node,
                 backlog: BacklogSource(Box::new(Backlog::default)),
                 options,
                 figures: Arc::default(),
+                refusals: Refusals::default(),
                 stop,
             },
-            acceptor,
         }
     }
 
@@ -130,8 +119,8 @@ impl RpcServer {
             match accepted {
                 Ok((stream, address)) if connections.len() < served.options.connections_max => {
                     tracing::debug!(%address, "a connection for the node protocol");
-                    let (served, acceptor) = (Arc::clone(&served), self.acceptor.clone());
-                    connections.spawn(connection(served, acceptor, stream));
+                    let served = Arc::clone(&served);
+                    connections.spawn(connection(served, stream, address));
                 }
                 Ok((_, address)) => {
                     let limit = served.options.connections_max;
@@ -149,18 +138,20 @@ impl RpcServer {
     }
 }
 
-async fn connection(served: Arc<Served>, acceptor: Option<TlsAcceptor>, stream: TcpStream) {
+async fn connection(served: Arc<Served>, stream: TcpStream, address: SocketAddr) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection ended before it began");
         return;
     }
-    let Some(acceptor) = acceptor else {
+    let tls = served.options.tls.as_ref();
+    let Some(config) = tls.map(|tls| Arc::clone(&tls.borrow())) else {
         return serve(served, stream).await;
     };
-    match timeout(served.options.patience, acceptor.accept(stream)).await {
+    let accept = TlsAcceptor::from(config).accept(stream);
+    match timeout(served.options.patience, accept).await {
         Ok(Ok(stream)) => serve(served, stream).await,
-        Ok(Err(error)) => tracing::debug!(error = told(&error), "a TLS handshake failed"),
-        Err(_) => tracing::debug!("a TLS handshake took too long"),
+        Ok(Err(error)) => served.refusals.tell(address, &told(&error)),
+        Err(_) => served.refusals.tell(address, "its handshake took too long"),
     }
 }
 

@@ -4,6 +4,7 @@ mod answer;
 mod listener;
 mod options;
 mod reading;
+mod refusals;
 mod writes;
 
 pub use listener::RpcServer;

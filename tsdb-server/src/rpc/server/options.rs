@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use tokio::sync::watch;
 use tsdb_cluster::wire::SampleLimits;
 
 /// How a server works.
 #[derive(Clone, Debug)]
 pub struct RpcServerOptions {
-    /// TLS; nothing is encrypted where there is none. Clients show certificates if it asks for them.
-    pub tls: Option<Arc<ServerConfig>>,
+    /// TLS, as it is when a connection comes; nothing is encrypted where there is none. Clients show
+    /// certificates if it asks for them.
+    pub tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     /// Connections at a time. More are closed at once.
     pub connections_max: usize,
     /// Calls of one connection at a time.

@@ -6,6 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType}
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::sync::watch;
 use tsdb_cluster::message::NodeError;
 use tsdb_cluster::transport::Transport as _;
 use tsdb_core::vfs::FaultVfs;
@@ -59,7 +60,7 @@ impl Authority {
             .with_single_cert(chain, key)
             .expect("a certificate");
         RpcServerOptions {
-            tls: Some(Arc::new(config)),
+            tls: Some(watch::channel(Arc::new(config)).1),
             ..RpcServerOptions::default()
         }
     }
@@ -79,7 +80,7 @@ impl Authority {
             false => builder.with_no_client_auth(),
         };
         RpcClientOptions {
-            tls: Some(Arc::new(config)),
+            tls: Some(watch::channel(Arc::new(config)).1),
             ..RpcClientOptions::default()
         }
     }
