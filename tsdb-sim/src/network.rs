@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::FutureExt as _;
 use tsdb_cluster::message::{
-    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, ReadReply,
-    ReadRequest, WriteReply, WriteRequest,
+    DeleteRequest, DigestReply, DigestRequest, FoundStream, MarkRequest, NodeError, NodeStatus,
+    ReadReply, ReadRequest, WriteReply, WriteRequest,
 };
 use tsdb_cluster::metadata::{Changes, Revision};
 use tsdb_cluster::node::{DeleteRecord, Node};
@@ -270,6 +270,10 @@ impl Transport for SimulatedTransport {
     ) -> NodeAnswer<Vec<DeleteRecord>> {
         let behind = move |node: Node| async move { Ok(node.deletes_behind(&namespace, sequence)) };
         self.ask(node, behind)
+    }
+
+    fn mark(&self, node: &NodeId, request: MarkRequest) -> NodeAnswer<Vec<ShardId>> {
+        self.ask(node, |node| async move { node.mark(request).await })
     }
 
     fn digest(&self, node: &NodeId, request: DigestRequest) -> NodeAnswer<DigestReply> {

@@ -207,6 +207,7 @@ impl<'a> Attempt<'a> {
                 origin: Origin::Writer,
                 batch: Arc::clone(batch),
                 places: share.places,
+                absent: Vec::new(),
             };
             send(shared, node, request, sender.clone());
         }

@@ -1,10 +1,10 @@
 //! What a node does of itself: it names its data folder, copies the shards it is given, and lets
 //! go of those it has no more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
 use tsdb_core::{AppendReport, Db, Matcher, RejectReason, Rejected, TimeRange};
@@ -69,6 +69,17 @@ pub enum MembershipError {
     },
 }
 
+/// A shard that a node copies from others just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Which.
+    pub shard: ShardId,
+    /// Series that were copied since it began, or since the node started.
+    pub copied_series: u64,
+    /// Samples, likewise.
+    pub copied_samples: u64,
+}
+
 /// A node in a cluster. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Membership {
@@ -79,6 +90,7 @@ pub struct Membership {
     runtime: SharedRuntime,
     /// Whether the placement knew this data folder since this node began.
     has_place: Arc<AtomicBool>,
+    moves: Arc<Mutex<BTreeMap<ShardId, Move>>>,
 }
 
 impl Membership {
@@ -91,7 +103,19 @@ impl Membership {
             cluster,
             runtime,
             has_place: Arc::default(),
+            moves: Arc::default(),
         }
+    }
+
+    /// The shards that it copies just now.
+    #[must_use]
+    pub fn moves(&self) -> Vec<Move> {
+        self.lock_moves().values().copied().collect()
+    }
+
+    /// Nothing is left half changed under the lock, so a panic elsewhere does not matter here.
+    fn lock_moves(&self) -> MutexGuard<'_, BTreeMap<ShardId, Move>> {
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn id(&self) -> &NodeId {
@@ -154,7 +178,15 @@ impl Membership {
         let given = self.given(&known.topology);
         if !given.is_empty() {
             for shard in &given {
-                self.copy(&known, *shard).await?;
+                let begun = Move {
+                    shard: *shard,
+                    copied_series: 0,
+                    copied_samples: 0,
+                };
+                self.lock_moves().insert(*shard, begun);
+                let copied = self.copy(&known, *shard).await;
+                self.lock_moves().remove(shard);
+                copied?;
             }
             let settled = known.topology.copied(&self.id, folder, &given)?;
             self.cluster.topology().change(&known, settled).await?;
@@ -215,6 +247,10 @@ impl Membership {
             }
             if is_last || batch.samples_len() >= COPY_SAMPLES {
                 let full = std::mem::take(&mut batch);
+                if let Some(own) = self.lock_moves().get_mut(&id) {
+                    own.copied_series += full.series().len() as u64;
+                    own.copied_samples += full.samples_len() as u64;
+                }
                 self.take(known, id, &namespace, answer.deletes_seen, full)
                     .await?;
             }
@@ -243,6 +279,7 @@ impl Membership {
             deletes_seen,
             origin: Origin::Replica,
             places: (0..batch.series().len()).collect(),
+            absent: Vec::new(),
             batch: Arc::new(batch),
         };
         let reply = self.write(request).await?;

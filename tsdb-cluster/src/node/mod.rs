@@ -4,6 +4,7 @@ mod deletes;
 mod digests;
 mod divergence;
 mod epochs;
+mod marks;
 mod membership;
 mod reading;
 mod records;
@@ -17,6 +18,7 @@ pub use deletes::{
 };
 pub use divergence::Divergence;
 pub use epochs::{Admission, Epochs, Refusal, Removing, ShardState};
-pub use membership::{Membership, MembershipError};
+pub use marks::{Marks, TooManyMarks};
+pub use membership::{Membership, MembershipError, Move};
 pub use repair::{Repair, RepairOptions};
 pub use storage_node::Node;
