@@ -11,7 +11,7 @@ use tsdb_cluster::runtime::Runtime as _;
 use tsdb_cluster::topology::{Node, Topology};
 use tsdb_cluster::{Batch, NodeId, SeriesEntry};
 use tsdb_core::{Labels, Sample};
-use tsdb_sim::{Cluster, ENVIRONMENT, Executor};
+use tsdb_sim::{Cluster, ENVIRONMENT, Executor, Repairs};
 
 const SHARDS: u32 = 4;
 const COORDINATOR: &str = "c1";
@@ -69,7 +69,7 @@ fn a_write_that_two_have_waits_for_no_placement_when_a_disk_is_lost() {
         timeout: Duration::from_secs(8),
         ..CoordinatorOptions::default()
     };
-    let cluster = Cluster::new(&executor, options, false);
+    let cluster = Cluster::new(&executor, options, Repairs::None);
     let run = {
         let (executor, cluster) = (executor.clone(), cluster.clone());
         async move {

@@ -45,6 +45,12 @@ impl Divergence {
         by_peer
     }
 
+    /// A pair is found to differ in the window that begins at this time.
+    pub(super) fn found(&self, pair: Pair, start: i64) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        windows.entry(pair).or_default().insert(start);
+    }
+
     /// A pair was compared: it differs in the windows that begin at these times.
     pub(super) fn compared(&self, pair: Pair, starts: BTreeSet<i64>) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);

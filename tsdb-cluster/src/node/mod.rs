@@ -1,5 +1,7 @@
 //! A storage node: it takes writes of the epoch it is in, seals epochs, answers reads.
 
+mod comparison;
+mod copying;
 mod deletes;
 mod digests;
 mod divergence;
@@ -12,6 +14,7 @@ mod repair;
 mod storage_node;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 pub use deletes::{
     Applying, DeleteRecord, DeleteRecordError, Deletes, Mask, MatcherRecord, Writing,
@@ -19,6 +22,6 @@ pub use deletes::{
 pub use divergence::Divergence;
 pub use epochs::{Admission, Epochs, Refusal, Removing, ShardState};
 pub use marks::{Marks, TooManyMarks};
-pub use membership::{Membership, MembershipError, Move};
+pub use membership::{Membership, MembershipError, Move, Pace};
 pub use repair::{Repair, RepairOptions};
 pub use storage_node::Node;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tsdb_core::Db;
 
+use super::copying::Progress;
 use super::deletes::DeleteRecord;
 use super::epochs::{Epochs, ShardState, raised};
 use super::marks::{KeptMarks, Marks};
@@ -18,6 +19,7 @@ const INCARNATION: &str = "_node/incarnation";
 const EPOCHS: &str = "_node/epochs";
 const DELETES: &str = "_node/deletes/";
 const MARKS: &str = "_node/marks/";
+const COPIES: &str = "_node/copies";
 
 /// Writes what a node promises. Cloning shares the right to.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +104,28 @@ impl Records {
         }
         marks.kept(newest);
         Ok(())
+    }
+
+    /// How far each shard that is given to the node was copied.
+    pub(super) fn copies(&self, db: &Db) -> Result<BTreeMap<ShardId, Progress>, NodeError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(read(db, COPIES)?.unwrap_or_default())
+    }
+
+    /// Changes that.
+    pub(super) fn change_copies(
+        &self,
+        db: &Db,
+        change: impl FnOnce(&mut BTreeMap<ShardId, Progress>),
+    ) -> Result<(), NodeError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before: BTreeMap<ShardId, Progress> = read(db, COPIES)?.unwrap_or_default();
+        let mut after = before.clone();
+        change(&mut after);
+        match after == before {
+            true => Ok(()),
+            false => write(db, COPIES, &after),
+        }
     }
 
     /// Keeps the epochs as they are.

@@ -191,7 +191,7 @@ impl Node {
             return Ok(());
         }
         let noted = self.marks.note(namespace, missed);
-        match noted.map_err(|error| NodeError::Limit(error.to_string()))? {
+        match noted.map_err(|error| NodeError::Failed(error.to_string()))? {
             Some(change) => self.keep_marks(change).await,
             None => Ok(()),
         }

@@ -96,8 +96,13 @@ impl Cluster {
     fn follow(&self) {
         let topology = self.coordinator.topology().clone();
         self.runtime.spawn(topology.clone().follow().boxed());
-        self.runtime
-            .spawn(self.coordinator.clone().schedule().boxed());
+        let mut trouble = Trouble::of(
+            self.id.clone(),
+            "bring changes of the placement to their end",
+        );
+        let schedule = self.coordinator.clone();
+        let schedule = schedule.schedule(move |tried| trouble.hear(tried));
+        self.runtime.spawn(schedule.boxed());
         let endpoints = self.endpoints.clone();
         let follow = async move {
             let mut changes = topology.changes();
@@ -145,10 +150,15 @@ impl Cluster {
         let runtime = Arc::clone(&self.runtime);
         let membership = Membership::new(self.id.clone(), node, self.coordinator.clone(), runtime);
         let repair = Repair::new(membership.clone(), RepairOptions::default());
-        let mut trouble = Trouble::of(self.id.clone());
+        let mut trouble = Trouble::of(self.id.clone(), "do what the placement asks");
         let run = membership.run(move |tried| trouble.hear(tried));
         self.runtime.spawn(run.boxed());
-        self.runtime.spawn(repair.run().boxed());
+        let mut trouble = Trouble::of(self.id.clone(), "compare its shards with all others");
+        let run = repair.clone().run(move |tried| trouble.hear(tried));
+        self.runtime.spawn(run.boxed());
+        let mut trouble = Trouble::of(self.id.clone(), "give others what they missed");
+        let give = repair.give(move |tried| trouble.hear(tried));
+        self.runtime.spawn(give.boxed());
         Ok(tokio::spawn(async move {
             match server.run(listener, grace).await {
                 true => Connections::Drained,
