@@ -9,7 +9,7 @@ use futures_channel::oneshot;
 use futures_util::FutureExt as _;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions};
 use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore};
-use tsdb_cluster::node::{Divergence, Marks, Membership, Node, Pace, Repair, RepairOptions};
+use tsdb_cluster::node::{Divergence, Marks, Membership, Move, Node, Pace, Repair, RepairOptions};
 use tsdb_cluster::runtime::{Runtime, SharedRuntime};
 use tsdb_cluster::storage::SharedStorage;
 use tsdb_cluster::{Incarnation, NodeId};
@@ -341,16 +341,16 @@ impl Cluster {
         running.collect()
     }
 
-    /// The nodes that copy something of a shard just now.
+    /// The shards that a node copies just now.
     #[must_use]
-    pub fn copying(&self) -> Vec<NodeId> {
+    pub fn moves(&self, id: &NodeId) -> Vec<Move> {
         let machines = self.lock();
-        let copying = machines.iter().filter(|(_, machine)| {
-            let running = machine.running.as_ref();
-            let moves = running.map(|running| running.membership.moves());
-            moves.is_some_and(|moves| moves.iter().any(|one| one.copied_samples > 0))
-        });
-        copying.map(|(id, _)| id.clone()).collect()
+        let running = machines
+            .get(id)
+            .and_then(|machine| machine.running.as_ref());
+        running
+            .map(|running| running.membership.moves())
+            .unwrap_or_default()
     }
 
     /// Whether a node runs on a machine.

@@ -27,7 +27,7 @@ impl Trouble {
     }
 
     /// Takes what came of a try.
-    pub(super) fn hear<E: Error>(&mut self, tried: Result<(), E>) {
+    pub(super) fn hear<E: Error + 'static>(&mut self, tried: Result<(), E>) {
         let Self { node, what, .. } = self;
         let Err(error) = tried else {
             if self.is_told {

@@ -109,7 +109,12 @@ impl Play {
     /// Crashes a node in the middle of copying, if one begins to soon.
     async fn interrupt(&self, random: &mut Random) -> Result<(), String> {
         for _ in 0..20 {
-            if let Some(id) = random.pick(&self.cluster.copying()) {
+            let mut copying = self.cluster.machines();
+            copying.retain(|id| {
+                let moves = self.cluster.moves(id);
+                moves.iter().any(|one| one.copied_samples > 0)
+            });
+            if let Some(id) = random.pick(&copying) {
                 self.tell(format!("{id} crashes while it copies"));
                 self.cluster.crash(id);
                 return self.start(id).await;
