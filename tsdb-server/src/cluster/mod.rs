@@ -6,8 +6,8 @@
 )]
 mod cluster;
 mod etcd;
-mod home;
 mod figures;
+mod home;
 mod local_node;
 mod overview;
 mod report;

@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
-use crate::stage::{COORDINATOR, Stage, id, node, play};
+use crate::stage::{COORDINATOR, Stage, Staging, id, node};
 use futures_util::FutureExt as _;
 use tsdb_cluster::runtime::Runtime as _;
 use tsdb_cluster::topology::Topology;
+
+const SERIES: u32 = 12;
+
+fn seeded(seed: u64, nodes: usize) -> Staging {
+    Staging {
+        seed,
+        nodes,
+        ..Staging::default()
+    }
+}
 
 /// How long after a change was begun something dies: each moment of it in turn.
 fn moments() -> impl Iterator<Item = Duration> {
@@ -13,7 +23,7 @@ fn moments() -> impl Iterator<Item = Duration> {
 }
 
 fn replaced(topology: &Topology) -> Topology {
-    let candidates = vec![(id(3), node(&id(3)))];
+    let candidates = vec![(id(3), node(&id(3), 3))];
     topology.replace(&[id(2)], candidates, false).unwrap()
 }
 
@@ -23,21 +33,21 @@ async fn replace_and<F: Future<Output = ()>>(
     after: Duration,
     happens: impl FnOnce(Stage) -> F,
 ) {
-    stage.write(1000).await;
+    stage.write(SERIES, 1000).await;
     stage.change(replaced).await;
     stage.cluster.start(&id(3)).await.unwrap();
     stage.executor.sleep(after).await;
-    stage.write(2000).await;
+    stage.write(SERIES, 2000).await;
     happens(stage.clone()).await;
-    stage.write(3000).await;
+    stage.write(SERIES, 3000).await;
     stage.settles().await;
-    stage.write(4000).await;
+    stage.write(SERIES, 4000).await;
 }
 
 #[test]
 fn a_change_ends_though_its_scheduler_dies_at_any_moment() {
     for (seed, after) in (1..).zip(moments()) {
-        play(seed, 3, move |stage| async move {
+        Stage::play(seeded(seed, 3), move |stage| async move {
             replace_and(&stage, after, |stage| async move {
                 stage.cluster.coordinate(COORDINATOR);
             })
@@ -52,7 +62,7 @@ fn a_change_ends_though_its_scheduler_dies_at_any_moment() {
 #[test]
 fn a_change_ends_though_its_newcomer_dies_at_any_moment() {
     for (seed, after) in (1..).zip(moments()) {
-        play(seed, 3, move |stage| async move {
+        Stage::play(seeded(seed, 3), move |stage| async move {
             replace_and(&stage, after, |stage| async move {
                 stage.cluster.crash(&id(3));
                 stage.cluster.start(&id(3)).await.unwrap();
@@ -72,7 +82,7 @@ fn a_change_is_undone_though_its_scheduler_died_at_any_moment() {
     let (mut undone, mut done) = (0, 0);
     for (seed, after) in (1..).zip(moments()) {
         let (sender, heard) = std::sync::mpsc::channel();
-        play(seed, 3, move |stage| async move {
+        Stage::play(seeded(seed, 3), move |stage| async move {
             replace_and(&stage, after, |stage| async move {
                 stage.cluster.coordinate(COORDINATOR);
                 stage.change(Topology::abort_all).await;
@@ -95,12 +105,12 @@ fn a_change_is_undone_though_its_scheduler_died_at_any_moment() {
 #[test]
 fn the_disk_of_a_drained_node_is_not_missed() {
     for seed in 1..20 {
-        play(seed, 4, move |stage| async move {
+        Stage::play(seeded(seed, 4), move |stage| async move {
             let writer = {
                 let stage = stage.clone();
                 async move {
                     for round in 1..40 {
-                        stage.write(round * 1000).await;
+                        stage.write(SERIES, round * 1000).await;
                         stage.executor.sleep(Duration::from_millis(50)).await;
                     }
                 }

@@ -3,4 +3,5 @@
 
 mod availability;
 mod changes;
+mod convergence;
 mod stage;

@@ -12,10 +12,8 @@ use tsdb_cluster::runtime::Runtime as _;
 use tsdb_cluster::topology::{Node, Topology};
 use tsdb_cluster::{Batch, NodeId, SeriesEntry};
 use tsdb_core::{Labels, Sample, Series, TimeRange, shard_of};
-use tsdb_sim::{Cluster, ENVIRONMENT, Executor};
+use tsdb_sim::{Cluster, ENVIRONMENT, Executor, Repairs};
 
-const SHARDS: u32 = 4;
-const SERIES: usize = 12;
 /// The coordinator that is asked.
 pub(crate) const COORDINATOR: &str = "c1";
 
@@ -25,16 +23,17 @@ pub(crate) struct Stage {
     pub(crate) executor: Executor,
     pub(crate) cluster: Cluster,
     pub(crate) placement: TopologyView,
+    pub(crate) shards: u32,
 }
 
 pub(crate) fn id(at: usize) -> NodeId {
     NodeId::new(format!("n{at}"))
 }
 
-pub(crate) fn node(id: &NodeId) -> Node {
+pub(crate) fn node(id: &NodeId, group: usize) -> Node {
     Node {
         endpoint: format!("{id}:9000"),
-        isolation_group: format!("g-{id}"),
+        isolation_group: format!("g{group}"),
         zone: "embedded".to_owned(),
         weight: 100,
         hostname: id.to_string(),
@@ -43,41 +42,61 @@ pub(crate) fn node(id: &NodeId) -> Node {
     }
 }
 
-/// Begins with so many nodes that have all shards, and plays to the end.
-pub(crate) fn play<F: Future<Output = ()> + Send + 'static>(
-    seed: u64,
-    nodes: usize,
-    play: impl FnOnce(Stage) -> F + Send + 'static,
-) {
-    let executor = Executor::new(seed);
-    let options = CoordinatorOptions {
-        timeout: Duration::from_secs(8),
-        ..CoordinatorOptions::default()
-    };
-    let cluster = Cluster::new(&executor, options, false);
-    let metadata = Arc::new(cluster.metadata().clone());
-    let stage = Stage {
-        executor: executor.clone(),
-        placement: TopologyView::new(metadata, &placement_key(ENVIRONMENT, "m3db")),
-        cluster,
-    };
-    let run = async move {
-        stage.begin(nodes).await;
-        play(stage).await;
-    };
-    let ended = executor.run(run.boxed());
-    executor.clear();
-    assert_eq!(ended, Some(()), "all tasks wait for what never comes");
+/// How a cluster begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Staging {
+    pub(crate) seed: u64,
+    pub(crate) nodes: usize,
+    pub(crate) shards: u32,
+    pub(crate) repairs: Repairs,
+}
+
+impl Default for Staging {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            nodes: 3,
+            shards: 4,
+            repairs: Repairs::None,
+        }
+    }
 }
 
 impl Stage {
+    /// Begins, with shards at three nodes each, and plays to the end.
+    pub(crate) fn play<F: Future<Output = ()> + Send + 'static>(
+        staging: Staging,
+        play: impl FnOnce(Self) -> F + Send + 'static,
+    ) {
+        let executor = Executor::new(staging.seed);
+        let options = CoordinatorOptions {
+            timeout: Duration::from_secs(8),
+            ..CoordinatorOptions::default()
+        };
+        let cluster = Cluster::new(&executor, options, staging.repairs);
+        let metadata = Arc::new(cluster.metadata().clone());
+        let stage = Self {
+            executor: executor.clone(),
+            placement: TopologyView::new(metadata, &placement_key(ENVIRONMENT, "m3db")),
+            cluster,
+            shards: staging.shards,
+        };
+        let run = async move {
+            stage.begin(staging.nodes).await;
+            play(stage).await;
+        };
+        let ended = executor.run(run.boxed());
+        executor.clear();
+        assert_eq!(ended, Some(()), "all tasks wait for what never comes");
+    }
+
     async fn begin(&self, nodes: usize) {
         self.cluster.coordinate(COORDINATOR);
         for at in 0..nodes {
             self.cluster.start(&id(at)).await.unwrap();
         }
-        let nodes = (0..nodes).map(|at| (id(at), node(&id(at)))).collect();
-        let topology = Topology::init(nodes, SHARDS, 3).unwrap();
+        let nodes = (0..nodes).map(|at| (id(at), node(&id(at), at)));
+        let topology = Topology::init(nodes.collect(), self.shards, 3).unwrap();
         self.placement.put(None, topology).await.unwrap();
         self.settles().await;
     }
@@ -117,15 +136,33 @@ impl Stage {
         }
     }
 
-    /// How long a write of a sample of every series takes; it has to succeed.
-    pub(crate) async fn write(&self, timestamp: i64) -> Duration {
+    /// How long a write of a sample of each of so many series takes; it has to succeed.
+    pub(crate) async fn write(&self, series: u32, timestamp: i64) -> Duration {
         let begun = self.executor.now();
-        let written = self.cluster.ask(COORDINATOR, move |own| async move {
-            own.write(&"default".into(), batch(timestamp)).await
+        let batch = self.batch(series, timestamp);
+        let written = self.cluster.ask(COORDINATOR, |own| async move {
+            own.write(&"default".into(), Arc::new(batch)).await
         });
         let outcome = written.await.unwrap().unwrap();
         assert!(outcome.report.is_complete(), "{outcome:?}");
         self.executor.now().saturating_sub(begun)
+    }
+
+    fn batch(&self, series: u32, timestamp: i64) -> Batch {
+        let of = NonZeroU32::new(self.shards).unwrap();
+        let mut batch = Batch::default();
+        for number in 0..series {
+            let number = number.to_string();
+            let labels = Labels::from_pairs([("__name__", "m"), ("number", &number)]).unwrap();
+            let entry = SeriesEntry {
+                shard: shard_of(&labels, of),
+                labels,
+                key: 0,
+            };
+            batch.begin(Arc::new(entry));
+            batch.sample(Sample::new(timestamp, 1.0));
+        }
+        batch
     }
 
     /// The timestamps that are found, of all series the same.
@@ -142,30 +179,8 @@ impl Stage {
             Ok::<_, tsdb_cluster::coordinator::CoordinatorError>(found)
         });
         let found = found.await.unwrap().unwrap();
-        assert_eq!(found.len(), SERIES);
         let different: BTreeSet<Vec<i64>> = found.into_iter().collect();
         assert_eq!(different.len(), 1, "{different:?}");
         different.into_iter().next().unwrap()
     }
-}
-
-/// A sample of every series; these are of all shards.
-fn batch(timestamp: i64) -> Arc<Batch> {
-    let mut batch = Batch::default();
-    let mut shards = BTreeSet::new();
-    for number in 0..SERIES {
-        let number = number.to_string();
-        let labels = Labels::from_pairs([("__name__", "m"), ("number", &number)]).unwrap();
-        let shard = shard_of(&labels, NonZeroU32::new(SHARDS).unwrap());
-        shards.insert(shard);
-        let entry = SeriesEntry {
-            labels,
-            shard,
-            key: 0,
-        };
-        batch.begin(Arc::new(entry));
-        batch.sample(Sample::new(timestamp, 1.0));
-    }
-    assert!((0..SHARDS).eq(shards), "each has a series");
-    Arc::new(batch)
 }

@@ -6,6 +6,7 @@ mod beside;
 mod compatible;
 mod deletes;
 mod digest;
+mod marks;
 mod message;
 mod rejected;
 mod seal;
@@ -19,6 +20,7 @@ mod write;
 
 pub use beside::{ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataRequest};
 pub use deletes::{DeleteReply, DeletesBehindReply, DeletesBehindRequest};
+pub use marks::MarkReply;
 pub use message::NodeMessage;
 pub use rejected::{RejectedReason, RejectedSample};
 pub use seal::{SealReply, SealRequest};
