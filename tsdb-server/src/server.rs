@@ -9,6 +9,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tsdb_cluster::metadata::MetadataStore;
 use tsdb_core::{Db, DbOptions, OpeningProgress};
@@ -133,15 +134,9 @@ struct ListenPlace {
     router: fn(&App) -> Router,
 }
 
-/// Where to listen, as the server's role has it: a storage node has an API, to say that it has none
-/// of data, and metrics beside those of its address for the curious, where somebody asks for it.
+/// Where to listen, as the server's role has it.
 fn places(config: &Config) -> Vec<ListenPlace> {
-    let role = config.role_in_cluster();
-    let is_node_alone = role == Some(Role::Node);
-    let has_api = !is_node_alone || config.is_said("listen");
-    let has_metrics =
-        !is_node_alone || config.is_said("metrics-listen") || config.debug_listen.is_none();
-    let is_node = role.is_none_or(Role::is_node);
+    let is_node = config.keeps_data();
     let place = |address, purpose, flag, router: fn(&App) -> Router| {
         Some(ListenPlace {
             address: address?,
@@ -151,14 +146,9 @@ fn places(config: &Config) -> Vec<ListenPlace> {
         })
     };
     let places = [
+        place(config.api_listen(), "API", "--listen", api),
         place(
-            Some(config.listen).filter(|_| has_api),
-            "API",
-            "--listen",
-            api,
-        ),
-        place(
-            Some(config.metrics_listen).filter(|_| has_metrics),
+            config.own_metrics_listen(),
             "metrics",
             "--metrics-listen",
             metrics,
@@ -215,18 +205,8 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     let exposed = exposed(&access, &places, &addresses);
     follow(&access, watched)?;
     let (stop, stopped) = watch::channel(false);
-    let mut servers = Vec::with_capacity(places.len());
-    for (place, listener) in places.iter().zip(listeners) {
-        let router = (place.router)(&app);
-        let serve = serve(
-            listener,
-            router,
-            access.clone(),
-            stopped.clone(),
-            REQUESTS_GRACE,
-        );
-        servers.push(tokio::spawn(serve));
-    }
+    let listeners = places.iter().zip(listeners);
+    let mut servers = serve_all(listeners, &app, &access, &stopped);
     tokio::select! {
         opened = open(config, &app) => opened?,
         signal = ended(&mut terminate, &mut interrupt) => {
@@ -242,22 +222,8 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     announce(config, &access, &listening, exposed.as_deref());
     notify(Notice::Ready);
 
-    let foreign = async {
-        match &cluster {
-            Some(cluster) => cluster.foreign().await,
-            None => std::future::pending().await,
-        }
-    };
-    let foreign = tokio::select! {
-        signal = ended(&mut terminate, &mut interrupt) => {
-            tracing::info!(signal, "stopping: no new connections, requests in flight are answered");
-            None
-        }
-        told = foreign => {
-            tracing::error!("stopping: {told}");
-            Some(told)
-        }
-    };
+    let cluster = cluster.as_ref();
+    let foreign = until_ended(cluster, &mut terminate, &mut interrupt).await;
     notify(Notice::Stopping);
     let began = Instant::now();
     stop.send_replace(true);
@@ -270,6 +236,45 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     }
     close(&app.store, began).await?;
     foreign.map_or(Ok(()), |told| Err(ServerError::Foreign(told)))
+}
+
+/// Serves each place on its listener.
+fn serve_all<'p>(
+    listeners: impl Iterator<Item = (&'p ListenPlace, TcpListener)>,
+    app: &App,
+    access: &Access,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<Connections>> {
+    let serve_one = |(place, listener): (&ListenPlace, TcpListener)| {
+        let router = (place.router)(app);
+        let (access, stopped) = (access.clone(), stopped.clone());
+        tokio::spawn(serve(listener, router, access, stopped, REQUESTS_GRACE))
+    };
+    listeners.map(serve_one).collect()
+}
+
+/// Waits until the server is to stop; what is to be said where its data are of another cluster.
+async fn until_ended(
+    cluster: Option<&Cluster>,
+    terminate: &mut Signal,
+    interrupt: &mut Signal,
+) -> Option<String> {
+    let foreign = async {
+        match cluster {
+            Some(cluster) => cluster.foreign().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        signal = ended(terminate, interrupt) => {
+            tracing::info!(signal, "stopping: no new connections, requests in flight are answered");
+            None
+        }
+        told = foreign => {
+            tracing::error!("stopping: {told}");
+            Some(told)
+        }
+    }
 }
 
 /// The addresses with what each is for.
@@ -352,6 +357,13 @@ fn prepare(
 ) -> Result<App, ServerError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    if !config.keeps_data() {
+        for flag in ["node-listen", "cluster-listen"] {
+            if config.is_asked_for(flag) {
+                tracing::warn!("--{flag} has no effect: a coordinator is no node");
+            }
+        }
     }
     let memory_limit = memory_limit_bytes();
     let budget = config.memory_budget.or(memory_limit.map(|limit| limit / 2));
@@ -493,7 +505,15 @@ async fn namespaces_of_cluster(registry: &Registry) -> Option<Arc<[u8]>> {
     let mut is_told = false;
     loop {
         match registry.kept().await {
-            Ok(kept) => return kept,
+            Ok(kept) => {
+                for name in registry.not_kept(kept.as_deref()).unwrap_or_default() {
+                    tracing::warn!(
+                        namespace = name,
+                        "the settings of this coordinator name a namespace that the cluster does not have: make it with POST /api/v1/services/m3db/namespace"
+                    );
+                }
+                return kept;
+            }
             Err(error) if !std::mem::replace(&mut is_told, true) => {
                 tracing::warn!(%error, "waiting for etcd: a coordinator begins with what it says of namespaces");
             }

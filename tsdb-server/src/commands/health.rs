@@ -40,11 +40,16 @@ impl Health {
             true => "https",
             false => "http",
         };
-        let own = format!("{scheme}://{}", reachable(config.listen));
+        // A storage node may answer probes at another address alone.
+        let (address, when_ready) = match (config.api_listen(), config.node_listen) {
+            (None, Some(node)) if !self.remote.is_named() => (node, "/bootstrapped"),
+            (api, _) => (api.unwrap_or(config.listen), "/ready"),
+        };
+        let own = format!("{scheme}://{}", reachable(address));
         let server = self.remote.server_or(&own)?;
         let (route, said) = match self.alive {
             true => ("/health", "alive"),
-            false => ("/ready", "ready"),
+            false => (when_ready, "ready"),
         };
         server.get(route)?;
         writeln!(std::io::stdout(), "{}: {said}", server.url())?;

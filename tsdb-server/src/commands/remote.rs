@@ -102,6 +102,11 @@ impl Remote {
         self.url.as_deref().map(|url| self.at(url)).transpose()
     }
 
+    /// Whether a server is named.
+    pub(super) fn is_named(&self) -> bool {
+        self.url.is_some()
+    }
+
     /// The server that is named, or the one at `url`.
     pub(super) fn server_or(&self, url: &str) -> Result<Server, CommandError> {
         self.at(self.url.as_deref().unwrap_or(url))
