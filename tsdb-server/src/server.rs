@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use tracing::field::{DisplayValue, display};
 use tsdb_cluster::metadata::MetadataStore;
 use tsdb_core::{Db, DbOptions, OpeningProgress};
 use tsdb_remote::{InflightBytes, Limits};
@@ -200,8 +201,9 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
         telemetry,
         cluster.as_ref().map(|(cluster, _)| cluster),
     )?;
-    let listening = listening(&places, &addresses);
-    tracing::info!(?listening, "listening, not ready yet");
+    let listening = Listening::of(&places, &addresses);
+    let (api, metrics, more) = listening.shown();
+    tracing::info!(api, metrics, ?more, "listening, not ready yet");
     let exposed = exposed(&access, &places, &addresses);
     follow(&access, watched)?;
     let (stop, stopped) = watch::channel(false);
@@ -277,12 +279,42 @@ async fn until_ended(
     }
 }
 
-/// The addresses with what each is for.
-fn listening(places: &[ListenPlace], addresses: &[SocketAddr]) -> Vec<(&'static str, SocketAddr)> {
-    let places = places.iter().zip(addresses);
-    places
-        .map(|(place, address)| (place.purpose, *address))
-        .collect()
+/// The addresses, by what each is for.
+struct Listening(Vec<(&'static str, SocketAddr)>);
+
+impl Listening {
+    fn of(places: &[ListenPlace], addresses: &[SocketAddr]) -> Self {
+        let places = places.iter().zip(addresses);
+        let all = places.map(|(place, address)| (place.purpose, *address));
+        Self(all.collect())
+    }
+
+    fn at(&self, purpose: &str) -> Option<SocketAddr> {
+        let found = self.0.iter().find(|(of, _)| *of == purpose);
+        found.map(|(_, address)| *address)
+    }
+
+    /// Those of the API and of the metrics, and the others, for the log.
+    fn shown(
+        &self,
+    ) -> (
+        Option<DisplayValue<SocketAddr>>,
+        Option<DisplayValue<SocketAddr>>,
+        Vec<SocketAddr>,
+    ) {
+        let more = self.0.iter();
+        let more = more.filter(|(purpose, _)| !["API", "metrics"].contains(purpose));
+        let more = more.map(|(_, address)| *address).collect();
+        (
+            self.at("API").map(display),
+            self.at("metrics").map(display),
+            more,
+        )
+    }
+
+    fn is_inside(&self) -> bool {
+        self.0.iter().all(|(_, address)| address.ip().is_loopback())
+    }
 }
 
 /// The cluster that the settings name, and where its other servers reach this one if it is a node.
@@ -531,35 +563,24 @@ fn not_opened(config: &Config, error: StoreError) -> ServerError {
 }
 
 /// Says what was opened, who can reach it, and what to put into prometheus.yml.
-fn announce(
-    config: &Config,
-    access: &Access,
-    listening: &[(&'static str, SocketAddr)],
-    exposed: Option<&str>,
-) {
+fn announce(config: &Config, access: &Access, listening: &Listening, exposed: Option<&str>) {
     let role = config.role_in_cluster();
     let as_what = role.map_or_else(|| "server on its own".to_owned(), |role| role.to_string());
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        role = as_what,
-        ?listening,
-        "ready"
-    );
-    let at = |purpose: &str| {
-        let found = listening.iter().find(|(of, _)| *of == purpose);
-        found.map(|(_, address)| *address)
-    };
-    let mut all = listening.iter();
-    let reach = if all.all(|(_, address)| address.ip().is_loopback()) {
+    let version = env!("CARGO_PKG_VERSION");
+    let (api, metrics, _) = listening.shown();
+    tracing::info!(version, role = as_what, api, metrics, "ready");
+    let reach = if listening.is_inside() {
         "only this machine can reach them"
     } else {
         "other machines can reach them"
     };
     let policy = access.policy();
     let scheme = if policy.has_tls() { "https" } else { "http" };
-    let metrics = at("metrics").or_else(|| at("profiles"));
+    let metrics = listening.at("metrics").or_else(|| listening.at("profiles"));
     let places = [
-        at("API").map(|api| format!("API on {scheme}://{api}")),
+        listening
+            .at("API")
+            .map(|api| format!("API on {scheme}://{api}")),
         metrics.map(|metrics| format!("metrics on {scheme}://{metrics}/metrics")),
     ];
     let places: Vec<String> = places.into_iter().flatten().collect();
@@ -572,7 +593,10 @@ fn announce(
         }
     };
     let mut text = format!("\ntsdb-server: {} ({reach}){kept}\n", places.join(", "));
-    if let Some(api) = at("API").filter(|_| role.is_none_or(Role::is_coordinator)) {
+    if let Some(api) = listening
+        .at("API")
+        .filter(|_| role.is_none_or(Role::is_coordinator))
+    {
         let needed = client_settings(&policy);
         let needed = needed.iter().map(|line| format!("      {line}\n"));
         let needed: String = needed.collect();

@@ -454,6 +454,43 @@ async fn the_disk_of_another_cluster_or_environment_is_refused() {
 }
 
 #[tokio::test]
+async fn a_storage_node_by_m3s_file_listens_where_m3s_does_and_for_no_clients() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [node, debug, rpc] = [(), (), ()].map(|()| format!("127.0.0.1:{}", lasting_port()));
+    // Without etcd, which it does not need to live.
+    let text = format!(
+        "db:\n  listenAddress: {rpc}\n  httpNodeListenAddress: {node}\n  httpClusterListenAddress: 127.0.0.1:0\n  debugListenAddress: {debug}\n  filesystem: {{filePathPrefix: {}}}\n  hostID: {{resolver: hostname}}\n  discovery: {{type: m3db_cluster, m3dbCluster: {{env: e, endpoints: [\"127.0.0.1:1\"]}}}}\n",
+        folder.path().display()
+    );
+    let file = folder.path().join("m3dbnode.yml");
+    std::fs::write(&file, text).expect("writing");
+    let program = env!("CARGO_BIN_EXE_tsdb-server");
+    let file = format!("--config={}", file.display());
+    let mut server = Process::start(program, std::slice::from_ref(&file));
+    let health = [file, "health".to_owned()];
+    wait_for("the command health to find it ready", 30, async || {
+        let asked = std::process::Command::new(program).args(&health).output();
+        asked.expect("a command").status.success().then_some(())
+    })
+    .await;
+    assert_eq!(get(&format!("http://{node}/health")).await.status, 200);
+    let page = get(&format!("http://{debug}/metrics")).await.text();
+    assert!(page.contains("tsdb_ready 1"), "{page}");
+    let write = post(&format!("http://{node}/writetagged"), &[], "{}").await;
+    assert!(write.status >= 400, "{}", write.text());
+    let reached = tokio::net::TcpStream::connect(&rpc).await;
+    assert!(reached.is_ok(), "no coordinator reaches it: {reached:?}");
+    server.signal(Signal::TERM);
+    assert!(server.ended(Duration::from_secs(20)).await.success());
+    let log = server.log();
+    assert!(
+        log.contains("a storage node: coordinators reach it at"),
+        "{log}"
+    );
+    assert!(!log.contains("API on"), "{log}");
+}
+
+#[tokio::test]
 async fn wrong_settings_of_a_role_are_refused_with_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let nowhere = "127.0.0.1:1";
