@@ -9,7 +9,9 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use tracing::field::{DisplayValue, display};
 use tsdb_cluster::metadata::MetadataStore;
 use tsdb_core::{Db, DbOptions, OpeningProgress};
 use tsdb_remote::{InflightBytes, Limits};
@@ -134,15 +136,9 @@ struct ListenPlace {
     router: fn(&App) -> Router,
 }
 
-/// Where to listen, as the server's role has it: a storage node has an API, to say that it has none
-/// of data, and metrics beside those of its address for the curious, where somebody asks for it.
+/// Where to listen, as the server's role has it.
 fn places(config: &Config) -> Vec<ListenPlace> {
-    let role = config.role_in_cluster();
-    let is_node_alone = role == Some(Role::Node);
-    let has_api = !is_node_alone || config.is_said("listen");
-    let has_metrics =
-        !is_node_alone || config.is_said("metrics-listen") || config.debug_listen.is_none();
-    let is_node = role.is_none_or(Role::is_node);
+    let is_node = config.keeps_data();
     let place = |address, purpose, flag, router: fn(&App) -> Router| {
         Some(ListenPlace {
             address: address?,
@@ -152,14 +148,9 @@ fn places(config: &Config) -> Vec<ListenPlace> {
         })
     };
     let places = [
+        place(config.api_listen(), "API", "--listen", api),
         place(
-            Some(config.listen).filter(|_| has_api),
-            "API",
-            "--listen",
-            api,
-        ),
-        place(
-            Some(config.metrics_listen).filter(|_| has_metrics),
+            config.own_metrics_listen(),
             "metrics",
             "--metrics-listen",
             metrics,
@@ -211,23 +202,14 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
         telemetry,
         cluster.as_ref().map(|(cluster, _)| cluster),
     )?;
-    let listening = listening(&places, &addresses);
-    tracing::info!(?listening, "listening, not ready yet");
+    let listening = Listening::of(&places, &addresses);
+    let (api, metrics, more) = listening.shown();
+    tracing::info!(api, metrics, ?more, "listening, not ready yet");
     let exposed = exposed(&access, &places, &addresses);
     follow(&access, watched)?;
     let (stop, stopped) = watch::channel(false);
-    let mut servers = Vec::with_capacity(places.len());
-    for (place, listener) in places.iter().zip(listeners) {
-        let router = (place.router)(&app);
-        let serve = serve(
-            listener,
-            router,
-            access.clone(),
-            stopped.clone(),
-            REQUESTS_GRACE,
-        );
-        servers.push(tokio::spawn(serve));
-    }
+    let listeners = places.iter().zip(listeners);
+    let mut servers = serve_all(listeners, &app, &access, &stopped);
     tokio::select! {
         opened = open(config, &app) => opened?,
         signal = ended(&mut terminate, &mut interrupt) => {
@@ -243,22 +225,8 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     announce(config, &access, &listening, exposed.as_deref());
     notify(Notice::Ready);
 
-    let foreign = async {
-        match &cluster {
-            Some(cluster) => cluster.foreign().await,
-            None => std::future::pending().await,
-        }
-    };
-    let foreign = tokio::select! {
-        signal = ended(&mut terminate, &mut interrupt) => {
-            tracing::info!(signal, "stopping: no new connections, requests in flight are answered");
-            None
-        }
-        told = foreign => {
-            tracing::error!("stopping: {told}");
-            Some(told)
-        }
-    };
+    let cluster = cluster.as_ref();
+    let foreign = until_ended(cluster, &mut terminate, &mut interrupt).await;
     notify(Notice::Stopping);
     let began = Instant::now();
     stop.send_replace(true);
@@ -273,12 +241,81 @@ async fn run_async(config: &Config) -> Result<(), ServerError> {
     foreign.map_or(Ok(()), |told| Err(ServerError::Foreign(told)))
 }
 
-/// The addresses with what each is for.
-fn listening(places: &[ListenPlace], addresses: &[SocketAddr]) -> Vec<(&'static str, SocketAddr)> {
-    let places = places.iter().zip(addresses);
-    places
-        .map(|(place, address)| (place.purpose, *address))
-        .collect()
+/// Serves each place on its listener.
+fn serve_all<'p>(
+    listeners: impl Iterator<Item = (&'p ListenPlace, TcpListener)>,
+    app: &App,
+    access: &Access,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<Connections>> {
+    let serve_one = |(place, listener): (&ListenPlace, TcpListener)| {
+        let router = (place.router)(app);
+        let (access, stopped) = (access.clone(), stopped.clone());
+        tokio::spawn(serve(listener, router, access, stopped, REQUESTS_GRACE))
+    };
+    listeners.map(serve_one).collect()
+}
+
+/// Waits until the server is to stop; what is to be said where its data are of another cluster.
+async fn until_ended(
+    cluster: Option<&Cluster>,
+    terminate: &mut Signal,
+    interrupt: &mut Signal,
+) -> Option<String> {
+    let foreign = async {
+        match cluster {
+            Some(cluster) => cluster.foreign().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        signal = ended(terminate, interrupt) => {
+            tracing::info!(signal, "stopping: no new connections, requests in flight are answered");
+            None
+        }
+        told = foreign => {
+            tracing::error!("stopping: {told}");
+            Some(told)
+        }
+    }
+}
+
+/// The addresses, by what each is for.
+struct Listening(Vec<(&'static str, SocketAddr)>);
+
+impl Listening {
+    fn of(places: &[ListenPlace], addresses: &[SocketAddr]) -> Self {
+        let places = places.iter().zip(addresses);
+        let all = places.map(|(place, address)| (place.purpose, *address));
+        Self(all.collect())
+    }
+
+    fn at(&self, purpose: &str) -> Option<SocketAddr> {
+        let found = self.0.iter().find(|(of, _)| *of == purpose);
+        found.map(|(_, address)| *address)
+    }
+
+    /// Those of the API and of the metrics, and the others, for the log.
+    fn shown(
+        &self,
+    ) -> (
+        Option<DisplayValue<SocketAddr>>,
+        Option<DisplayValue<SocketAddr>>,
+        Vec<SocketAddr>,
+    ) {
+        let more = self.0.iter();
+        let more = more.filter(|(purpose, _)| !["API", "metrics"].contains(purpose));
+        let more = more.map(|(_, address)| *address).collect();
+        (
+            self.at("API").map(display),
+            self.at("metrics").map(display),
+            more,
+        )
+    }
+
+    fn is_inside(&self) -> bool {
+        self.0.iter().all(|(_, address)| address.ip().is_loopback())
+    }
 }
 
 /// The cluster that the settings name, and where its other servers reach this one if it is a node.
@@ -353,6 +390,13 @@ fn prepare(
 ) -> Result<App, ServerError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    if !config.keeps_data() {
+        for flag in ["node-listen", "cluster-listen"] {
+            if config.is_asked_for(flag) {
+                tracing::warn!("--{flag} has no effect: a coordinator is no node");
+            }
+        }
     }
     let memory_limit = memory_limit_bytes();
     let budget = config.memory_budget.or(memory_limit.map(|limit| limit / 2));
@@ -499,7 +543,15 @@ async fn namespaces_of_cluster(registry: &Registry) -> Option<Arc<[u8]>> {
     let mut is_told = false;
     loop {
         match registry.kept().await {
-            Ok(kept) => return kept,
+            Ok(kept) => {
+                for name in registry.not_kept(kept.as_deref()).unwrap_or_default() {
+                    tracing::warn!(
+                        namespace = name,
+                        "the settings of this coordinator name a namespace that the cluster does not have: make it with POST /api/v1/services/m3db/namespace"
+                    );
+                }
+                return kept;
+            }
             Err(error) if !std::mem::replace(&mut is_told, true) => {
                 tracing::warn!(%error, "waiting for etcd: a coordinator begins with what it says of namespaces");
             }
@@ -517,35 +569,24 @@ fn not_opened(config: &Config, error: StoreError) -> ServerError {
 }
 
 /// Says what was opened, who can reach it, and what to put into prometheus.yml.
-fn announce(
-    config: &Config,
-    access: &Access,
-    listening: &[(&'static str, SocketAddr)],
-    exposed: Option<&str>,
-) {
+fn announce(config: &Config, access: &Access, listening: &Listening, exposed: Option<&str>) {
     let role = config.role_in_cluster();
     let as_what = role.map_or_else(|| "server on its own".to_owned(), |role| role.to_string());
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        role = as_what,
-        ?listening,
-        "ready"
-    );
-    let at = |purpose: &str| {
-        let found = listening.iter().find(|(of, _)| *of == purpose);
-        found.map(|(_, address)| *address)
-    };
-    let mut all = listening.iter();
-    let reach = if all.all(|(_, address)| address.ip().is_loopback()) {
+    let version = env!("CARGO_PKG_VERSION");
+    let (api, metrics, _) = listening.shown();
+    tracing::info!(version, role = as_what, api, metrics, "ready");
+    let reach = if listening.is_inside() {
         "only this machine can reach them"
     } else {
         "other machines can reach them"
     };
     let policy = access.policy();
     let scheme = if policy.has_tls() { "https" } else { "http" };
-    let metrics = at("metrics").or_else(|| at("profiles"));
+    let metrics = listening.at("metrics").or_else(|| listening.at("profiles"));
     let places = [
-        at("API").map(|api| format!("API on {scheme}://{api}")),
+        listening
+            .at("API")
+            .map(|api| format!("API on {scheme}://{api}")),
         metrics.map(|metrics| format!("metrics on {scheme}://{metrics}/metrics")),
     ];
     let places: Vec<String> = places.into_iter().flatten().collect();
@@ -558,7 +599,10 @@ fn announce(
         }
     };
     let mut text = format!("\ntsdb-server: {} ({reach}){kept}\n", places.join(", "));
-    if let Some(api) = at("API").filter(|_| role.is_none_or(Role::is_coordinator)) {
+    if let Some(api) = listening
+        .at("API")
+        .filter(|_| role.is_none_or(Role::is_coordinator))
+    {
         let needed = client_settings(&policy);
         let needed = needed.iter().map(|line| format!("      {line}\n"));
         let needed: String = needed.collect();

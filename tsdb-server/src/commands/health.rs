@@ -33,10 +33,15 @@ pub struct Health {
 
 impl Health {
     pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
-        let server = self.remote.server_or_own(config)?;
+        // A storage node may answer probes at another address alone.
+        let (address, when_ready) = match (config.api_listen(), config.node_listen) {
+            (None, Some(node)) if !self.remote.is_named() => (node, "/bootstrapped"),
+            (api, _) => (api.unwrap_or(config.listen), "/ready"),
+        };
+        let server = self.remote.server_or_at(config, address)?;
         let (route, said) = match self.alive {
             true => ("/health", "alive"),
-            false => ("/ready", "ready"),
+            false => (when_ready, "ready"),
         };
         server.get(route)?;
         writeln!(std::io::stdout(), "{}: {said}", server.url())?;

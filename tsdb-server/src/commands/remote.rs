@@ -104,14 +104,28 @@ impl Remote {
         self.url.as_deref().map(|url| self.at(url)).transpose()
     }
 
+    /// Whether a server is named.
+    pub(super) fn is_named(&self) -> bool {
+        self.url.is_some()
+    }
+
     /// The server that is named, or the one that these settings would start on this machine.
     pub(super) fn server_or_own(&self, config: &Config) -> Result<Server, CommandError> {
+        self.server_or_at(config, config.listen)
+    }
+
+    /// The same at an address that is not its API's.
+    pub(super) fn server_or_at(
+        &self,
+        config: &Config,
+        address: SocketAddr,
+    ) -> Result<Server, CommandError> {
         let file = config.web_config_file.as_deref();
         let scheme = match file.is_some_and(asks_for_tls) {
             true => "https",
             false => "http",
         };
-        let own = format!("{scheme}://{}", reachable(config.listen));
+        let own = format!("{scheme}://{}", reachable(address));
         self.at(self.url.as_deref().unwrap_or(&own))
     }
 

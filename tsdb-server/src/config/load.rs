@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fmt::Write as _;
 
-use super::cluster::{Beside, Sections, settle};
+use super::cluster::{Beside, Said, Sections, settle};
 use super::document::{Node, Placed, parse, parse_secretive};
 use super::environment::overrides;
 use super::expand::expand;
@@ -105,11 +105,7 @@ pub(super) fn load_beside(text: &str, beside: Beside<'_>) -> Result<Loaded, Conf
         node: section(&document, "db"),
         coordinator: section(&document, "coordinator"),
     };
-    let all: Vec<&Value> = walk.values.iter().map(|(value, _)| value).collect();
-    let of_cluster = walk.values.iter();
-    let of_cluster = of_cluster.filter(|(_, key)| key.meaning == Meaning::Cluster);
-    let of_cluster: Vec<&Value> = of_cluster.map(|(value, _)| value).collect();
-    let said = settle(&all, &of_cluster, sections, beside);
+    let said = of_cluster(&walk.values, sections, beside);
     walk.values.retain(|(value, _)| {
         let mut others = said.others.iter();
         !others.any(|other| value.path.starts_with(other))
@@ -146,6 +142,15 @@ pub(super) fn load_beside(text: &str, beside: Beside<'_>) -> Result<Loaded, Conf
         true => Ok(loaded),
         false => Err(ConfigError::Wrong(wrong)),
     }
+}
+
+/// What values say of the cluster.
+fn of_cluster(values: &[(Value, &Key)], sections: Sections, beside: Beside<'_>) -> Said {
+    let all: Vec<&Value> = values.iter().map(|(value, _)| value).collect();
+    let of_cluster = values.iter();
+    let of_cluster = of_cluster.filter(|(_, key)| key.meaning == Meaning::Cluster);
+    let of_cluster: Vec<&Value> = of_cluster.map(|(value, _)| value).collect();
+    settle(&all, &of_cluster, sections, beside)
 }
 
 /// Where a section of the file stands.

@@ -1,6 +1,7 @@
 //! What a server is in its cluster.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use clap::ValueEnum;
 
@@ -61,9 +62,105 @@ impl Config {
         self.role_in_cluster().is_none_or(Role::is_node)
     }
 
+    /// The address of the API. A storage node that has one for M3's JSON of nodes, where probes are
+    /// answered, has it only where somebody says so: another server of the machine may be the coordinator.
+    #[must_use]
+    pub fn api_listen(&self) -> Option<SocketAddr> {
+        let has_another = self.is_node_alone() && self.node_listen.is_some();
+        Some(self.listen).filter(|_| !has_another || self.is_said("listen"))
+    }
+
+    /// The address of the metrics, which are at that for the curious as well.
+    #[must_use]
+    pub fn own_metrics_listen(&self) -> Option<SocketAddr> {
+        let has_another = self.is_node_alone() && self.debug_listen.is_some();
+        Some(self.metrics_listen).filter(|_| !has_another || self.is_said("metrics-listen"))
+    }
+
+    fn is_node_alone(&self) -> bool {
+        self.role_in_cluster() == Some(Role::Node)
+    }
+
+    /// Whether somebody said this flag itself.
+    pub(crate) fn is_asked_for(&self, flag: &str) -> bool {
+        let setting = self.settings.iter().find(|setting| setting.flag == flag);
+        let decided = setting.map(|setting| &setting.decided);
+        decided.is_some_and(|by| !matches!(by, Decided::Default | Decided::DefaultHost))
+    }
+
     /// Whether somebody said what a flag is.
     pub(crate) fn is_said(&self, flag: &str) -> bool {
         let setting = self.settings.iter().find(|setting| setting.flag == flag);
         setting.is_some_and(|setting| setting.decided != Decided::Default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::config::Setting;
+
+    fn config(more: &[&str]) -> Config {
+        Config::try_parse_from(["tsdb-server"].iter().chain(more)).expect("flags")
+    }
+
+    #[test]
+    fn the_role_is_said_or_follows_from_the_name() {
+        let cases: [(&[&str], Option<Role>, bool); 5] = [
+            (&[], None, true),
+            (&["--etcd", "a:1"], Some(Role::Coordinator), false),
+            (&["--etcd", "a:1", "--node-id", "n"], Some(Role::Both), true),
+            (
+                &["--etcd", "a:1", "--node-id", "n", "--role", "node"],
+                Some(Role::Node),
+                true,
+            ),
+            (
+                &["--etcd", "a:1", "--node-id", "n", "--role", "coordinator"],
+                Some(Role::Coordinator),
+                false,
+            ),
+        ];
+        for (flags, role, keeps_data) in cases {
+            let config = config(flags);
+            let found = (config.role_in_cluster(), config.keeps_data());
+            assert_eq!(found, (role, keeps_data), "{flags:?}");
+        }
+        let unknown = ["tsdb-server", "--etcd", "a:1", "--role", "king"];
+        Config::try_parse_from(unknown).expect_err("no such role");
+    }
+
+    #[test]
+    fn a_storage_node_has_an_address_for_probes_and_metrics_whatever_is_said() {
+        let node = ["--etcd", "a:1", "--node-id", "n", "--role", "node"];
+        let bare = config(&node);
+        assert_eq!(bare.api_listen(), Some(bare.listen));
+        assert_eq!(bare.own_metrics_listen(), Some(bare.metrics_listen));
+        let more = [
+            "--node-listen",
+            "127.0.0.1:1",
+            "--debug-listen",
+            "127.0.0.1:2",
+        ];
+        let all = [&node[..], &more].concat();
+        let mut probed = config(&all);
+        assert_eq!(
+            (probed.api_listen(), probed.own_metrics_listen()),
+            (None, None)
+        );
+        probed.settings = ["listen", "metrics-listen"]
+            .map(|flag| Setting {
+                flag: flag.to_owned(),
+                text: None,
+                decided: Decided::Flag,
+            })
+            .to_vec();
+        assert_eq!(probed.api_listen(), Some(probed.listen));
+        assert_eq!(probed.own_metrics_listen(), Some(probed.metrics_listen));
+        // A server that answers clients has both.
+        let coordinator = config(&[&["--etcd", "a:1"], &more[..]].concat());
+        assert_eq!(coordinator.api_listen(), Some(coordinator.listen));
     }
 }

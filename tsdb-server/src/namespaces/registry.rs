@@ -164,6 +164,17 @@ impl Registry {
         self.shared.view.subscribe()
     }
 
+    /// Names that the settings ask for and etcd does not keep: other servers may not have them.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read.
+    pub(crate) fn not_kept(&self, bytes: Option<&[u8]>) -> Result<Vec<String>, RegistryError> {
+        let document = Document::read(bytes).map_err(RegistryError::Unreadable)?;
+        let asked = self.shared.configured.names();
+        let lacks = |name: &&str| *name != DEFAULT && !document.namespaces.contains_key(*name);
+        Ok(asked.filter(lacks).map(str::to_owned).collect())
+    }
+
     /// Name of the namespace that plain requests use, which is for samples as they come.
     pub(crate) fn unaggregated(&self) -> Arc<str> {
         Arc::clone(&self.view().plain)

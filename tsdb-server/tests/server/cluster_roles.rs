@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::Method;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
-    Authority, Etcd, Sent, Server, Signed, exported, get, lasting_port, post, series, wait_for,
-    write_body, write_request,
+    Authority, Etcd, Process, Sent, Server, Signed, exported, get, lasting_port, post, request,
+    series, wait_for, write_body, write_request,
 };
 
 const START_MS: i64 = 1_700_000_000_000;
@@ -132,7 +134,7 @@ impl Cluster {
         assert_eq!(made.status, 200, "{}", made.text());
         wait_for("all shards to be available", 60, async || {
             let url = format!("{api}{PLACEMENT}");
-            let answer = crate::support::request(http::Method::GET, &url, &headers, "").await;
+            let answer = request(Method::GET, &url, &headers, "").await;
             let answer = answer.expect("an answer");
             let text = answer.text();
             (answer.status == 200 && !text.contains("INITIALIZING")).then_some(())
@@ -196,10 +198,30 @@ async fn coordinators_without_data_write_and_read_on_nodes_that_know_them_by_cer
     }
     has_rounds(&other, 5).await;
 
+    // One coordinator dies, then a node: the other goes on.
+    one.process.kill();
+    write_for_sure(&other.api, 5).await;
+    cluster.nodes[2]
+        .server
+        .take()
+        .expect("it runs")
+        .process
+        .kill();
+    write_for_sure(&other.api, 6).await;
+    has_rounds(&other, 7).await;
+    let again = cluster.coordinator("c3", Some(&signed));
+    has_rounds(&again, 7).await;
+}
+
+#[tokio::test]
+async fn a_coordinator_says_that_it_has_no_data_and_a_node_that_it_answers_no_clients() {
+    let Some(cluster) = Cluster::start().await else {
+        return;
+    };
+    let other = cluster.coordinator("c2", Some(&cluster.signed));
+    cluster.place(&other.api).await;
     // It has no folder, no families of a database, and refuses what is about own data.
-    for name in ["c1", "c2"] {
-        assert!(!cluster.path().join(name).exists(), "{name} has a folder");
-    }
+    assert!(!cluster.path().join("c2").exists(), "it has a folder");
     let page = get(&other.metrics).await.text();
     assert!(page.contains("tsdb_ready 1"), "{page}");
     assert!(!page.contains("\ntsdb_series{"), "{page}");
@@ -239,20 +261,100 @@ async fn coordinators_without_data_write_and_read_on_nodes_that_know_them_by_cer
     }
     let own = post(&format!("{}/api/v1/admin/tsdb/snapshot", node.api), &[], "").await;
     assert_eq!(own.status, 200, "{}", own.text());
+}
 
-    // One coordinator dies, then a node: the other goes on.
-    one.process.kill();
-    write_for_sure(&other.api, 5).await;
-    cluster.nodes[2]
-        .server
-        .take()
-        .expect("it runs")
-        .process
-        .kill();
-    write_for_sure(&other.api, 6).await;
-    has_rounds(&other, 7).await;
-    let again = cluster.coordinator("c3", Some(&signed));
-    has_rounds(&again, 7).await;
+/// A coordinator that begins while etcd is away waits for it, and is ready once it is there.
+async fn waits_for(etcd: &mut Etcd, folder: &Path, etcd_flags: &[String]) -> Process {
+    etcd.kill();
+    let listen = format!("127.0.0.1:{}", lasting_port());
+    let fixed = [
+        "--log=debug".to_owned(),
+        format!("--listen={listen}"),
+        "--metrics-listen=127.0.0.1:0".to_owned(),
+        format!("--data-dir={}", folder.join("none").display()),
+    ];
+    let arguments = [&fixed[..], etcd_flags].concat();
+    let server = Process::start(env!("CARGO_BIN_EXE_tsdb-server"), &arguments);
+    let url = |path: &str| format!("http://{listen}{path}");
+    let waits = wait_for("an answer", 30, async || {
+        let answer = request(Method::GET, &url("/ready"), &[], "").await;
+        answer.ok()
+    })
+    .await;
+    assert_eq!(waits.status, 503, "{}", waits.text());
+    let why = waits.text();
+    assert!(why.contains("etcd has not said them yet"), "{why}");
+    assert_eq!(get(&url("/health")).await.status, 200);
+    assert_eq!(get(&url("/api/v1/labels")).await.status, 503);
+
+    etcd.restart().await;
+    wait_for("the coordinator to be ready", 60, async || {
+        (get(&url("/ready")).await.status == 200).then_some(())
+    })
+    .await;
+    let labels = get(&url("/api/v1/labels")).await.text();
+    assert!(labels.contains("placement"), "{labels}");
+    server
+}
+
+#[tokio::test]
+async fn a_coordinator_waits_for_an_etcd_that_knows_it_by_a_certificate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca = Authority::new(folder.path(), "ca");
+    let signed = ca.sign(&["127.0.0.1"]);
+    let (certificate, key) = (signed.certificate.display(), signed.key.display());
+    let more = [
+        format!("--cert-file={certificate}"),
+        format!("--key-file={key}"),
+        format!("--trusted-ca-file={}", ca.file.display()),
+        "--client-cert-auth".to_owned(),
+    ];
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    let Some(mut etcd) = Etcd::start_with(folder.path(), "https", &more).await else {
+        return;
+    };
+    let flags = [
+        format!("--etcd={}", etcd.url.replace("https://", "")),
+        format!("--etcd-ca-file={}", ca.file.display()),
+        format!("--etcd-cert-file={certificate}"),
+        format!("--etcd-key-file={key}"),
+    ];
+    let mut server = waits_for(&mut etcd, folder.path(), &flags).await;
+    server.signal(Signal::TERM);
+    assert!(server.ended(Duration::from_secs(20)).await.success());
+}
+
+#[tokio::test]
+async fn a_coordinator_is_a_user_of_etcd_whose_password_nothing_shows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(mut etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    for (path, body) in [
+        (
+            "auth/user/add",
+            json!({"name": "root", "password": "hunter2"}),
+        ),
+        ("auth/role/add", json!({"name": "root"})),
+        ("auth/user/grant", json!({"user": "root", "role": "root"})),
+        ("auth/enable", json!({})),
+    ] {
+        etcd.call(path, body).await.expect(path);
+    }
+    let password = folder.path().join("password");
+    std::fs::write(&password, "hunter2\n").expect("writing");
+    let text = format!(
+        "coordinator: {{clusterManagement: {{etcd: {{etcdClusters: [{{endpoints: [\"{}\"], auth: {{userName: root}}}}]}}}}}}",
+        etcd.url
+    );
+    let file = folder.path().join("coordinator.yml");
+    std::fs::write(&file, text).expect("writing");
+    let flags = [
+        format!("--config={}", file.display()),
+        format!("--etcd-password-file={}", password.display()),
+    ];
+    let server = waits_for(&mut etcd, folder.path(), &flags).await;
+    assert!(!server.log().contains("hunter2"), "{}", server.log());
 }
 
 #[tokio::test]
@@ -349,6 +451,43 @@ async fn the_disk_of_another_cluster_or_environment_is_refused() {
         log.contains("etcd keeps the cluster feedfeedfeedfeed"),
         "{log}"
     );
+}
+
+#[tokio::test]
+async fn a_storage_node_by_m3s_file_listens_where_m3s_does_and_for_no_clients() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [node, debug, rpc] = [(), (), ()].map(|()| format!("127.0.0.1:{}", lasting_port()));
+    // Without etcd, which it does not need to live.
+    let text = format!(
+        "db:\n  listenAddress: {rpc}\n  httpNodeListenAddress: {node}\n  httpClusterListenAddress: 127.0.0.1:0\n  debugListenAddress: {debug}\n  filesystem: {{filePathPrefix: {}}}\n  hostID: {{resolver: hostname}}\n  discovery: {{type: m3db_cluster, m3dbCluster: {{env: e, endpoints: [\"127.0.0.1:1\"]}}}}\n",
+        folder.path().display()
+    );
+    let file = folder.path().join("m3dbnode.yml");
+    std::fs::write(&file, text).expect("writing");
+    let program = env!("CARGO_BIN_EXE_tsdb-server");
+    let file = format!("--config={}", file.display());
+    let mut server = Process::start(program, std::slice::from_ref(&file));
+    let health = [file, "health".to_owned()];
+    wait_for("the command health to find it ready", 30, async || {
+        let asked = std::process::Command::new(program).args(&health).output();
+        asked.expect("a command").status.success().then_some(())
+    })
+    .await;
+    assert_eq!(get(&format!("http://{node}/health")).await.status, 200);
+    let page = get(&format!("http://{debug}/metrics")).await.text();
+    assert!(page.contains("tsdb_ready 1"), "{page}");
+    let write = post(&format!("http://{node}/writetagged"), &[], "{}").await;
+    assert!(write.status >= 400, "{}", write.text());
+    let reached = tokio::net::TcpStream::connect(&rpc).await;
+    assert!(reached.is_ok(), "no coordinator reaches it: {reached:?}");
+    server.signal(Signal::TERM);
+    assert!(server.ended(Duration::from_secs(20)).await.success());
+    let log = server.log();
+    assert!(
+        log.contains("a storage node: coordinators reach it at"),
+        "{log}"
+    );
+    assert!(!log.contains("API on"), "{log}");
 }
 
 #[tokio::test]

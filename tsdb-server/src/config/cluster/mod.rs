@@ -7,5 +7,5 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-pub(super) use said::{Beside, Sections};
+pub(super) use said::{Beside, Said, Sections};
 pub(super) use settle::settle;

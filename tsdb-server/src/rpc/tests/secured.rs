@@ -1,4 +1,5 @@
 //! TLS, with certificates on both sides.
+#![expect(clippy::disallowed_methods, reason = "files of settings are no data")]
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use tsdb_core::vfs::FaultVfs;
 
 use super::support::*;
 use crate::access::provider;
-use crate::rpc::{RpcClient, RpcClientOptions, RpcServerOptions};
+use crate::rpc::{PeerTls, PeerTlsFiles, RpcClient, RpcClientOptions, RpcServerOptions};
 
 struct Authority {
     certificate: CertificateDer<'static>,
@@ -126,4 +127,42 @@ async fn both_sides_show_certificates_and_nobody_else_comes_in() {
             "{status:?}"
         );
     }
+}
+
+#[test]
+fn a_file_that_does_not_do_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("writing");
+        file
+    };
+    let pair = || {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec!["node".to_owned()]).expect("a name");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    };
+    let ((certificate, key), (_, other)) = (pair(), pair());
+    let files = PeerTlsFiles {
+        certificate: file("node.pem", &certificate),
+        key: file("node.key", &key),
+        ca: file("ca.pem", &certificate),
+    };
+    PeerTls::open(files.clone()).expect("all of them do");
+    let without = |change: fn(&mut PeerTlsFiles, std::path::PathBuf), path: std::path::PathBuf| {
+        let mut files = files.clone();
+        change(&mut files, path.clone());
+        let error = PeerTls::open(files).expect_err("it does not do");
+        let name = path.display().to_string();
+        assert!(error.contains(&name), "{error}");
+    };
+    without(|files, path| files.ca = path, folder.path().join("none"));
+    without(|files, path| files.ca = path, file("empty.pem", ""));
+    without(
+        |files, path| files.certificate = path,
+        file("key.pem", &key),
+    );
+    without(|files, path| files.key = path, file("other.key", &other));
 }
