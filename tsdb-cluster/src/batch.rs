@@ -1,6 +1,7 @@
 //! Samples on their way to replicas: owned, so that a slow one may still get them when the others
 //! have answered.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -158,6 +159,22 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
+    }
+
+    /// Of which time the samples of each shard are, among the series at `places`.
+    #[must_use]
+    pub fn times(&self, places: impl Iterator<Item = usize>) -> BTreeMap<ShardId, TimeRange> {
+        let mut times: BTreeMap<ShardId, (i64, i64)> = BTreeMap::new();
+        for series in places.filter_map(|place| self.series.get(place)) {
+            let floats = self.samples_of(series).iter().map(|one| one.timestamp);
+            let histograms = self.histograms_of(series).iter().map(|one| one.0);
+            for at in floats.chain(histograms) {
+                let (min, max) = times.entry(series.entry.shard).or_insert((at, at));
+                (*min, *max) = (at.min(*min), at.max(*max));
+            }
+        }
+        let range = |(shard, (min, max))| Some((shard, TimeRange::inclusive(min, max).ok()?));
+        times.into_iter().filter_map(range).collect()
     }
 
     /// Adds the series at `places` to a batch of the engine's, but what `hides` says of a series

@@ -22,6 +22,39 @@ pub enum Origin {
     Replica,
 }
 
+/// A replica that a write does not reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// The node.
+    pub node: NodeId,
+    /// The data folder that it has.
+    pub incarnation: Incarnation,
+    /// Its shards among those that are written.
+    pub shards: Vec<ShardId>,
+}
+
+/// What a replica misses, and others have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The node.
+    pub node: NodeId,
+    /// The data folder that it has.
+    pub incarnation: Incarnation,
+    /// Of which shards, and of which time.
+    pub shards: Vec<(ShardId, TimeRange)>,
+}
+
+/// Tells a node what other replicas miss of that which it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkRequest {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// Which data folder is meant.
+    pub incarnation: Incarnation,
+    /// Who misses what.
+    pub missed: Vec<Missed>,
+}
+
 /// Samples for a node.
 #[derive(Clone, Debug)]
 pub struct WriteRequest {
@@ -39,6 +72,8 @@ pub struct WriteRequest {
     pub batch: Arc<Batch>,
     /// Which series of the batch are meant, in order.
     pub places: Vec<usize>,
+    /// Replicas that are known not to get it: noted durably before the write is acknowledged.
+    pub absent: Vec<Absent>,
 }
 
 /// What became of the samples of a shard.
@@ -186,7 +221,7 @@ pub struct NodeStatus {
 pub struct Backlog {
     /// Windows in which the node differs from other replicas, by replica.
     pub divergence: BTreeMap<NodeId, u64>,
-    /// Writes that it keeps for nodes that are away, by node.
+    /// Windows of shards that other nodes are known to miss, and are to get from it, by node.
     pub hints: BTreeMap<NodeId, u64>,
     /// Shards that it is copying from others.
     pub moves: Vec<ShardMove>,

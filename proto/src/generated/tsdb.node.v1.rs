@@ -263,6 +263,9 @@ pub struct WriteRequest {
     /// Where they come from.
     #[prost(enumeration = "write_request::Origin", tag = "9")]
     pub origin: i32,
+    /// Replicas that are known not to get it: the node remembers what they miss.
+    #[prost(message, repeated, tag = "10")]
+    pub absent: ::prost::alloc::vec::Vec<Absent>,
 }
 /// Nested message and enum types in `WriteRequest`.
 pub mod write_request {
@@ -305,6 +308,19 @@ pub mod write_request {
             }
         }
     }
+}
+/// A replica that a write does not reach.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Absent {
+    /// The node.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// The data folder that it has, 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub incarnation: ::prost::alloc::vec::Vec<u8>,
+    /// Its shards among those that are written.
+    #[prost(uint32, repeated, tag = "3")]
+    pub shards: ::prost::alloc::vec::Vec<u32>,
 }
 /// A refusal of one series or sample.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -730,6 +746,52 @@ pub struct DigestReply {
     #[prost(message, repeated, tag = "4")]
     pub series: ::prost::alloc::vec::Vec<SeriesDigest>,
 }
+/// What a replica misses of a shard.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MissedShard {
+    /// The placement shard.
+    #[prost(uint32, tag = "1")]
+    pub shard: u32,
+    /// Of which time.
+    #[prost(message, optional, tag = "2")]
+    pub range: ::core::option::Option<TimeRange>,
+}
+/// What a replica misses, and others have.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Missed {
+    /// The node.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// The data folder that it has, 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub incarnation: ::prost::alloc::vec::Vec<u8>,
+    /// Of which shards, and of which time.
+    #[prost(message, repeated, tag = "3")]
+    pub shards: ::prost::alloc::vec::Vec<MissedShard>,
+}
+/// Tells a node what others miss of that which it has: it sees to it that they get it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MarkRequest {
+    /// Version of the protocol.
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// The node that is meant, 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub incarnation: ::prost::alloc::vec::Vec<u8>,
+    /// The namespace.
+    #[prost(string, tag = "3")]
+    pub namespace: ::prost::alloc::string::String,
+    /// Who misses what.
+    #[prost(message, repeated, tag = "4")]
+    pub missed: ::prost::alloc::vec::Vec<Missed>,
+}
+/// The answer to it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MarkReply {
+    /// The shards of which the node remembers it durably: those that it has.
+    #[prost(uint32, repeated, tag = "1")]
+    pub shards: ::prost::alloc::vec::Vec<u32>,
+}
 /// A condition on a label, as the cluster keeps it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MatcherRecord {
@@ -870,7 +932,7 @@ pub struct StatusReply {
     /// Windows in which it differs from other replicas, by replica.
     #[prost(message, repeated, tag = "6")]
     pub divergence: ::prost::alloc::vec::Vec<NodeCount>,
-    /// Writes that it keeps for nodes that are away, by node.
+    /// Windows of shards that other nodes are known to miss, and are to get from it, by node.
     #[prost(message, repeated, tag = "7")]
     pub hints: ::prost::alloc::vec::Vec<NodeCount>,
     /// Shards that it is copying from others.

@@ -7,6 +7,7 @@ use super::delete_log::DeleteLog;
 use super::error::CoordinatorError;
 use super::figures::CoordinatorFigures;
 use super::topology_view::TopologyView;
+use super::untold::Untold;
 use crate::Incarnation;
 use crate::identity::NodeId;
 use crate::message::{DeleteRequest, NodeError};
@@ -56,6 +57,7 @@ pub(super) struct Shared {
     pub(super) transport: SharedTransport,
     pub(super) topology: TopologyView,
     pub(super) deletes: DeleteLog,
+    pub(super) untold: Untold,
     pub(super) options: CoordinatorOptions,
     pub(super) figures: CoordinatorFigures,
 }
@@ -77,6 +79,7 @@ impl Coordinator {
                 transport,
                 topology: TopologyView::new(Arc::clone(&metadata), &key),
                 deletes: DeleteLog::new(metadata, environment),
+                untold: Untold::default(),
                 options,
                 figures: CoordinatorFigures::default(),
             }),
@@ -87,6 +90,12 @@ impl Coordinator {
     #[must_use]
     pub fn deletes_behind(&self, namespace: &str, sequence: u64) -> Vec<DeleteRecord> {
         self.shared.deletes.behind(namespace, sequence)
+    }
+
+    /// How many replicas of shards miss something that those who have it were not told yet.
+    #[must_use]
+    pub fn untold(&self) -> usize {
+        self.shared.untold.len()
     }
 
     /// The way to the nodes.

@@ -13,6 +13,7 @@ mod merge;
 mod read;
 mod scheduler;
 mod topology_view;
+mod untold;
 mod write;
 
 pub use coordinator::{Coordinator, CoordinatorOptions};

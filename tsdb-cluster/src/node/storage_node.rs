@@ -1,5 +1,6 @@
 //! The node: requests in, answers out.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +11,13 @@ use tsdb_core::{AppendReport, Db, ErrorKind, Namespace, ShardSet, WriteBatch};
 use super::deletes::{DeleteRecord, Deletes, Writing};
 use super::digests;
 use super::epochs::{Admission, Epochs, Refusal};
+use super::marks::{Marks, WINDOW_MS};
 use super::reading;
 use super::records::Records;
 use crate::identity::{Epoch, Incarnation, ShardId};
 use crate::message::{
-    Backlog, DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, Origin,
-    ReadReply, ReadRequest, ShardVerdict, WriteReply, WriteRequest,
+    Absent, Backlog, DeleteRequest, DigestReply, DigestRequest, FoundStream, MarkRequest, Missed,
+    NodeError, NodeStatus, Origin, ReadReply, ReadRequest, ShardVerdict, WriteReply, WriteRequest,
 };
 use crate::rules::{Rule, Rules};
 use crate::storage::{Lane, SharedStorage, with_db};
@@ -30,6 +32,7 @@ pub struct Node {
     incarnation: Incarnation,
     epochs: Epochs,
     deletes: Deletes,
+    marks: Marks,
     records: Records,
     rules: Rules,
 }
@@ -43,9 +46,10 @@ impl Node {
     pub async fn open(storage: SharedStorage, fresh: Incarnation) -> Result<Self, NodeError> {
         let read = move |db: &Db| {
             let incarnation = Records::incarnation(db, fresh)?;
-            Ok((incarnation, Records::epochs(db)?, Records::deletes(db)?))
+            let promised = (Records::epochs(db)?, Records::deletes(db)?);
+            Ok((incarnation, promised, Records::marks(db)?))
         };
-        let (incarnation, epochs, deletes) = with_db(&*storage, Lane::Write, read).await?;
+        let (incarnation, (epochs, deletes), marks) = with_db(&*storage, Lane::Write, read).await?;
         let deletes =
             Deletes::new(deletes).map_err(|error| NodeError::Failed(error.to_string()))?;
         Ok(Self {
@@ -53,6 +57,7 @@ impl Node {
             incarnation,
             epochs: Epochs::new(epochs),
             deletes,
+            marks: Marks::new(marks, WINDOW_MS),
             records: Records::default(),
             rules: Rules::default(),
         })
@@ -67,6 +72,22 @@ impl Node {
             rules,
             ..self
         }
+    }
+
+    /// The same, with marks for windows of another length.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn with_windows(self, window_ms: i64) -> Self {
+        Self {
+            marks: self.marks.with_windows(window_ms),
+            ..self
+        }
+    }
+
+    /// What other replicas miss of that which it has.
+    #[must_use]
+    pub fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Its data folder.
@@ -98,8 +119,11 @@ impl Node {
             incarnation: self.incarnation,
             shards: self.epochs.states().into_iter().collect(),
             deletes: self.deletes.newest(),
-            // Others know: whoever repairs, keeps hints and copies.
-            backlog: Backlog::default(),
+            // The rest is known by whoever repairs and copies.
+            backlog: Backlog {
+                hints: self.marks.backlog(),
+                ..Backlog::default()
+            },
         }
     }
 
@@ -133,11 +157,56 @@ impl Node {
             ));
             admissions.extend(admitted);
         }
-        let report = match admissions.is_empty() {
-            true => AppendReport::default(),
-            false => self.append(request, &shards, writing, admissions).await?,
-        };
+        if admissions.is_empty() {
+            let report = AppendReport::default();
+            return Ok(WriteReply { shards, report });
+        }
+        let (namespace, missed) = (Arc::clone(&request.namespace), missed(&request, &shards));
+        let report = self.append(request, &shards, writing, admissions).await?;
+        // Behind the samples: whoever settles a mark that was there before finds them.
+        self.note(&namespace, &missed).await?;
         Ok(WriteReply { shards, report })
+    }
+
+    /// Notes what other replicas miss of the shards that it is in an epoch of: durably so when it
+    /// answers. Answers these shards.
+    ///
+    /// # Errors
+    /// When it has no such namespace, and when there are more marks than a cluster can have.
+    pub async fn mark(&self, request: MarkRequest) -> Result<Vec<ShardId>, NodeError> {
+        self.check(request.incarnation)?;
+        let namespace = Arc::clone(&request.namespace);
+        let exists = move |db: &Db| find(db, &namespace).map(drop);
+        with_db(&*self.storage, Lane::Read, exists).await?;
+        let held = self.epochs.states();
+        let is_held = |id: &ShardId| held.get(id).is_some_and(|state| !state.is_empty);
+        let mut taken = BTreeSet::new();
+        let mut missed = request.missed;
+        for one in &mut missed {
+            one.shards.retain(|(id, _)| is_held(id));
+            taken.extend(one.shards.iter().map(|(id, _)| *id));
+        }
+        self.note(&request.namespace, &missed).await?;
+        Ok(taken.into_iter().collect())
+    }
+
+    /// Notes durably what replicas miss.
+    async fn note(&self, namespace: &Arc<str>, missed: &[Missed]) -> Result<(), NodeError> {
+        if missed.is_empty() {
+            return Ok(());
+        }
+        let noted = self.marks.note(namespace, missed);
+        match noted.map_err(|error| NodeError::Failed(error.to_string()))? {
+            Some(change) => self.keep_marks(change).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the marks up to a change.
+    pub(super) async fn keep_marks(&self, change: u64) -> Result<(), NodeError> {
+        let (records, marks) = (self.records.clone(), self.marks.clone());
+        let keep = move |db: &Db| records.keep_marks(db, &marks, change);
+        with_db(&*self.storage, Lane::Write, keep).await
     }
 
     /// Appends what was admitted, and waits until it is durable. The admissions last as long, even
@@ -321,6 +390,26 @@ impl Node {
         let raise = move |db: &Db| records.raise(db, &epochs, &named);
         with_db(&*self.storage, Lane::Write, raise).await
     }
+}
+
+/// What absent replicas miss of the shards that a request stores.
+fn missed(request: &WriteRequest, shards: &[(ShardId, ShardVerdict)]) -> Vec<Missed> {
+    if request.absent.is_empty() {
+        return Vec::new();
+    }
+    let times = request.batch.times(request.places.iter().copied());
+    let is_stored = |id: &ShardId| shards.contains(&(*id, ShardVerdict::Stored));
+    let of = |absent: &Absent| {
+        let stored = absent.shards.iter().filter(|id| is_stored(id));
+        Missed {
+            node: absent.node.clone(),
+            incarnation: absent.incarnation,
+            shards: stored
+                .filter_map(|id| Some((*id, *times.get(id)?)))
+                .collect(),
+        }
+    };
+    request.absent.iter().map(of).collect()
 }
 
 /// Appends the series of the shards that were admitted, which are sorted.

@@ -102,8 +102,13 @@ impl Cluster {
     fn follow(&self) {
         let topology = self.coordinator.topology().clone();
         self.runtime.spawn(topology.clone().follow().boxed());
-        self.runtime
-            .spawn(self.coordinator.clone().schedule().boxed());
+        let mut trouble = Trouble::of(
+            self.id.clone(),
+            "bring changes of the placement to their end",
+        );
+        let schedule = self.coordinator.clone();
+        let schedule = schedule.schedule(move |tried| trouble.hear(tried));
+        self.runtime.spawn(schedule.boxed());
         let endpoints = self.endpoints.clone();
         let follow = async move {
             let mut changes = topology.changes();
@@ -154,17 +159,26 @@ impl Cluster {
         tracing::info!(node = %self.id, incarnation = %node.incarnation(), "part of a cluster");
         let server = RpcServer::new(node.clone(), RpcServerOptions::default(), stop);
         let runtime = Arc::clone(&self.runtime);
-        let membership = Membership::new(self.id.clone(), node, self.coordinator.clone(), runtime);
+        let (id, cluster) = (self.id.clone(), self.coordinator.clone());
+        let membership = Membership::new(id, node.clone(), cluster, runtime);
         let repair = Repair::new(membership.clone(), RepairOptions::default());
-        let divergence = repair.divergence().clone();
-        let figures = Arc::clone(server.figures());
-        let local = LocalNode::new(divergence, figures);
+        let local = LocalNode {
+            node,
+            membership: membership.clone(),
+            divergence: repair.divergence().clone(),
+            figures: Arc::clone(server.figures()),
+        };
         self.overview.joined(local.clone());
         let server = server.telling(move || local.backlog());
-        let mut trouble = Trouble::of(self.id.clone());
+        let mut trouble = Trouble::of(self.id.clone(), "do what the placement asks");
         let run = membership.run(move |tried| trouble.hear(tried));
         self.runtime.spawn(run.boxed());
-        self.runtime.spawn(repair.run().boxed());
+        let mut trouble = Trouble::of(self.id.clone(), "compare its shards with all others");
+        let run = repair.clone().run(move |tried| trouble.hear(tried));
+        self.runtime.spawn(run.boxed());
+        let mut trouble = Trouble::of(self.id.clone(), "give others what they missed");
+        let give = repair.give(move |tried| trouble.hear(tried));
+        self.runtime.spawn(give.boxed());
         Ok(tokio::spawn(async move {
             match server.run(listener, grace).await {
                 true => Connections::Drained,

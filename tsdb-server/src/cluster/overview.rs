@@ -69,7 +69,7 @@ impl Overview {
             backlog: local.map(LocalNode::backlog).unwrap_or_default(),
             peers: self.client.peers(),
             client: Arc::clone(self.client.figures()),
-            server: local.map(|local| Arc::clone(local.figures())),
+            server: local.map(|local| Arc::clone(&local.figures)),
             writes_below_level: counted.writes_below_level(),
             hedges: counted.hedges(),
         }

@@ -1,7 +1,8 @@
 //! What a node cannot do, told once.
 
+use std::error::Error;
+
 use tsdb_cluster::NodeId;
-use tsdb_cluster::node::MembershipError;
 
 use crate::told::told;
 
@@ -9,24 +10,28 @@ use crate::told::told;
 #[derive(Debug)]
 pub(super) struct Trouble {
     node: NodeId,
+    /// What the node tries to do.
+    what: &'static str,
     last: Option<String>,
     is_told: bool,
 }
 
 impl Trouble {
-    pub(super) fn of(node: NodeId) -> Self {
+    pub(super) fn of(node: NodeId, what: &'static str) -> Self {
         Self {
             node,
+            what,
             last: None,
             is_told: false,
         }
     }
 
     /// Takes what came of a try.
-    pub(super) fn hear(&mut self, tried: Result<(), MembershipError>) {
+    pub(super) fn hear<E: Error + 'static>(&mut self, tried: Result<(), E>) {
+        let Self { node, what, .. } = self;
         let Err(error) = tried else {
             if self.is_told {
-                tracing::info!(node = %self.node, "the node does what the placement asks again");
+                tracing::info!(%node, "the node can {what} again");
             }
             (self.last, self.is_told) = (None, false);
             return;
@@ -36,7 +41,7 @@ impl Trouble {
             (self.last, self.is_told) = (Some(text), false);
         } else if !self.is_told {
             self.is_told = true;
-            tracing::warn!(node = %self.node, error = text, "the node cannot do what the placement asks, and tries again");
+            tracing::warn!(%node, error = text, "the node cannot {what}, and tries again");
         }
     }
 }

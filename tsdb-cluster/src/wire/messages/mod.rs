@@ -4,6 +4,7 @@
 mod beside;
 mod deletes;
 mod digest;
+mod marks;
 mod message;
 mod rejected;
 mod seal;
@@ -17,6 +18,7 @@ mod write;
 
 pub use beside::{ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataRequest};
 pub use deletes::{DeleteReply, DeletesBehindReply, DeletesBehindRequest};
+pub use marks::MarkReply;
 pub use message::NodeMessage;
 pub use rejected::{RejectedReason, RejectedSample};
 pub use seal::{SealReply, SealRequest};

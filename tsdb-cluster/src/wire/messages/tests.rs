@@ -15,8 +15,8 @@ use tsdb_proto::node_v1 as proto;
 
 use super::*;
 use crate::message::{
-    self, Backlog, DeleteRequest, DigestOf, DigestReply, DigestRequest, NodeError, NodeStatus,
-    Origin, ReadReply, ReadRequest, ShardMove, Want,
+    self, Absent, Backlog, DeleteRequest, DigestOf, DigestReply, DigestRequest, MarkRequest,
+    Missed, NodeError, NodeStatus, Origin, ReadReply, ReadRequest, ShardMove, Want,
 };
 use crate::node::{self, DeleteRecord, MatcherRecord, ShardState};
 use crate::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, SampleLimits, WireError};
@@ -100,6 +100,11 @@ fn write_request() -> WriteRequest {
         origin: Origin::Replica,
         incarnation: NODE,
         payload: Bytes::from_static(b"payload"),
+        absent: vec![Absent {
+            node: "n7".into(),
+            incarnation: Incarnation(9),
+            shards: vec![0, 63],
+        }],
     }
 }
 
@@ -304,6 +309,30 @@ fn digests_come_as_they_went() {
         series: series.clone(),
     });
     assert_eq!((came.windows, came.series), (windows, series));
+}
+
+#[test]
+fn marks_come_as_they_went_and_name_who_misses_something() {
+    let request = MarkRequest {
+        namespace: "default".into(),
+        incarnation: NODE,
+        missed: vec![Missed {
+            node: "n7".into(),
+            incarnation: Incarnation(9),
+            shards: vec![(0, RANGE), (63, RANGE)],
+        }],
+    };
+    sent(request.clone());
+    sent(MarkReply {
+        shards: vec![0, 63],
+    });
+    for (name, len) in [(String::new(), 0), ("n".repeat(1025), 1025)] {
+        let mut bad = request.clone().into_proto();
+        bad.missed[0].node = name;
+        let refused = MarkRequest::from_proto(bad).expect_err("a name");
+        let text = format!("MarkRequest.node has {len} bytes, and not 1 to 1024");
+        assert_eq!(refused.to_string(), text);
+    }
 }
 
 #[test]

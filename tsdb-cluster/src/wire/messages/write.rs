@@ -6,13 +6,14 @@ use bytes::Bytes;
 use tsdb_core::AppendReport;
 use tsdb_proto::node_v1 as proto;
 
+use super::marks::{absent_from_proto, absent_into_proto};
 use super::message::{NodeMessage, addressed, field, incarnation_bytes};
 use super::verdict::{
     ShardOutcome, epochs_from_proto, epochs_into_proto, millis, outcomes_from_proto,
     outcomes_into_proto,
 };
 use super::{RejectedSample, Verdict};
-use crate::message::{self, NodeError, Origin};
+use crate::message::{self, Absent, NodeError, Origin};
 use crate::wire::{SampleLimits, WireError, check_version};
 use crate::{Epoch, Incarnation, ShardId};
 
@@ -107,6 +108,8 @@ pub struct WriteRequest {
     pub incarnation: Incarnation,
     /// What a [`crate::wire::SampleEncoder`] made for the stream.
     pub payload: Bytes,
+    /// Replicas that are known not to get it.
+    pub absent: Vec<Absent>,
 }
 
 impl NodeMessage for WriteRequest {
@@ -127,6 +130,7 @@ impl NodeMessage for WriteRequest {
             },
             incarnation: incarnation_bytes(self.incarnation),
             payload: self.payload,
+            absent: absent_into_proto(self.absent),
         }
     }
 
@@ -145,6 +149,7 @@ impl NodeMessage for WriteRequest {
                 Err(_) => return Err(field::<Self>("origin", "is none that is known")),
             },
             payload: proto.payload,
+            absent: absent_from_proto::<Self>(proto.absent)?,
         })
     }
 }

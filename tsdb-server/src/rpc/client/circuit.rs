@@ -28,6 +28,12 @@ struct State {
     reason: String,
 }
 
+impl State {
+    fn refusal(&self) -> NodeError {
+        NodeError::Unreachable(format!("it was not reached just now: {}", self.reason))
+    }
+}
+
 /// The way to a node. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(super) struct Circuit {
@@ -60,10 +66,7 @@ impl Circuit {
         let is_probe = match state.way {
             Way::Open => false,
             Way::ClosedUntil(until) if Instant::now() >= until => true,
-            Way::ClosedUntil(_) | Way::Probed => {
-                let reason = format!("it was not reached just now: {}", state.reason);
-                return Err(NodeError::Unreachable(reason));
-            }
+            Way::ClosedUntil(_) | Way::Probed => return Err(state.refusal()),
         };
         if is_probe {
             state.way = Way::Probed;
@@ -84,6 +87,16 @@ impl Circuit {
                 Way::Probed => CircuitState::HalfOpen,
             },
             unreachable_for: state.failing_since.map(|since| since.elapsed()),
+        }
+    }
+
+    /// What whoever asks now is refused with; none if somebody may ask.
+    pub(super) fn refusal(&self) -> Option<NodeError> {
+        let state = self.lock();
+        match state.way {
+            Way::Open => None,
+            Way::ClosedUntil(until) if Instant::now() >= until => None,
+            Way::ClosedUntil(_) | Way::Probed => Some(state.refusal()),
         }
     }
 

@@ -77,13 +77,7 @@ impl Room {
         let is_full = load.requests >= self.requests_max
             || (load.requests > 0 && load.bytes.saturating_add(bytes) > self.bytes_max);
         if is_full {
-            return Err(NodeError::Busy {
-                reason: format!(
-                    "{} writes of about {} bytes wait for it, the limits are {} and {}",
-                    load.requests, load.bytes, self.requests_max, self.bytes_max
-                ),
-                retry_after: RETRY_AFTER,
-            });
+            return Err(self.full(&load));
         }
         load.requests += 1;
         load.bytes += bytes;
@@ -103,6 +97,24 @@ impl Room {
             requests_max: self.requests_max,
             bytes: load.bytes,
             bytes_max: self.bytes_max,
+        }
+    }
+
+    /// What whatever is asked now is refused with; none if there may be a place.
+    pub(super) fn refusal(&self) -> Option<NodeError> {
+        let load = self.lock();
+        let is_full = load.requests >= self.requests_max
+            || (load.requests > 0 && load.bytes >= self.bytes_max);
+        is_full.then(|| self.full(&load))
+    }
+
+    fn full(&self, load: &Load) -> NodeError {
+        NodeError::Busy {
+            reason: format!(
+                "{} writes of about {} bytes wait for it, the limits are {} and {}",
+                load.requests, load.bytes, self.requests_max, self.bytes_max
+            ),
+            retry_after: RETRY_AFTER,
         }
     }
 

@@ -9,8 +9,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tsdb_cluster::message::{
-    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, ReadReply,
-    ReadRequest, WriteReply, WriteRequest,
+    DeleteRequest, DigestReply, DigestRequest, FoundStream, MarkRequest, NodeError, NodeStatus,
+    ReadReply, ReadRequest, WriteReply, WriteRequest,
 };
 use tsdb_cluster::node::DeleteRecord;
 use tsdb_cluster::transport::{NodeAnswer, SealReply, Transport};
@@ -247,6 +247,18 @@ impl Transport for RpcClient {
         };
         let take = |reply: wire::DeletesBehindReply| Ok(reply.records);
         self.ask(node, Call::DeletesBehind, question, take)
+    }
+
+    fn mark(&self, node: &NodeId, request: MarkRequest) -> NodeAnswer<Vec<ShardId>> {
+        let take = |reply: wire::MarkReply| Ok(reply.shards);
+        self.ask(node, Call::Mark, request, take)
+    }
+
+    fn refusal(&self, node: &NodeId) -> Option<NodeError> {
+        // A node that was never asked is none that was not reached.
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let peer = peers.get(node)?;
+        peer.way_of_writes.refusal().or_else(|| peer.room.refusal())
     }
 
     fn digest(&self, node: &NodeId, request: DigestRequest) -> NodeAnswer<DigestReply> {

@@ -242,6 +242,7 @@ impl WriteStream {
             origin: request.origin,
             incarnation: request.incarnation,
             payload,
+            absent: request.absent,
         }))
     }
 

@@ -91,10 +91,11 @@ impl RpcServer {
             config.alpn_protocols = vec![b"h2".to_vec()];
             TlsAcceptor::from(Arc::new(config))
         });
+        let own = node.clone();
         Self {
             served: Served {
                 node,
-                backlog: BacklogSource(Box::new(Backlog::default)),
+                backlog: BacklogSource(Box::new(move || own.status().backlog)),
                 options,
                 figures: Arc::default(),
                 stop,

@@ -153,6 +153,7 @@ impl Stream {
             origin: request.origin,
             batch: Arc::new(batch),
             places,
+            absent: request.absent,
         };
         Ok((request.request_id, write))
     }
