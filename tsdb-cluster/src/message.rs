@@ -221,7 +221,7 @@ pub struct NodeStatus {
 pub struct Backlog {
     /// Windows in which the node differs from other replicas, by replica.
     pub divergence: BTreeMap<NodeId, u64>,
-    /// Writes that it keeps for nodes that are away, by node.
+    /// Windows of shards that other nodes are known to miss, and are to get from it, by node.
     pub hints: BTreeMap<NodeId, u64>,
     /// Shards that it is copying from others.
     pub moves: Vec<ShardMove>,

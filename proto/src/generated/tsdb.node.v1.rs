@@ -932,7 +932,7 @@ pub struct StatusReply {
     /// Windows in which it differs from other replicas, by replica.
     #[prost(message, repeated, tag = "6")]
     pub divergence: ::prost::alloc::vec::Vec<NodeCount>,
-    /// Writes that it keeps for nodes that are away, by node.
+    /// Windows of shards that other nodes are known to miss, and are to get from it, by node.
     #[prost(message, repeated, tag = "7")]
     pub hints: ::prost::alloc::vec::Vec<NodeCount>,
     /// Shards that it is copying from others.

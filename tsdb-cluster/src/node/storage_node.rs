@@ -119,8 +119,11 @@ impl Node {
             incarnation: self.incarnation,
             shards: self.epochs.states().into_iter().collect(),
             deletes: self.deletes.newest(),
-            // Others know: whoever repairs, keeps hints and copies.
-            backlog: Backlog::default(),
+            // The rest is known by whoever repairs and copies.
+            backlog: Backlog {
+                hints: self.marks.backlog(),
+                ..Backlog::default()
+            },
         }
     }
 

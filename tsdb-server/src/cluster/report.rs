@@ -44,7 +44,7 @@ pub(crate) struct NodeReport {
     pub(crate) deletes_applied: BTreeMap<String, u64>,
     /// Windows in which it differs from other replicas, by replica.
     pub(crate) divergence: BTreeMap<String, u64>,
-    /// Writes that it keeps for nodes that are away, by node.
+    /// Windows of shards that other nodes are known to miss, and are to get from it, by node.
     pub(crate) hints: BTreeMap<String, u64>,
     /// Shards that it is copying.
     pub(crate) moves: Vec<MoveReport>,

@@ -696,7 +696,7 @@ const OPENING: &[Panel] = &[
 
 const CLUSTER: &[Panel] = &[
     lines(
-        "Differing windows, kept writes and copied shards",
+        "Windows to mend, and shards to copy",
         Count,
         &[
             q(
@@ -705,7 +705,7 @@ const CLUSTER: &[Panel] = &[
             ),
             q(
                 "tsdb_cluster_hint_backlog",
-                "{{instance}} writes kept for others",
+                "{{instance}} windows others miss",
             ),
             q("tsdb_cluster_moves", "{{instance}} shards being copied"),
         ],

@@ -272,7 +272,7 @@ families! {
     CLUSTER_DIVERGENCE_WINDOWS = Gauge "tsdb_cluster_divergence_windows" []
         "Windows of time in which the own node differs from another replica, as it was last compared.";
     CLUSTER_HINT_BACKLOG = Gauge "tsdb_cluster_hint_backlog" []
-        "Writes kept for nodes that are away.";
+        "Windows of shards that other nodes are known to miss, and are to get from the own node.";
     CLUSTER_MOVES = Gauge "tsdb_cluster_moves" []
         "Shards that the own node is copying from others.";
     CLUSTER_WRITES_BELOW_LEVEL = Counter "tsdb_cluster_writes_below_level_total" []

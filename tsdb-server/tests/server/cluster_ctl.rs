@@ -28,7 +28,7 @@ fn said(output: &Output) -> String {
 }
 
 /// As [`ctl`], and it is done.
-fn done(member: &Member, arguments: &[&str]) -> String {
+pub(crate) fn done(member: &Member, arguments: &[&str]) -> String {
     let output = ctl(member, arguments);
     assert_eq!(
         output.status.code(),

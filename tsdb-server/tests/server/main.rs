@@ -29,6 +29,7 @@ mod import_prometheus;
 mod interop;
 mod interop_tls;
 mod kill;
+mod kustomize;
 mod lifecycle;
 mod m3;
 mod m3_routes;

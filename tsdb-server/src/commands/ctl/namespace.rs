@@ -143,10 +143,18 @@ fn text(answer: &Value) -> String {
         let nanos: Option<u64> = nanos
             .and_then(Value::as_str)
             .and_then(|text| text.parse().ok());
-        let retention = nanos.map(|nanos| duration_text(Duration::from_nanos(nanos)));
+        let retention = nanos.map(shown);
         table.row([name.clone(), retention.unwrap_or_else(|| "?".to_owned())]);
     }
     table.text()
+}
+
+/// A retention; the longest that M3's API has words for stands for no end.
+fn shown(nanos: u64) -> String {
+    match nanos >= i64::MAX.unsigned_abs() {
+        true => "forever".to_owned(),
+        false => duration_text(Duration::from_nanos(nanos)),
+    }
 }
 
 #[cfg(test)]
@@ -157,8 +165,9 @@ mod tests {
     fn namespaces_are_shown_with_their_retention() {
         let options = |nanos: &str| json!({"retentionOptions": {"retentionPeriodNanos": nanos}});
         let all = json!({"registry": {"namespaces": {
-            "default": options("172800000000000"), "odd": {}}}});
-        let expected = "NAMESPACE  RETENTION\ndefault           2d\nodd                ?\n";
+            "default": options("9223372036854775807"),
+            "odd": {}, "short": options("172800000000000")}}});
+        let expected = "NAMESPACE  RETENTION\ndefault      forever\nodd                ?\nshort             2d\n";
         assert_eq!(text(&all), expected);
     }
 }

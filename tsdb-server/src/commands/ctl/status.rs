@@ -61,7 +61,7 @@ fn text(report: &ClusterReport, all_shards: bool) -> String {
             totals.shards_without_majority
         ),
         format!(
-            "to do: {} windows differ, {} writes wait for nodes, {} shards are copied",
+            "to do: {} windows differ, {} windows to hand on, {} shards are copied",
             totals.divergence, totals.hints, totals.moves
         ),
     ];
@@ -70,11 +70,11 @@ fn text(report: &ClusterReport, all_shards: bool) -> String {
         if let Some(why) = &node.error {
             text += &format!("{}: {why}\n", node.id);
         }
-        for (other, windows) in &node.divergence {
+        for (other, windows) in node.divergence.iter().filter(|(_, windows)| **windows > 0) {
             text += &format!("{} differs from {other} in {windows} windows\n", node.id);
         }
-        for (other, writes) in &node.hints {
-            text += &format!("{} keeps {writes} writes for {other}\n", node.id);
+        for (other, windows) in node.hints.iter().filter(|(_, windows)| **windows > 0) {
+            text += &format!("{} hands {windows} windows on to {other}\n", node.id);
         }
         for one in &node.moves {
             let (shard, series, samples) = (one.shard, one.copied_series, one.copied_samples);

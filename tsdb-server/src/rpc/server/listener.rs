@@ -80,10 +80,11 @@ impl RpcServer {
     /// A server of `node` that stops once `stop` turns true.
     #[must_use]
     pub fn new(node: Node, options: RpcServerOptions, stop: watch::Receiver<bool>) -> Self {
+        let own = node.clone();
         Self {
             served: Served {
                 node,
-                backlog: BacklogSource(Box::new(Backlog::default)),
+                backlog: BacklogSource(Box::new(move || own.status().backlog)),
                 options,
                 figures: Arc::default(),
                 refusals: Refusals::default(),
