@@ -20,12 +20,12 @@ const START_MS: i64 = 1_700_000_000_000;
 const PLACEMENT: &str = "/api/v1/services/m3db/placement";
 
 /// A server of a cluster, and how it is started again.
-struct Member {
-    server: Option<Server>,
-    id: String,
-    endpoint: String,
+pub(crate) struct Member {
+    pub(crate) server: Option<Server>,
+    pub(crate) id: String,
+    pub(crate) endpoint: String,
     etcd: String,
-    read_level: &'static str,
+    pub(crate) read_level: &'static str,
 }
 
 impl Member {
@@ -39,7 +39,7 @@ impl Member {
         }
     }
 
-    fn start(&mut self, folder: &Path) {
+    pub(crate) fn start(&mut self, folder: &Path) {
         let arguments = [
             "--etcd",
             &self.etcd,
@@ -54,13 +54,13 @@ impl Member {
         self.server = Some(Server::start(&folder.join(&self.id), &arguments));
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.process.kill();
         }
     }
 
-    fn api(&self) -> &str {
+    pub(crate) fn api(&self) -> &str {
         &self.server.as_ref().expect("it runs").api
     }
 
@@ -78,7 +78,7 @@ impl Member {
 }
 
 /// Three servers with all shards at each.
-async fn three(folder: &Path, etcd: &Etcd, shards: u32) -> Vec<Member> {
+pub(crate) async fn three(folder: &Path, etcd: &Etcd, shards: u32) -> Vec<Member> {
     let mut members: Vec<Member> = ["n1", "n2", "n3"].map(|id| Member::new(id, etcd)).into();
     for member in &mut members {
         member.start(folder);
@@ -131,7 +131,7 @@ async fn write(api: &str, round: i64) -> Answer {
 }
 
 /// Writes until it is acknowledged.
-async fn write_for_sure(api: &str, round: i64) {
+pub(crate) async fn write_for_sure(api: &str, round: i64) {
     wait_for("an acknowledgement", 30, async || {
         let status = write(api, round).await.status;
         (status / 100 == 2).then_some(())
@@ -140,7 +140,7 @@ async fn write_for_sure(api: &str, round: i64) {
 }
 
 /// Every series has all samples of the rounds, bit for bit.
-async fn has_rounds(member: &Member, rounds: i64) {
+pub(crate) async fn has_rounds(member: &Member, rounds: i64) {
     let server = member.server.as_ref().expect("it runs");
     let found = exported(server, "replicated").await;
     assert_eq!(found.len(), 40, "{}", member.id);
