@@ -212,7 +212,7 @@ impl Repair {
         };
         let known = match marks.all().is_empty() {
             true => return Ok(()),
-            false => self.forget_strangers(known).await,
+            false => self.forget_strangers(known).await?,
         };
         let mut all = Ok(());
         for (away, marked) in marks.all() {
@@ -235,13 +235,20 @@ impl Repair {
     }
 
     /// Forgets what is marked for nodes that have left the shard, and marks of shards that this one
-    /// has left. An old placement may not know yet who has come: nothing is forgotten for that.
-    async fn forget_strangers(&self, known: Arc<KnownTopology>) -> Arc<KnownTopology> {
+    /// has left, or of namespaces that are gone. An old placement may not know yet who has come:
+    /// nothing is forgotten for that. Answers the newest that is known.
+    async fn forget_strangers(
+        &self,
+        known: Arc<KnownTopology>,
+    ) -> Result<Arc<KnownTopology>, NodeError> {
         let marks = self.membership.node().marks();
+        let namespaces = self.membership.node().namespaces().await?;
         let is_stranger = |known: &KnownTopology, away: &Away, mark: &Mark| {
             let shard = known.topology.shard(mark.shard);
             let (node, incarnation) = (self.membership.id(), self.membership.node().incarnation());
-            !shard.is_some_and(|shard| has(shard, &away.0, away.1) && has(shard, node, incarnation))
+            let is_shared = shard
+                .is_some_and(|shard| has(shard, &away.0, away.1) && has(shard, node, incarnation));
+            !is_shared || !namespaces.contains(&mark.namespace)
         };
         let all = marks.all().into_iter();
         let all = all.flat_map(|(away, marks)| {
@@ -252,18 +259,18 @@ impl Repair {
             .filter(|(away, mark)| is_stranger(&known, away, mark))
             .collect();
         if strangers.is_empty() {
-            return known;
+            return Ok(known);
         }
         // Where the metadata is away all marks stay, and nobody is asked in vain but these.
         let Ok(fresh) = self.membership.cluster().topology().refresh().await else {
-            return known;
+            return Ok(known);
         };
         // Whoever noted these knew no newer one.
         strangers.retain(|(away, mark)| is_stranger(&fresh, away, mark));
         for (away, mark) in strangers {
             marks.settle(&away, &mark);
         }
-        fresh
+        Ok(fresh)
     }
 
     /// Gives a replica what is marked for it, and takes away the marks of what it has then.

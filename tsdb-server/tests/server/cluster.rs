@@ -29,7 +29,7 @@ pub(crate) struct Member {
     /// Where it listens for the other servers.
     pub(crate) endpoint: String,
     pub(crate) etcd: String,
-    read_level: &'static str,
+    pub(crate) read_level: &'static str,
 }
 
 impl Member {
@@ -89,7 +89,7 @@ impl Member {
 }
 
 /// Three servers with all shards at each.
-async fn three(folder: &Path, etcd: &Etcd, shards: u32) -> Vec<Member> {
+pub(crate) async fn three(folder: &Path, etcd: &Etcd, shards: u32) -> Vec<Member> {
     let mut members: Vec<Member> = ["n1", "n2", "n3"].map(|id| Member::new(id, etcd)).into();
     for member in &mut members {
         member.start(folder);
