@@ -350,7 +350,7 @@ fn prepare(
     Ok(App {
         registry: Registry::new(store.clone(), metadata, configured),
         placements,
-        cluster: cluster.map(Cluster::data),
+        cluster: cluster.map(|cluster| cluster.data(Arc::clone(&telemetry))),
         store,
         telemetry,
         limits,

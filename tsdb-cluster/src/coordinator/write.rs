@@ -67,7 +67,7 @@ async fn write(
     level: WriteLevel,
 ) -> Result<WriteOutcome, CoordinatorError> {
     let mut report = AppendReport::default();
-    let mut open: BTreeSet<ShardId> = batch.series().iter().map(|one| one.entry.shard).collect();
+    let mut open: BTreeSet<ShardId> = batch.shards().collect();
     let mut known = shared.topology.current().await?;
     while !open.is_empty() {
         let mut attempt = Attempt::new(&known, &open, level, shared.options.rules)?;

@@ -25,6 +25,7 @@ use crate::metadata::{EtcdError, EtcdMetadata, EtcdOptions};
 use crate::placements::ClusterPlacement;
 use crate::rpc::{Endpoints, RpcClient, RpcClientOptions, RpcServer, RpcServerOptions};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 /// Why a server cannot be part of a cluster.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +116,8 @@ impl Cluster {
         Arc::clone(&self.metadata)
     }
 
-    pub(crate) fn data(&self) -> ClusterData {
-        ClusterData::new(self.coordinator.clone())
+    pub(crate) fn data(&self, telemetry: Arc<Telemetry>) -> ClusterData {
+        ClusterData::new(self.coordinator.clone(), telemetry)
     }
 
     pub(crate) fn placement(&self) -> ClusterPlacement {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tsdb_remote::{InflightBytes, Limits};
 
-use crate::data::ClusterData;
+use crate::data::{ClusterData, NamespaceData};
 use crate::ha::HaPairs;
 use crate::namespaces::Registry;
 use crate::placements::Placements;
-use crate::store::Store;
+use crate::store::{Opened, Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::tenancy::Tenants;
 
@@ -34,4 +34,15 @@ pub(crate) struct App {
     pub(crate) pairs: Option<HaPairs>,
     /// Whether the routes below `/api/v1/admin` do anything.
     pub(crate) admin: bool,
+}
+
+impl App {
+    /// The namespace of a name, wherever its series are.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub(crate) fn data(&self, opened: &Opened, name: &str) -> Result<NamespaceData, StoreError> {
+        let own = opened.find(name)?;
+        Ok(NamespaceData::of(self.cluster.as_ref(), own, None))
+    }
 }

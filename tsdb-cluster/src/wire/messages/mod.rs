@@ -15,7 +15,6 @@ mod tests;
 mod verdict;
 mod write;
 
-pub use beside::{ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataRequest};
 pub use deletes::{DeleteReply, DeletesBehindReply, DeletesBehindRequest};
 pub use message::NodeMessage;
 pub use rejected::{RejectedReason, RejectedSample};

@@ -145,5 +145,7 @@ fn bytes_of(request: &WriteRequest) -> usize {
             + one.samples.len() * SAMPLE_BYTES
             + (one.histograms.len() + one.exemplars.len()) * ROW_BYTES
     };
-    chosen.map(of_one).sum()
+    let metadata = request.batch.all_metadata().iter();
+    let of_metadata = metadata.map(|(_, one)| ROW_BYTES + one.help.len());
+    chosen.map(of_one).sum::<usize>() + of_metadata.sum::<usize>()
 }
