@@ -11,6 +11,8 @@ mod error;
 mod merge;
 mod read;
 mod scheduler;
+#[cfg(test)]
+mod tests;
 mod topology_view;
 mod write;
 

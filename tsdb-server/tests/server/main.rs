@@ -12,6 +12,7 @@ mod access;
 mod api;
 mod backups;
 mod cluster;
+mod cluster_api;
 mod commands;
 mod config;
 mod etcd;
