@@ -170,7 +170,9 @@ impl ClusterNamespace {
 
     /// Deletes all, and tells how many series there were.
     pub(super) fn truncate(&self) -> Result<u64, StoreError> {
-        let series = self.series(TimeRange::ALL, &[], COUNTED_MAX)?;
+        // Of all time, series are listed as well that have no samples.
+        let counted = TimeRange::inclusive(i64::MIN + 1, i64::MAX).unwrap_or(TimeRange::ALL);
+        let series = self.series(counted, &[], COUNTED_MAX)?;
         self.delete(TimeRange::ALL, &[])?;
         Ok(series.values.len() as u64)
     }

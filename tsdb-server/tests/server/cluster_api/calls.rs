@@ -249,6 +249,13 @@ fn lists() -> Vec<Call> {
         Call::get("/api/v1/metadata?metric=requests_total"),
         Call::get("/api/v1/metadata?limit=2"),
         Call::get("/api/v1/metadata?metric=unheard_of"),
+        // What is not there yet is not there in a cluster either.
+        Call::get("/api/v1/query?query=up"),
+        Call::get("/api/v1/query_range?query=up"),
+        Call::get("/prometheus/api/v1/query?query=up"),
+        Call::get("/prometheus/api/v1/query_range?query=up"),
+        Call::get("/m3query/api/v1/query?query=up"),
+        Call::get("/m3query/api/v1/query_range?query=up"),
     ]
 }
 

@@ -15,6 +15,15 @@ fn is_marked(answer: &Answer) -> bool {
     header.is_some_and(|value| value.to_str().expect("text").contains(BELOW))
 }
 
+/// In M3's words. Two that are dead may be known before the third has answered.
+fn is_refused(answer: &Answer) -> bool {
+    let of_three = |successes: u8| {
+        format!("failed to meet consistency level majority with {successes}/3 success")
+    };
+    let text = answer.text();
+    (0..2).any(|successes| text.contains(&of_three(successes)))
+}
+
 #[tokio::test]
 async fn an_answer_of_one_of_three_says_so_and_a_majority_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -66,8 +75,7 @@ async fn an_answer_of_one_of_three_says_so_and_a_majority_is_refused() {
         if strict.address == super::Address::Api {
             let refused = target.answer(&strict).await;
             assert_eq!(refused.status, 503, "{call:?}: {}", refused.text());
-            let text = "failed to meet consistency level majority with 1/3 success";
-            assert!(refused.text().contains(text), "{}", refused.text());
+            assert!(is_refused(&refused), "{}", refused.text());
             let one = call.clone().with(&[(LEVEL, "one")]);
             let answer = target.answer(&one).await;
             assert_eq!(
@@ -84,6 +92,5 @@ async fn an_answer_of_one_of_three_says_so_and_a_majority_is_refused() {
     assert!(counted >= f64::from(answered), "{counted} of {answered}");
     let write = target.answer(&writes()[0]).await;
     assert_eq!(write.status, 503, "{}", write.text());
-    let text = "failed to meet consistency level majority with 1/3 success";
-    assert!(write.text().contains(text), "{}", write.text());
+    assert!(is_refused(&write), "{}", write.text());
 }
