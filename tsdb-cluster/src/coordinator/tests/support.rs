@@ -28,11 +28,11 @@ pub(super) const SHARDS: u32 = 8;
 pub(super) const BEGIN_MS: i64 = 1_700_000_000_000;
 const ENVIRONMENT: &str = "default_env";
 
-/// Time stands still, and tasks have threads.
+/// Time stands still, and a task is done before whoever spawns it goes on.
 #[derive(Debug)]
-struct Threads;
+struct Still;
 
-impl Runtime for Threads {
+impl Runtime for Still {
     fn now(&self) -> Duration {
         Duration::ZERO
     }
@@ -42,7 +42,7 @@ impl Runtime for Threads {
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        std::thread::spawn(move || pollster::block_on(task));
+        pollster::block_on(task);
     }
 
     fn random(&self) -> u64 {
@@ -183,7 +183,7 @@ impl Three {
             ..Way::default()
         };
         let coordinator = Coordinator::new(
-            Arc::new(Threads),
+            Arc::new(Still),
             Arc::new(way.clone()),
             Arc::new(metadata),
             ENVIRONMENT,

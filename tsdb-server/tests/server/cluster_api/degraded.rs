@@ -30,7 +30,7 @@ async fn an_answer_of_one_of_three_says_so_and_a_majority_is_refused() {
     let Some(etcd) = Etcd::start(folder.path()).await else {
         return;
     };
-    let (mut members, targets) = cluster(folder.path(), &etcd, "unstrict_majority").await;
+    let (mut members, targets) = cluster(folder.path(), &etcd, "unstrict_majority", &[]).await;
     let target: &Target = &targets[0];
     // Durable at all three, as a write at level all would be: a majority may have left one out.
     for call in writes() {

@@ -116,7 +116,7 @@ async fn a_cluster_answers_as_a_single_server_does() {
         return;
     };
     let (_server, alone) = alone(folder.path());
-    let (_members, coordinators) = cluster(folder.path(), &etcd, "majority").await;
+    let (_members, coordinators) = cluster(folder.path(), &etcd, "majority", &[]).await;
     is_complete(&alone, &[writes(), reads(), deletes()].concat()).await;
 
     // Each write goes to another coordinator: a series has samples through all three.

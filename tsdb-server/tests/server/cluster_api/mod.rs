@@ -3,6 +3,7 @@
 mod calls;
 mod degraded;
 mod equality;
+mod senders;
 
 use std::path::Path;
 
@@ -106,15 +107,17 @@ fn alone(folder: &Path) -> (Server, Target) {
     (server, Target { api, node })
 }
 
-/// Three servers of a cluster that read at a level.
+/// Three servers of a cluster that read at a level, with further arguments.
 async fn cluster(
     folder: &Path,
     etcd: &Etcd,
     read_level: &'static str,
+    more: &[&str],
 ) -> (Vec<Member>, Vec<Target>) {
     let (mut members, mut nodes) = (Vec::new(), Vec::new());
     for id in ["n1", "n2", "n3"] {
-        let (arguments, node) = with_node();
+        let (mut arguments, node) = with_node();
+        arguments.extend(more.iter().map(|one| (*one).to_owned()));
         let mut member = Member::new(id, etcd);
         (member.more, member.read_level) = (arguments, read_level);
         members.push(member);
