@@ -2,10 +2,15 @@
 //! have answered.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tsdb_core::{ChunkPart, Exemplar, Histogram, Labels, Sample, Series, TimeRange, WriteBatch};
+use tsdb_core::model::METRIC_NAME;
+use tsdb_core::{
+    ChunkPart, Exemplar, Histogram, Labels, MetricMetadata, Sample, Series, TimeRange, WriteBatch,
+    shard_of,
+};
 
 use crate::identity::ShardId;
 use crate::message::NodeError;
@@ -35,13 +40,22 @@ pub struct BatchSeries {
     pub exemplars: Range<usize>,
 }
 
-/// Samples of many series.
+/// Samples of many series, and metadata of metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     series: Vec<BatchSeries>,
     samples: Vec<Sample>,
     histograms: Vec<(i64, Histogram)>,
     exemplars: Vec<Exemplar>,
+    metadata: Vec<(ShardId, MetricMetadata)>,
+}
+
+/// The shard that what is known of a metric belongs to: that of the series with its name and
+/// nothing else, the first where no series can have the name.
+#[must_use]
+pub fn shard_of_metric(metric: &str, shards: NonZeroU32) -> ShardId {
+    let labels = Labels::from_pairs([(METRIC_NAME, metric)]);
+    labels.map_or(0, |labels| shard_of(&labels, shards))
 }
 
 impl Batch {
@@ -97,6 +111,23 @@ impl Batch {
             self.exemplars.push(exemplar);
             last.exemplars.end = self.exemplars.len();
         }
+    }
+
+    /// Adds what is known of a metric, which belongs to `shard`.
+    pub fn metadata(&mut self, shard: ShardId, metadata: MetricMetadata) {
+        self.metadata.push((shard, metadata));
+    }
+
+    /// What it says of metrics, and the shard of each.
+    #[must_use]
+    pub fn all_metadata(&self) -> &[(ShardId, MetricMetadata)] {
+        &self.metadata
+    }
+
+    /// The shards that anything of it belongs to.
+    pub fn shards(&self) -> impl Iterator<Item = ShardId> {
+        let of_series = self.series.iter().map(|series| series.entry.shard);
+        of_series.chain(self.metadata.iter().map(|(shard, _)| *shard))
     }
 
     /// Adds what chunks of a series hold in a range, as replicas answer them.
@@ -155,10 +186,16 @@ impl Batch {
         self.samples.len() + self.histograms.len()
     }
 
-    /// Whether it holds no series.
+    /// Histograms.
+    #[must_use]
+    pub fn histograms_len(&self) -> usize {
+        self.histograms.len()
+    }
+
+    /// Whether it holds neither a series nor metadata.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
+        self.series.is_empty() && self.metadata.is_empty()
     }
 
     /// Of which time the samples of each shard are, among the series at `places`.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
-use tsdb_core::{AppendReport, ChunkPart, Labels, Matcher, SeriesDigest, ShardDigest, TimeRange};
+use tsdb_core::{
+    AppendReport, ChunkPart, Labels, Matcher, MetricMetadata, SeriesDigest, SeriesExemplars,
+    ShardDigest, TimeRange,
+};
 
 use crate::batch::Batch;
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
@@ -105,6 +108,18 @@ pub enum Want {
     Names,
     /// Values of a label.
     Values(String),
+    /// Exemplars.
+    Exemplars,
+    /// What is known of metrics, of all or of one; of no series, and of no time.
+    Metadata(Option<String>),
+}
+
+impl Want {
+    /// Whether series are wanted, which are answered one after the other.
+    #[must_use]
+    pub fn is_of_series(&self) -> bool {
+        matches!(self, Self::Samples | Self::Labels)
+    }
 }
 
 /// What to read from a node.
@@ -128,7 +143,7 @@ pub struct ReadRequest {
     pub want: Want,
     /// Only what is sorted behind this.
     pub after: Option<Labels>,
-    /// Series, names or values to answer at most.
+    /// Series, names, values or metrics to answer at most.
     pub limit: usize,
     /// Samples to answer at most.
     pub max_samples: u64,
@@ -152,9 +167,13 @@ pub enum Found {
     Series(Labels, Vec<ChunkPart>),
     /// A name or a value.
     Text(Arc<str>),
+    /// Exemplars of a series.
+    Exemplars(SeriesExemplars),
+    /// What is known of a metric.
+    Metadata(MetricMetadata),
 }
 
-/// A stream of what was found: series sorted by labels, texts sorted.
+/// A stream of what was found: series sorted by labels, texts and metadata by name.
 pub type FoundStream = BoxStream<'static, Result<Vec<Found>, NodeError>>;
 
 /// Why a node did not do what it was asked to.

@@ -437,7 +437,7 @@ fn prepare(
     Ok(App {
         registry,
         placements,
-        cluster: cluster.map(Cluster::data),
+        cluster: cluster.map(|cluster| cluster.data(Arc::clone(&telemetry))),
         overview: cluster.map(Cluster::overview),
         role: cluster.map(Cluster::role),
         store,

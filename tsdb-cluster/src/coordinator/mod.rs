@@ -12,6 +12,8 @@ mod figures;
 mod merge;
 mod read;
 mod scheduler;
+#[cfg(test)]
+mod tests;
 mod topology_view;
 mod untold;
 mod write;

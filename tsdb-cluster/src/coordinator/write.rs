@@ -70,7 +70,7 @@ async fn write(
     level: WriteLevel,
 ) -> Result<WriteOutcome, CoordinatorError> {
     let mut report = AppendReport::default();
-    let mut open: BTreeSet<ShardId> = batch.series().iter().map(|one| one.entry.shard).collect();
+    let mut open: BTreeSet<ShardId> = batch.shards().collect();
     let mut known = shared.topology.current().await?;
     while !open.is_empty() {
         let mut attempt = Attempt::new(&known, &open, level, shared.options.rules)?;
@@ -428,13 +428,14 @@ fn joined(mut all: AppendReport, reports: Vec<AppendReport>) -> AppendReport {
             all.rejected_exemplars += report.rejected_exemplars;
             continue;
         }
+        // Of a series that is refused as a whole each of its samples is listed.
+        all.rejected_series = all.rejected_series.max(report.rejected_series);
         for rejected in report.rejected {
             let same = |other: &tsdb_core::Rejected| {
                 (&other.series, other.timestamp) == (&rejected.series, rejected.timestamp)
             };
             if !all.rejected.iter().any(same) {
-                let whole = rejected.timestamp.is_none();
-                all.reject(rejected.samples, whole, || rejected);
+                all.reject(rejected.samples, false, || rejected);
             }
         }
     }

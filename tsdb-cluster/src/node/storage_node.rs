@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_channel::oneshot;
-use tsdb_core::{AppendReport, Db, ErrorKind, Namespace, ShardSet, WriteBatch};
+use tsdb_core::wal::WalError;
+use tsdb_core::{
+    AppendReport, CommitTicket, Db, ErrorKind, MetricMetadata, Namespace, ShardSet, WriteBatch,
+};
 
 use super::deletes::{DeleteRecord, Deletes, Writing};
 use super::digests;
@@ -230,14 +233,13 @@ impl Node {
             let appended = db.and_then(|db| append(db, &request, &admitted, &held.0));
             match appended {
                 Err(error) => drop(sender.send(Err(error))),
-                Ok(appended) => {
+                Ok((report, tickets)) => {
                     if !rules.hold(Rule::Sync) {
                         // Nobody waits any more where this fails.
-                        drop(sender.send(Ok(appended.report)));
+                        drop(sender.send(Ok(report)));
                         return;
                     }
-                    let report = appended.report;
-                    appended.ticket.on_commit(move |committed| {
+                    when_durable(tickets, move |committed| {
                         drop(held);
                         let failed = |error: tsdb_core::Error| failure(&error);
                         let answer = committed
@@ -412,13 +414,28 @@ fn missed(request: &WriteRequest, shards: &[(ShardId, ShardVerdict)]) -> Vec<Mis
     request.absent.iter().map(of).collect()
 }
 
-/// Appends the series of the shards that were admitted, which are sorted.
+/// Calls `then` once every ticket's commit is done, or with the first failure.
+fn when_durable(
+    mut tickets: Vec<CommitTicket>,
+    then: impl FnOnce(Result<(), WalError>) + Send + 'static,
+) {
+    match tickets.pop() {
+        None => then(Ok(())),
+        Some(ticket) => ticket.on_commit(move |durable| match durable {
+            Ok(()) => when_durable(tickets, then),
+            Err(error) => then(Err(error)),
+        }),
+    }
+}
+
+/// Appends the series of the shards that were admitted, which are sorted, and keeps what is said of
+/// their metrics; what has to be waited for.
 fn append(
     db: &Db,
     request: &WriteRequest,
     admitted: &[ShardId],
     writing: &Writing,
-) -> Result<tsdb_core::Appended, NodeError> {
+) -> Result<(AppendReport, Vec<CommitTicket>), NodeError> {
     let namespace = find(db, &request.namespace)?;
     let series = request.batch.series();
     let is_admitted = |place: &usize| {
@@ -440,7 +457,22 @@ fn append(
         },
         &mut batch,
     );
-    namespace.append(&batch).map_err(|error| failure(&error))
+    let mut tickets = Vec::new();
+    let mut report = AppendReport::default();
+    let of_admitted =
+        |(shard, _): &&(ShardId, MetricMetadata)| admitted.binary_search(shard).is_ok();
+    let metadata = request.batch.all_metadata().iter().filter(of_admitted);
+    let metadata: Vec<_> = metadata.map(|(_, metadata)| metadata.clone()).collect();
+    if metadata.is_empty() || !request.places.is_empty() {
+        let appended = namespace.append(&batch).map_err(|error| failure(&error))?;
+        report = appended.report;
+        tickets.push(appended.ticket);
+    }
+    if !metadata.is_empty() {
+        let kept = namespace.set_metadata(&metadata);
+        tickets.push(kept.map_err(|error| failure(&error))?);
+    }
+    Ok((report, tickets))
 }
 
 /// The namespace of this name.

@@ -133,7 +133,8 @@ where
     let head = poll_fn(|context| body.poll_head(context)).await?;
     let mut response = Response::new(ResponseBody::stream(body));
     let headers = response.headers_mut();
-    match head {
+    headers.extend(head.headers);
+    match head.form {
         ResponseType::Samples => {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));

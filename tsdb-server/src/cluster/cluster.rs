@@ -31,6 +31,7 @@ use crate::rpc::{
     Endpoints, PeerTls, PeerTlsFiles, RpcClient, RpcClientOptions, RpcServer, RpcServerOptions,
 };
 use crate::store::{Store, StoreError};
+use crate::telemetry::Telemetry;
 
 /// Longest pause before etcd is asked anew which cluster it keeps.
 const HOME_PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -180,8 +181,8 @@ impl Cluster {
         Arc::clone(&self.metadata)
     }
 
-    pub(crate) fn data(&self) -> ClusterData {
-        ClusterData::new(self.coordinator.clone())
+    pub(crate) fn data(&self, telemetry: Arc<Telemetry>) -> ClusterData {
+        ClusterData::new(self.coordinator.clone(), telemetry)
     }
 
     /// What this server is in it.

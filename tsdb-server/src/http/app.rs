@@ -7,11 +7,11 @@ use tsdb_remote::{InflightBytes, Limits};
 
 use crate::cluster::Overview;
 use crate::config::Role;
-use crate::data::ClusterData;
+use crate::data::{ClusterData, NamespaceData};
 use crate::ha::HaPairs;
 use crate::namespaces::Registry;
 use crate::placements::Placements;
-use crate::store::Store;
+use crate::store::{Opened, Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::tenancy::Tenants;
 
@@ -42,4 +42,15 @@ pub(crate) struct App {
     pub(crate) pairs: Option<HaPairs>,
     /// Whether the routes below `/api/v1/admin` do anything.
     pub(crate) admin: bool,
+}
+
+impl App {
+    /// The namespace of a name, wherever its series are.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub(crate) fn data(&self, opened: &Opened, name: &str) -> Result<NamespaceData, StoreError> {
+        let own = opened.find(name)?;
+        Ok(NamespaceData::of(self.cluster.as_ref(), own, None))
+    }
 }

@@ -7,7 +7,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::request::Parts;
 use http::{Extensions, Uri};
-use tsdb_core::Namespace;
 use tsdb_remote::Sender;
 
 use super::app::App;
@@ -21,8 +20,6 @@ use crate::store::{Opened, StoreError};
 use crate::tenancy::{RateLimit, TenantError};
 use crate::units::duration_text;
 
-/// Said of calls that a cluster does not answer.
-const NOT_IN_A_CLUSTER: &str = "this call is not answered by a server that is part of a cluster: remote write, remote read, series, labels, export and delete_series are";
 /// Said of all calls for data to a server that is a storage node alone. Who comes to the wrong place
 /// keeps what it would have sent, so it is told to come back.
 const NOT_AT_A_NODE: &str = "this server is a storage node, which answers coordinators alone: send this to a coordinator of its cluster";
@@ -91,35 +88,17 @@ impl Scope {
         &self.reads
     }
 
-    /// The namespace that is meant, of the server's own database.
-    ///
-    /// # Errors
-    /// When there is none of that name, and where the server is of a cluster: its own database has
-    /// a part of the series.
-    pub(super) fn namespace(&self, opened: &Opened) -> Result<Namespace, StoreError> {
-        match &self.cluster {
-            None => self.own(opened),
-            Some(_) => Err(StoreError::Refused(NOT_IN_A_CLUSTER.to_owned())),
-        }
-    }
-
     /// The namespace that is meant, wherever its series are.
     ///
     /// # Errors
     /// When there is none of that name.
     pub(super) fn data(&self, opened: &Opened) -> Result<NamespaceData, StoreError> {
-        let own = self.own(opened)?;
-        Ok(match &self.cluster {
-            None => NamespaceData::Own(own),
-            Some(cluster) => NamespaceData::Cluster(cluster.namespace(own.name())),
-        })
-    }
-
-    fn own(&self, opened: &Opened) -> Result<Namespace, StoreError> {
-        match &self.namespace {
-            None => Ok(opened.namespace.clone()),
-            Some(name) => opened.find(name),
-        }
+        let own = match &self.namespace {
+            None => opened.namespace.clone(),
+            Some(name) => opened.find(name)?,
+        };
+        let level = self.reads.level;
+        Ok(NamespaceData::of(self.cluster.as_ref(), own, level))
     }
 
     /// Charges a write to its sender.

@@ -339,12 +339,18 @@ const QUERIES: &[Panel] = &[
         ],
     ),
     lines(
-        "Selects refused",
+        "Selects refused, and answers below their level",
         PerSecond,
-        &[q(
-            "rate(tsdb_readers_refused_total[$__rate_interval])",
-            "{{instance}}",
-        )],
+        &[
+            q(
+                "rate(tsdb_readers_refused_total[$__rate_interval])",
+                "{{instance}} refused",
+            ),
+            q(
+                "rate(tsdb_answers_below_level_total[$__rate_interval])",
+                "{{instance}} below the level",
+            ),
+        ],
     ),
     lines(
         "Held by selects alone",

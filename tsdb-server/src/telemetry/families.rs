@@ -149,6 +149,8 @@ families! {
         "Samples written by /api/v1/export.";
     EXPORT_SAMPLES_LEFT_OUT = Counter "tsdb_export_samples_left_out_total" []
         "Samples that /api/v1/export left out, as OpenMetrics has no text for them.";
+    ANSWERS_BELOW_LEVEL = Counter "tsdb_answers_below_level_total" []
+        "Answers of a cluster that fewer than a majority of replicas gave, as unstrict_majority takes them; each says so.";
     REOPENINGS = Counter "tsdb_reopenings_total" []
         "Times the database was reopened after a failed write or sync.";
     MAINTENANCE_FAILURES = Counter "tsdb_maintenance_failures_total" []

@@ -217,7 +217,7 @@ fn exemplar_counters(page: &mut Exposition, telemetry: &Telemetry) {
 }
 
 fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
-    let counters: [(&Family, &AtomicU64); 12] = [
+    let counters: [(&Family, &AtomicU64); 13] = [
         (&families::SERIES_REJECTED, &telemetry.rejected_series),
         (
             &families::NATIVE_HISTOGRAMS_STORED,
@@ -235,6 +235,10 @@ fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
         (
             &families::EXPORT_SAMPLES_LEFT_OUT,
             &telemetry.export_samples_left_out,
+        ),
+        (
+            &families::ANSWERS_BELOW_LEVEL,
+            &telemetry.answers_below_level,
         ),
         (&families::REOPENINGS, &telemetry.reopenings),
         (

@@ -13,6 +13,7 @@ mod api;
 mod back_pressure;
 mod backups;
 mod cluster;
+mod cluster_api;
 mod cluster_convergence;
 mod cluster_ctl;
 mod cluster_roles;

@@ -18,7 +18,6 @@ mod tests;
 mod verdict;
 mod write;
 
-pub use beside::{ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataRequest};
 pub use deletes::{DeleteReply, DeletesBehindReply, DeletesBehindRequest};
 pub use marks::MarkReply;
 pub use message::NodeMessage;

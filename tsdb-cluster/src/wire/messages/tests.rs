@@ -89,6 +89,28 @@ fn verdicts() -> Vec<Verdict> {
     ]
 }
 
+fn families() -> Vec<MetricMetadata> {
+    let family = |kind: MetricKind| MetricMetadata {
+        metric: kind.to_string(),
+        kind,
+        help: "help".into(),
+        unit: "seconds".into(),
+    };
+    MetricKind::ALL.map(family).to_vec()
+}
+
+fn exemplars() -> Vec<SeriesExemplars> {
+    let exemplar = Exemplar {
+        labels: Labels::from_pairs([("trace_id", "1f")]).expect("labels"),
+        value: f64::from_bits(0x3ff8_dead_0000_0001),
+        timestamp: -1,
+    };
+    vec![SeriesExemplars {
+        labels: matching_labels(),
+        exemplars: vec![exemplar],
+    }]
+}
+
 fn write_request() -> WriteRequest {
     WriteRequest {
         version: PROTOCOL_VERSION,
@@ -105,6 +127,7 @@ fn write_request() -> WriteRequest {
             incarnation: Incarnation(9),
             shards: vec![0, 63],
         }],
+        metadata: families().into_iter().map(|one| (63, one)).collect(),
     }
 }
 
@@ -193,34 +216,19 @@ fn reads_come_as_they_went() {
         Want::Labels,
         Want::Names,
         Want::Values("zone".into()),
+        Want::Exemplars,
+        Want::Metadata(None),
+        Want::Metadata(Some("up".into())),
     ] {
         assert_eq!(sent(read_request(want.clone())).want, want);
     }
-    for reply in replies() {
+    let beside = [
+        SelectReply::Exemplars(exemplars()),
+        SelectReply::Metadata(families()),
+    ];
+    for reply in replies().into_iter().chain(beside) {
         assert_eq!(sent(reply.clone()), reply);
     }
-    sent(ExemplarsRequest {
-        version: PROTOCOL_VERSION,
-        incarnation: NODE,
-        namespace: "default".into(),
-        selectors: vec![matchers(), Vec::new()],
-        range: RANGE,
-        deletes_seen: 1,
-    });
-    let exemplar = Exemplar {
-        labels: Labels::from_pairs([("trace_id", "1f")]).expect("labels"),
-        value: f64::from_bits(0x7ff8_dead_0000_0001),
-        timestamp: -1,
-    };
-    let came = sent(ExemplarsReply {
-        verdict: Verdict::Stored,
-        deletes_seen: 1,
-        series: vec![SeriesExemplars {
-            labels: matching_labels(),
-            exemplars: vec![exemplar.clone()],
-        }],
-    });
-    assert_eq!(came.series[0].exemplars[0], exemplar);
 }
 
 fn matching_labels() -> Labels {
@@ -390,23 +398,6 @@ fn what_is_known_of_nodes_and_metrics_comes_as_it_went() {
                 }],
             },
         },
-    });
-    sent(MetadataRequest {
-        version: PROTOCOL_VERSION,
-        incarnation: NODE,
-        namespace: "default".into(),
-        metric: String::new(),
-        limit: 0,
-    });
-    let families = MetricKind::ALL.map(|kind| MetricMetadata {
-        metric: kind.to_string(),
-        kind,
-        help: "help".into(),
-        unit: "seconds".into(),
-    });
-    sent(MetadataReply {
-        verdict: Verdict::Stored,
-        families: families.to_vec(),
     });
 }
 

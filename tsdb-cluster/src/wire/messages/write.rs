@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tsdb_core::AppendReport;
+use tsdb_core::{AppendReport, MetricMetadata};
 use tsdb_proto::node_v1 as proto;
 
+use super::beside::{metadata_from_proto, metadata_into_proto};
 use super::marks::{absent_from_proto, absent_into_proto};
-use super::message::{NodeMessage, addressed, field, incarnation_bytes};
+use super::message::{NodeMessage, addressed, field, incarnation_bytes, required};
 use super::verdict::{
     ShardOutcome, epochs_from_proto, epochs_into_proto, millis, outcomes_from_proto,
     outcomes_into_proto,
@@ -110,6 +111,8 @@ pub struct WriteRequest {
     pub payload: Bytes,
     /// Replicas that are known not to get it.
     pub absent: Vec<Absent>,
+    /// What is known of metrics that belong to the shards.
+    pub metadata: Vec<(ShardId, MetricMetadata)>,
 }
 
 impl NodeMessage for WriteRequest {
@@ -131,10 +134,15 @@ impl NodeMessage for WriteRequest {
             incarnation: incarnation_bytes(self.incarnation),
             payload: self.payload,
             absent: absent_into_proto(self.absent),
+            metadata: self.metadata.into_iter().map(of_shard).collect(),
         }
     }
 
     fn from_proto(proto: proto::WriteRequest) -> Result<Self, WireError> {
+        let metadata = proto.metadata.into_iter().map(|one| {
+            let metadata = required::<Self, _>("metadata", one.metadata)?;
+            Ok::<_, WireError>((one.shard, metadata_from_proto(metadata)))
+        });
         Ok(Self {
             incarnation: addressed::<Self>(proto.version, &proto.incarnation)?,
             version: proto.version,
@@ -150,7 +158,15 @@ impl NodeMessage for WriteRequest {
             },
             payload: proto.payload,
             absent: absent_from_proto::<Self>(proto.absent)?,
+            metadata: metadata.collect::<Result<_, _>>()?,
         })
+    }
+}
+
+fn of_shard((shard, metadata): (ShardId, MetricMetadata)) -> proto::ShardMetadata {
+    proto::ShardMetadata {
+        shard,
+        metadata: Some(metadata_into_proto(metadata)),
     }
 }
 

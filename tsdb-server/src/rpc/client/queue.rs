@@ -165,7 +165,9 @@ impl Waiter {
 fn bytes_of(request: &WriteRequest) -> usize {
     let series = request.batch.series();
     let chosen = request.places.iter().filter_map(|place| series.get(*place));
-    chosen.map(bytes_of_series).sum()
+    let metadata = request.batch.all_metadata().iter();
+    let of_metadata = metadata.map(|(_, one)| ROW_BYTES + one.help.len());
+    chosen.map(bytes_of_series).sum::<usize>() + of_metadata.sum::<usize>()
 }
 
 /// What a batch takes in the queue of a node that gets all of it, as a part of all that may be
