@@ -11,6 +11,6 @@ mod runtime;
 mod storage;
 mod trouble;
 
-pub(crate) use cluster::{Cluster, ClusterError};
+pub(crate) use cluster::{Cluster, ClusterError, check};
 pub use runtime::TokioRuntime;
 pub(crate) use storage::StoreStorage;

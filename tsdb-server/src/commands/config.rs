@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::CommandError;
 use crate::access::check;
+use crate::cluster;
 use crate::config::{Config, Decided};
 
 const EXAMPLES: &str = "\
@@ -71,6 +72,10 @@ impl ConfigCommand {
                             return Ok(ExitCode::from(2));
                         }
                     }
+                }
+                if let Err(error) = cluster::check(config) {
+                    writeln!(std::io::stderr(), "{error}")?;
+                    return Ok(ExitCode::from(2));
                 }
                 let Some(file) = &config.config else {
                     return match config.web_config_file {

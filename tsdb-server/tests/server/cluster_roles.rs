@@ -514,6 +514,22 @@ async fn wrong_settings_of_a_role_are_refused_with_what_to_do() {
         let log = Server::try_start(&folder.path().join("data"), arguments).expect_err(told);
         assert!(log.contains(told), "{arguments:?}: {log}");
     }
+    // The same without a start.
+    let file = folder.path().join("m3dbnode.yml");
+    let text = "db: {hostID: {value: n}, discovery: {m3dbCluster: {endpoints: [\"a:1\"]}}}";
+    std::fs::write(&file, text).expect("writing");
+    let file = format!("--config={}", file.display());
+    let check = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tsdb-server"));
+        let command = command.arg(&file).args(more).args(["config", "check"]);
+        let asked = command.output().expect("a command");
+        let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+        (asked.status.code(), said)
+    };
+    assert_eq!(check(&[]), (Some(0), String::new()));
+    let (code, said) = check(&["--rpc-tls-ca-file", "/ca.pem"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("go together"), "{said}");
     let is_made = folder.path().join("data").exists();
     assert!(!is_made, "nothing is made before the settings are right");
 }
