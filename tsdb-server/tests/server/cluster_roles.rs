@@ -129,13 +129,11 @@ impl Cluster {
         let body = json!({"num_shards": 8, "replication_factor": 3,
             "instances": instances.collect::<Vec<_>>()});
         let url = format!("{api}{PLACEMENT}/init");
-        let headers = [("Cluster-Environment-Name", "prod")];
-        let made = post(&url, &headers, body.to_string()).await;
+        let made = post(&url, &[], body.to_string()).await;
         assert_eq!(made.status, 200, "{}", made.text());
         wait_for("all shards to be available", 60, async || {
             let url = format!("{api}{PLACEMENT}");
-            let answer = request(Method::GET, &url, &headers, "").await;
-            let answer = answer.expect("an answer");
+            let answer = get(&url).await;
             let text = answer.text();
             (answer.status == 200 && !text.contains("INITIALIZING")).then_some(())
         })
@@ -229,6 +227,17 @@ async fn a_coordinator_says_that_it_has_no_data_and_a_node_that_it_answers_no_cl
     assert!(
         text.contains("a coordinator: the data are on the storage nodes"),
         "{text}"
+    );
+    // What is about another environment is not this server's to change.
+    let elsewhere = [("Cluster-Environment-Name", "test")];
+    let url = format!("{}/api/v1/services/m3db/namespace/default", other.api);
+    let foreign = request(Method::DELETE, &url, &elsewhere, "").await;
+    let foreign = foreign.expect("an answer");
+    assert_eq!(foreign.status, 400, "{}", foreign.text());
+    assert!(
+        foreign.text().contains("of the environment"),
+        "{}",
+        foreign.text()
     );
     let snapshot = post(
         &format!("{}/api/v1/admin/tsdb/snapshot", other.api),

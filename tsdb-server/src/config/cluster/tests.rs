@@ -102,6 +102,10 @@ fn the_section_of_a_coordinator_makes_one_without_a_node() {
         assert_eq!(flag(&coordinator, "node_id"), None);
         assert_eq!(coordinator.namespaces.len(), 1);
     }
+    let ours = taken(&format!("{COORDINATOR}tsdb: {{maxConcurrentQueries: 7}}\n"));
+    assert_eq!(flag(&ours, "max_concurrent_queries"), Some("7"));
+    let slip = refused("coordinator: {}\nclusters: []\n");
+    assert!(slip.contains("unknown key clusters"), "{slip}");
     let by_management =
         "coordinator: {clusterManagement: {etcd: {env: prod, etcdClusters: [{endpoints: [a:1]}]}}}";
     assert_eq!(flag(&taken(by_management), "etcd"), Some("a:1"));
