@@ -111,7 +111,11 @@ fn show(config: &Config, out: &mut impl std::io::Write) -> std::io::Result<()> {
             Decided::DefaultHost => "--default-host".to_owned(),
             Decided::Default => "default".to_owned(),
         };
-        let text = setting.text.clone().unwrap_or_else(|| "-".to_owned());
+        let follows = || match (setting.flag.as_str(), config.role_in_cluster()) {
+            ("role", Some(role)) => role.name().to_owned(),
+            _ => "-".to_owned(),
+        };
+        let text = setting.text.clone().unwrap_or_else(follows);
         rows.push([setting.flag.clone(), text, by]);
     }
     for namespace in &config.namespaces {
