@@ -4,8 +4,7 @@ use std::fmt::Debug;
 
 use tsdb_cluster::message::{DeleteRequest, DigestReply, DigestRequest, ReadRequest};
 use tsdb_cluster::wire::messages::{
-    DeleteReply, DeletesBehindReply, DeletesBehindRequest, ExemplarsReply, ExemplarsRequest,
-    MetadataReply, MetadataRequest, NodeMessage, Refusal, SealReply, SealRequest, SelectOrder,
+    DeleteReply, DeletesBehindReply, DeletesBehindRequest, NodeMessage, Refusal, SealReply, SealRequest, SelectOrder,
     SelectReply, StatusReply, StatusRequest, TopologyReply, TopologyRequest, WriteOpened,
     WriteOpening, WriteReply, WriteRequest,
 };
@@ -211,10 +210,6 @@ pub(crate) fn message(input: &[u8]) {
         play::<TopologyReply>,
         play::<StatusRequest>,
         play::<StatusReply>,
-        play::<MetadataRequest>,
-        play::<MetadataReply>,
-        play::<ExemplarsRequest>,
-        play::<ExemplarsReply>,
         play::<Refusal>,
         play::<DeletesBehindRequest>,
     ];

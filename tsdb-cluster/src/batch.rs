@@ -1,10 +1,16 @@
 //! Samples on their way to replicas: owned, so that a slow one may still get them when the others
 //! have answered.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tsdb_core::{ChunkPart, Exemplar, Histogram, Labels, Sample, Series, TimeRange, WriteBatch};
+use tsdb_core::model::METRIC_NAME;
+use tsdb_core::{
+    ChunkPart, Exemplar, Histogram, Labels, MetricMetadata, Sample, Series, TimeRange, WriteBatch,
+    shard_of,
+};
 
 use crate::identity::ShardId;
 use crate::message::NodeError;
@@ -34,13 +40,22 @@ pub struct BatchSeries {
     pub exemplars: Range<usize>,
 }
 
-/// Samples of many series.
+/// Samples of many series, and metadata of metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     series: Vec<BatchSeries>,
     samples: Vec<Sample>,
     histograms: Vec<(i64, Histogram)>,
     exemplars: Vec<Exemplar>,
+    metadata: Vec<(ShardId, MetricMetadata)>,
+}
+
+/// The shard that what is known of a metric belongs to: that of the series with its name and
+/// nothing else, the first where no series can have the name.
+#[must_use]
+pub fn shard_of_metric(metric: &str, shards: NonZeroU32) -> ShardId {
+    let labels = Labels::from_pairs([(METRIC_NAME, metric)]);
+    labels.map_or(0, |labels| shard_of(&labels, shards))
 }
 
 impl Batch {
@@ -96,6 +111,23 @@ impl Batch {
             self.exemplars.push(exemplar);
             last.exemplars.end = self.exemplars.len();
         }
+    }
+
+    /// Adds what is known of a metric, which belongs to `shard`.
+    pub fn metadata(&mut self, shard: ShardId, metadata: MetricMetadata) {
+        self.metadata.push((shard, metadata));
+    }
+
+    /// What it says of metrics, and the shard of each.
+    #[must_use]
+    pub fn all_metadata(&self) -> &[(ShardId, MetricMetadata)] {
+        &self.metadata
+    }
+
+    /// The shards that anything of it belongs to.
+    pub fn shards(&self) -> impl Iterator<Item = ShardId> {
+        let of_series = self.series.iter().map(|series| series.entry.shard);
+        of_series.chain(self.metadata.iter().map(|(shard, _)| *shard))
     }
 
     /// Adds what chunks of a series hold in a range, as replicas answer them.
@@ -154,10 +186,32 @@ impl Batch {
         self.samples.len() + self.histograms.len()
     }
 
-    /// Whether it holds no series.
+    /// Histograms.
+    #[must_use]
+    pub fn histograms_len(&self) -> usize {
+        self.histograms.len()
+    }
+
+    /// Whether it holds neither a series nor metadata.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
+        self.series.is_empty() && self.metadata.is_empty()
+    }
+
+    /// Of which time the samples of each shard are, among the series at `places`.
+    #[must_use]
+    pub fn times(&self, places: impl Iterator<Item = usize>) -> BTreeMap<ShardId, TimeRange> {
+        let mut times: BTreeMap<ShardId, (i64, i64)> = BTreeMap::new();
+        for series in places.filter_map(|place| self.series.get(place)) {
+            let floats = self.samples_of(series).iter().map(|one| one.timestamp);
+            let histograms = self.histograms_of(series).iter().map(|one| one.0);
+            for at in floats.chain(histograms) {
+                let (min, max) = times.entry(series.entry.shard).or_insert((at, at));
+                (*min, *max) = (at.min(*min), at.max(*max));
+            }
+        }
+        let range = |(shard, (min, max))| Some((shard, TimeRange::inclusive(min, max).ok()?));
+        times.into_iter().filter_map(range).collect()
     }
 
     /// Adds the series at `places` to a batch of the engine's, but what `hides` says of a series

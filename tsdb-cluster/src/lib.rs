@@ -15,7 +15,7 @@ pub mod topology;
 pub mod transport;
 pub mod wire;
 
-pub use batch::{Batch, BatchSeries, SeriesEntry};
+pub use batch::{Batch, BatchSeries, SeriesEntry, shard_of_metric};
 pub use identity::{Epoch, Incarnation, NodeId, ShardId};
 pub use rules::{Rule, Rules};
 pub use series_table::SeriesTable;

@@ -1,14 +1,18 @@
 //! What coordinators and nodes say to each other.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
-use tsdb_core::{AppendReport, ChunkPart, Labels, Matcher, SeriesDigest, ShardDigest, TimeRange};
+use tsdb_core::{
+    AppendReport, ChunkPart, Labels, Matcher, MetricMetadata, SeriesDigest, SeriesExemplars,
+    ShardDigest, TimeRange,
+};
 
 use crate::batch::Batch;
-use crate::identity::{Epoch, Incarnation, ShardId};
+use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::node::{DeleteRecord, Refusal};
 
 /// Where samples come from.
@@ -19,6 +23,39 @@ pub enum Origin {
     Writer,
     /// From another replica, or from a hint: what a delete hides is left out.
     Replica,
+}
+
+/// A replica that a write does not reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// The node.
+    pub node: NodeId,
+    /// The data folder that it has.
+    pub incarnation: Incarnation,
+    /// Its shards among those that are written.
+    pub shards: Vec<ShardId>,
+}
+
+/// What a replica misses, and others have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The node.
+    pub node: NodeId,
+    /// The data folder that it has.
+    pub incarnation: Incarnation,
+    /// Of which shards, and of which time.
+    pub shards: Vec<(ShardId, TimeRange)>,
+}
+
+/// Tells a node what other replicas miss of that which it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkRequest {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// Which data folder is meant.
+    pub incarnation: Incarnation,
+    /// Who misses what.
+    pub missed: Vec<Missed>,
 }
 
 /// Samples for a node.
@@ -38,6 +75,8 @@ pub struct WriteRequest {
     pub batch: Arc<Batch>,
     /// Which series of the batch are meant, in order.
     pub places: Vec<usize>,
+    /// Replicas that are known not to get it: noted durably before the write is acknowledged.
+    pub absent: Vec<Absent>,
 }
 
 /// What became of the samples of a shard.
@@ -69,6 +108,18 @@ pub enum Want {
     Names,
     /// Values of a label.
     Values(String),
+    /// Exemplars.
+    Exemplars,
+    /// What is known of metrics, of all or of one; of no series, and of no time.
+    Metadata(Option<String>),
+}
+
+impl Want {
+    /// Whether series are wanted, which are answered one after the other.
+    #[must_use]
+    pub fn is_of_series(&self) -> bool {
+        matches!(self, Self::Samples | Self::Labels)
+    }
 }
 
 /// What to read from a node.
@@ -92,7 +143,7 @@ pub struct ReadRequest {
     pub want: Want,
     /// Only what is sorted behind this.
     pub after: Option<Labels>,
-    /// Series, names or values to answer at most.
+    /// Series, names, values or metrics to answer at most.
     pub limit: usize,
     /// Samples to answer at most.
     pub max_samples: u64,
@@ -116,9 +167,13 @@ pub enum Found {
     Series(Labels, Vec<ChunkPart>),
     /// A name or a value.
     Text(Arc<str>),
+    /// Exemplars of a series.
+    Exemplars(SeriesExemplars),
+    /// What is known of a metric.
+    Metadata(MetricMetadata),
 }
 
-/// A stream of what was found: series sorted by labels, texts sorted.
+/// A stream of what was found: series sorted by labels, texts and metadata by name.
 pub type FoundStream = BoxStream<'static, Result<Vec<Found>, NodeError>>;
 
 /// Why a node did not do what it was asked to.
@@ -176,6 +231,30 @@ pub struct NodeStatus {
     pub shards: Vec<(ShardId, crate::node::ShardState)>,
     /// The newest delete that it has applied to each namespace.
     pub deletes: Vec<(Arc<str>, u64)>,
+    /// What is still to be done.
+    pub backlog: Backlog,
+}
+
+/// What a node and others have still to do until all replicas are equal and at their places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Windows in which the node differs from other replicas, by replica.
+    pub divergence: BTreeMap<NodeId, u64>,
+    /// Windows of shards that other nodes are known to miss, and are to get from it, by node.
+    pub hints: BTreeMap<NodeId, u64>,
+    /// Shards that it is copying from others.
+    pub moves: Vec<ShardMove>,
+}
+
+/// How far the copy of a shard is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardMove {
+    /// Which shard.
+    pub shard: ShardId,
+    /// Series that are copied.
+    pub series: u64,
+    /// Samples that are copied.
+    pub samples: u64,
 }
 
 /// Deletes to apply.

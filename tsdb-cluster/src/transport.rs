@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::message::{
-    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, ReadReply,
-    ReadRequest, WriteReply, WriteRequest,
+    DeleteRequest, DigestReply, DigestRequest, FoundStream, MarkRequest, NodeError, NodeStatus,
+    ReadReply, ReadRequest, WriteReply, WriteRequest,
 };
 use crate::node::{DeleteRecord, Refusal};
 
@@ -48,6 +48,19 @@ pub trait Transport: fmt::Debug + Send + Sync {
 
     /// [`Node::status`](crate::node::Node::status).
     fn status(&self, node: &NodeId) -> NodeAnswer<NodeStatus>;
+
+    /// [`Node::mark`](crate::node::Node::mark). Where a way does not carry it, what others miss is
+    /// found when replicas are compared.
+    fn mark(&self, node: &NodeId, _: MarkRequest) -> NodeAnswer<Vec<ShardId>> {
+        let why = format!("{node} is reached in a way that carries no marks");
+        async move { Err(NodeError::Unreachable(why)) }.boxed()
+    }
+
+    /// Why a write to a node would be refused at once, without being sent; `None` where it may be
+    /// worth a try.
+    fn refusal(&self, _: &NodeId) -> Option<NodeError> {
+        None
+    }
 
     /// [`Node::digest`](crate::node::Node::digest). Where a way does not carry it, replicas are not
     /// compared, and nothing else is missing.

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::error::{BoxError, ReadError, RequestFault};
-use crate::limits::BytePermit;
+use crate::inflight::BytePermit;
 use crate::read::ReadBody;
 
 /// Reads a whole body of at most `limit` bytes. What the permit does not hold yet is taken as it

@@ -64,6 +64,20 @@ pub enum RequestFault {
         /// Bytes all requests may hold.
         limit: u64,
     },
+    /// Requests of one sender hold as much as they may, so that others find room.
+    #[error(
+        "requests of this sender in flight hold {used} bytes and {free} are free of the limit {name}: {wanted} more are beyond the sender's share; send fewer at a time, or raise {name}"
+    )]
+    BeyondShare {
+        /// What the limit is called.
+        name: &'static str,
+        /// Bytes asked for.
+        wanted: u64,
+        /// Bytes held by requests of the sender.
+        used: u64,
+        /// Bytes that nobody holds.
+        free: u64,
+    },
     /// More reads wait than may.
     #[error(
         "{limit} remote reads wait already, the limit read_queue: try again, or raise read_queue or read_concurrency"

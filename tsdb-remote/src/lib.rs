@@ -4,6 +4,7 @@
 mod body;
 pub mod client;
 mod error;
+mod inflight;
 mod limits;
 mod negotiate;
 mod put;
@@ -15,6 +16,7 @@ pub mod write;
 
 pub use body::ResponseBody;
 pub use error::{BoxError, DecodeError, ReadError, RequestFault, WriteError};
-pub use limits::{BytePermit, InflightBytes, Limits};
+pub use inflight::{BytePermit, InflightBytes, Sender};
+pub use limits::Limits;
 pub use read::{RemoteRead, RemoteReadLayer};
 pub use write::{RemoteWrite, RemoteWriteLayer};

@@ -1,10 +1,6 @@
-//! Every bound of the services in one place, and the budget of bytes that requests in flight share.
+//! Every bound of the services in one place.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-use crate::error::RequestFault;
 
 const MIB: usize = 1 << 20;
 
@@ -65,113 +61,5 @@ impl Default for Limits {
             read_buffer_bytes: 4 * MIB,
             read_stall: Duration::from_secs(60),
         }
-    }
-}
-
-/// The budget of bytes that requests in flight share. Cloning shares it.
-#[derive(Clone, Debug)]
-pub struct InflightBytes {
-    budget: Arc<Budget>,
-}
-
-#[derive(Debug)]
-struct Budget {
-    /// What the limit is called where it is set.
-    name: &'static str,
-    limit: u64,
-    used: AtomicU64,
-}
-
-impl InflightBytes {
-    /// A budget of `limit` bytes for requests, [`Limits::max_inflight_bytes`].
-    #[must_use]
-    pub fn new(limit: u64) -> Self {
-        Self::named("max_inflight_bytes", limit)
-    }
-
-    /// A budget of `limit` bytes, whose refusals call it `name`.
-    #[must_use]
-    pub fn named(name: &'static str, limit: u64) -> Self {
-        Self {
-            budget: Arc::new(Budget {
-                name,
-                limit,
-                used: AtomicU64::new(0),
-            }),
-        }
-    }
-
-    /// The whole budget in bytes.
-    #[must_use]
-    pub fn limit(&self) -> u64 {
-        self.budget.limit
-    }
-
-    /// Bytes held by requests at this moment.
-    #[must_use]
-    pub fn used(&self) -> u64 {
-        self.budget.used.load(Ordering::Relaxed)
-    }
-
-    /// Takes `bytes` out of the budget until the permit is dropped. Never waits.
-    ///
-    /// # Errors
-    /// [`RequestFault::Busy`] when fewer bytes are free.
-    pub fn try_acquire(&self, bytes: u64) -> Result<BytePermit, RequestFault> {
-        let permit = BytePermit {
-            inflight: self.clone(),
-            held: AtomicU64::new(0),
-        };
-        permit.grow(bytes)?;
-        Ok(permit)
-    }
-}
-
-/// Bytes taken out of an [`InflightBytes`]; given back on drop.
-#[derive(Debug)]
-pub struct BytePermit {
-    inflight: InflightBytes,
-    held: AtomicU64,
-}
-
-impl BytePermit {
-    /// Bytes held.
-    #[must_use]
-    pub fn held(&self) -> u64 {
-        self.held.load(Ordering::Relaxed)
-    }
-
-    /// Takes `more` bytes on top. Never waits.
-    ///
-    /// # Errors
-    /// [`RequestFault::Busy`] when fewer bytes are free; what was held stays held.
-    pub fn grow(&self, more: u64) -> Result<(), RequestFault> {
-        let budget = &self.inflight.budget;
-        let taken = budget
-            .used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(more).filter(|sum| *sum <= budget.limit)
-            });
-        match taken {
-            Ok(_) => {
-                self.held.fetch_add(more, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(used) => Err(RequestFault::Busy {
-                name: budget.name,
-                wanted: more,
-                used,
-                limit: budget.limit,
-            }),
-        }
-    }
-}
-
-impl Drop for BytePermit {
-    fn drop(&mut self) {
-        self.inflight
-            .budget
-            .used
-            .fetch_sub(*self.held.get_mut(), Ordering::Relaxed);
     }
 }

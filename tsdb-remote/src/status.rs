@@ -52,7 +52,9 @@ fn of_request(fault: &RequestFault) -> Verdict {
         RequestFault::DecodedTooLarge { .. } | RequestFault::Body(_) => {
             Verdict::new(StatusCode::BAD_REQUEST)
         }
-        RequestFault::Busy { .. } | RequestFault::QueueFull { .. } => Verdict::later(None),
+        RequestFault::Busy { .. }
+        | RequestFault::BeyondShare { .. }
+        | RequestFault::QueueFull { .. } => Verdict::later(None),
     }
 }
 

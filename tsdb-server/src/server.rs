@@ -26,6 +26,7 @@ use crate::metadata::EmbeddedMetadata;
 use crate::namespaces::{Configured, Registry};
 use crate::pause::Pause;
 use crate::placements::Placements;
+use crate::rpc::RpcClientOptions;
 use crate::runtime::parallelism;
 use crate::store::{Closing, DiskWatch, Store, StoreError, StoreOptions};
 use crate::supervisor::{Notice, notify};
@@ -420,6 +421,9 @@ fn prepare(
     let store = start_store(config, database, &telemetry);
     let store = store.map_err(|error| not_opened(config, error))?;
     let inflight = InflightBytes::new(limits.max_inflight_bytes);
+    // No more than a node's queue holds, so that one sender cannot fill that.
+    let queue_bytes = RpcClientOptions::default().queue_bytes;
+    let forwarded = InflightBytes::named("queue_bytes", queue_bytes as u64);
     let pairs_bytes = limits.max_inflight_bytes / 4;
     let (metadata, placements) = metadata_of(config, cluster, &store);
     let configured = Configured::of(config);
@@ -433,12 +437,14 @@ fn prepare(
     Ok(App {
         registry,
         placements,
-        cluster: cluster.map(Cluster::data),
+        cluster: cluster.map(|cluster| cluster.data(Arc::clone(&telemetry))),
+        overview: cluster.map(Cluster::overview),
         role: cluster.map(Cluster::role),
         store,
         telemetry,
         limits,
         inflight,
+        forwarded,
         started: Instant::now(),
         tenants: Arc::new(tenants(config)),
         pairs: pairs(config, pairs_bytes),

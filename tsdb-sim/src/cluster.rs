@@ -9,7 +9,7 @@ use futures_channel::oneshot;
 use futures_util::FutureExt as _;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions};
 use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore};
-use tsdb_cluster::node::{Divergence, Membership, Node, Repair, RepairOptions};
+use tsdb_cluster::node::{Divergence, Marks, Membership, Move, Node, Pace, Repair, RepairOptions};
 use tsdb_cluster::runtime::{Runtime, SharedRuntime};
 use tsdb_cluster::storage::SharedStorage;
 use tsdb_cluster::{Incarnation, NodeId};
@@ -27,11 +27,14 @@ pub const ENVIRONMENT: &str = "default_env";
 /// Bytes of a log before it is cut: small, so that runs and compactions happen.
 const LOG_CAP_BYTES: u64 = 256 << 10;
 
-/// Windows that are short, so that there are many, and little time between two comparisons.
-const REPAIR: RepairOptions = RepairOptions {
-    pause: Duration::from_millis(500),
-    samples_per_second: 100_000,
-    window_ms: 60_000,
+/// Windows that are short, so that there are many.
+const WINDOW_MS: i64 = 60_000;
+
+/// Copying in small pieces, slowly enough to be interrupted.
+const PACE: Pace = Pace {
+    samples_per_second: 20_000,
+    samples_at_a_time: 100,
+    shards_at_a_time: 2,
 };
 
 /// A machine with a disk, whether a node runs on it or not.
@@ -47,6 +50,19 @@ struct Running {
     process: Process,
     storage: Arc<SimulatedStorage>,
     divergence: Divergence,
+    marks: Marks,
+    membership: Membership,
+}
+
+/// How nodes become equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repairs {
+    /// They do not.
+    None,
+    /// Others are given what they are known to miss; nothing is compared beside.
+    Marks,
+    /// Both.
+    All,
 }
 
 /// The cluster. Cloning shares it.
@@ -56,7 +72,7 @@ pub struct Cluster {
     network: Network,
     metadata: MemoryMetadata,
     options: CoordinatorOptions,
-    repairs: bool,
+    repairs: Repairs,
     machines: Arc<Mutex<BTreeMap<NodeId, Machine>>>,
     coordinators: Arc<Mutex<BTreeMap<String, (Process, Coordinator)>>>,
 }
@@ -70,7 +86,7 @@ impl fmt::Debug for Cluster {
 impl Cluster {
     /// No machine yet. Nodes repair what they have, or do not.
     #[must_use]
-    pub fn new(executor: &Executor, options: CoordinatorOptions, repairs: bool) -> Self {
+    pub fn new(executor: &Executor, options: CoordinatorOptions, repairs: Repairs) -> Self {
         Self {
             executor: executor.clone(),
             network: Network::new(executor),
@@ -99,7 +115,7 @@ impl Cluster {
     pub fn coordinate(&self, name: &str) {
         let process = self.executor.process();
         let coordinator = self.coordinator_in(&process, name);
-        process.spawn(coordinator.clone().schedule().boxed());
+        process.spawn(coordinator.clone().schedule(|_| {}).boxed());
         let before = self
             .coordinators()
             .insert(name.to_owned(), (process, coordinator));
@@ -167,16 +183,24 @@ impl Cluster {
         let shared: SharedStorage = Arc::<SimulatedStorage>::clone(&storage);
         let node = Node::open(shared, Incarnation(fresh)).await;
         let node = node.map_err(|error| format!("{id}: {error}"))?;
-        let node = node.with_rules(self.options.rules);
+        let node = node.with_rules(self.options.rules).with_windows(WINDOW_MS);
         self.network.promises().opened(&node.status());
         let cluster = self.coordinator_in(&process, id.as_str());
         let runtime: SharedRuntime = Arc::new(process.clone());
         let membership = Membership::new(id.clone(), node.clone(), cluster, runtime);
-        let repair = Repair::new(membership.clone(), REPAIR);
-        let divergence = repair.divergence().clone();
-        process.spawn(membership.run(|_| {}).boxed());
-        if self.repairs {
-            process.spawn(repair.run().boxed());
+        let membership = membership.with_pace(PACE);
+        let options = RepairOptions {
+            pause: Duration::from_millis(500),
+            window_ms: WINDOW_MS,
+        };
+        let repair = Repair::new(membership.clone(), options);
+        let (divergence, marks) = (repair.divergence().clone(), node.marks().clone());
+        process.spawn(membership.clone().run(|_| {}).boxed());
+        if self.repairs == Repairs::All {
+            process.spawn(repair.clone().run(|_| {}).boxed());
+        }
+        if self.repairs != Repairs::None {
+            process.spawn(repair.give(|_| {}).boxed());
         }
         let up = Up {
             process: process.clone(),
@@ -188,6 +212,8 @@ impl Cluster {
                 process,
                 storage,
                 divergence,
+                marks,
+                membership,
             });
         }
         Ok(())
@@ -302,6 +328,29 @@ impl Cluster {
             Some((id.clone(), running.divergence.windows()))
         });
         running.collect()
+    }
+
+    /// What each node that runs knows that others miss.
+    #[must_use]
+    pub fn backlogs(&self) -> Vec<(NodeId, u64)> {
+        let machines = self.lock();
+        let running = machines.iter().filter_map(|(id, machine)| {
+            let running = machine.running.as_ref()?;
+            Some((id.clone(), running.marks.backlog().values().sum()))
+        });
+        running.collect()
+    }
+
+    /// The shards that a node copies just now.
+    #[must_use]
+    pub fn moves(&self, id: &NodeId) -> Vec<Move> {
+        let machines = self.lock();
+        let running = machines
+            .get(id)
+            .and_then(|machine| machine.running.as_ref());
+        running
+            .map(|running| running.membership.moves())
+            .unwrap_or_default()
     }
 
     /// Whether a node runs on a machine.

@@ -14,7 +14,7 @@ mod random;
 mod scenario;
 
 pub use clock::{BEGIN_MS, NodeClock};
-pub use cluster::{Cluster, ENVIRONMENT};
+pub use cluster::{Cluster, ENVIRONMENT, Repairs};
 pub use disk::SimulatedStorage;
 pub use executor::{Executor, Process};
 pub use history::{Found, History, SeriesNumber, Violation};

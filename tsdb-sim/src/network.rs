@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::FutureExt as _;
 use tsdb_cluster::message::{
-    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, ReadReply,
-    ReadRequest, WriteReply, WriteRequest,
+    DeleteRequest, DigestReply, DigestRequest, FoundStream, MarkRequest, NodeError, NodeStatus,
+    ReadReply, ReadRequest, WriteReply, WriteRequest,
 };
 use tsdb_cluster::metadata::{Changes, Revision};
 use tsdb_cluster::node::{DeleteRecord, Node};
@@ -22,6 +22,8 @@ use crate::promises::Promises;
 
 /// After which time a message that was lost is given up by its sender.
 const GIVEN_UP: Duration = Duration::from_secs(2);
+/// After which time a node that did not answer a write is tried again.
+const PROBED_AGAIN: Duration = Duration::from_millis(500);
 
 /// A node that is up.
 #[derive(Clone, Debug)]
@@ -149,6 +151,7 @@ impl Network {
         SimulatedTransport {
             network: self.clone(),
             name: name.to_owned(),
+            away: Arc::default(),
         }
     }
 
@@ -180,9 +183,15 @@ impl Network {
 pub struct SimulatedTransport {
     network: Network,
     name: String,
+    /// Nodes that did not answer a write, and until when no other one is tried.
+    away: Arc<Mutex<BTreeMap<NodeId, Duration>>>,
 }
 
 impl SimulatedTransport {
+    fn lock_away(&self) -> MutexGuard<'_, BTreeMap<NodeId, Duration>> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks a node: `answer` runs among its tasks.
     fn ask<T: Send + 'static, F: Future<Output = Result<T, NodeError>> + Send + 'static>(
         &self,
@@ -228,7 +237,22 @@ impl Transport for SimulatedTransport {
             promises.wrote(incarnation, &before, &epochs, &reply);
             Ok(reply)
         };
-        self.ask(node, write)
+        let (written, own, node) = (self.ask(node, write), self.clone(), node.clone());
+        async move {
+            let answer = written.await;
+            if matches!(answer, Err(NodeError::Unreachable(_))) {
+                let until = own.network.executor.now() + PROBED_AGAIN;
+                own.lock_away().insert(node, until);
+            }
+            answer
+        }
+        .boxed()
+    }
+
+    fn refusal(&self, node: &NodeId) -> Option<NodeError> {
+        let until = self.lock_away().get(node).copied()?;
+        let is_away = self.network.executor.now() < until;
+        is_away.then(|| NodeError::Unreachable("it was not reached just now".to_owned()))
     }
 
     fn read(&self, node: &NodeId, request: ReadRequest) -> NodeAnswer<(ReadReply, FoundStream)> {
@@ -270,6 +294,10 @@ impl Transport for SimulatedTransport {
     ) -> NodeAnswer<Vec<DeleteRecord>> {
         let behind = move |node: Node| async move { Ok(node.deletes_behind(&namespace, sequence)) };
         self.ask(node, behind)
+    }
+
+    fn mark(&self, node: &NodeId, request: MarkRequest) -> NodeAnswer<Vec<ShardId>> {
+        self.ask(node, |node| async move { node.mark(request).await })
     }
 
     fn digest(&self, node: &NodeId, request: DigestRequest) -> NodeAnswer<DigestReply> {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tsdb_cluster::{Rule, Rules};
-use tsdb_sim::{Fault, ScenarioOptions, play};
+use tsdb_sim::{Fault, Repairs, ScenarioOptions, play};
 
 /// Much changes, and whoever has not heard of it goes on.
 const CHANGES: &[Fault] = &[
@@ -40,7 +40,7 @@ fn scenario(rule: Rule) -> ScenarioOptions {
         faults,
         writers: 12,
         deletes,
-        repairs: false,
+        repairs: Repairs::None,
         inspect: false,
         ..ScenarioOptions::default()
     }

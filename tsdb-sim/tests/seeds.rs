@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tsdb_sim::{Fault, ScenarioOptions, play};
+use tsdb_sim::{Fault, Repairs, ScenarioOptions, play};
 
 fn run(options: ScenarioOptions, from: u64, seeds: u64) {
     let mut failed = Vec::new();
@@ -74,7 +74,7 @@ fn without_repair_replicas_stay_different() {
         ..ScenarioOptions::default()
     };
     let without = ScenarioOptions {
-        repairs: false,
+        repairs: Repairs::None,
         ..with
     };
     run(with, 1, 3);

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod accounting;
+mod cluster;
 mod command;
 mod deliveries;
 mod disk;
@@ -26,6 +27,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use cluster::{ClusterOptions, cluster};
 pub use command::{become_server, compare, is_server_start};
 pub use error::Error;
 pub use flood::{FloodOptions, flood};

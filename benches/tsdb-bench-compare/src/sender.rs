@@ -29,6 +29,8 @@ pub(crate) struct Sent {
     pub(crate) refused: u64,
     /// Times a request was turned away for the moment and sent again.
     pub(crate) retries: u64,
+    /// The longest that a request took until it was acknowledged, in milliseconds.
+    pub(crate) slowest_ms: u64,
     /// What the server said when it first refused.
     pub(crate) refusal: Option<String>,
 }
@@ -38,6 +40,7 @@ impl Sent {
         self.acked += other.acked;
         self.refused += other.refused;
         self.retries += other.retries;
+        self.slowest_ms = self.slowest_ms.max(other.slowest_ms);
         self.refusal = self.refusal.take().or(other.refusal);
     }
 }
@@ -80,7 +83,8 @@ fn send_part(
     let doing = || Error::exchange("sending remote write");
     let mut stream = Connection::open(to).map_err(doing())?;
     for delivery in deliveries.iter().filter(|one| one.connection == connection) {
-        let deadline_ms = watch.now_ms() + RETRY_SECONDS_MAX * 1_000;
+        let began_ms = watch.now_ms();
+        let deadline_ms = began_ms + RETRY_SECONDS_MAX * 1_000;
         loop {
             watch.interrupt.check()?;
             let (head, answer) = stream
@@ -107,6 +111,7 @@ fn send_part(
                 };
                 sent.acked += stored;
                 sent.refused += samples - stored;
+                sent.slowest_ms = sent.slowest_ms.max(watch.now_ms() - began_ms);
                 break;
             }
             if head.status < 500 && head.status != 429 {

@@ -269,7 +269,7 @@ impl Running {
     }
 }
 
-fn free_address() -> Result<SocketAddr, Error> {
+pub(crate) fn free_address() -> Result<SocketAddr, Error> {
     let find = || TcpListener::bind("127.0.0.1:0")?.local_addr();
     find().map_err(Error::exchange("looking for a free port"))
 }

@@ -247,6 +247,7 @@ fn messages(c: &mut Criterion) {
         origin: Origin::Writer,
         incarnation: Incarnation(1),
         payload: vec![7; 2_000].into(),
+        metadata: Vec::new(),
     };
     let bytes = Bytes::from(request.clone().encode());
     c.bench_function("wire messages/write request", |b| {

@@ -579,6 +579,14 @@ fn wire_messages() {
         origin: Origin::Replica,
         incarnation: Incarnation(7),
         payload: b"payload".to_vec().into(),
+        metadata: vec![(
+            3,
+            MetricMetadata {
+                metric: "up".to_owned(),
+                help: "help".to_owned(),
+                ..MetricMetadata::default()
+            },
+        )],
     };
     let read = ReadRequest {
         incarnation: Incarnation(7),
@@ -607,7 +615,7 @@ fn wire_messages() {
         ("write", 2, request.encode()),
         ("select", 4, read.encode()),
         ("first", 5, first.encode()),
-        ("refusal", 21, Refusal { verdict }.encode()),
+        ("refusal", 17, Refusal { verdict }.encode()),
     ] {
         write("wire_message", name, &[&[kind][..], &bytes].concat());
     }

@@ -263,6 +263,12 @@ pub struct WriteRequest {
     /// Where they come from.
     #[prost(enumeration = "write_request::Origin", tag = "9")]
     pub origin: i32,
+    /// Replicas that are known not to get it: the node remembers what they miss.
+    #[prost(message, repeated, tag = "10")]
+    pub absent: ::prost::alloc::vec::Vec<Absent>,
+    /// What is known of metrics that belong to the shards.
+    #[prost(message, repeated, tag = "11")]
+    pub metadata: ::prost::alloc::vec::Vec<ShardMetadata>,
 }
 /// Nested message and enum types in `WriteRequest`.
 pub mod write_request {
@@ -305,6 +311,29 @@ pub mod write_request {
             }
         }
     }
+}
+/// What is known of a metric that belongs to a shard.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShardMetadata {
+    /// The shard.
+    #[prost(uint32, tag = "1")]
+    pub shard: u32,
+    /// What is known.
+    #[prost(message, optional, tag = "2")]
+    pub metadata: ::core::option::Option<MetricMetadata>,
+}
+/// A replica that a write does not reach.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Absent {
+    /// The node.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// The data folder that it has, 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub incarnation: ::prost::alloc::vec::Vec<u8>,
+    /// Its shards among those that are written.
+    #[prost(uint32, repeated, tag = "3")]
+    pub shards: ::prost::alloc::vec::Vec<u32>,
 }
 /// A refusal of one series or sample.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -471,13 +500,13 @@ pub struct SelectRequest {
     /// The last delete that the reader has seen.
     #[prost(uint64, tag = "7")]
     pub deletes_seen: u64,
-    /// Samples, labels, names or values.
+    /// Samples, labels, names, values, exemplars or metadata.
     #[prost(enumeration = "select_request::What", tag = "8")]
     pub what: i32,
-    /// LABEL_VALUES: of which label.
+    /// LABEL_VALUES: of which label. METADATA: of which metric; of all when empty.
     #[prost(string, tag = "9")]
     pub label: ::prost::alloc::string::String,
-    /// Series, or names or values, at most.
+    /// Series, or names, values or metrics, at most.
     #[prost(uint64, tag = "10")]
     pub series_max: u64,
     /// Samples at most.
@@ -510,6 +539,9 @@ pub mod select_request {
         Labels = 1,
         LabelNames = 2,
         LabelValues = 3,
+        Exemplars = 4,
+        /// What is known of metrics; matchers and range mean nothing then.
+        Metadata = 5,
     }
     impl What {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -522,6 +554,8 @@ pub mod select_request {
                 Self::Labels => "LABELS",
                 Self::LabelNames => "LABEL_NAMES",
                 Self::LabelValues => "LABEL_VALUES",
+                Self::Exemplars => "EXEMPLARS",
+                Self::Metadata => "METADATA",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -531,6 +565,8 @@ pub mod select_request {
                 "LABELS" => Some(Self::Labels),
                 "LABEL_NAMES" => Some(Self::LabelNames),
                 "LABEL_VALUES" => Some(Self::LabelValues),
+                "EXEMPLARS" => Some(Self::Exemplars),
+                "METADATA" => Some(Self::Metadata),
                 _ => None,
             }
         }
@@ -540,7 +576,7 @@ pub mod select_request {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SelectReply {
     /// What it is.
-    #[prost(oneof = "select_reply::Frame", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "select_reply::Frame", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub frame: ::core::option::Option<select_reply::Frame>,
 }
 /// Nested message and enum types in `SelectReply`.
@@ -560,6 +596,10 @@ pub mod select_reply {
         /// Instead of a last frame: the answer ends here.
         #[prost(message, tag = "5")]
         Failed(super::Verdict),
+        #[prost(message, tag = "6")]
+        Exemplars(super::ExemplarFrame),
+        #[prost(message, tag = "7")]
+        Metadata(super::MetadataFrame),
     }
 }
 /// What comes before all series.
@@ -582,10 +622,24 @@ pub struct TextFrame {
     #[prost(string, repeated, tag = "1")]
     pub texts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+/// Some exemplars.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExemplarFrame {
+    /// By labels.
+    #[prost(message, repeated, tag = "1")]
+    pub series: ::prost::alloc::vec::Vec<SeriesExemplars>,
+}
+/// Some of what is known of metrics.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MetadataFrame {
+    /// By name.
+    #[prost(message, repeated, tag = "1")]
+    pub families: ::prost::alloc::vec::Vec<MetricMetadata>,
+}
 /// What comes after all series.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SelectLast {
-    /// Series, names or values sent, those in several frames counted once.
+    /// Series, names, values or metrics sent, those in several frames counted once.
     #[prost(uint64, tag = "1")]
     pub series: u64,
     /// Samples of the chunks sent.
@@ -730,6 +784,52 @@ pub struct DigestReply {
     #[prost(message, repeated, tag = "4")]
     pub series: ::prost::alloc::vec::Vec<SeriesDigest>,
 }
+/// What a replica misses of a shard.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MissedShard {
+    /// The placement shard.
+    #[prost(uint32, tag = "1")]
+    pub shard: u32,
+    /// Of which time.
+    #[prost(message, optional, tag = "2")]
+    pub range: ::core::option::Option<TimeRange>,
+}
+/// What a replica misses, and others have.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Missed {
+    /// The node.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// The data folder that it has, 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub incarnation: ::prost::alloc::vec::Vec<u8>,
+    /// Of which shards, and of which time.
+    #[prost(message, repeated, tag = "3")]
+    pub shards: ::prost::alloc::vec::Vec<MissedShard>,
+}
+/// Tells a node what others miss of that which it has: it sees to it that they get it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MarkRequest {
+    /// Version of the protocol.
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// The node that is meant, 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub incarnation: ::prost::alloc::vec::Vec<u8>,
+    /// The namespace.
+    #[prost(string, tag = "3")]
+    pub namespace: ::prost::alloc::string::String,
+    /// Who misses what.
+    #[prost(message, repeated, tag = "4")]
+    pub missed: ::prost::alloc::vec::Vec<Missed>,
+}
+/// The answer to it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MarkReply {
+    /// The shards of which the node remembers it durably: those that it has.
+    #[prost(uint32, repeated, tag = "1")]
+    pub shards: ::prost::alloc::vec::Vec<u32>,
+}
 /// A condition on a label, as the cluster keeps it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MatcherRecord {
@@ -867,25 +967,38 @@ pub struct StatusReply {
     /// The last delete that it has applied to each namespace.
     #[prost(message, repeated, tag = "5")]
     pub deletes: ::prost::alloc::vec::Vec<NamespaceDeletes>,
+    /// Windows in which it differs from other replicas, by replica.
+    #[prost(message, repeated, tag = "6")]
+    pub divergence: ::prost::alloc::vec::Vec<NodeCount>,
+    /// Windows of shards that other nodes are known to miss, and are to get from it, by node.
+    #[prost(message, repeated, tag = "7")]
+    pub hints: ::prost::alloc::vec::Vec<NodeCount>,
+    /// Shards that it is copying from others.
+    #[prost(message, repeated, tag = "8")]
+    pub moves: ::prost::alloc::vec::Vec<ShardMove>,
 }
-/// Asks what is known of metrics.
+/// A number of things that have to do with another node.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct MetadataRequest {
-    /// Version of the protocol.
+pub struct NodeCount {
+    /// The other node.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    /// How many.
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+/// A shard that a node is copying.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShardMove {
+    /// Which.
     #[prost(uint32, tag = "1")]
-    pub version: u32,
-    /// The node that is meant, 16 bytes.
-    #[prost(bytes = "vec", tag = "2")]
-    pub incarnation: ::prost::alloc::vec::Vec<u8>,
-    /// The namespace.
-    #[prost(string, tag = "3")]
-    pub namespace: ::prost::alloc::string::String,
-    /// Of one metric family; of all when empty.
-    #[prost(string, tag = "4")]
-    pub metric: ::prost::alloc::string::String,
-    /// Families at most; 0 for all.
-    #[prost(uint64, tag = "5")]
-    pub limit: u64,
+    pub shard: u32,
+    /// Series that are copied.
+    #[prost(uint64, tag = "2")]
+    pub series: u64,
+    /// Samples that are copied.
+    #[prost(uint64, tag = "3")]
+    pub samples: u64,
 }
 /// What is known of a metric family.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -902,45 +1015,6 @@ pub struct MetricMetadata {
     /// The unit.
     #[prost(string, tag = "4")]
     pub unit: ::prost::alloc::string::String,
-}
-/// The answer to it.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct MetadataReply {
-    /// STORED when it is all there.
-    #[prost(message, optional, tag = "1")]
-    pub verdict: ::core::option::Option<Verdict>,
-    /// Families.
-    #[prost(message, repeated, tag = "2")]
-    pub families: ::prost::alloc::vec::Vec<MetricMetadata>,
-}
-/// Matchers of one selector.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Selector {
-    /// All of which a series must match.
-    #[prost(message, repeated, tag = "1")]
-    pub matchers: ::prost::alloc::vec::Vec<LabelMatcher>,
-}
-/// Asks for exemplars.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ExemplarsRequest {
-    /// Version of the protocol.
-    #[prost(uint32, tag = "1")]
-    pub version: u32,
-    /// The node that is meant, 16 bytes.
-    #[prost(bytes = "vec", tag = "2")]
-    pub incarnation: ::prost::alloc::vec::Vec<u8>,
-    /// The namespace.
-    #[prost(string, tag = "3")]
-    pub namespace: ::prost::alloc::string::String,
-    /// One of which a series must match.
-    #[prost(message, repeated, tag = "4")]
-    pub selectors: ::prost::alloc::vec::Vec<Selector>,
-    /// Exemplars of this time.
-    #[prost(message, optional, tag = "5")]
-    pub range: ::core::option::Option<TimeRange>,
-    /// The last delete that the reader has seen.
-    #[prost(uint64, tag = "6")]
-    pub deletes_seen: u64,
 }
 /// An exemplar.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -964,17 +1038,4 @@ pub struct SeriesExemplars {
     /// In order of time.
     #[prost(message, repeated, tag = "2")]
     pub exemplars: ::prost::alloc::vec::Vec<Exemplar>,
-}
-/// The answer to it.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ExemplarsReply {
-    /// STORED when they are all there.
-    #[prost(message, optional, tag = "1")]
-    pub verdict: ::core::option::Option<Verdict>,
-    /// The last delete that was applied.
-    #[prost(uint64, tag = "2")]
-    pub deletes_seen: u64,
-    /// Series with exemplars.
-    #[prost(message, repeated, tag = "3")]
-    pub series: ::prost::alloc::vec::Vec<SeriesExemplars>,
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::delete_log::DeleteLog;
 use super::error::CoordinatorError;
+use super::figures::CoordinatorFigures;
 use super::topology_view::TopologyView;
+use super::untold::Untold;
 use crate::Incarnation;
 use crate::identity::NodeId;
 use crate::message::{DeleteRequest, NodeError};
@@ -55,7 +57,9 @@ pub(super) struct Shared {
     pub(super) transport: SharedTransport,
     pub(super) topology: TopologyView,
     pub(super) deletes: DeleteLog,
+    pub(super) untold: Untold,
     pub(super) options: CoordinatorOptions,
+    pub(super) figures: CoordinatorFigures,
 }
 
 impl Coordinator {
@@ -75,7 +79,9 @@ impl Coordinator {
                 transport,
                 topology: TopologyView::new(Arc::clone(&metadata), &key),
                 deletes: DeleteLog::new(metadata, environment),
+                untold: Untold::default(),
                 options,
+                figures: CoordinatorFigures::default(),
             }),
         }
     }
@@ -86,9 +92,21 @@ impl Coordinator {
         self.shared.deletes.behind(namespace, sequence)
     }
 
+    /// How many replicas of shards miss something that those who have it were not told yet.
+    #[must_use]
+    pub fn untold(&self) -> usize {
+        self.shared.untold.len()
+    }
+
     /// The way to the nodes.
     pub(crate) fn transport(&self) -> &SharedTransport {
         &self.shared.transport
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn figures(&self) -> &CoordinatorFigures {
+        &self.shared.figures
     }
 
     /// The placement as it is known.

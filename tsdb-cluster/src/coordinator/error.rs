@@ -59,6 +59,9 @@ pub enum CoordinatorError {
     /// A node did not tell its answer to the end.
     #[error("an answer was cut off, try again: {0}")]
     Cut(NodeError),
+    /// What a node answered cannot be decoded.
+    #[error("what a node answered is damaged: {0}")]
+    Damaged(tsdb_core::Error),
     /// A delete got no place in the order.
     #[error(transparent)]
     Deletes(#[from] DeleteLogError),
@@ -82,8 +85,24 @@ impl CoordinatorError {
             Self::TimedOut { .. } | Self::Restless { .. } | Self::Cut(_) => true,
             Self::Deletes(error) => matches!(error, DeleteLogError::Metadata(_)),
             Self::Unreadable { .. } | Self::NoNamespace(_) => false,
-            Self::Limit(_) | Self::Invalid(_) => false,
+            Self::Limit(_) | Self::Invalid(_) | Self::Damaged(_) => false,
         }
+    }
+
+    /// Samples of more series are asked for than may be, in the words of a single database.
+    #[must_use]
+    pub fn too_many_series(limit: usize) -> Self {
+        Self::of_limit("series", "max_series", limit as u64)
+    }
+
+    /// More samples are asked for than may be, in the words of a single database.
+    pub(super) fn too_many_samples(limit: u64) -> Self {
+        Self::of_limit("samples", "max_samples", limit)
+    }
+
+    fn of_limit(what: &'static str, name: &'static str, limit: u64) -> Self {
+        let error = tsdb_core::shard::ShardError::QueryLimit { what, name, limit };
+        Self::Limit(tsdb_core::Error::from(error).to_string())
     }
 
     /// What is no matter of this or that replica.

@@ -21,16 +21,18 @@ const SEAL_TIMEOUT: Duration = Duration::from_secs(5);
 const SHARDS_AT_A_TIME: usize = 64;
 
 impl Coordinator {
-    /// Seals and opens whatever is ready to, for ever.
-    pub async fn schedule(self) {
+    /// Seals and opens whatever is ready to, for ever. `told` hears of every try.
+    pub async fn schedule(self, mut told: impl FnMut(Result<(), CoordinatorError>) + Send) {
         let shared = &self.shared;
         let mut changes = shared.topology.changes();
         loop {
             // What went wrong is tried again: nothing is lost by waiting, and others may be faster.
-            let more = match shared.topology.known() {
-                Some(known) => step(shared, &known).await.unwrap_or(true),
-                None => false,
+            let tried = match shared.topology.known() {
+                Some(known) => step(shared, &known).await,
+                None => Ok(false),
             };
+            let more = *tried.as_ref().unwrap_or(&true);
+            told(tried.map(|_| ()));
             TopologyView::wait(&*shared.runtime, &mut changes, !more).await;
         }
     }

@@ -11,9 +11,10 @@ use tsdb_core::AppendReport;
 use super::coordinator::{Coordinator, Shared};
 use super::error::CoordinatorError;
 use super::topology_view::KnownTopology;
+use super::untold;
 use crate::batch::Batch;
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
-use crate::message::{NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
+use crate::message::{Absent, NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
 use crate::node::Refusal;
 use crate::rules::{Rule, Rules};
 use crate::runtime::within;
@@ -56,7 +57,9 @@ impl Coordinator {
     ) -> Result<WriteOutcome, CoordinatorError> {
         let what = || format!("a write at consistency level {level}");
         let write = write(&self.shared, namespace, batch, level);
-        self.shared.in_time(what, write).await
+        let written = self.shared.in_time(what, write).await;
+        self.shared.figures.written(&written);
+        written
     }
 }
 
@@ -67,7 +70,7 @@ async fn write(
     level: WriteLevel,
 ) -> Result<WriteOutcome, CoordinatorError> {
     let mut report = AppendReport::default();
-    let mut open: BTreeSet<ShardId> = batch.series().iter().map(|one| one.entry.shard).collect();
+    let mut open: BTreeSet<ShardId> = batch.shards().collect();
     let mut known = shared.topology.current().await?;
     while !open.is_empty() {
         let mut attempt = Attempt::new(&known, &open, level, shared.options.rules)?;
@@ -145,6 +148,19 @@ impl Share {
             places: Vec::new(),
         }
     }
+
+    /// What another share's node has to remember of it; nothing where they have no shard in common.
+    fn absent_of(&self, other: &Self) -> Option<Absent> {
+        // Both are sorted.
+        let is_common = |one: &&(ShardId, Epoch)| other.epochs.binary_search(one).is_ok();
+        let own = self.epochs.iter().filter(is_common);
+        let shards: Vec<ShardId> = own.map(|(shard, _)| *shard).collect();
+        (!shards.is_empty()).then(|| Absent {
+            node: self.node.clone(),
+            incarnation: self.incarnation,
+            shards,
+        })
+    }
 }
 
 impl<'a> Attempt<'a> {
@@ -195,7 +211,16 @@ impl<'a> Attempt<'a> {
     ) -> Result<(), CoordinatorError> {
         let deletes_seen = shared.deletes.newest(namespace);
         let (sender, mut heard) = mpsc::unbounded();
+        let (mut shares, mut away) = (Vec::new(), Vec::new());
         for share in self.shares(known, batch) {
+            match shared.transport.refusal(&share.node) {
+                None => shares.push(share),
+                Some(error) => away.push((share, error)),
+            }
+        }
+        for share in shares {
+            let absent = away.iter().filter_map(|(away, _)| away.absent_of(&share));
+            let absent = absent.collect();
             let Share {
                 node, incarnation, ..
             } = share;
@@ -207,10 +232,14 @@ impl<'a> Attempt<'a> {
                 origin: Origin::Writer,
                 batch: Arc::clone(batch),
                 places: share.places,
+                absent,
             };
             send(shared, node, request, sender.clone());
         }
         drop(sender);
+        for (share, error) in away {
+            self.hear(&share.node, share.incarnation, Err(error))?;
+        }
         while !self.is_decided() {
             // A slow node still gets its share once the others have decided.
             let Some((node, incarnation, answer)) = heard.next().await else {
@@ -375,6 +404,7 @@ fn send(
             let answer = shared
                 .with_deletes(&node, incarnation, &namespace, ask)
                 .await;
+            untold::hear(&shared, &node, &request, &answer);
             // Nobody listens any more where this fails: the write is decided.
             drop(answers.unbounded_send((node, incarnation, answer)));
         }
@@ -398,13 +428,14 @@ fn joined(mut all: AppendReport, reports: Vec<AppendReport>) -> AppendReport {
             all.rejected_exemplars += report.rejected_exemplars;
             continue;
         }
+        // Of a series that is refused as a whole each of its samples is listed.
+        all.rejected_series = all.rejected_series.max(report.rejected_series);
         for rejected in report.rejected {
             let same = |other: &tsdb_core::Rejected| {
                 (&other.series, other.timestamp) == (&rejected.series, rejected.timestamp)
             };
             if !all.rejected.iter().any(same) {
-                let whole = rejected.timestamp.is_none();
-                all.reject(rejected.samples, whole, || rejected);
+                all.reject(rejected.samples, false, || rejected);
             }
         }
     }

@@ -28,6 +28,29 @@ impl Divergence {
         windows.iter().flat_map(one).collect::<BTreeSet<_>>().len()
     }
 
+    /// Windows that differ, each counted once for each replica that it differs from.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.by_peer().values().sum()
+    }
+
+    /// The same for each of the other nodes; those that it differs from in nothing have 0.
+    #[must_use]
+    pub fn by_peer(&self) -> BTreeMap<NodeId, u64> {
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_peer = BTreeMap::new();
+        for ((_, _, node), starts) in windows.iter() {
+            *by_peer.entry(node.clone()).or_default() += starts.len() as u64;
+        }
+        by_peer
+    }
+
+    /// A pair is found to differ in the window that begins at this time.
+    pub(super) fn found(&self, pair: Pair, start: i64) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        windows.entry(pair).or_default().insert(start);
+    }
+
     /// A pair was compared: it differs in the windows that begin at these times.
     pub(super) fn compared(&self, pair: Pair, starts: BTreeSet<i64>) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);

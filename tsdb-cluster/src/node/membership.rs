@@ -1,29 +1,49 @@
 //! What a node does of itself: it names its data folder, copies the shards it is given, and lets
 //! go of those it has no more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
 use tsdb_core::{AppendReport, Db, Matcher, RejectReason, Rejected, TimeRange};
 
 use super::epochs::Removing;
 use super::storage_node::{Node, failure, shard_set};
+use super::throttle::Throttle;
 use crate::batch::Batch;
-use crate::coordinator::{Coordinator, CoordinatorError, KnownTopology, ReadQuery, TopologyView};
+use crate::coordinator::{Coordinator, CoordinatorError, KnownTopology, TopologyView};
 use crate::identity::{Incarnation, NodeId, ShardId};
 use crate::message::{DeleteRequest, NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
 use crate::metadata::MetadataError;
 use crate::rules::Rule;
 use crate::runtime::SharedRuntime;
 use crate::storage::{Lane, with_db};
-use crate::topology::{ReadLevel, Slot, Topology, TopologyError, seals_needed};
+use crate::topology::{Slot, Topology, TopologyError};
 use crate::transport::ask_behind_deletes;
 
-/// About how many samples are copied at a time.
-const COPY_SAMPLES: usize = 100_000;
+/// How fast a node copies and mends beside its work.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Samples that are copied or mended in a second, at most.
+    pub samples_per_second: u64,
+    /// About how many samples of a shard are copied at a time: what is copied is stored, and is not
+    /// copied again after a restart.
+    pub samples_at_a_time: usize,
+    /// How many shards are copied at a time.
+    pub shards_at_a_time: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            samples_per_second: 500_000,
+            samples_at_a_time: 200_000,
+            shards_at_a_time: 2,
+        }
+    }
+}
 
 /// Why a node could not do what the placement asks of it, just now.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +77,29 @@ pub enum MembershipError {
     /// The shard went on to another epoch meanwhile.
     #[error("shard {0} went on to another epoch while it was copied or compared")]
     Overtaken(ShardId),
+    /// Too few of those that a shard was copied from are there to compare it with.
+    #[error(
+        "shard {shard} is copied, and compared with {verified} of the {needed} others that it has \
+         to be compared with: {why}"
+    )]
+    Unverified {
+        /// Which.
+        shard: ShardId,
+        /// Those that it was compared with.
+        verified: usize,
+        /// How many it has to be compared with.
+        needed: usize,
+        /// Why another one was not.
+        why: String,
+    },
+    /// Another replica could not be compared with, or given what it misses.
+    #[error("{node}: {error}")]
+    Peer {
+        /// The other one.
+        node: NodeId,
+        /// Why.
+        error: Box<MembershipError>,
+    },
     /// The node does not store what others have.
     #[error("shard {shard} cannot be copied: {series} series are refused: {reason}")]
     Refused {
@@ -69,6 +112,17 @@ pub enum MembershipError {
     },
 }
 
+/// A shard that a node copies from others just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Which.
+    pub shard: ShardId,
+    /// Series that were copied since it began, or since the node started.
+    pub copied_series: u64,
+    /// Samples, likewise.
+    pub copied_samples: u64,
+}
+
 /// A node in a cluster. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Membership {
@@ -79,6 +133,9 @@ pub struct Membership {
     runtime: SharedRuntime,
     /// Whether the placement knew this data folder since this node began.
     has_place: Arc<AtomicBool>,
+    moves: Arc<Mutex<BTreeMap<ShardId, Move>>>,
+    pace: Pace,
+    throttle: Throttle,
 }
 
 impl Membership {
@@ -91,14 +148,52 @@ impl Membership {
             cluster,
             runtime,
             has_place: Arc::default(),
+            moves: Arc::default(),
+            pace: Pace::default(),
+            throttle: Throttle::new(Pace::default().samples_per_second),
         }
     }
 
-    pub(super) fn id(&self) -> &NodeId {
+    /// The same, at another pace.
+    #[must_use]
+    pub fn with_pace(self, pace: Pace) -> Self {
+        let throttle = Throttle::new(pace.samples_per_second);
+        Self {
+            pace,
+            throttle,
+            ..self
+        }
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Waits until so many samples may be copied or mended.
+    pub(super) async fn throttle(&self, samples: usize) {
+        self.throttle.pass(&*self.runtime, samples).await;
+    }
+
+    /// The shards that it copies just now.
+    #[must_use]
+    pub fn moves(&self) -> Vec<Move> {
+        self.lock_moves().values().copied().collect()
+    }
+
+    /// Nothing is left half changed under the lock, so a panic elsewhere does not matter here.
+    pub(super) fn lock_moves(&self) -> MutexGuard<'_, BTreeMap<ShardId, Move>> {
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of the node.
+    #[must_use]
+    pub fn id(&self) -> &NodeId {
         &self.id
     }
 
-    pub(super) fn node(&self) -> &Node {
+    /// The node.
+    #[must_use]
+    pub fn node(&self) -> &Node {
         &self.node
     }
 
@@ -153,75 +248,14 @@ impl Membership {
         self.has_place.store(true, Ordering::Relaxed);
         let given = self.given(&known.topology);
         if !given.is_empty() {
-            for shard in &given {
-                self.copy(&known, *shard).await?;
-            }
+            self.copy_all(&known, &given).await?;
             let settled = known.topology.copied(&self.id, folder, &given)?;
             self.cluster.topology().change(&known, settled).await?;
             return Ok(false);
         }
+        self.forget_progress().await?;
         self.let_go(&known).await?;
         Ok(true)
-    }
-
-    /// Shards that are handed over to this node, and that it has not said to have copied.
-    fn given(&self, topology: &Topology) -> Vec<ShardId> {
-        let is_given = |slot: &Slot| {
-            let to = slot.target();
-            slot.answering() != to
-                && to.node == self.id
-                && to.incarnation == Some(self.node.incarnation())
-        };
-        let given = topology.numbered().filter(|(_, shard)| {
-            shard.slots().iter().any(is_given) && shard.planned().iter().any(is_given)
-        });
-        given.map(|(id, _)| id).collect()
-    }
-
-    /// Copies all that enough others have of a shard. They are in the present epoch of it, or go
-    /// on to it with this read, so that nothing of an older one is acknowledged behind it.
-    async fn copy(&self, known: &KnownTopology, id: ShardId) -> Result<(), MembershipError> {
-        let Some(shard) = known.topology.shard(id) else {
-            return Ok(());
-        };
-        // As many as must seal an epoch, which is a majority, or one of two.
-        let level = match seals_needed(shard.slots().len()) {
-            1 => ReadLevel::One,
-            _ => ReadLevel::Majority,
-        };
-        for namespace in self.node.namespaces().await? {
-            let mut query = ReadQuery::everything(namespace, TimeRange::ALL);
-            query.level = Some(level);
-            query.shards = Some([id].into());
-            self.copy_namespace(known, id, query).await?;
-        }
-        Ok(())
-    }
-
-    async fn copy_namespace(
-        &self,
-        known: &KnownTopology,
-        id: ShardId,
-        query: ReadQuery,
-    ) -> Result<(), MembershipError> {
-        let namespace = Arc::clone(&query.namespace);
-        let mut answer = self.cluster.read(query).await?;
-        let mut batch = Batch::default();
-        loop {
-            let next = answer.series.next().await?;
-            let is_last = next.is_none();
-            if let Some((labels, chunks)) = next {
-                batch.push_chunks(id, labels, chunks, TimeRange::ALL)?;
-            }
-            if is_last || batch.samples_len() >= COPY_SAMPLES {
-                let full = std::mem::take(&mut batch);
-                self.take(known, id, &namespace, answer.deletes_seen, full)
-                    .await?;
-            }
-            if is_last {
-                return Ok(());
-            }
-        }
     }
 
     /// Stores what was copied, as far as no delete hides it.
@@ -243,6 +277,7 @@ impl Membership {
             deletes_seen,
             origin: Origin::Replica,
             places: (0..batch.series().len()).collect(),
+            absent: Vec::new(),
             batch: Arc::new(batch),
         };
         let reply = self.write(request).await?;
@@ -292,7 +327,7 @@ impl Membership {
 }
 
 /// What is too old for a node is about to go everywhere; all else that others have it must store.
-fn complete(shard: ShardId, report: &AppendReport) -> Result<(), MembershipError> {
+pub(super) fn complete(shard: ShardId, report: &AppendReport) -> Result<(), MembershipError> {
     let is_lost = |one: &&Rejected| !matches!(one.reason, RejectReason::OutsideRetention { .. });
     match report.rejected.iter().find(is_lost) {
         None if report.rejected_series == 0 => Ok(()),

@@ -1,9 +1,12 @@
 //! A storage node: it takes writes of the epoch it is in, seals epochs, answers reads.
 
+mod comparison;
+mod copying;
 mod deletes;
 mod digests;
 mod divergence;
 mod epochs;
+mod marks;
 mod membership;
 mod reading;
 mod records;
@@ -11,12 +14,14 @@ mod repair;
 mod storage_node;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 pub use deletes::{
     Applying, DeleteRecord, DeleteRecordError, Deletes, Mask, MatcherRecord, Writing,
 };
 pub use divergence::Divergence;
 pub use epochs::{Admission, Epochs, Refusal, Removing, ShardState};
-pub use membership::{Membership, MembershipError};
+pub use marks::{Marks, TooManyMarks};
+pub use membership::{Membership, MembershipError, Move, Pace};
 pub use repair::{Repair, RepairOptions};
 pub use storage_node::Node;

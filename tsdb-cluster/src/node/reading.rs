@@ -5,9 +5,11 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tsdb_core::model::Texts;
-use tsdb_core::{Db, Labels, Limited, Matcher, SelectLimits, SeriesSet};
+use tsdb_core::{Db, Labels, Limited, Matcher, MetricMetadata, Namespace, SelectLimits, SeriesSet};
 
 use super::storage_node::{failure, find as namespace_of, shard_set};
+use crate::batch::shard_of_metric;
+use crate::identity::ShardId;
 use crate::message::{Found, FoundStream, NodeError, ReadRequest, Want};
 use crate::storage::{Lane, SharedStorage, with_db};
 
@@ -105,15 +107,29 @@ fn list(db: &Db, request: &ReadRequest) -> Result<Limited<Vec<Found>>, NodeError
         Want::Values(name) => namespace
             .label_values(name, range, &matchers, limit)
             .map(texts),
-        Want::Labels | Want::Samples => namespace.series(range, &matchers, limit).map(|found| {
-            let series = |labels| Found::Series(labels, Vec::new());
-            Limited {
-                values: found.values.into_iter().map(series).collect(),
-                truncated: found.truncated,
-            }
+        Want::Labels | Want::Samples => {
+            let found = namespace.series(range, &matchers, limit);
+            found.map(|found| series(found, request.after.as_ref()))
+        }
+        Want::Exemplars => namespace.exemplars(range, &matchers).map(|found| Limited {
+            values: found.into_iter().map(Found::Exemplars).collect(),
+            truncated: false,
         }),
+        Want::Metadata(metric) => Ok(metadata(&namespace, request, metric.as_deref())),
     };
     found.map_err(|error| failure(&error))
+}
+
+/// Those behind `after`: what was left out was told by another.
+fn series(found: Limited<Vec<Labels>>, after: Option<&Labels>) -> Limited<Vec<Found>> {
+    let is_behind = |labels: &Labels| after.is_none_or(|after| *labels > *after);
+    let wanted = found.values.into_iter().filter(is_behind);
+    Limited {
+        values: wanted
+            .map(|labels| Found::Series(labels, Vec::new()))
+            .collect(),
+        truncated: found.truncated,
+    }
 }
 
 fn texts(found: Limited<Texts>) -> Limited<Vec<Found>> {
@@ -121,5 +137,27 @@ fn texts(found: Limited<Texts>) -> Limited<Vec<Found>> {
     Limited {
         values: found.values.iter().map(text).collect(),
         truncated: found.truncated,
+    }
+}
+
+/// What is known of the metrics of the shards that are asked of.
+fn metadata(
+    namespace: &Namespace,
+    request: &ReadRequest,
+    metric: Option<&str>,
+) -> Limited<Vec<Found>> {
+    let mut wanted: Vec<ShardId> = request.epochs.iter().map(|(shard, _)| *shard).collect();
+    wanted.sort_unstable();
+    let is_wanted = |one: &MetricMetadata| {
+        let shard = shard_of_metric(&one.metric, request.shards);
+        wanted.binary_search(&shard).is_ok()
+    };
+    let mut found = namespace.metadata(metric, usize::MAX);
+    found.retain(is_wanted);
+    let truncated = found.len() > request.limit;
+    let values = found.into_iter().take(request.limit);
+    Limited {
+        values: values.map(Found::Metadata).collect(),
+        truncated,
     }
 }

@@ -7,8 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tsdb_core::Db;
 
+use super::copying::Progress;
 use super::deletes::DeleteRecord;
 use super::epochs::{Epochs, ShardState, raised};
+use super::marks::{KeptMarks, Marks};
 use super::storage_node::failure;
 use crate::identity::{Epoch, Incarnation, ShardId};
 use crate::message::NodeError;
@@ -16,6 +18,8 @@ use crate::message::NodeError;
 const INCARNATION: &str = "_node/incarnation";
 const EPOCHS: &str = "_node/epochs";
 const DELETES: &str = "_node/deletes/";
+const MARKS: &str = "_node/marks/";
+const COPIES: &str = "_node/copies";
 
 /// Writes what a node promises. Cloning shares the right to.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +65,67 @@ impl Records {
         write(db, EPOCHS, &raised(epochs.states(), to))?;
         epochs.raise(to);
         Ok(())
+    }
+
+    pub(super) fn marks(db: &Db) -> Result<BTreeMap<Arc<str>, KeptMarks>, NodeError> {
+        let mut all = BTreeMap::new();
+        for document in db.documents(MARKS) {
+            let kept = parse(&document.name, &document.bytes)?;
+            let namespace = document.name.strip_prefix(MARKS).unwrap_or_default();
+            all.insert(namespace.into(), kept);
+        }
+        Ok(all)
+    }
+
+    /// Keeps what other replicas miss, as it is noted up to `change` at least.
+    pub(super) fn keep_marks(&self, db: &Db, marks: &Marks, change: u64) -> Result<(), NodeError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if marks.is_kept(change) {
+            return Ok(());
+        }
+        let newest = marks.changes();
+        for namespace in marks.names() {
+            let name = format!("{MARKS}{namespace}");
+            let kept = db.document(&name);
+            match marks.to_keep(&namespace) {
+                Some(now) => {
+                    let before = kept.map(|kept| parse::<KeptMarks>(&name, &kept.bytes));
+                    if before.transpose()?.as_ref() != Some(&now) {
+                        write(db, &name, &now)?;
+                    }
+                }
+                None => {
+                    if let Some(kept) = kept {
+                        let removed = db.remove_document(&name, kept.version);
+                        removed.map_err(|error| failure(&error))?;
+                    }
+                }
+            }
+        }
+        marks.kept(newest);
+        Ok(())
+    }
+
+    /// How far each shard that is given to the node was copied.
+    pub(super) fn copies(&self, db: &Db) -> Result<BTreeMap<ShardId, Progress>, NodeError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(read(db, COPIES)?.unwrap_or_default())
+    }
+
+    /// Changes that.
+    pub(super) fn change_copies(
+        &self,
+        db: &Db,
+        change: impl FnOnce(&mut BTreeMap<ShardId, Progress>),
+    ) -> Result<(), NodeError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before: BTreeMap<ShardId, Progress> = read(db, COPIES)?.unwrap_or_default();
+        let mut after = before.clone();
+        change(&mut after);
+        match after == before {
+            true => Ok(()),
+            false => write(db, COPIES, &after),
+        }
     }
 
     /// Keeps the epochs as they are.

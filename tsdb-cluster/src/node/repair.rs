@@ -1,38 +1,36 @@
-//! Compares what a node has with the other replicas of its shards, in the background, and fetches
-//! what it lacks. Each fetches for itself, so all become equal; nothing is ever removed for it.
+//! Keeps replicas equal: a node gives others what it knows that they miss, as soon as they are
+//! there again; and it compares all it has with theirs in the background, and fetches what it lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use tsdb_core::TimeRange;
 use tsdb_core::model::Window;
-use tsdb_core::{Digest, Label, Labels, Matcher, TimeRange};
 
+use super::comparison::{Mend, Peer};
 use super::divergence::Divergence;
-use super::epochs::Refusal;
+use super::marks::{Away, Mark, WINDOW_MS};
 use super::membership::{Membership, MembershipError};
-use crate::batch::Batch;
 use crate::coordinator::KnownTopology;
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
-use crate::message::{
-    DeleteRequest, DigestOf, DigestReply, DigestRequest, Found, NodeError, ReadRequest, Want,
-};
-use crate::transport::ask_behind_deletes;
+use crate::message::NodeError;
+use crate::topology::{Member, Shard, Slot};
 
-/// Series whose digests are asked for at a time.
-const SERIES_AT_A_TIME: usize = 4096;
-/// Up to so many series of a window are fetched one by one; beyond, all of the window are read.
-const ONE_BY_ONE: usize = 16;
+/// Shards that are compared with one request: an answer has a digest for each window of each.
+const SHARDS_AT_A_TIME: usize = 16;
+/// How often it is looked whether those that miss something are there.
+const GIVE_EVERY: Duration = Duration::from_secs(1);
+/// How many times as long as a round took it is paused behind it: the reading is a tenth of the time.
+const IDLE: u32 = 9;
+/// By how much the pause is shorter while something differs.
+const SOONER: u32 = 12;
 
-/// How fast a node repairs.
+/// How often a node repairs.
 #[derive(Clone, Copy, Debug)]
 pub struct RepairOptions {
-    /// The pause after each comparison of a shard with another replica.
+    /// The shortest pause between two rounds, while nothing differs.
     pub pause: Duration,
-    /// Samples that are fetched in a second, at most.
-    pub samples_per_second: u64,
     /// How long the windows are that are compared, in milliseconds.
     pub window_ms: i64,
 }
@@ -40,9 +38,8 @@ pub struct RepairOptions {
 impl Default for RepairOptions {
     fn default() -> Self {
         Self {
-            pause: Duration::from_secs(10),
-            samples_per_second: 100_000,
-            window_ms: 2 * 60 * 60 * 1000,
+            pause: Duration::from_secs(60),
+            window_ms: WINDOW_MS,
         }
     }
 }
@@ -53,17 +50,6 @@ pub struct Repair {
     membership: Membership,
     options: RepairOptions,
     divergence: Divergence,
-}
-
-/// Another replica of a shard of a namespace.
-#[derive(Clone, Debug)]
-struct Peer {
-    node: NodeId,
-    incarnation: Incarnation,
-    namespace: Arc<str>,
-    shard: ShardId,
-    epoch: Epoch,
-    shards: NonZeroU32,
 }
 
 impl Repair {
@@ -77,256 +63,301 @@ impl Repair {
         }
     }
 
+    /// The node, in its cluster.
+    #[must_use]
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
     /// Where the node differs from others.
     #[must_use]
     pub fn divergence(&self) -> &Divergence {
         &self.divergence
     }
 
-    /// Compares and fetches, for ever.
-    pub async fn run(self) {
+    /// Compares and fetches, for ever; at once when it begins, as the node may have been away.
+    /// `told` hears of every round.
+    pub async fn run(self, mut told: impl FnMut(Result<(), MembershipError>) + Send) {
+        let runtime = self.membership.runtime();
         loop {
-            let mut pause = self.options.pause;
-            if let Some(known) = self.membership.cluster().topology().known() {
-                // What went wrong with one is tried again in the next round.
-                for peer in self.peers(&known).await.unwrap_or_default() {
-                    drop(self.compare(&known, &peer).await);
-                    self.membership.runtime().sleep(self.options.pause).await;
-                    pause = Duration::ZERO;
-                }
-            }
-            self.membership.runtime().sleep(pause).await;
+            let begun = runtime.now();
+            let done = self.round().await;
+            let is_equal = done.is_ok() && self.divergence.windows() == 0;
+            told(done);
+            let took = runtime.now().saturating_sub(begun);
+            let pause = match is_equal {
+                true => self.options.pause.max(took * IDLE),
+                false => (self.options.pause / SOONER).max(took),
+            };
+            runtime.sleep(pause).await;
         }
     }
 
-    /// The other replicas of all shards that the node answers for.
+    /// Compares with all other replicas; the last error, where one cannot be compared with.
+    async fn round(&self) -> Result<(), MembershipError> {
+        let Some(known) = self.membership.cluster().topology().known() else {
+            return Ok(());
+        };
+        let mut peers = self.peers(&known).await?;
+        // None is last for ever, whatever becomes of the others.
+        let turns = self.membership.runtime().random() % (peers.len().max(1) as u64);
+        peers.rotate_left(usize::try_from(turns).unwrap_or(0));
+        let (mut all, mut away) = (Ok(()), BTreeSet::new());
+        for peer in peers {
+            if away.contains(&peer.node) {
+                continue;
+            }
+            if let Err(error) = self.compare(&known, &peer).await {
+                away.extend(is_away(&error).then(|| peer.node.clone()));
+                let (node, error) = (peer.node, Box::new(error));
+                all = Err(MembershipError::Peer { node, error });
+            }
+        }
+        all
+    }
+
+    /// The other replicas of all shards that the node answers for, a few shards at a time.
     async fn peers(&self, known: &KnownTopology) -> Result<Vec<Peer>, NodeError> {
         let (own, node) = (self.membership.id(), self.membership.node());
-        let shards = known.topology.shard_count();
+        let mut epochs: BTreeMap<(NodeId, Incarnation), Vec<(ShardId, Epoch)>> = BTreeMap::new();
+        for (id, shard) in known.topology.numbered() {
+            let members = || shard.slots().iter().map(Slot::answering);
+            let is_own =
+                |one: &Member| one.node == *own && one.incarnation == Some(node.incarnation());
+            if !members().any(is_own) {
+                continue;
+            }
+            for one in members().filter(|one| one.node != *own) {
+                if let Some(incarnation) = one.incarnation {
+                    let shards = epochs.entry((one.node.clone(), incarnation)).or_default();
+                    shards.push((id, shard.epoch()));
+                }
+            }
+        }
         let mut peers = Vec::new();
         for namespace in node.namespaces().await? {
-            for (id, shard) in known.topology.numbered() {
-                let members = || shard.slots().iter().map(|slot| slot.answering());
-                let is_own = |incarnation| incarnation == Some(node.incarnation());
-                if !members().any(|one| one.node == *own && is_own(one.incarnation)) {
-                    continue;
-                }
-                let others = members().filter(|one| one.node != *own);
-                peers.extend(others.filter_map(|one| {
-                    Some(Peer {
-                        node: one.node.clone(),
-                        incarnation: one.incarnation?,
-                        namespace: Arc::clone(&namespace),
-                        shard: id,
-                        epoch: shard.epoch(),
-                        shards,
-                    })
+            for ((node, incarnation), epochs) in &epochs {
+                peers.extend(epochs.chunks(SHARDS_AT_A_TIME).map(|epochs| Peer {
+                    node: node.clone(),
+                    incarnation: *incarnation,
+                    namespace: Arc::clone(&namespace),
+                    epochs: epochs.to_vec(),
+                    shards: known.topology.shard_count(),
+                    window_ms: self.options.window_ms,
                 }));
             }
         }
-        self.divergence
-            .retain(&peers.iter().map(Peer::pair).collect());
+        let pairs = peers.iter().flat_map(|peer| {
+            let pair = |(shard, _): &(ShardId, Epoch)| pair(peer, *shard);
+            peer.epochs.iter().map(pair)
+        });
+        self.divergence.retain(&pairs.collect());
         Ok(peers)
     }
 
-    /// Compares with another replica, and fetches what it has and the node has not.
+    /// Compares with another replica, and fetches what it has and the node has not. What differs
+    /// behind that stays known.
     async fn compare(&self, known: &KnownTopology, peer: &Peer) -> Result<(), MembershipError> {
-        let window_ms = self.options.window_ms;
-        let of = DigestOf::Windows { window_ms };
-        let (own, theirs) = self.digests(peer, TimeRange::ALL, of).await?;
-        let digests = |reply: &DigestReply| -> BTreeMap<Window, Digest> {
-            let windows = reply.windows.iter();
-            windows.map(|one| (one.window, one.digest)).collect()
-        };
-        let (own, theirs) = (digests(&own), digests(&theirs));
-        let all = own.keys().chain(theirs.keys());
-        let differ = all.filter(|window| own.get(*window) != theirs.get(*window));
-        let differ: BTreeSet<Window> = differ.copied().collect();
-        let starts = differ.iter().map(|window| window.start).collect();
-        self.divergence.compared(peer.pair(), starts);
-        for window in differ.iter().filter(|window| theirs.contains_key(window)) {
-            let range = TimeRange::inclusive(window.start, window.last);
-            let range = range.map_err(|error| NodeError::Invalid(error.to_string()))?;
-            self.repair(known, peer, range).await?;
-        }
-        Ok(())
-    }
-
-    /// Fetches the series that differ in a range of time.
-    async fn repair(
-        &self,
-        known: &KnownTopology,
-        peer: &Peer,
-        range: TimeRange,
-    ) -> Result<(), MembershipError> {
-        let mut after = None;
-        loop {
-            let of = |limit| DigestOf::Series {
-                after: after.clone(),
-                limit,
+        self.is_there(&peer.node).await?;
+        let mut found: BTreeMap<Window, BTreeSet<ShardId>> = BTreeMap::new();
+        let compare =
+            self.membership
+                .compare(known, peer, TimeRange::ALL, Mend::Fetch, |shard, window| {
+                    self.divergence.found(pair(peer, shard), window.start);
+                    found.entry(window).or_default().insert(shard);
+                });
+        let compared = compare.await?;
+        let mut left: BTreeMap<ShardId, BTreeSet<i64>> = BTreeMap::new();
+        for (window, shards) in found {
+            let of_them = |(shard, _): &(ShardId, Epoch)| shards.contains(shard);
+            let epochs = peer.epochs.iter().copied().filter(of_them);
+            let again = Peer {
+                epochs: epochs.collect(),
+                ..peer.clone()
             };
-            // All of its own: it may have others between those of a page.
-            let theirs = self.theirs(peer, range, of(SERIES_AT_A_TIME)).await?;
-            let own = self.own(peer, range, of(usize::MAX)).await?;
-            let own: BTreeMap<&Labels, Digest> = own
-                .series
-                .iter()
-                .map(|one| (&one.labels, one.digest))
-                .collect();
-            let series = theirs.series.iter();
-            let differ = series.filter(|one| own.get(&one.labels) != Some(&one.digest));
-            let differ: BTreeSet<Labels> = differ.map(|one| one.labels.clone()).collect();
-            match differ.len() > ONE_BY_ONE {
-                true => self.fetch(known, peer, range, &differ, Vec::new()).await?,
-                false => {
-                    for labels in &differ {
-                        let one = [labels.clone()].into();
-                        let is = |label: Label<'_>| Matcher::equal(label.name, label.value);
-                        let matchers = labels.iter().map(is).collect();
-                        self.fetch(known, peer, range, &one, matchers).await?;
-                    }
-                }
-            }
-            let is_last = theirs.series.len() < SERIES_AT_A_TIME;
-            match theirs.series.last().filter(|_| !is_last) {
-                Some(last) => after = Some(last.labels.clone()),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Stores what another replica has of some series, as far as no delete hides it.
-    async fn fetch(
-        &self,
-        known: &KnownTopology,
-        peer: &Peer,
-        range: TimeRange,
-        wanted: &BTreeSet<Labels>,
-        matchers: Vec<Matcher>,
-    ) -> Result<(), MembershipError> {
-        let request = ReadRequest {
-            namespace: Arc::clone(&peer.namespace),
-            incarnation: peer.incarnation,
-            epochs: vec![(peer.shard, peer.epoch)],
-            shards: peer.shards,
-            deletes_seen: 0,
-            range,
-            matchers,
-            want: Want::Samples,
-            after: None,
-            limit: usize::MAX,
-            max_samples: u64::MAX,
-        };
-        let transport = self.membership.cluster().transport();
-        let (reply, mut pieces) = transport.read(&peer.node, request).await?;
-        while let Some(piece) = pieces.next().await {
-            let mut batch = Batch::default();
-            for found in piece? {
-                let Found::Series(labels, chunks) = found else {
-                    continue;
-                };
-                if !wanted.contains(&labels) {
-                    continue;
-                }
-                batch.push_chunks(peer.shard, labels, chunks, range)?;
-            }
-            let pause = self.pause_for(batch.samples_len());
-            let (shard, namespace) = (peer.shard, &peer.namespace);
-            let taken = self
+            let range = window.range();
+            let look = self
                 .membership
-                .take(known, shard, namespace, reply.deletes_applied, batch);
-            taken.await?;
-            self.membership.runtime().sleep(pause).await;
+                .compare(known, &again, range, Mend::No, |shard, window| {
+                    left.entry(shard).or_default().insert(window.start);
+                });
+            look.await?;
+        }
+        for shard in compared {
+            let starts = left.remove(&shard).unwrap_or_default();
+            self.divergence.compared(pair(peer, shard), starts);
         }
         Ok(())
     }
 
-    fn pause_for(&self, samples: usize) -> Duration {
-        let micros = (samples as u64).saturating_mul(1_000_000);
-        Duration::from_micros(micros / self.options.samples_per_second.max(1))
+    /// Asks a node something that is answered at once: digests are waited for much longer.
+    async fn is_there(&self, node: &NodeId) -> Result<Incarnation, NodeError> {
+        let status = self.membership.cluster().transport().status(node).await?;
+        Ok(status.incarnation)
     }
 
-    /// The digests of the node and of another replica, once both have applied the same deletes.
-    async fn digests(
-        &self,
-        peer: &Peer,
-        range: TimeRange,
-        of: DigestOf,
-    ) -> Result<(DigestReply, DigestReply), MembershipError> {
-        let theirs = self.theirs(peer, range, of.clone()).await?;
-        let own = self.own(peer, range, of).await?;
-        Ok((own, theirs))
+    /// Gives other replicas what they are known to miss, for ever. `told` hears of every try.
+    pub async fn give(self, mut told: impl FnMut(Result<(), MembershipError>) + Send) {
+        loop {
+            told(self.give_all().await);
+            self.membership.runtime().sleep(GIVE_EVERY).await;
+        }
     }
 
-    async fn own(
-        &self,
-        peer: &Peer,
-        range: TimeRange,
-        of: DigestOf,
-    ) -> Result<DigestReply, NodeError> {
-        let node = self.membership.node();
-        let request = peer.request(node.incarnation(), 0, range, of);
-        node.digest(request).await
-    }
-
-    /// The digests of another replica. It is told the deletes that it misses before, and tells those
-    /// that the node does.
-    async fn theirs(
-        &self,
-        peer: &Peer,
-        range: TimeRange,
-        of: DigestOf,
-    ) -> Result<DigestReply, MembershipError> {
-        let (node, namespace) = (self.membership.node(), &peer.namespace);
-        let transport = self.membership.cluster().transport();
-        let seen = node.deletes_applied(namespace);
-        let request = peer.request(peer.incarnation, seen, range, of);
-        let tell = |applied| {
-            let missing = DeleteRequest {
-                namespace: Arc::clone(namespace),
-                incarnation: peer.incarnation,
-                records: node.deletes_behind(namespace, applied),
-            };
-            transport.delete(&peer.node, missing)
+    /// Gives all that are there what is marked for them; the last error.
+    async fn give_all(&self) -> Result<(), MembershipError> {
+        let marks = self.membership.node().marks();
+        let Some(known) = self.membership.cluster().topology().known() else {
+            return Ok(());
         };
-        let ask = || transport.digest(&peer.node, request.clone());
-        let theirs = ask_behind_deletes(ask, tell).await?;
-        if let Some((_, Refusal::Stale { .. })) = theirs.refusals.first() {
-            return Err(MembershipError::Overtaken(peer.shard));
+        let known = match marks.all().is_empty() {
+            true => return Ok(()),
+            false => self.forget_strangers(known).await?,
+        };
+        let mut all = Ok(());
+        for (away, marked) in marks.all() {
+            // One that is still away, or came back with another folder, is given nothing yet.
+            if self.is_there(&away.0).await != Ok(away.1) {
+                continue;
+            }
+            if let Err(error) = self.give_to(&known, &away, marked).await {
+                let (node, error) = (away.0, Box::new(error));
+                all = Err(MembershipError::Peer { node, error });
+            }
         }
-        if theirs.deletes_applied > seen {
-            let behind = transport.deletes_behind(&peer.node, Arc::clone(namespace), seen);
-            let missing = DeleteRequest {
-                namespace: Arc::clone(namespace),
-                incarnation: node.incarnation(),
-                records: behind.await?,
+        self.keep_marks().await?;
+        all
+    }
+
+    async fn keep_marks(&self) -> Result<(), NodeError> {
+        let node = self.membership.node();
+        node.keep_marks(node.marks().changes()).await
+    }
+
+    /// Forgets what is marked for nodes that have left the shard, and marks of shards that this one
+    /// has left, or of namespaces that are gone. An old placement may not know yet who has come:
+    /// nothing is forgotten for that. Answers the newest that is known.
+    async fn forget_strangers(
+        &self,
+        known: Arc<KnownTopology>,
+    ) -> Result<Arc<KnownTopology>, NodeError> {
+        let marks = self.membership.node().marks();
+        let namespaces = self.membership.node().namespaces().await?;
+        let is_stranger = |known: &KnownTopology, away: &Away, mark: &Mark| {
+            let shard = known.topology.shard(mark.shard);
+            let (node, incarnation) = (self.membership.id(), self.membership.node().incarnation());
+            let is_shared = shard
+                .is_some_and(|shard| has(shard, &away.0, away.1) && has(shard, node, incarnation));
+            !is_shared || !namespaces.contains(&mark.namespace)
+        };
+        let all = marks.all().into_iter();
+        let all = all.flat_map(|(away, marks)| {
+            let one = move |mark| (away.clone(), mark);
+            marks.into_iter().map(one)
+        });
+        let mut strangers: Vec<_> = all
+            .filter(|(away, mark)| is_stranger(&known, away, mark))
+            .collect();
+        if strangers.is_empty() {
+            return Ok(known);
+        }
+        // Where the metadata is away all marks stay, and nobody is asked in vain but these.
+        let Ok(fresh) = self.membership.cluster().topology().refresh().await else {
+            return Ok(known);
+        };
+        // Whoever noted these knew no newer one.
+        strangers.retain(|(away, mark)| is_stranger(&fresh, away, mark));
+        for (away, mark) in strangers {
+            marks.settle(&away, &mark);
+        }
+        Ok(fresh)
+    }
+
+    /// Gives a replica what is marked for it, and takes away the marks of what it has then.
+    async fn give_to(
+        &self,
+        known: &KnownTopology,
+        away: &Away,
+        marked: Vec<Mark>,
+    ) -> Result<(), MembershipError> {
+        let marks = self.membership.node().marks();
+        let mut shards_of: BTreeMap<(Arc<str>, Window), Vec<(ShardId, Epoch)>> = BTreeMap::new();
+        for mark in &marked {
+            let Some(shard) = known.topology.shard(mark.shard) else {
+                continue;
             };
-            node.delete(missing).await?;
+            for range in mark.ranges(marks.window_ms()) {
+                let window = Window {
+                    start: range.min(),
+                    last: range.max(),
+                };
+                let key = (Arc::clone(&mark.namespace), window);
+                let own = shards_of.entry(key).or_default();
+                own.push((mark.shard, shard.epoch()));
+            }
         }
-        Ok(theirs)
+        let mut groups = Vec::new();
+        for ((namespace, window), epochs) in &shards_of {
+            groups.extend(epochs.chunks(SHARDS_AT_A_TIME).map(|epochs| {
+                let peer = Peer {
+                    node: away.0.clone(),
+                    incarnation: away.1,
+                    namespace: Arc::clone(namespace),
+                    epochs: epochs.to_vec(),
+                    shards: known.topology.shard_count(),
+                    window_ms: marks.window_ms(),
+                };
+                (peer, window.range())
+            }));
+        }
+        // Others may give it the same: they begin elsewhere.
+        let turns = self.membership.runtime().random() % (groups.len().max(1) as u64);
+        groups.rotate_left(usize::try_from(turns).unwrap_or(0));
+        let (mut all, mut unequal) = (Ok(()), BTreeSet::new());
+        for (peer, range) in groups {
+            let give = self
+                .membership
+                .compare(known, &peer, range, Mend::Give, |_, _| {});
+            let compared = give.await.unwrap_or_else(|error| {
+                all = Err(error);
+                BTreeSet::new()
+            });
+            let shards = peer.epochs.iter().map(|(shard, _)| *shard);
+            let left = shards.filter(|shard| !compared.contains(shard));
+            unequal.extend(left.map(|shard| (Arc::clone(&peer.namespace), shard)));
+            if all.as_ref().is_err_and(is_away) {
+                return all;
+            }
+        }
+        for mark in marked {
+            if !unequal.contains(&(Arc::clone(&mark.namespace), mark.shard)) {
+                marks.settle(away, &mark);
+            }
+        }
+        all
     }
 }
 
-impl Peer {
-    fn pair(&self) -> (Arc<str>, ShardId, NodeId) {
-        (Arc::clone(&self.namespace), self.shard, self.node.clone())
-    }
+fn pair(peer: &Peer, shard: ShardId) -> (Arc<str>, ShardId, NodeId) {
+    (Arc::clone(&peer.namespace), shard, peer.node.clone())
+}
 
-    fn request(
-        &self,
-        incarnation: Incarnation,
-        deletes_seen: u64,
-        range: TimeRange,
-        of: DigestOf,
-    ) -> DigestRequest {
-        DigestRequest {
-            namespace: Arc::clone(&self.namespace),
-            incarnation,
-            epochs: vec![(self.shard, self.epoch)],
-            shards: self.shards,
-            deletes_seen,
-            range,
-            of,
-        }
-    }
+/// Whether a node has a shard with this data folder, or is to have it.
+fn has(shard: &Shard, node: &NodeId, incarnation: Incarnation) -> bool {
+    let slots = shard.slots().iter().chain(shard.planned());
+    let mut members = slots.flat_map(Slot::members);
+    members.any(|one| one.node == *node && one.incarnation == Some(incarnation))
+}
+
+/// Whether it is in vain to ask a node anything else just now.
+fn is_away(error: &MembershipError) -> bool {
+    let error = match error {
+        MembershipError::Node(error) => error,
+        MembershipError::Peer { error, .. } => return is_away(error),
+        _ => return false,
+    };
+    matches!(
+        error,
+        NodeError::Unreachable(_) | NodeError::OtherIncarnation { .. }
+    )
 }

@@ -1,21 +1,26 @@
 //! The node: requests in, answers out.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_channel::oneshot;
-use tsdb_core::{AppendReport, Db, ErrorKind, Namespace, ShardSet, WriteBatch};
+use tsdb_core::wal::WalError;
+use tsdb_core::{
+    AppendReport, CommitTicket, Db, ErrorKind, MetricMetadata, Namespace, ShardSet, WriteBatch,
+};
 
 use super::deletes::{DeleteRecord, Deletes, Writing};
 use super::digests;
 use super::epochs::{Admission, Epochs, Refusal};
+use super::marks::{Marks, WINDOW_MS};
 use super::reading;
 use super::records::Records;
 use crate::identity::{Epoch, Incarnation, ShardId};
 use crate::message::{
-    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, Origin,
-    ReadReply, ReadRequest, ShardVerdict, WriteReply, WriteRequest,
+    Absent, Backlog, DeleteRequest, DigestReply, DigestRequest, FoundStream, MarkRequest, Missed,
+    NodeError, NodeStatus, Origin, ReadReply, ReadRequest, ShardVerdict, WriteReply, WriteRequest,
 };
 use crate::rules::{Rule, Rules};
 use crate::storage::{Lane, SharedStorage, with_db};
@@ -30,6 +35,7 @@ pub struct Node {
     incarnation: Incarnation,
     epochs: Epochs,
     deletes: Deletes,
+    marks: Marks,
     records: Records,
     rules: Rules,
 }
@@ -43,9 +49,10 @@ impl Node {
     pub async fn open(storage: SharedStorage, fresh: Incarnation) -> Result<Self, NodeError> {
         let read = move |db: &Db| {
             let incarnation = Records::incarnation(db, fresh)?;
-            Ok((incarnation, Records::epochs(db)?, Records::deletes(db)?))
+            let promised = (Records::epochs(db)?, Records::deletes(db)?);
+            Ok((incarnation, promised, Records::marks(db)?))
         };
-        let (incarnation, epochs, deletes) = with_db(&*storage, Lane::Write, read).await?;
+        let (incarnation, (epochs, deletes), marks) = with_db(&*storage, Lane::Write, read).await?;
         let deletes =
             Deletes::new(deletes).map_err(|error| NodeError::Failed(error.to_string()))?;
         Ok(Self {
@@ -53,6 +60,7 @@ impl Node {
             incarnation,
             epochs: Epochs::new(epochs),
             deletes,
+            marks: Marks::new(marks, WINDOW_MS),
             records: Records::default(),
             rules: Rules::default(),
         })
@@ -67,6 +75,22 @@ impl Node {
             rules,
             ..self
         }
+    }
+
+    /// The same, with marks for windows of another length.
+    #[cfg(feature = "testkit")]
+    #[must_use]
+    pub fn with_windows(self, window_ms: i64) -> Self {
+        Self {
+            marks: self.marks.with_windows(window_ms),
+            ..self
+        }
+    }
+
+    /// What other replicas miss of that which it has.
+    #[must_use]
+    pub fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Its data folder.
@@ -98,6 +122,11 @@ impl Node {
             incarnation: self.incarnation,
             shards: self.epochs.states().into_iter().collect(),
             deletes: self.deletes.newest(),
+            // The rest is known by whoever repairs and copies.
+            backlog: Backlog {
+                hints: self.marks.backlog(),
+                ..Backlog::default()
+            },
         }
     }
 
@@ -131,11 +160,56 @@ impl Node {
             ));
             admissions.extend(admitted);
         }
-        let report = match admissions.is_empty() {
-            true => AppendReport::default(),
-            false => self.append(request, &shards, writing, admissions).await?,
-        };
+        if admissions.is_empty() {
+            let report = AppendReport::default();
+            return Ok(WriteReply { shards, report });
+        }
+        let (namespace, missed) = (Arc::clone(&request.namespace), missed(&request, &shards));
+        let report = self.append(request, &shards, writing, admissions).await?;
+        // Behind the samples: whoever settles a mark that was there before finds them.
+        self.note(&namespace, &missed).await?;
         Ok(WriteReply { shards, report })
+    }
+
+    /// Notes what other replicas miss of the shards that it is in an epoch of: durably so when it
+    /// answers. Answers these shards.
+    ///
+    /// # Errors
+    /// When it has no such namespace, and when there are more marks than a cluster can have.
+    pub async fn mark(&self, request: MarkRequest) -> Result<Vec<ShardId>, NodeError> {
+        self.check(request.incarnation)?;
+        let namespace = Arc::clone(&request.namespace);
+        let exists = move |db: &Db| find(db, &namespace).map(drop);
+        with_db(&*self.storage, Lane::Read, exists).await?;
+        let held = self.epochs.states();
+        let is_held = |id: &ShardId| held.get(id).is_some_and(|state| !state.is_empty);
+        let mut taken = BTreeSet::new();
+        let mut missed = request.missed;
+        for one in &mut missed {
+            one.shards.retain(|(id, _)| is_held(id));
+            taken.extend(one.shards.iter().map(|(id, _)| *id));
+        }
+        self.note(&request.namespace, &missed).await?;
+        Ok(taken.into_iter().collect())
+    }
+
+    /// Notes durably what replicas miss.
+    async fn note(&self, namespace: &Arc<str>, missed: &[Missed]) -> Result<(), NodeError> {
+        if missed.is_empty() {
+            return Ok(());
+        }
+        let noted = self.marks.note(namespace, missed);
+        match noted.map_err(|error| NodeError::Failed(error.to_string()))? {
+            Some(change) => self.keep_marks(change).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the marks up to a change.
+    pub(super) async fn keep_marks(&self, change: u64) -> Result<(), NodeError> {
+        let (records, marks) = (self.records.clone(), self.marks.clone());
+        let keep = move |db: &Db| records.keep_marks(db, &marks, change);
+        with_db(&*self.storage, Lane::Write, keep).await
     }
 
     /// Appends what was admitted, and waits until it is durable. The admissions last as long, even
@@ -159,14 +233,13 @@ impl Node {
             let appended = db.and_then(|db| append(db, &request, &admitted, &held.0));
             match appended {
                 Err(error) => drop(sender.send(Err(error))),
-                Ok(appended) => {
+                Ok((report, tickets)) => {
                     if !rules.hold(Rule::Sync) {
                         // Nobody waits any more where this fails.
-                        drop(sender.send(Ok(appended.report)));
+                        drop(sender.send(Ok(report)));
                         return;
                     }
-                    let report = appended.report;
-                    appended.ticket.on_commit(move |committed| {
+                    when_durable(tickets, move |committed| {
                         drop(held);
                         let failed = |error: tsdb_core::Error| failure(&error);
                         let answer = committed
@@ -321,13 +394,48 @@ impl Node {
     }
 }
 
-/// Appends the series of the shards that were admitted, which are sorted.
+/// What absent replicas miss of the shards that a request stores.
+fn missed(request: &WriteRequest, shards: &[(ShardId, ShardVerdict)]) -> Vec<Missed> {
+    if request.absent.is_empty() {
+        return Vec::new();
+    }
+    let times = request.batch.times(request.places.iter().copied());
+    let is_stored = |id: &ShardId| shards.contains(&(*id, ShardVerdict::Stored));
+    let of = |absent: &Absent| {
+        let stored = absent.shards.iter().filter(|id| is_stored(id));
+        Missed {
+            node: absent.node.clone(),
+            incarnation: absent.incarnation,
+            shards: stored
+                .filter_map(|id| Some((*id, *times.get(id)?)))
+                .collect(),
+        }
+    };
+    request.absent.iter().map(of).collect()
+}
+
+/// Calls `then` once every ticket's commit is done, or with the first failure.
+fn when_durable(
+    mut tickets: Vec<CommitTicket>,
+    then: impl FnOnce(Result<(), WalError>) + Send + 'static,
+) {
+    match tickets.pop() {
+        None => then(Ok(())),
+        Some(ticket) => ticket.on_commit(move |durable| match durable {
+            Ok(()) => when_durable(tickets, then),
+            Err(error) => then(Err(error)),
+        }),
+    }
+}
+
+/// Appends the series of the shards that were admitted, which are sorted, and keeps what is said of
+/// their metrics; what has to be waited for.
 fn append(
     db: &Db,
     request: &WriteRequest,
     admitted: &[ShardId],
     writing: &Writing,
-) -> Result<tsdb_core::Appended, NodeError> {
+) -> Result<(AppendReport, Vec<CommitTicket>), NodeError> {
     let namespace = find(db, &request.namespace)?;
     let series = request.batch.series();
     let is_admitted = |place: &usize| {
@@ -349,7 +457,22 @@ fn append(
         },
         &mut batch,
     );
-    namespace.append(&batch).map_err(|error| failure(&error))
+    let mut tickets = Vec::new();
+    let mut report = AppendReport::default();
+    let of_admitted =
+        |(shard, _): &&(ShardId, MetricMetadata)| admitted.binary_search(shard).is_ok();
+    let metadata = request.batch.all_metadata().iter().filter(of_admitted);
+    let metadata: Vec<_> = metadata.map(|(_, metadata)| metadata.clone()).collect();
+    if metadata.is_empty() || !request.places.is_empty() {
+        let appended = namespace.append(&batch).map_err(|error| failure(&error))?;
+        report = appended.report;
+        tickets.push(appended.ticket);
+    }
+    if !metadata.is_empty() {
+        let kept = namespace.set_metadata(&metadata);
+        tickets.push(kept.map_err(|error| failure(&error))?);
+    }
+    Ok((report, tickets))
 }
 
 /// The namespace of this name.

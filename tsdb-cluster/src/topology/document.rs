@@ -34,6 +34,8 @@ struct KeptShard {
     slots: Vec<KeptSlot>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<Vec<KeptSlot>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_sealing: bool,
 }
 
 /// Indices of members: the one it is settled at, or from and to.
@@ -66,6 +68,7 @@ impl From<Topology> for Document {
             epoch: shard.epoch(),
             slots: kept(shard.slots()),
             next: shard.next().map(kept),
+            is_sealing: shard.is_sealing(),
         };
         let kept_member = |member: &&Member| KeptMember {
             node: member.node.clone(),
@@ -113,7 +116,8 @@ impl TryFrom<Document> for Topology {
         let mut shards = Vec::new();
         for (id, shard) in (0..).zip(kept.shards) {
             let next = shard.next.map(slots).transpose()?;
-            shards.push(Shard::new(id, shard.epoch, slots(shard.slots)?, next)?);
+            let (now, is_sealing) = (slots(shard.slots)?, shard.is_sealing);
+            shards.push(Shard::new(id, shard.epoch, now, next, is_sealing)?);
         }
         let topology = Self {
             replicas: kept.replicas,

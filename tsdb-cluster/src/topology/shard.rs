@@ -62,6 +62,14 @@ impl Slot {
         matches!(self, Self::Settled(member) if member.incarnation.is_none())
     }
 
+    /// The newcomer that has not come up.
+    fn awaited(&self) -> Option<&NodeId> {
+        match self {
+            Self::Handover { to, .. } if to.incarnation.is_none() => Some(&to.node),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_handover(&self) -> bool {
         matches!(self, Self::Handover { .. })
     }
@@ -85,6 +93,8 @@ pub struct Shard {
     epoch: Epoch,
     slots: Vec<Slot>,
     next: Option<Vec<Slot>>,
+    /// Whether members may have sealed the epoch already, whatever became of the change since.
+    is_sealing: bool,
 }
 
 impl Shard {
@@ -97,8 +107,14 @@ impl Shard {
         epoch: Epoch,
         slots: Vec<Slot>,
         next: Option<Vec<Slot>>,
+        is_sealing: bool,
     ) -> Result<Self, TopologyError> {
-        let built = Self { epoch, slots, next };
+        let built = Self {
+            epoch,
+            slots,
+            next,
+            is_sealing,
+        };
         match built.fault() {
             None => Ok(built),
             Some(what) => Err(TopologyError::BrokenShard { shard, what }),
@@ -108,13 +124,20 @@ impl Shard {
     /// A shard of epoch 1.
     pub(super) fn first(members: Vec<Member>) -> Self {
         let slots = members.into_iter().map(Slot::Settled).collect();
-        let (epoch, next) = (1, None);
-        Self { epoch, slots, next }
+        Self {
+            epoch: 1,
+            slots,
+            next: None,
+            is_sealing: false,
+        }
     }
 
     fn fault(&self) -> Option<String> {
         if self.epoch == 0 {
             return Some("its epoch is 0, the first one is 1".to_owned());
+        }
+        if self.is_sealing && self.next.is_none() {
+            return Some("it is sealed for a change that is not there".to_owned());
         }
         let planned = self.planned();
         if planned.len() != self.slots.len() {
@@ -175,20 +198,24 @@ impl Shard {
         self.next.is_some() || self.slots.iter().any(Slot::is_handover)
     }
 
-    /// Whether the epoch may be sealed: there is a next one, and all its newcomers came up.
-    /// Before that nobody seals, so that a node that never comes up costs the shard nothing. Once
-    /// true, it stays so until the next epoch is opened.
+    /// Whether the epoch may be sealed: something is to change that waits for no newcomer to come
+    /// up. Before that nobody seals, so that a node that never comes up costs the shard nothing.
+    /// Once true, it stays so until the next epoch is opened.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.next.is_some() && self.awaited().is_none()
+        let can_change = |(now, next): (&Slot, &Slot)| now != next && next.awaited().is_none();
+        let waits_only = self.awaited().is_some() && !self.pairs().any(can_change);
+        self.next.is_some() && (self.is_sealing || !waits_only)
     }
 
-    /// A newcomer of the next epoch that has not come up.
+    /// Whether members may have sealed the epoch for a change that was altered since.
+    pub(super) fn is_sealing(&self) -> bool {
+        self.is_sealing
+    }
+
+    /// A newcomer that has not come up.
     pub(super) fn awaited(&self) -> Option<&NodeId> {
-        let handovers = self.next.iter().flatten().filter(|slot| slot.is_handover());
-        let mut newcomers = handovers.map(Slot::target);
-        let awaited = newcomers.find(|member| member.incarnation.is_none());
-        awaited.map(|member| &member.node)
+        self.next.iter().flatten().find_map(Slot::awaited)
     }
 
     /// Slots as they are, each with what it is to become.
@@ -210,13 +237,6 @@ impl Shard {
     /// Whether a node is in any slot, present or planned.
     pub(super) fn has(&self, node: &NodeId) -> bool {
         self.has_beside(usize::MAX, node)
-    }
-
-    /// Whether slot `index` can be given to a member: once members may have sealed this epoch, it
-    /// must not wait for a node to come up.
-    pub(super) fn accepts(&self, index: usize, to: &Member) -> bool {
-        let is_fresh = self.slots.get(index).is_some_and(Slot::is_fresh);
-        is_fresh || to.incarnation.is_some() || !self.is_ready()
     }
 
     /// Lets slot `index` go to a member: a fresh one at once, any other by the next epoch; back to
@@ -249,15 +269,18 @@ impl Shard {
     }
 
     fn amend(&mut self, index: usize, slot: Slot) {
+        if self.planned().get(index) == Some(&slot) {
+            return;
+        }
         // Who sealed may be waiting for it: then even the same slots are opened anew.
-        let is_sealing = self.is_ready();
+        self.is_sealing = self.is_ready();
         let next = self.next.take().unwrap_or_else(|| self.slots.clone());
         let change = |(at, old)| match at == index {
             true => slot.clone(),
             false => old,
         };
         let next: Vec<_> = next.into_iter().enumerate().map(change).collect();
-        self.next = (is_sealing || next != self.slots).then_some(next);
+        self.next = (self.is_sealing || next != self.slots).then_some(next);
     }
 
     /// The newcomers of `node` know their folder.
@@ -292,11 +315,19 @@ impl Shard {
         found.is_some()
     }
 
-    /// The next epoch begins.
+    /// The next epoch begins. Slots whose newcomer has not come up stay as they are, and go on
+    /// waiting.
     pub(super) fn open(&mut self) {
-        if let Some(next) = self.next.take() {
-            self.slots = next;
-            self.epoch += 1;
+        let Some(next) = self.next.take() else {
+            return;
+        };
+        for (now, next) in self.slots.iter_mut().zip(&next) {
+            if next.awaited().is_none() {
+                *now = next.clone();
+            }
         }
+        self.next = (next != self.slots).then_some(next);
+        self.epoch += 1;
+        self.is_sealing = false;
     }
 }

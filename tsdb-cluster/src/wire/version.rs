@@ -3,7 +3,7 @@
 use super::WireError;
 
 /// The version that this build speaks. Rises when a message or payload gains something that a
-/// peer must know of.
+/// peer must know of; what one may leave away, or not see, is added without.
 pub const PROTOCOL_VERSION: u32 = 1;
 /// The oldest version that this build understands: the one before [`PROTOCOL_VERSION`], if there
 /// was one.

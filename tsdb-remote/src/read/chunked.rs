@@ -4,19 +4,18 @@ use bytes::Bytes;
 use tsdb_core::bits::put_uvarint;
 use tsdb_core::model::Labels;
 
-use super::frames::FrameSender;
 use super::storage::Chunk;
 use super::{Query, SeriesStream as _, Storage};
 use crate::error::ReadError;
 use crate::limits::Limits;
 use crate::put::{field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels};
 
-/// Selects every query and sends its series.
+/// Selects every query and sends its series, frame by frame.
 pub(crate) fn send<S: Storage>(
     storage: &S,
     queries: &[Query],
     limits: &Limits,
-    frames: &FrameSender,
+    mut send: impl FnMut(Bytes) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     for (index, query) in queries.iter().enumerate() {
         let Some(range) = query.range else {
@@ -30,7 +29,7 @@ pub(crate) fn send<S: Storage>(
                 let fitting = fitting(rest, labels_bytes, limits.read_max_frame_bytes);
                 let (chunks, after) = rest.split_at(fitting);
                 rest = after;
-                frames.send(frame(&series.labels, labels_bytes, chunks, index as i64))?;
+                send(frame(&series.labels, labels_bytes, chunks, index as i64))?;
             }
         }
     }

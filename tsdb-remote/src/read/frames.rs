@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::ResponseType;
 use super::gate::Turn;
 use crate::error::ReadError;
-use crate::limits::BytePermit;
+use crate::inflight::BytePermit;
 
 /// A channel that holds about `capacity` bytes; a sender that finds it full for longer than
 /// `stall` gives up.
@@ -39,9 +40,18 @@ struct Shared {
     room: Condvar,
 }
 
+/// What is told of an answer before its first frame.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// Its form.
+    pub(crate) form: ResponseType,
+    /// What the store says of it.
+    pub(crate) headers: HeaderMap,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    head: Option<ResponseType>,
+    head: Option<Head>,
     frames: VecDeque<Bytes>,
     queued_bytes: usize,
     /// Whether the sender reached the end of the answer.
@@ -77,9 +87,10 @@ pub(crate) struct FrameSender {
 }
 
 impl FrameSender {
-    /// Says which form the answer has, before its first frame.
-    pub(crate) fn begin(&self, head: ResponseType) {
-        self.shared.update(|state| state.head = Some(head));
+    /// Says which form the answer has and what headers, before its first frame.
+    pub(crate) fn begin(&self, form: ResponseType, headers: HeaderMap) {
+        let head = Some(Head { form, headers });
+        self.shared.update(|state| state.head = head);
     }
 
     /// Puts a frame in, waiting for room.
@@ -155,12 +166,12 @@ impl FrameReceiver {
         Received::Pending
     }
 
-    /// The form of the answer, once there is something to send or the answer is complete; `None`
+    /// The head of the answer, once there is something to send or the answer is complete; `None`
     /// when the sender went away before that.
-    fn poll_head(&self, context: &Context<'_>) -> Poll<Option<ResponseType>> {
+    fn poll_head(&self, context: &Context<'_>) -> Poll<Option<Head>> {
         let mut state = self.shared.lock();
         if !state.frames.is_empty() || state.finished {
-            return Poll::Ready(state.head);
+            return Poll::Ready(state.head.take());
         }
         if state.sender_gone {
             return Poll::Ready(None);
@@ -234,11 +245,8 @@ impl ReadBody {
         }
     }
 
-    /// The form of the answer, or why there is none.
-    pub(crate) fn poll_head(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<ResponseType, ReadError>> {
+    /// The head of the answer, or why there is none.
+    pub(crate) fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Result<Head, ReadError>> {
         self.poll_work(context);
         match self.receiver.poll_head(context) {
             Poll::Ready(Some(head)) if self.failure.is_none() => Poll::Ready(Ok(head)),

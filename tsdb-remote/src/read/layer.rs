@@ -4,7 +4,8 @@ use tower_layer::Layer;
 
 use super::RemoteRead;
 use super::gate::Gate;
-use crate::limits::{InflightBytes, Limits};
+use crate::inflight::InflightBytes;
+use crate::limits::Limits;
 
 /// Makes [`RemoteRead`] services that share one queue and one budget of bytes in flight.
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use tsdb_core::model::{MatchOp, Matcher, TimeRange};
 use super::frames::{FrameSender, Held};
 use super::{Storage, chunked, samples};
 use crate::error::ReadError;
-use crate::limits::{BytePermit, Limits};
+use crate::inflight::BytePermit;
+use crate::limits::Limits;
 use crate::snappy;
 use crate::wire::{Kind, Schema, Wire, WireType};
 
@@ -100,15 +101,51 @@ impl ReadRequest {
         let message = snappy::decode(&body, limits.read_max_request_bytes, &mut buffer)?;
         let (queries, accepted) = decode_queries(message, &limits)?;
         let response_type = ResponseType::negotiate(&accepted)?;
-        frames.begin(response_type);
         match response_type {
             ResponseType::Samples => {
-                frames.send(samples::encode(storage, &queries, &limits, &held.answer)?)?
+                let message = samples::encode(storage, &queries, &limits, &held.answer)?;
+                frames.begin(response_type, storage.headers());
+                frames.send(message)?;
             }
-            ResponseType::StreamedXorChunks => chunked::send(storage, &queries, &limits, &frames)?,
+            ResponseType::StreamedXorChunks => {
+                let mut frames = ChunkFrames::new(storage, &frames);
+                chunked::send(storage, &queries, &limits, |frame| frames.send(frame))?;
+                // An answer of no series has a head as well.
+                frames.begin();
+            }
         }
         frames.finish();
         Ok(())
+    }
+}
+
+/// Frames of chunks: their head goes out with the first of them, when it is known what the store
+/// has to say of it.
+struct ChunkFrames<'a, S> {
+    storage: &'a S,
+    frames: &'a FrameSender,
+    has_begun: bool,
+}
+
+impl<'a, S: Storage> ChunkFrames<'a, S> {
+    fn new(storage: &'a S, frames: &'a FrameSender) -> Self {
+        Self {
+            storage,
+            frames,
+            has_begun: false,
+        }
+    }
+
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            let headers = self.storage.headers();
+            self.frames.begin(ResponseType::StreamedXorChunks, headers);
+        }
+    }
+
+    fn send(&mut self, frame: Bytes) -> Result<(), ReadError> {
+        self.begin();
+        self.frames.send(frame)
     }
 }
 

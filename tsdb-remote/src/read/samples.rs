@@ -5,7 +5,8 @@ use tsdb_core::bits::put_uvarint;
 
 use super::{Columns, Query, SeriesStream as _, Storage};
 use crate::error::ReadError;
-use crate::limits::{BytePermit, Limits};
+use crate::inflight::BytePermit;
+use crate::limits::Limits;
 use crate::put::{field_len, int_len, labels_len, put_bytes, put_head, put_int, put_labels};
 use crate::write::put_histogram;
 

@@ -17,7 +17,8 @@ use super::gate::Gate;
 use super::{ReadRequest, ResponseType};
 use crate::body::{ResponseBody, read_body};
 use crate::error::{BoxError, ReadError};
-use crate::limits::{InflightBytes, Limits};
+use crate::inflight::InflightBytes;
+use crate::limits::Limits;
 use crate::negotiate::{
     PROTOBUF, STREAMED, check_encoding, check_length, check_method, check_read_type,
 };
@@ -132,7 +133,8 @@ where
     let head = poll_fn(|context| body.poll_head(context)).await?;
     let mut response = Response::new(ResponseBody::stream(body));
     let headers = response.headers_mut();
-    match head {
+    headers.extend(head.headers);
+    match head.form {
         ResponseType::Samples => {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));

@@ -1,5 +1,6 @@
 //! What the service needs of whatever holds the samples: a database, several, or a test.
 
+use http::HeaderMap;
 use tsdb_core::chunk::Encoding;
 use tsdb_core::model::{Histogram, Labels, Matcher, TimeRange};
 
@@ -18,6 +19,12 @@ pub trait Storage {
     /// When the select is refused or fails.
     fn select(&self, range: TimeRange, matchers: &[Matcher])
     -> Result<Self::Stream<'_>, ReadError>;
+
+    /// What is to be said of the answer beside what it holds, as headers. Asked for once, before the
+    /// first byte is sent: what is selected or read later can only fail.
+    fn headers(&self) -> HeaderMap {
+        HeaderMap::new()
+    }
 }
 
 /// Series sorted by labels, each read when asked for, as samples or as chunks.

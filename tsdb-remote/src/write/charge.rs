@@ -1,7 +1,7 @@
 //! Memory for decoding, out of the budget of requests in flight.
 
 use crate::error::DecodeError;
-use crate::limits::BytePermit;
+use crate::inflight::BytePermit;
 
 /// How many bytes are taken out of the shared budget at a time.
 const CHARGE_STEP: u64 = 1 << 20;

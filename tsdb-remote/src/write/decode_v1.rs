@@ -9,7 +9,7 @@ use super::extras::{Extras, METADATA_BYTES};
 use super::histogram;
 use super::labels::{encoded_key, split};
 use crate::error::DecodeError;
-use crate::limits::BytePermit;
+use crate::inflight::BytePermit;
 use crate::wire::{Wire, WireType};
 
 /// Key bytes of the fields that make up nearly all of a request.

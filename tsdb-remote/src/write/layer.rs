@@ -3,7 +3,8 @@
 use tower_layer::Layer;
 
 use super::RemoteWrite;
-use crate::limits::{InflightBytes, Limits};
+use crate::inflight::InflightBytes;
+use crate::limits::Limits;
 
 /// Makes [`RemoteWrite`] services that share one budget of bytes in flight.
 #[derive(Clone, Debug)]

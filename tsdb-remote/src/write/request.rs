@@ -8,7 +8,7 @@ use super::decode_v1::{decode_v1, guess_v1};
 use super::decode_v2::{MetadataRefs, decode_v2};
 use super::extras::{Extras, Refused};
 use crate::error::DecodeError;
-use crate::limits::{BytePermit, InflightBytes};
+use crate::inflight::{BytePermit, InflightBytes};
 use crate::negotiate::WriteProtocol;
 use crate::snappy;
 

@@ -13,7 +13,8 @@ use tower_service::Service;
 use super::{WriteProtocol, WriteRequest, WriteSummary};
 use crate::body::{ResponseBody, read_body};
 use crate::error::{BoxError, RequestFault, WriteError};
-use crate::limits::{InflightBytes, Limits};
+use crate::inflight::{InflightBytes, Sender};
+use crate::limits::Limits;
 use crate::negotiate::{check_encoding, check_length, check_method, write_protocol};
 use crate::status::{nothing_written, write_fault, write_summary};
 
@@ -100,7 +101,8 @@ where
 {
     let (parts, body) = request.into_parts();
     let announced = check_length(&parts.headers, limits.max_compressed_bytes)?;
-    let permit = inflight.try_acquire(announced as u64)?;
+    let sender = parts.extensions.get::<Sender>();
+    let permit = inflight.try_acquire_for(sender, announced as u64)?;
     let body = read_body(body, limits.max_compressed_bytes, &permit).await?;
     let request = WriteRequest::new(parts, body, limits.max_decoded_bytes, permit)?;
     let request = request.speaking(protocol);

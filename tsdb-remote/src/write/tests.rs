@@ -13,7 +13,7 @@ use super::extras::Extras;
 use super::labels::split;
 use super::{DecodeScratch, WriteProtocol, WriteRequest};
 use crate::error::{DecodeError, RequestFault};
-use crate::limits::InflightBytes;
+use crate::inflight::InflightBytes;
 
 /// Remote write 1.0 as prost reads it, its strings as bytes: text that is not UTF-8 costs only
 /// its series here, while generated code refuses the whole request.

@@ -17,6 +17,8 @@ use tsdb_cluster::runtime::SharedRuntime;
 use tsdb_cluster::{Incarnation, NodeId};
 
 use super::home::{HomeError, Known};
+use super::local_node::LocalNode;
+use super::overview::Overview;
 use super::trouble::Trouble;
 use super::{StoreStorage, TokioRuntime, etcd, home};
 use crate::config::{Config, Role};
@@ -29,6 +31,7 @@ use crate::rpc::{
     Endpoints, PeerTls, PeerTlsFiles, RpcClient, RpcClientOptions, RpcServer, RpcServerOptions,
 };
 use crate::store::{Store, StoreError};
+use crate::telemetry::Telemetry;
 
 /// Longest pause before etcd is asked anew which cluster it keeps.
 const HOME_PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -127,6 +130,7 @@ pub(crate) struct Cluster {
     coordinator: Coordinator,
     endpoints: Endpoints,
     runtime: SharedRuntime,
+    overview: Overview,
 }
 
 impl Cluster {
@@ -160,12 +164,14 @@ impl Cluster {
         };
         let coordinator = Coordinator::new(
             Arc::clone(&runtime),
-            Arc::new(client),
+            Arc::new(client.clone()),
             Arc::clone(&metadata),
             &config.cluster_environment,
             options,
         );
+        let overview = Overview::new(id.clone(), coordinator.clone(), client);
         let cluster = Self {
+            overview,
             role,
             id,
             environment: config.cluster_environment.as_str().into(),
@@ -187,8 +193,11 @@ impl Cluster {
         }
         let topology = self.coordinator.topology().clone();
         self.runtime.spawn(topology.clone().follow().boxed());
-        self.runtime
-            .spawn(self.coordinator.clone().schedule().boxed());
+        let what = "bring changes of the placement to their end";
+        let mut trouble = Trouble::of(self.id.clone(), what);
+        let schedule = self.coordinator.clone();
+        let schedule = schedule.schedule(move |tried| trouble.hear(tried));
+        self.runtime.spawn(schedule.boxed());
         let endpoints = self.endpoints.clone();
         let follow = async move {
             let mut changes = topology.changes();
@@ -206,8 +215,8 @@ impl Cluster {
         Arc::clone(&self.metadata)
     }
 
-    pub(crate) fn data(&self) -> ClusterData {
-        ClusterData::new(self.coordinator.clone())
+    pub(crate) fn data(&self, telemetry: Arc<Telemetry>) -> ClusterData {
+        ClusterData::new(self.coordinator.clone(), telemetry)
     }
 
     /// What this server is in it.
@@ -231,6 +240,11 @@ impl Cluster {
 
     pub(crate) fn placement(&self) -> ClusterPlacement {
         ClusterPlacement::new(self.coordinator.topology().clone())
+    }
+
+    /// How it is.
+    pub(crate) fn overview(&self) -> Overview {
+        self.overview.clone()
     }
 
     /// Becomes a node, with the data that is open now: other servers reach it at `listener`.
@@ -258,10 +272,17 @@ impl Cluster {
             ..RpcServerOptions::default()
         };
         let server = RpcServer::new(node.clone(), options, stop);
+        let runtime = Arc::clone(&self.runtime);
+        let membership = Membership::new(id, node, self.coordinator.clone(), runtime);
+        let repair = Repair::new(membership.clone(), RepairOptions::default());
+        let figures = Arc::clone(server.figures());
+        let local = LocalNode::new(repair.clone(), figures);
+        self.overview.joined(local.clone());
+        let server = server.telling(move || local.backlog());
         let (cluster, store) = (self.clone(), store.clone());
         let obey = async move {
             if cluster.is_at_home(&store, known).await {
-                cluster.obey(id, node);
+                cluster.obey(membership, repair);
             }
         };
         self.runtime.spawn(obey.boxed());
@@ -298,14 +319,17 @@ impl Cluster {
     }
 
     /// Does what the placement asks of the node from now on.
-    fn obey(&self, id: NodeId, node: Node) {
-        let runtime = Arc::clone(&self.runtime);
-        let membership = Membership::new(id.clone(), node, self.coordinator.clone(), runtime);
-        let repair = Repair::new(membership.clone(), RepairOptions::default());
-        let mut trouble = Trouble::of(id);
+    fn obey(&self, membership: Membership, repair: Repair) {
+        let id = Some(membership.id().clone());
+        let mut trouble = Trouble::of(id.clone(), "do what the placement asks");
         let run = membership.run(move |tried| trouble.hear(tried));
         self.runtime.spawn(run.boxed());
-        self.runtime.spawn(repair.run().boxed());
+        let mut trouble = Trouble::of(id.clone(), "compare its shards with all others");
+        let run = repair.clone().run(move |tried| trouble.hear(tried));
+        self.runtime.spawn(run.boxed());
+        let mut trouble = Trouble::of(id, "give others what they missed");
+        let give = repair.give(move |tried| trouble.hear(tried));
+        self.runtime.spawn(give.boxed());
     }
 }
 

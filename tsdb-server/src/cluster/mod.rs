@@ -6,11 +6,20 @@
 )]
 mod cluster;
 mod etcd;
+mod figures;
 mod home;
+mod local_node;
+mod overview;
+mod report;
 mod runtime;
 mod storage;
 mod trouble;
 
 pub(crate) use cluster::{Cluster, ClusterError, check};
+pub(crate) use figures::ClusterFigures;
+pub(crate) use overview::Overview;
+pub(crate) use report::{ClusterReport, MemberReport, NodeReport, QueueReport, ShardReport};
+#[cfg(test)]
+pub(crate) use report::{MoveReport, ShardCounts};
 pub use runtime::TokioRuntime;
 pub(crate) use storage::StoreStorage;

@@ -1,32 +1,39 @@
-//! What a node cannot do, told once.
+//! What a server cannot do, told once.
+
+use std::error::Error;
 
 use tsdb_cluster::NodeId;
-use tsdb_cluster::node::MembershipError;
 
 use crate::told::told;
 
 /// Tells of a trouble that lasts: the first failure may be of the moment, the second is not.
 #[derive(Debug)]
 pub(super) struct Trouble {
-    node: NodeId,
+    /// The own name of a node; a coordinator has none.
+    node: Option<NodeId>,
+    /// What it tries to do.
+    what: &'static str,
     last: Option<String>,
     is_told: bool,
 }
 
 impl Trouble {
-    pub(super) fn of(node: NodeId) -> Self {
+    pub(super) fn of(node: Option<NodeId>, what: &'static str) -> Self {
         Self {
             node,
+            what,
             last: None,
             is_told: false,
         }
     }
 
     /// Takes what came of a try.
-    pub(super) fn hear(&mut self, tried: Result<(), MembershipError>) {
+    pub(super) fn hear<E: Error + 'static>(&mut self, tried: Result<(), E>) {
+        let what = self.what;
+        let node = self.node.as_ref().map(tracing::field::display);
         let Err(error) = tried else {
             if self.is_told {
-                tracing::info!(node = %self.node, "the node does what the placement asks again");
+                tracing::info!(node, "the server can {what} again");
             }
             (self.last, self.is_told) = (None, false);
             return;
@@ -36,7 +43,11 @@ impl Trouble {
             (self.last, self.is_told) = (Some(text), false);
         } else if !self.is_told {
             self.is_told = true;
-            tracing::warn!(node = %self.node, error = text, "the node cannot do what the placement asks, and tries again");
+            tracing::warn!(
+                node,
+                error = text,
+                "the server cannot {what}, and tries again"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    Backup, CommandError, Compact, ConfigCommand, Delete, Export, Generate, Health, Import,
+    Backup, CommandError, Compact, ConfigCommand, Ctl, Delete, Export, Generate, Health, Import,
     Restore, Verify,
 };
 use crate::access::Secret;
@@ -43,6 +43,8 @@ pub enum Command {
     Import(Import),
     /// Write samples as JSON lines or OpenMetrics
     Export(Export),
+    /// Operate a cluster: its placement, namespaces and nodes
+    Ctl(Ctl),
     /// Check a file of settings, and show what holds and who decided it
     Config(ConfigCommand),
     /// Ask a running server whether it is ready
@@ -90,6 +92,7 @@ impl Command {
             Self::Restore(restore) => restore.run(config),
             Self::Import(import) => import.run(config),
             Self::Export(export) => export.run(config),
+            Self::Ctl(ctl) => ctl.run(config),
             Self::Config(command) => command.run(config),
             Self::Health(health) => health.run(config),
             Self::Generate(generate) => generate.run(),

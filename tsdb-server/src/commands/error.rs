@@ -66,6 +66,26 @@ pub enum CommandError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A change takes longer than was waited for.
+    #[error(
+        "not finished within {after}: {left}; it goes on by itself: look with `ctl status`, undo it with `ctl placement abort`"
+    )]
+    Unfinished {
+        /// How long was waited.
+        after: String,
+        /// What is still to be done.
+        left: String,
+    },
+    /// A change ended in another way than was asked for.
+    #[error(
+        "all shards are at their places, but not as was asked for: {what}, {node}: somebody else changed the placement meanwhile, look with `ctl placement show` and ask again"
+    )]
+    Undone {
+        /// The node that it was about.
+        node: String,
+        /// How it is now.
+        what: &'static str,
+    },
     /// Standard output is closed, or what is to be written there cannot be made.
     #[error("nobody reads the output: {0}")]
     Output(#[from] std::io::Error),

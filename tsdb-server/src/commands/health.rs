@@ -1,14 +1,12 @@
 //! `tsdb-server health`: for probes where there is no curl.
 
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::CommandError;
 use super::remote::Remote;
-use crate::access::asks_for_tls;
 use crate::config::Config;
 
 const EXAMPLES: &str = "\
@@ -35,18 +33,12 @@ pub struct Health {
 
 impl Health {
     pub(super) fn run(&self, config: &Config) -> Result<ExitCode, CommandError> {
-        let file = config.web_config_file.as_deref();
-        let scheme = match file.is_some_and(asks_for_tls) {
-            true => "https",
-            false => "http",
-        };
         // A storage node may answer probes at another address alone.
         let (address, when_ready) = match (config.api_listen(), config.node_listen) {
             (None, Some(node)) if !self.remote.is_named() => (node, "/bootstrapped"),
             (api, _) => (api.unwrap_or(config.listen), "/ready"),
         };
-        let own = format!("{scheme}://{}", reachable(address));
-        let server = self.remote.server_or(&own)?;
+        let server = self.remote.server_or_at(config, address)?;
         let (route, said) = match self.alive {
             true => ("/health", "alive"),
             false => (when_ready, "ready"),
@@ -54,32 +46,5 @@ impl Health {
         server.get(route)?;
         writeln!(std::io::stdout(), "{}: {said}", server.url())?;
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// Where a server that listens at `address` is reached from this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_addresses_of_a_machine_are_reached_at_its_loopback() {
-        for (listens, reached) in [
-            ("0.0.0.0:7201", "127.0.0.1:7201"),
-            ("[::]:7201", "[::1]:7201"),
-            ("192.0.2.7:7201", "192.0.2.7:7201"),
-        ] {
-            let listens: SocketAddr = listens.parse().expect("an address");
-            assert_eq!(reachable(listens).to_string(), reached);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Asking a running server.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,10 +21,11 @@ use tokio::time::timeout;
 
 use super::CommandError;
 use super::client_tls::ClientTls;
-use crate::access::{Secret, secret_in};
+use crate::access::{Secret, asks_for_tls, secret_in};
+use crate::config::Config;
 
 /// So much of an answer is read at most.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// A running server, and how it is told who asks.
 #[derive(Clone, Debug, Args)]
@@ -107,9 +109,24 @@ impl Remote {
         self.url.is_some()
     }
 
-    /// The server that is named, or the one at `url`.
-    pub(super) fn server_or(&self, url: &str) -> Result<Server, CommandError> {
-        self.at(self.url.as_deref().unwrap_or(url))
+    /// The server that is named, or the one that these settings would start on this machine.
+    pub(super) fn server_or_own(&self, config: &Config) -> Result<Server, CommandError> {
+        self.server_or_at(config, config.listen)
+    }
+
+    /// The same at an address that is not its API's.
+    pub(super) fn server_or_at(
+        &self,
+        config: &Config,
+        address: SocketAddr,
+    ) -> Result<Server, CommandError> {
+        let file = config.web_config_file.as_deref();
+        let scheme = match file.is_some_and(asks_for_tls) {
+            true => "https",
+            false => "http",
+        };
+        let own = format!("{scheme}://{}", reachable(address));
+        self.at(self.url.as_deref().unwrap_or(&own))
     }
 
     fn at(&self, url: &str) -> Result<Server, CommandError> {
@@ -184,6 +201,16 @@ impl Remote {
         let own = self.client_cert.as_deref().zip(self.client_key.as_deref());
         ClientTls::new(self.ca_file.as_deref(), own)
     }
+}
+
+/// Where a server that listens at `address` is reached from this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 const FORM: &str = "write it as http://HOST:PORT or https://HOST:PORT";
@@ -265,6 +292,26 @@ impl Server {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Full::new(Bytes::copy_from_slice(form.as_bytes())));
         route.ask(request, None)
+    }
+
+    /// Sends JSON, or nothing, to a route, with headers; the answer, if it is a good one.
+    pub(super) fn exchange(
+        &self,
+        (method, route): (Method, &str),
+        headers: &[(&'static str, &str)],
+        json: Option<Bytes>,
+        within: Duration,
+    ) -> Result<String, CommandError> {
+        let route = self.route(route);
+        let mut request = route.request(method)?;
+        if json.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(json.unwrap_or_default()));
+        route.ask(request, Some(within))
     }
 
     /// Asks a route that is to answer soon; its answer, if it is a good one.
@@ -379,4 +426,21 @@ pub(super) fn told(error: &(dyn std::error::Error + 'static)) -> String {
         cause = error.source();
     }
     super::client_tls::explained(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_of_a_machine_are_reached_at_its_loopback() {
+        for (listens, reached) in [
+            ("0.0.0.0:7201", "127.0.0.1:7201"),
+            ("[::]:7201", "[::1]:7201"),
+            ("192.0.2.7:7201", "192.0.2.7:7201"),
+        ] {
+            let listens: SocketAddr = listens.parse().expect("an address");
+            assert_eq!(reachable(listens).to_string(), reached);
+        }
+    }
 }

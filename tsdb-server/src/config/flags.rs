@@ -269,7 +269,7 @@ pub struct Config {
         long,
         env = "TSDB_READ_CONSISTENCY_LEVEL",
         value_name = "LEVEL",
-        default_value = "majority"
+        default_value = "unstrict_majority"
     )]
     pub read_consistency_level: ReadLevel,
 

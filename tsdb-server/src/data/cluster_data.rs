@@ -4,14 +4,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::runtime::Handle;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorError, WriteOutcome};
-use tsdb_cluster::{Batch, SeriesTable};
-use tsdb_core::{AppendReport, WriteBatch};
+use tsdb_cluster::topology::ReadLevel;
+use tsdb_cluster::{Batch, SeriesTable, shard_of_metric};
+use tsdb_core::{AppendReport, MetricMetadata, WriteBatch};
 
 use super::cluster_namespace::ClusterNamespace;
 use crate::store::StoreError;
+use crate::telemetry::Telemetry;
 
 /// Series that are found again without parsing their labels, as they were written.
 const SERIES_MAX: usize = 4_000_000;
+/// Bytes of metadata of one request at most: less than nodes take beside samples.
+const METADATA_BYTES_MAX: usize = 2 << 20;
 
 /// The cluster that a server writes to and reads from. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -20,38 +24,58 @@ pub(crate) struct ClusterData {
     /// Where the coordinator's work runs while a query thread waits for it.
     runtime: Handle,
     table: Arc<RwLock<Option<Arc<SeriesTable>>>>,
+    telemetry: Arc<Telemetry>,
 }
 
 impl ClusterData {
     /// A coordinator's cluster, of a task of the runtime.
-    pub(crate) fn new(coordinator: Coordinator) -> Self {
+    pub(crate) fn new(coordinator: Coordinator, telemetry: Arc<Telemetry>) -> Self {
         Self {
             coordinator,
             runtime: Handle::current(),
             table: Arc::default(),
+            telemetry,
         }
     }
 
-    pub(crate) fn coordinator(&self) -> &Coordinator {
+    pub(super) fn coordinator(&self) -> &Coordinator {
         &self.coordinator
     }
 
-    /// A namespace of it.
-    pub(crate) fn namespace(&self, name: &str) -> ClusterNamespace {
-        ClusterNamespace::new(self.clone(), name.into())
+    pub(super) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
-    /// The samples of a batch, ready to be sent. What has no valid labels is refused in `report`.
-    pub(crate) fn batch(
+    /// A namespace of it, read at a level or at the server's own.
+    pub(super) fn namespace(&self, name: &str, level: Option<ReadLevel>) -> ClusterNamespace {
+        ClusterNamespace::new(self.clone(), name.into(), level)
+    }
+
+    /// The samples of a batch and metadata, ready to be sent. What has no valid labels is refused in
+    /// `report`.
+    pub(super) fn batch(
         &self,
         from: &WriteBatch<'_>,
+        metadata: &[MetricMetadata],
         report: &mut AppendReport,
     ) -> Result<Batch, StoreError> {
-        Ok(self.table()?.batch(from, report))
+        let bytes_of = |one: &MetricMetadata| one.metric.len() + one.help.len() + one.unit.len();
+        let bytes: usize = metadata.iter().map(bytes_of).sum();
+        if bytes > METADATA_BYTES_MAX {
+            return Err(StoreError::Refused(format!(
+                "{bytes} bytes of metadata in one request, the limit METADATA_BYTES_MAX is {METADATA_BYTES_MAX}: send fewer metrics at a time"
+            )));
+        }
+        let table = self.table()?;
+        let mut batch = table.batch(from, report);
+        for one in metadata {
+            batch.metadata(shard_of_metric(&one.metric, table.shards()), one.clone());
+        }
+        Ok(batch)
     }
 
     /// Writes, and reports what was refused beside what `report` says already.
-    pub(crate) async fn write(
+    pub(super) async fn write(
         &self,
         namespace: &Arc<str>,
         batch: Batch,
@@ -60,14 +84,16 @@ impl ClusterData {
         if batch.is_empty() {
             return Ok(report);
         }
+        let (all, histograms) = (batch.samples_len(), batch.histograms_len());
         let written = self.coordinator.write(namespace, Arc::new(batch)).await;
-        let WriteOutcome { report: stored } = written?;
+        let WriteOutcome { report: mut stored } = written?;
+        count(&mut stored, (all - histograms) as u64, histograms as u64);
         report.merge(stored);
         Ok(report)
     }
 
     /// Runs a task beside whoever calls.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(self.runtime.spawn(task));
     }
 
@@ -77,6 +103,11 @@ impl ClusterData {
         work: impl Future<Output = Result<T, CoordinatorError>>,
     ) -> Result<T, StoreError> {
         Ok(self.runtime.block_on(work)?)
+    }
+
+    /// The error of a select of too many series.
+    pub(super) fn too_many_series(&self, limit: usize) -> StoreError {
+        CoordinatorError::too_many_series(limit).into()
     }
 
     /// The table of the placement that is there now: their number of shards stays.
@@ -94,5 +125,17 @@ impl ClusterData {
         let fresh = Arc::new(SeriesTable::new(shards, SERIES_MAX));
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(table.insert(fresh)))
+    }
+}
+
+/// Counts what is stored of a batch: each node stores a part of it, and reports on that alone. Of
+/// floats and histograms in one batch nobody says which were refused: what a node stored stands then.
+fn count(report: &mut AppendReport, floats: u64, histograms: u64) {
+    let refused = report.rejected_samples;
+    if refused == 0 || histograms == 0 {
+        report.appended = floats.saturating_sub(refused);
+    }
+    if refused == 0 || floats == 0 {
+        report.appended_histograms = histograms.saturating_sub(refused);
     }
 }

@@ -2,10 +2,13 @@
 
 mod cluster_data;
 mod cluster_namespace;
+mod marks;
 mod namespace_data;
 mod series_source;
+mod writing;
 
 pub(crate) use cluster_data::ClusterData;
-pub(crate) use cluster_namespace::ClusterNamespace;
+pub(crate) use marks::Marks;
 pub(crate) use namespace_data::NamespaceData;
 pub(crate) use series_source::SeriesSource;
+pub(crate) use writing::{Writing, whole};

@@ -1,11 +1,18 @@
 //! A namespace, wherever its series are.
 
 use tsdb_cluster::message::Want;
+use tsdb_cluster::topology::ReadLevel;
 use tsdb_core::model::Texts;
-use tsdb_core::{Labels, Limited, Matcher, MetricMetadata, Namespace, SelectLimits, TimeRange};
+use tsdb_core::{
+    AppendReport, Labels, Limited, Matcher, MetricMetadata, Namespace, SelectLimits,
+    SeriesExemplars, TimeRange, WriteBatch,
+};
 
+use super::cluster_data::ClusterData;
 use super::cluster_namespace::ClusterNamespace;
+use super::marks::Marks;
 use super::series_source::SeriesSource;
+use super::writing::Writing;
 use crate::store::StoreError;
 
 /// A namespace of the server's own database, or of a cluster. Its calls wait, so not for async tasks.
@@ -18,6 +25,32 @@ pub(crate) enum NamespaceData {
 }
 
 impl NamespaceData {
+    /// The namespace called as `own` is: that of the cluster, where there is one, read at a level or
+    /// at the server's own.
+    pub(crate) fn of(
+        cluster: Option<&ClusterData>,
+        own: Namespace,
+        level: Option<ReadLevel>,
+    ) -> Self {
+        match cluster {
+            None => Self::Own(own),
+            Some(cluster) => Self::Cluster(cluster.namespace(own.name(), level)),
+        }
+    }
+
+    /// Whether it is one of a cluster.
+    pub(crate) fn is_of_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// What has to be said of what is read of it.
+    pub(crate) fn marks(&self) -> Marks {
+        match self {
+            Self::Own(_) => Marks::default(),
+            Self::Cluster(cluster) => cluster.marks().clone(),
+        }
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         match self {
@@ -85,11 +118,58 @@ impl NamespaceData {
         }
     }
 
-    /// What is known of its metrics. Those of a cluster are not spread, and nobody knows them all.
-    pub(crate) fn metadata(&self) -> Vec<MetricMetadata> {
+    /// [`Namespace::exemplars`].
+    pub(crate) fn exemplars(
+        &self,
+        range: TimeRange,
+        matchers: &[Matcher],
+    ) -> Result<Vec<SeriesExemplars>, StoreError> {
         match self {
-            Self::Own(own) => own.metadata(None, usize::MAX),
-            Self::Cluster(_) => Vec::new(),
+            Self::Own(own) => Ok(own.exemplars(range, matchers)?),
+            Self::Cluster(cluster) => cluster.exemplars(range, matchers),
+        }
+    }
+
+    /// [`Namespace::metadata`].
+    pub(crate) fn metadata(
+        &self,
+        metric: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<MetricMetadata>, StoreError> {
+        match self {
+            Self::Own(own) => Ok(own.metadata(metric, limit)),
+            Self::Cluster(cluster) => cluster.metadata(metric, limit),
+        }
+    }
+
+    /// [`Namespace::append`], and [`Namespace::set_metadata`] behind it.
+    pub(crate) fn write(
+        &self,
+        batch: &WriteBatch<'_>,
+        metadata: &[MetricMetadata],
+    ) -> Result<Writing, StoreError> {
+        let own = match self {
+            Self::Own(own) => own,
+            Self::Cluster(cluster) => return cluster.write(batch, metadata),
+        };
+        let mut tickets = Vec::new();
+        let mut report = AppendReport::default();
+        if !batch.is_empty() {
+            let append = own.append(batch)?;
+            report = append.report;
+            tickets.push(append.ticket);
+        }
+        if !metadata.is_empty() {
+            tickets.push(own.set_metadata(metadata)?);
+        }
+        Ok(Writing::of_database(report, tickets))
+    }
+
+    /// Deletes every sample, and tells how many series had any.
+    pub(crate) fn truncate(&self) -> Result<u64, StoreError> {
+        match self {
+            Self::Own(own) => Ok(own.delete_all_series(TimeRange::ALL)?.series),
+            Self::Cluster(cluster) => cluster.truncate(),
         }
     }
 

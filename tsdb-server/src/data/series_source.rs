@@ -1,9 +1,9 @@
 //! Series on their way out, from a database or a cluster.
 
 use tsdb_cluster::coordinator::SeriesStream;
-use tsdb_core::{Series, SeriesChunks, SeriesSet, TimeRange};
+use tsdb_core::{Series, SeriesChunks, SeriesSet};
 
-use super::cluster_data::ClusterData;
+use super::cluster_namespace::ClusterNamespace;
 use crate::store::StoreError;
 
 /// Series that match, sorted by labels. Waits, so not for async tasks.
@@ -15,11 +15,7 @@ pub(crate) struct SeriesSource {
 #[derive(Debug)]
 enum From {
     Database(Box<SeriesSet>),
-    Cluster {
-        cluster: ClusterData,
-        stream: Box<SeriesStream>,
-        range: TimeRange,
-    },
+    Cluster(ClusterNamespace, Box<SeriesStream>),
 }
 
 impl SeriesSource {
@@ -28,36 +24,20 @@ impl SeriesSource {
         Self { from }
     }
 
-    pub(super) fn of_cluster(cluster: ClusterData, stream: SeriesStream, range: TimeRange) -> Self {
-        let stream = Box::new(stream);
-        Self {
-            from: From::Cluster {
-                cluster,
-                stream,
-                range,
-            },
-        }
+    pub(super) fn of_cluster(namespace: ClusterNamespace, stream: SeriesStream) -> Self {
+        let from = From::Cluster(namespace, Box::new(stream));
+        Self { from }
     }
 
     /// The next series, decoded; those of a cluster are merged of what its replicas have.
     pub(crate) fn next_series(&mut self) -> Result<Option<Series>, StoreError> {
         match &mut self.from {
             From::Database(set) => set.next().transpose().map_err(StoreError::database),
-            From::Cluster {
-                cluster,
-                stream,
-                range,
-            } => loop {
-                let Some((labels, chunks)) = cluster.wait(stream.next())? else {
-                    return Ok(None);
-                };
-                let series = Series::from_chunks(labels, chunks, *range);
-                let series = series.map_err(StoreError::database)?;
-                // What lies at the ends of chunks only is in no range.
-                if !(series.timestamps().is_empty() && series.histograms().is_empty()) {
-                    return Ok(Some(series));
-                }
-            },
+            From::Cluster(namespace, stream) => {
+                let series = namespace.cluster().wait(stream.next_series())?;
+                namespace.note(stream)?;
+                Ok(series)
+            }
         }
     }
 
@@ -65,7 +45,7 @@ impl SeriesSource {
     pub(crate) fn next_chunks(&mut self) -> Result<Option<SeriesChunks>, StoreError> {
         match &mut self.from {
             From::Database(set) => set.next_chunks().map_err(StoreError::database),
-            From::Cluster { .. } => {
+            From::Cluster(..) => {
                 let series = self.next_series()?;
                 Ok(series.map(|series| series.into_chunks()))
             }

@@ -38,7 +38,7 @@ impl OpenMetrics {
         }
         metrics.sort_unstable();
         metrics.dedup();
-        let metadata = namespace.metadata();
+        let metadata = namespace.metadata(None, usize::MAX)?;
         let families = families(metrics.iter().map(String::as_str), &metadata);
         Ok(Self {
             namespace,

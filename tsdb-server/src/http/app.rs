@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tsdb_remote::{InflightBytes, Limits};
 
+use crate::cluster::Overview;
 use crate::config::Role;
-use crate::data::ClusterData;
+use crate::data::{ClusterData, NamespaceData};
 use crate::ha::HaPairs;
 use crate::namespaces::Registry;
 use crate::placements::Placements;
-use crate::store::Store;
+use crate::store::{Opened, Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::tenancy::Tenants;
 
@@ -23,12 +24,16 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Bytes that their requests hold at this moment.
     pub(crate) inflight: InflightBytes,
+    /// Bytes of writes that wait for the nodes of a cluster.
+    pub(crate) forwarded: InflightBytes,
     pub(crate) started: Instant,
     /// All namespaces, and which of them plain requests use.
     pub(crate) registry: Registry,
     pub(crate) placements: Placements,
     /// The cluster that the server is of.
     pub(crate) cluster: Option<ClusterData>,
+    /// How that cluster is.
+    pub(crate) overview: Option<Overview>,
     /// What the server is in that.
     pub(crate) role: Option<Role>,
     /// Who shares the server.
@@ -37,4 +42,15 @@ pub(crate) struct App {
     pub(crate) pairs: Option<HaPairs>,
     /// Whether the routes below `/api/v1/admin` do anything.
     pub(crate) admin: bool,
+}
+
+impl App {
+    /// The namespace of a name, wherever its series are.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub(crate) fn data(&self, opened: &Opened, name: &str) -> Result<NamespaceData, StoreError> {
+        let own = opened.find(name)?;
+        Ok(NamespaceData::of(self.cluster.as_ref(), own, None))
+    }
 }

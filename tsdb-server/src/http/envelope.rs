@@ -4,19 +4,20 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
+use tsdb_cluster::coordinator::CoordinatorError;
 use tsdb_core::ErrorKind;
 
 use crate::store::StoreError;
 
 /// Prometheus' words for a list that a limit cut short.
-pub(super) const TRUNCATED: &str = "results truncated due to limit";
+const TRUNCATED: &str = "results truncated due to limit";
 
 #[derive(Serialize)]
 struct Success<'a, T> {
     status: &'static str,
     data: &'a T,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    warnings: &'a [&'a str],
+    warnings: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -39,6 +40,7 @@ pub(super) enum ErrorType {
     /// Not one of Prometheus: the sender is bound to other data.
     Forbidden,
     Internal,
+    NotFound,
     Unavailable,
 }
 
@@ -50,6 +52,7 @@ impl ErrorType {
             Self::Execution => "execution",
             Self::Forbidden => "forbidden",
             Self::Internal => "internal",
+            Self::NotFound => "not_found",
             Self::Unavailable => "unavailable",
         }
     }
@@ -61,6 +64,7 @@ impl ErrorType {
             Self::Execution => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotFound => StatusCode::NOT_FOUND,
             // Prometheus says 500; 503 tells clients and proxies to come back.
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -97,6 +101,15 @@ impl ApiError {
     pub(super) fn unavailable(message: impl Into<String>) -> Self {
         Self {
             kind: ErrorType::Unavailable,
+            message: message.into(),
+            retry_after_seconds: None,
+        }
+    }
+
+    /// There is nothing of that name, as things are.
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self {
+            kind: ErrorType::NotFound,
             message: message.into(),
             retry_after_seconds: None,
         }
@@ -139,7 +152,11 @@ impl From<StoreError> for ApiError {
                 ErrorKind::Limit => ErrorType::Execution,
                 _ => ErrorType::Internal,
             },
-            StoreError::Decode(_)
+            StoreError::Cluster(CoordinatorError::Limit(_)) => ErrorType::Execution,
+            StoreError::Cluster(
+                CoordinatorError::Invalid(_) | CoordinatorError::NoNamespace(_),
+            )
+            | StoreError::Decode(_)
             | StoreError::NoNamespace(_)
             | StoreError::Refused(_)
             | StoreError::TooManyClusters { .. } => ErrorType::BadData,
@@ -167,8 +184,14 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// The warnings of an answer: those of what was read, and that a limit cut it short.
+pub(super) fn warnings(told: &[String], is_cut: bool) -> Vec<String> {
+    let cut = is_cut.then(|| TRUNCATED.to_owned());
+    told.iter().cloned().chain(cut).collect()
+}
+
 /// A successful answer.
-pub(super) fn success<T: Serialize>(data: &T, warnings: &[&str]) -> Response {
+pub(super) fn success<T: Serialize>(data: &T, warnings: &[String]) -> Response {
     json(
         StatusCode::OK,
         &Success {

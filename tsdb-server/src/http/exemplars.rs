@@ -9,8 +9,10 @@ use tsdb_core::{SeriesExemplars, TimeRange};
 use super::app::App;
 use super::envelope::{ApiError, success};
 use super::form::Form;
+use super::reads::Limited;
 use super::scope::Scope;
 use super::series::LabelSet;
+use crate::data::NamespaceData;
 use crate::selector::parse_selector;
 
 #[derive(Serialize)]
@@ -43,18 +45,19 @@ pub(super) async fn query_exemplars(
     matchers.extend(scope.reads().matchers.iter().cloned());
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
-    let work = move || answer(&scope.namespace(&store.current()?)?, range, &matchers);
+    let work = move || answer(&scope.data(&store.current()?)?, range, &matchers);
     app.store.queries().run(&admission, work).await?
 }
 
 fn answer(
-    namespace: &tsdb_core::Namespace,
+    namespace: &NamespaceData,
     range: TimeRange,
     matchers: &[Matcher],
 ) -> Result<Response, ApiError> {
     let found = namespace.exemplars(range, matchers)?;
     let shown: Vec<OfSeries<'_>> = found.iter().map(show).collect();
-    Ok(success(&shown, &[]))
+    let told = namespace.marks().tell();
+    Ok(Limited::NOT.tell(success(&shown, &told), &told))
 }
 
 /// The matchers of `query`, which must be a selector: no expression is evaluated here.

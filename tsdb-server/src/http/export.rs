@@ -12,6 +12,7 @@ use super::app::App;
 use super::envelope::ApiError;
 use super::form::Form;
 use super::matching::required_matcher_sets;
+use super::reads::Limited;
 use super::scope::Scope;
 use super::streamed::streamed;
 use crate::export::{ExportFormat, SeriesExport};
@@ -46,17 +47,20 @@ pub(super) async fn export(
     let open = move || -> Result<_, StoreError> {
         let namespace = scope.data(&store.current()?)?;
         scope.reads().check_series(&namespace, range, &sets)?;
+        let marks = namespace.marks();
         let export = SeriesExport::open(namespace, format, range, sets)?;
-        next_piece(export, &telemetry)
+        let first = next_piece(export, &telemetry)?;
+        Ok((first, marks.tell()))
     };
     // The first piece comes before the status, so that what fails at once is told by it.
-    let first = app.store.queries().run(&admission, open).await??;
+    let (first, told) = app.store.queries().run(&admission, open).await??;
     let headers = [(
         CONTENT_TYPE,
         HeaderValue::from_static(format.content_type()),
     )];
     let Some((piece, export)) = first else {
-        return Ok((headers, Body::empty()).into_response());
+        let empty = (headers, Body::empty()).into_response();
+        return Ok(Limited::NOT.tell(empty, &told));
     };
     let body = streamed(
         piece,
@@ -71,7 +75,7 @@ pub(super) async fn export(
             Ok(next.map(|(piece, export)| (piece, (app, admission, export))))
         },
     );
-    Ok((headers, body).into_response())
+    Ok(Limited::NOT.tell((headers, body).into_response(), &told))
 }
 
 /// The next bytes of the answer, and what makes those behind them; `None` at the end.

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http_body_util::BodyExt;
-use tsdb_core::CommitTicket;
-use tsdb_formats::Problem;
+use tsdb_core::AppendReport;
 
 use super::app::App;
 use super::envelope::ApiError;
 use super::import_report::ImportReport;
 use super::scope::Scope;
+use crate::data::Writing;
 use crate::import::{Intake, IntakeError};
-use crate::store::{Opened, Reply, StoreError, when_durable};
+use crate::store::{Opened, Reply, StoreError};
 use crate::telemetry::{Telemetry, WriteSource};
 
 /// Bytes of the body gathered before a store thread reads them.
@@ -142,30 +142,25 @@ fn store_part(
     opened: &Opened,
     scope: &Scope,
     part: Shared,
-    telemetry: &Telemetry,
+    telemetry: &Arc<Telemetry>,
     reply: Reply<Result<bool, IntakeError>>,
 ) {
     let mut work = lock(&part);
     if let Err(error) = work.advance(telemetry) {
         return reply.send(Ok(Err(error)));
     }
-    let stored = work.store(opened, scope, telemetry);
+    let stored = work.store(opened, scope);
     drop(work);
-    match stored {
-        Err(error) => reply.send(Err(error)),
-        Ok((tickets, stored)) => when_durable(tickets, move |durable| {
-            let answer = durable.map(|()| Ok(lock(&part).settle(stored)));
-            reply.send(answer.map_err(StoreError::database));
-        }),
-    }
-}
-
-/// What became of a part that is stored.
-#[derive(Debug, Default)]
-struct Stored {
-    samples: u64,
-    rejected: u64,
-    problems: Vec<Problem>,
+    let writing = match stored {
+        Err(error) => return reply.send(Err(error)),
+        Ok(None) => return reply.send(Ok(Ok(lock(&part).settle(&AppendReport::default())))),
+        Ok(Some(writing)) => writing,
+    };
+    let telemetry = Arc::clone(telemetry);
+    writing.then(move |stored| {
+        let settle = |report| lock(&part).settle_stored(&report, &telemetry);
+        reply.send(stored.map(|report| Ok(settle(report))));
+    });
 }
 
 impl Work {
@@ -195,46 +190,37 @@ impl Work {
         Ok(())
     }
 
-    /// Appends the rows; what has to become durable, and what was done.
-    fn store(
-        &mut self,
-        opened: &Opened,
-        scope: &Scope,
-        telemetry: &Telemetry,
-    ) -> Result<(Vec<CommitTicket>, Stored), StoreError> {
+    /// Begins to store the rows; nothing where there are none.
+    fn store(&mut self, opened: &Opened, scope: &Scope) -> Result<Option<Writing>, StoreError> {
         let rows = self.intake.rows();
-        let mut tickets = Vec::new();
-        let mut stored = Stored::default();
         if rows.is_empty() {
-            return Ok((tickets, stored));
+            return Ok(None);
         }
-        let namespace = scope.namespace(opened)?;
+        let namespace = scope.data(opened)?;
         let batch = rows.batch();
-        if !batch.is_empty() {
-            if !self.charged {
-                scope.charge(batch.samples_len() + batch.histograms().len())?;
-                self.charged = true;
-            }
-            let append = namespace.append(&batch)?;
-            telemetry.stored(WriteSource::Import, &append.report);
-            stored.samples = append.report.appended + append.report.appended_histograms;
-            stored.rejected = append.report.rejected_samples;
-            stored.problems = rows.place(&append.report.rejected);
-            tickets.push(append.ticket);
+        if !batch.is_empty() && !self.charged {
+            scope.charge(batch.samples_len() + batch.histograms().len())?;
+            self.charged = true;
         }
-        if !rows.metadata().is_empty() {
-            tickets.push(namespace.set_metadata(rows.metadata())?);
-            telemetry.extras(rows.metadata().len() as u64, 0);
-        }
-        Ok((tickets, stored))
+        Ok(Some(namespace.write(&batch, rows.metadata())?))
     }
 
-    /// The rows are durable; whether all is done that can be for now.
-    fn settle(&mut self, stored: Stored) -> bool {
-        self.begun |= stored.samples > 0;
-        self.report.stored += stored.samples;
-        self.report.rejected += stored.rejected;
-        self.report.list(stored.problems);
+    /// As [`settle`](Self::settle), of rows that were not empty.
+    fn settle_stored(&mut self, report: &AppendReport, telemetry: &Telemetry) -> bool {
+        telemetry.stored(WriteSource::Import, report);
+        let metadata = self.intake.rows().metadata().len();
+        telemetry.extras(metadata as u64, 0);
+        self.settle(report)
+    }
+
+    /// The rows are durable, but for what was refused; whether all is done that can be for now.
+    fn settle(&mut self, report: &AppendReport) -> bool {
+        let stored = report.appended + report.appended_histograms;
+        self.begun |= stored > 0;
+        self.report.stored += stored;
+        self.report.rejected += report.rejected_samples;
+        let problems = self.intake.rows().place(&report.rejected);
+        self.report.list(problems);
         self.intake.clear();
         (self.reported, self.charged) = (false, false);
         if self.read == self.text.len() {

@@ -6,15 +6,15 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use tsdb_core::model::{Labels, SeriesKey, WriteBatch};
-use tsdb_core::{CommitTicket, Namespace};
 
 use super::app::App;
 use super::envelope::ApiError;
 use super::node::read_body;
 use super::scope::Scope;
+use crate::data::{NamespaceData, Writing, whole};
 use crate::node_json::{Point, parse_point};
 use crate::store::{Opened, Reply, StoreError};
-use crate::telemetry::{Telemetry, WriteSource};
+use crate::telemetry::WriteSource;
 
 pub(super) async fn json_write(
     State(app): State<App>,
@@ -30,10 +30,14 @@ pub(super) async fn json_write(
     let point = parse_point(&body).map_err(|error| ApiError::bad_data(error.to_string()))?;
     let telemetry = Arc::clone(&app.telemetry);
     let work = move |opened: Opened, _: &mut _, reply: Reply<()>| {
-        let namespace = scope.charge(1).and_then(|()| scope.namespace(&opened));
-        let stored = namespace.and_then(|namespace| append(&namespace, &point, &telemetry));
-        match stored {
-            Ok(ticket) => reply.send_when_durable(vec![ticket], ()),
+        let namespace = scope.charge(1).and_then(|()| scope.data(&opened));
+        let writing = namespace.and_then(|namespace| append(&namespace, &point));
+        match writing {
+            Ok(writing) => writing.then(move |stored| {
+                let told =
+                    stored.inspect(|report| telemetry.stored(WriteSource::JsonWrite, report));
+                reply.send(told.and_then(|report| whole(&report)));
+            }),
             Err(error) => reply.send(Err(error)),
         }
     };
@@ -41,20 +45,11 @@ pub(super) async fn json_write(
     Ok(StatusCode::OK.into_response())
 }
 
-fn append(
-    namespace: &Namespace,
-    point: &Point,
-    telemetry: &Telemetry,
-) -> Result<CommitTicket, StoreError> {
+fn append(namespace: &NamespaceData, point: &Point) -> Result<Writing, StoreError> {
     let labels = Labels::from_pairs(point.tags.iter().map(|(name, value)| (name, value)))
         .map_err(|error| StoreError::Refused(format!("invalid tags: {error}")))?;
     let mut batch = WriteBatch::new();
     batch.begin(SeriesKey::Labels(&labels));
     batch.sample(point.timestamp, point.value);
-    let appended = namespace.append(&batch)?;
-    telemetry.stored(WriteSource::JsonWrite, &appended.report);
-    match appended.report.rejected.first() {
-        Some(rejected) => Err(StoreError::Refused(rejected.to_string())),
-        None => Ok(appended.ticket),
-    }
+    namespace.write(&batch, &[])
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use tsdb_core::model::{Matcher, Texts, TimeRange};
 
 use super::app::App;
-use super::envelope::{ApiError, TRUNCATED, success};
+use super::envelope::{ApiError, success, warnings};
 use super::form::Form;
 use super::matching::optional_matcher_sets;
 use super::reads::Reads;
@@ -98,8 +98,9 @@ async fn lists(
         let limited = scope.reads().check_cut(asked, truncated)?;
         let all = all.iter().filter(|text| !is_hidden(scope.reads(), text));
         let all: Vec<&str> = all.collect();
-        let warnings: &[&str] = if truncated { &[TRUNCATED] } else { &[] };
-        Ok(limited.tell(success(&all, warnings)))
+        let told = namespace.marks().tell();
+        let warnings = warnings(&told, truncated);
+        Ok(limited.tell(success(&all, &warnings), &told))
     };
     app.store.queries().run(&admission, work).await?
 }

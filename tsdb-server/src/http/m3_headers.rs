@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
+use tsdb_cluster::topology::{ReadLevel, UnknownLevel};
 use tsdb_core::model::Matcher;
 
 use super::reads::Reads;
@@ -88,6 +89,7 @@ impl M3Headers {
         let (matchers, strip) = restrictions(headers)?;
         let mut reads = bounds(headers)?;
         (reads.matchers, reads.strip) = (matchers, strip);
+        reads.level = level(headers)?;
         Ok(Self {
             namespace: namespace(headers)?,
             reads,
@@ -252,6 +254,21 @@ fn bounds(headers: &HeaderMap) -> Result<Reads, HeaderError> {
     })
 }
 
+/// How many replicas are asked.
+fn level(headers: &HeaderMap) -> Result<Option<ReadLevel>, HeaderError> {
+    const LEVEL: &str = "M3-Read-Consistency-Level";
+    match text(headers, LEVEL)? {
+        None | Some("") => Ok(None),
+        Some(text) => match text.parse() {
+            Ok(level) => Ok(Some(level)),
+            Err(error) => {
+                let error: UnknownLevel = error;
+                refuse(LEVEL, error.to_string())
+            }
+        },
+    }
+}
+
 /// A count; none when it is 0, which means no limit.
 fn count(headers: &HeaderMap, header: &'static str) -> Result<Option<u64>, HeaderError> {
     match text(headers, header)? {
@@ -336,8 +353,10 @@ mod tests {
             ("M3-Limit-Max-Returned-Datapoints", "1000"),
             ("M3-Limit-Max-Range", "24h"),
             ("M3-Limit-Require-Exhaustive", "false"),
+            ("M3-Read-Consistency-Level", "one"),
         ]);
         let reads = Reads {
+            level: Some(ReadLevel::One),
             series: Some(7),
             samples: Some(1000),
             range: Some(Duration::from_secs(86_400)),
@@ -408,6 +427,10 @@ mod tests {
             (
                 &[("M3-Limit-Max-Series", "-1")],
                 "M3-Limit-Max-Series: \"-1\" is not a whole number",
+            ),
+            (
+                &[("M3-Read-Consistency-Level", "some")],
+                "M3-Read-Consistency-Level: \"some\" is no consistency level of reads: use one of one, unstrict_majority, majority, all",
             ),
             (
                 &[("M3-Limit-Max-Range", "soon")],

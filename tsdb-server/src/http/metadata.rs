@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::app::App;
 use super::envelope::{ApiError, success};
 use super::form::Form;
+use super::reads::Limited;
 use super::scope::Scope;
 use super::series::MAX_RESULTS;
 
@@ -32,8 +33,8 @@ pub(super) async fn metadata(
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
-        let namespace = scope.namespace(&store.current()?)?;
-        let found = namespace.metadata(metric.as_deref(), limit.unwrap_or(MAX_RESULTS));
+        let namespace = scope.data(&store.current()?)?;
+        let found = namespace.metadata(metric.as_deref(), limit.unwrap_or(MAX_RESULTS))?;
         let data: BTreeMap<&str, [Entry<'_>; 1]> = found
             .iter()
             .map(|entry| {
@@ -45,7 +46,8 @@ pub(super) async fn metadata(
                 (entry.metric.as_str(), [shown])
             })
             .collect();
-        Ok(success(&data, &[]))
+        let told = namespace.marks().tell();
+        Ok(Limited::NOT.tell(success(&data, &told), &told))
     };
     app.store.queries().run(&admission, work).await?
 }

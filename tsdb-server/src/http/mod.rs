@@ -3,6 +3,7 @@
 mod admin;
 mod app;
 mod body_watch;
+mod cluster;
 mod envelope;
 mod exemplars;
 mod export;

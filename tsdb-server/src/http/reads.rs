@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
+use tsdb_cluster::topology::ReadLevel;
 use tsdb_core::SelectLimits;
 use tsdb_core::model::{Labels, LabelsBuilder, Matcher, TimeRange};
 
@@ -14,8 +15,8 @@ use crate::data::NamespaceData;
 use crate::store::StoreError;
 use crate::units::duration_text;
 
-/// M3's header that says which bound cut an answer short.
-const LIMITED: &str = "M3-Results-Limited";
+/// M3's header that says why an answer is not whole.
+const LIMITED: HeaderName = HeaderName::from_static("m3-results-limited");
 
 /// What a request may read. One that says nothing may read all.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,8 @@ pub(super) struct Reads {
     pub(super) range: Option<Duration>,
     /// Whether a request for more is refused; otherwise it is cut short, and the answer says so.
     pub(super) exhaustive: bool,
+    /// How many replicas of a cluster are asked; `None` for the server's own level.
+    pub(super) level: Option<ReadLevel>,
 }
 
 impl Default for Reads {
@@ -43,6 +46,7 @@ impl Default for Reads {
             samples: None,
             range: None,
             exhaustive: true,
+            level: None,
         }
     }
 }
@@ -181,16 +185,28 @@ fn too_many(limit: usize) -> ApiError {
 }
 
 /// Whether a header cut an answer short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Limited(bool);
 
 impl Limited {
+    /// Of an answer that no header cuts short.
+    pub(super) const NOT: Self = Self(false);
+
+    /// What M3's header says of an answer, that a limit cut it short or that too few replicas gave
+    /// it; `None` where it is whole.
+    pub(super) fn header(self, warnings: &[String]) -> Option<(HeaderName, HeaderValue)> {
+        let value = match (self.0, warnings.is_empty()) {
+            (false, true) => return None,
+            (true, true) => "max_fetch_series_limit_applied",
+            (false, false) => "read_consistency_below_majority",
+            (true, false) => "max_fetch_series_limit_applied,read_consistency_below_majority",
+        };
+        Some((LIMITED, HeaderValue::from_static(value)))
+    }
+
     /// Says so in the answer.
-    pub(super) fn tell(self, mut response: Response) -> Response {
-        if self.0 {
-            let value = HeaderValue::from_static("max_fetch_series_limit_applied");
-            response.headers_mut().insert(LIMITED, value);
-        }
+    pub(super) fn tell(self, mut response: Response, warnings: &[String]) -> Response {
+        response.headers_mut().extend(self.header(warnings));
         response
     }
 }
@@ -233,6 +249,29 @@ mod tests {
         assert!(reads.check_range(range(10_001)).is_err());
         assert!(reads.check_range(Some(TimeRange::ALL)).is_err());
         assert!(reads.check_range(None).is_ok());
+    }
+
+    #[test]
+    fn an_answer_says_each_reason_why_it_is_not_whole() {
+        let of = |limited: Limited, warnings: &[String]| {
+            let header = limited.header(warnings);
+            header.map(|(name, value)| format!("{name}: {}", value.to_str().expect("text")))
+        };
+        let below = ["two of three are away".to_owned()];
+        assert_eq!(of(Limited::NOT, &[]), None);
+        let cases = [
+            (true, &[][..], "max_fetch_series_limit_applied"),
+            (false, &below, "read_consistency_below_majority"),
+            (
+                true,
+                &below,
+                "max_fetch_series_limit_applied,read_consistency_below_majority",
+            ),
+        ];
+        for (limited, warnings, value) in cases {
+            let expected = format!("m3-results-limited: {value}");
+            assert_eq!(of(Limited(limited), warnings), Some(expected));
+        }
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::task::{Context, Poll};
 
+use http::HeaderMap;
 use tower::Service;
 use tsdb_core::model::{Matcher, TimeRange};
 use tsdb_remote::ReadError;
 use tsdb_remote::read::{Chunk, Chunks, Columns, ReadRequest, SeriesStream, Storage};
 
 use super::envelope::ApiError;
+use super::reads::Limited;
 use super::remote_write::Answer;
 use super::scope::Scope;
 use crate::data::{NamespaceData, SeriesSource};
@@ -63,6 +65,11 @@ impl Storage for ScopedStorage {
         let matchers = sets.first().map_or(matchers, Vec::as_slice);
         let series = self.namespace.select(range, matchers, reads.limits())?;
         Ok(SelectedSeries(series))
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let told = self.namespace.marks().tell();
+        Limited::NOT.header(&told).into_iter().collect()
     }
 }
 

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tower::Service;
-use tsdb_cluster::Batch;
-use tsdb_core::CommitTicket;
 use tsdb_core::model::{AppendReport, WriteBatch};
-use tsdb_remote::WriteError;
 use tsdb_remote::write::{DecodeScratch, Decoded, WriteRequest, WriteSummary};
+use tsdb_remote::{BytePermit, InflightBytes, Sender, WriteError};
 
 use super::scope::Scope;
-use crate::data::{ClusterNamespace, NamespaceData};
+use crate::data::{NamespaceData, Writing};
 use crate::ha::{Claim, Claimed, HaPairs, Verdict};
-use crate::store::{Opened, Reply, Store, StoreError, when_durable};
+use crate::store::{Opened, Reply, Store, StoreError};
 use crate::telemetry::{Telemetry, WriteSource};
 
 /// What a service answers with, later.
@@ -27,6 +25,8 @@ pub(super) struct StoreWriter {
     pub(super) telemetry: Arc<Telemetry>,
     /// Pairs of senders, if they are told apart.
     pub(super) pairs: Option<HaPairs>,
+    /// Bytes of writes that wait for the nodes of a cluster.
+    pub(super) forwarded: InflightBytes,
 }
 
 /// What came of a try to store a request.
@@ -67,7 +67,7 @@ impl Service<WriteRequest> for StoreWriter {
 impl StoreWriter {
     async fn try_store(&self, request: &Arc<WriteRequest>) -> Result<Outcome, StoreError> {
         let (request, telemetry) = (Arc::clone(request), Arc::clone(&self.telemetry));
-        let pairs = self.pairs.clone();
+        let (pairs, forwarded) = (self.pairs.clone(), self.forwarded.clone());
         let work = move |opened: Opened, scratch: &mut DecodeScratch, reply: Reply<Outcome>| {
             let scope = Scope::of(&request.parts.extensions);
             match scope.data(&opened) {
@@ -76,14 +76,16 @@ impl StoreWriter {
                         scope,
                         data,
                         pairs,
-                        telemetry: &telemetry,
                         charged: false,
                     };
                     match destination.take(&request, scratch) {
-                        Ok(Stored::Durable(tickets, summary, claim)) => {
-                            answer_when_durable(tickets, reply, summary, claim);
+                        Ok(Stored::Begun(begun)) => {
+                            let sender = request.parts.extensions.get::<Sender>();
+                            match begun.writing.place(&forwarded, sender) {
+                                Ok(place) => begun.answer(reply, telemetry, place),
+                                Err(error) => reply.send(Err(error)),
+                            }
                         }
-                        Ok(Stored::Elsewhere(writing)) => writing.answer(reply, telemetry),
                         Ok(Stored::Duplicate(summary)) => reply.send(Ok(Outcome::Done(summary))),
                         Ok(Stored::Wait(claim)) => reply.send(Ok(Outcome::Wait(claim))),
                         // Only a guess can be misread.
@@ -100,10 +102,8 @@ impl StoreWriter {
 
 /// What became of a decoded request.
 enum Stored {
-    /// It is durable when the tickets are done.
-    Durable(Vec<CommitTicket>, WriteSummary, Option<Claim>),
-    /// The nodes of a cluster have to store it.
-    Elsewhere(Box<ClusterWrite>),
+    /// It is on its way to be durable.
+    Begun(Box<Begun>),
     /// Another replica brought the same.
     Duplicate(WriteSummary),
     /// Another replica may bring the same.
@@ -113,22 +113,21 @@ enum Stored {
 }
 
 /// Where the samples of a request go.
-struct Destination<'t> {
+struct Destination {
     scope: Scope,
     data: NamespaceData,
     pairs: Option<HaPairs>,
-    telemetry: &'t Telemetry,
     /// Whether its sender was charged.
     charged: bool,
 }
 
-impl Destination<'_> {
+impl Destination {
     fn take(
         &mut self,
         request: &WriteRequest,
         scratch: &mut DecodeScratch,
     ) -> Result<Stored, StoreError> {
-        if let NamespaceData::Cluster(_) = self.data {
+        if self.data.is_of_cluster() {
             // What is sent to others has to be right.
             return self.store(&mut request.decode(scratch)?);
         }
@@ -154,30 +153,16 @@ impl Destination<'_> {
         if !std::mem::replace(&mut self.charged, true) {
             self.scope.charge(samples(batch))?;
         }
-        let namespace = match &self.data {
-            NamespaceData::Own(namespace) => namespace,
-            NamespaceData::Cluster(namespace) => {
-                let write = ClusterWrite::new(namespace, decoded, claim)?;
-                return Ok(Stored::Elsewhere(Box::new(write)));
-            }
+        let writing = match self.data.write(batch, &extras.metadata) {
+            Err(StoreError::Database(error)) if error.is_misread() => return Ok(Stored::Misread),
+            writing => writing?,
         };
-        let mut tickets = Vec::new();
-        let mut report = AppendReport::default();
-        if !batch.is_empty() {
-            let append = match namespace.append(batch) {
-                Err(error) if error.is_misread() => return Ok(Stored::Misread),
-                appended => appended?,
-            };
-            report = append.report;
-            tickets.push(append.ticket);
-        }
-        if !extras.metadata.is_empty() {
-            tickets.push(namespace.set_metadata(&extras.metadata)?);
-        }
-        self.telemetry.stored(WriteSource::RemoteWrite, &report);
-        let metadata = extras.metadata.len() as u64;
-        self.telemetry.extras(metadata, extras.refused_metadata);
-        Ok(Stored::Durable(tickets, decoded.summary(report), claim))
+        Ok(Stored::Begun(Box::new(Begun {
+            writing,
+            metadata: (extras.metadata.len() as u64, extras.refused_metadata),
+            summary: decoded.summary(AppendReport::default()),
+            claim,
+        })))
     }
 
     /// Decides what is to become of a batch that one of several replicas may have sent.
@@ -205,59 +190,42 @@ impl Destination<'_> {
     }
 }
 
-/// A request on its way to the nodes of a cluster.
-struct ClusterWrite {
-    namespace: ClusterNamespace,
-    batch: Batch,
-    /// What is refused already.
-    report: AppendReport,
-    /// The answer, but for what became of the batch.
+/// A request on its way to be durable.
+struct Begun {
+    writing: Writing,
+    /// Metadata that comes with it, and that was refused.
+    metadata: (u64, u64),
+    /// The answer, but for what became of the samples.
     summary: WriteSummary,
     claim: Option<Claim>,
 }
 
-impl ClusterWrite {
-    fn new(
-        namespace: &ClusterNamespace,
-        decoded: &Decoded<'_>,
-        claim: Option<Claim>,
-    ) -> Result<Self, StoreError> {
-        let mut report = AppendReport::default();
-        let batch = namespace.cluster().batch(&decoded.batch, &mut report)?;
-        Ok(Self {
-            namespace: namespace.clone(),
-            batch,
-            report,
-            summary: decoded.summary(AppendReport::default()),
-            claim,
-        })
-    }
-
-    /// Answers when enough nodes have it, or cannot have it.
-    fn answer(self: Box<Self>, reply: Reply<Outcome>, telemetry: Arc<Telemetry>) {
+impl Begun {
+    /// Answers when all is durable that was not refused, or cannot be; it has its place until then.
+    fn answer(
+        self: Box<Self>,
+        reply: Reply<Outcome>,
+        telemetry: Arc<Telemetry>,
+        place: Option<BytePermit>,
+    ) {
         let Self {
-            namespace,
-            batch,
-            report,
+            writing,
+            metadata,
             mut summary,
             claim,
         } = *self;
-        let cluster = namespace.cluster().clone();
-        let write = {
-            let cluster = cluster.clone();
-            async move {
-                let written = cluster.write(namespace.name(), batch, report).await;
-                if let (Ok(_), Some(claim)) = (&written, claim) {
-                    claim.delivered();
-                }
-                reply.send(written.map(|report| {
-                    telemetry.stored(WriteSource::RemoteWrite, &report);
-                    summary.report = report;
-                    Outcome::Done(summary)
-                }));
+        writing.then(move |stored| {
+            drop(place);
+            if let (Ok(_), Some(claim)) = (&stored, claim) {
+                claim.delivered();
             }
-        };
-        cluster.spawn(write);
+            reply.send(stored.map(|report| {
+                telemetry.stored(WriteSource::RemoteWrite, &report);
+                telemetry.extras(metadata.0, metadata.1);
+                summary.report = report;
+                Outcome::Done(summary)
+            }));
+        });
     }
 }
 
@@ -281,20 +249,4 @@ fn as_if_stored(batch: &WriteBatch<'_>) -> AppendReport {
         appended_exemplars: batch.exemplars().len() as u64,
         ..AppendReport::default()
     }
-}
-
-/// Answers once every ticket's commit is done, or with the first failure.
-fn answer_when_durable(
-    tickets: Vec<CommitTicket>,
-    reply: Reply<Outcome>,
-    summary: WriteSummary,
-    claim: Option<Claim>,
-) {
-    when_durable(tickets, move |durable| {
-        if let (Ok(()), Some(claim)) = (&durable, claim) {
-            claim.delivered();
-        }
-        let answer = durable.map(|()| Outcome::Done(summary));
-        reply.send(answer.map_err(StoreError::database));
-    });
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::app::App;
 use super::body_watch::watch_body;
-use super::routes::{Access, CLUSTER, DEBUG, METRICS, NODE, Route, api_routes};
+use super::routes::{CLUSTER, DEBUG, METRICS, NODE, Route, api_routes};
 use super::{home, node};
 
 /// The routes of a table.
@@ -33,26 +33,16 @@ pub(crate) fn metrics(app: &App) -> Router {
 
 /// The routes of a storage node's address, as M3's nodes have them.
 pub(crate) fn of_node(app: &App) -> Router {
-    of_table(answered(NODE.iter().chain(CLUSTER), app), app)
+    of_table(NODE.iter().chain(CLUSTER), app)
         .fallback(node::unsupported)
         .with_state(app.clone())
 }
 
 /// The routes of the address at which M3's nodes answer for their cluster.
 pub(crate) fn of_cluster(app: &App) -> Router {
-    of_table(answered(CLUSTER.iter(), app), app)
+    of_table(CLUSTER, app)
         .fallback(node::unsupported)
         .with_state(app.clone())
-}
-
-/// Those of a table that are answered: a server that is part of a cluster takes no samples past
-/// its coordinator.
-fn answered(
-    table: impl Iterator<Item = &'static Route>,
-    app: &App,
-) -> impl Iterator<Item = &'static Route> {
-    let is_alone = app.cluster.is_none();
-    table.filter(move |route| is_alone || route.access == Access::Probe)
 }
 
 /// The routes of the address for looking into the server.

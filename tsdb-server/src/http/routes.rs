@@ -12,8 +12,8 @@ use super::app::App;
 use super::remote_read::StoreReader;
 use super::remote_write::StoreWriter;
 use super::{
-    admin, exemplars, export, health, home, import, json_write, labels, m3, metadata, metrics_page,
-    node, openapi, pprof, scope, search, series,
+    admin, cluster, exemplars, export, health, home, import, json_write, labels, m3, metadata,
+    metrics_page, node, openapi, pprof, scope, search, series,
 };
 
 /// What a caller must be allowed to do.
@@ -130,6 +130,7 @@ static API: &[Route] = &[
     server_route(POST_PUT, "/api/v1/admin/tsdb/clean_tombstones", Admin, ("compacts, as Prometheus calls it", &[]), |_, methods| on(methods, admin::compact)),
     server_route(POST_PUT, "/api/v1/admin/compact", Admin, ("compacts all there is", &[]), |_, methods| on(methods, admin::compact)),
     server_route(POST_PUT, "/api/v1/admin/confirm-clock", Admin, ("the clock is right: expiry goes on", &[]), |_, methods| on(methods, admin::confirm_clock)),
+    server_route(GET, "/api/v1/cluster", Inspect, ("nodes, shards and what is still to be done in a cluster", &[]), |_, methods| on(methods, cluster::cluster)),
     route(GET, "/api/v1/status/walreplay", Read, ("logs to replay at the start, and how many were", &[]), |_, methods| on(methods, health::wal_replay)),
     route(GET, "/health", Probe, ("the process answers", &[]), |_, methods| on(methods, health::health)),
     route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),
@@ -211,6 +212,7 @@ fn remote_write(app: &App, _: MethodFilter) -> MethodRouter<App> {
         store: app.store.clone(),
         telemetry: std::sync::Arc::clone(&app.telemetry),
         pairs: app.pairs.clone(),
+        forwarded: app.forwarded.clone(),
     };
     let layer = RemoteWriteLayer::new(app.limits.clone()).share(app.inflight.clone());
     // It answers other methods itself.

@@ -7,21 +7,19 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::request::Parts;
 use http::{Extensions, Uri};
-use tsdb_core::Namespace;
+use tsdb_remote::Sender;
 
 use super::app::App;
 use super::envelope::ApiError;
 use super::m3_headers::{HeaderError, M3Headers, NamespaceKind};
 use super::reads::Reads;
-use crate::access::Identity;
+use crate::access::{Identity, Peer};
 use crate::config::Role;
 use crate::data::{ClusterData, NamespaceData};
 use crate::store::{Opened, StoreError};
 use crate::tenancy::{RateLimit, TenantError};
 use crate::units::duration_text;
 
-/// Said of calls that a cluster does not answer.
-const NOT_IN_A_CLUSTER: &str = "this call is not answered by a server that is part of a cluster: remote write, remote read, series, labels, export and delete_series are";
 /// Said of all calls for data to a server that is a storage node alone. Who comes to the wrong place
 /// keeps what it would have sent, so it is told to come back.
 const NOT_AT_A_NODE: &str = "this server is a storage node, which answers coordinators alone: send this to a coordinator of its cluster";
@@ -39,6 +37,8 @@ pub(super) struct Scope {
     reads: Reads,
     /// The cluster that the server is of.
     cluster: Option<ClusterData>,
+    /// Who is one sender with it.
+    sender: Option<Sender>,
 }
 
 /// The tenant that the path of a request named.
@@ -64,6 +64,7 @@ impl Scope {
             identity.may_act_for(name).map_err(ApiError::forbidden)?;
         }
         let M3Headers { namespace, reads } = M3Headers::read(&parts.headers)?;
+        let name = tenant.map(|tenant| Arc::clone(&tenant.name));
         let (namespace, rate) = match (tenant, namespace) {
             (None, None) => (None, None),
             (None, Some(kind)) => (Some(namespace_of(app, kind)?), None),
@@ -78,6 +79,7 @@ impl Scope {
             rate,
             reads,
             cluster: app.cluster.clone(),
+            sender: sender(parts, name.as_deref()),
         })
     }
 
@@ -86,35 +88,17 @@ impl Scope {
         &self.reads
     }
 
-    /// The namespace that is meant, of the server's own database.
-    ///
-    /// # Errors
-    /// When there is none of that name, and where the server is of a cluster: its own database has
-    /// a part of the series.
-    pub(super) fn namespace(&self, opened: &Opened) -> Result<Namespace, StoreError> {
-        match &self.cluster {
-            None => self.own(opened),
-            Some(_) => Err(StoreError::Refused(NOT_IN_A_CLUSTER.to_owned())),
-        }
-    }
-
     /// The namespace that is meant, wherever its series are.
     ///
     /// # Errors
     /// When there is none of that name.
     pub(super) fn data(&self, opened: &Opened) -> Result<NamespaceData, StoreError> {
-        let own = self.own(opened)?;
-        Ok(match &self.cluster {
-            None => NamespaceData::Own(own),
-            Some(cluster) => NamespaceData::Cluster(cluster.namespace(own.name())),
-        })
-    }
-
-    fn own(&self, opened: &Opened) -> Result<Namespace, StoreError> {
-        match &self.namespace {
-            None => Ok(opened.namespace.clone()),
-            Some(name) => opened.find(name),
-        }
+        let own = match &self.namespace {
+            None => opened.namespace.clone(),
+            Some(name) => opened.find(name)?,
+        };
+        let level = self.reads.level;
+        Ok(NamespaceData::of(self.cluster.as_ref(), own, level))
     }
 
     /// Charges a write to its sender.
@@ -127,6 +111,19 @@ impl Scope {
             Some(rate) => Ok(rate.take(samples as u64)?),
         }
     }
+}
+
+/// Who is one sender with a request: its tenant, else its user, else its address.
+fn sender(parts: &Parts, tenant: Option<&str>) -> Option<Sender> {
+    let user = parts.extensions.get::<Identity>();
+    let address = parts.extensions.get::<Peer>();
+    let name = match (tenant, user, address) {
+        (Some(tenant), _, _) => format!("tenant {tenant}"),
+        (None, Some(user), _) => format!("user {}", user.name),
+        (None, None, Some(peer)) => peer.address.ip().to_string(),
+        (None, None, None) => return None,
+    };
+    Some(Sender(name.into()))
 }
 
 /// The namespace that M3's headers mean.
@@ -168,6 +165,9 @@ pub(super) async fn settle(
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     let scope = Scope::decide(&app, &parts)?;
+    if let Some(sender) = scope.sender.clone() {
+        parts.extensions.insert(sender);
+    }
     parts.extensions.insert(scope);
     Ok(next.run(Request::from_parts(parts, body)).await)
 }

@@ -13,6 +13,7 @@ use super::app::App;
 use super::envelope::ApiError;
 use super::form::Form;
 use super::node::read_body;
+use super::reads::Limited;
 use super::scope::Scope;
 use super::tag_values::{MAX_NAMES_AND_VALUES, Wanted};
 use crate::node_json::parse_search;
@@ -29,7 +30,7 @@ pub(super) async fn search(
     State(app): State<App>,
     scope: Scope,
     request: Request,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     // The body is JSON, whatever type a client says it has.
     let form = Form::of_query(request.uri().query());
     let read = read_body(&app, request).await;
@@ -45,9 +46,9 @@ pub(super) async fn search(
     let matchers = sets.into_iter().next().unwrap_or_default();
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
-    let work = move || -> Result<Json<Value>, ApiError> {
+    let work = move || -> Result<Response, ApiError> {
         let opened = store.current()?;
-        let namespace = scope.namespace(&opened)?;
+        let namespace = scope.data(&opened)?;
         let (mut series, mut exhaustive) = (Vec::new(), true);
         if let Some(range) = asked.range {
             let found = namespace.series(range, &matchers, limit)?;
@@ -58,8 +59,12 @@ pub(super) async fn search(
             let id = SeriesIds::id(&opened.db, namespace.name(), labels)?;
             metrics.push(metric(&id, &scope.reads().shown(labels.clone())));
         }
-        let metadata = json!({"LocalOnly": true, "Exhaustive": exhaustive, "Warnings": []});
-        Ok(Json(json!({"Metrics": metrics, "Metadata": metadata})))
+        let told = namespace.marks().tell();
+        let warning = |text: &String| json!({"Name": "read_consistency", "Message": text});
+        let warnings: Vec<Value> = told.iter().map(warning).collect();
+        let metadata = json!({"LocalOnly": true, "Exhaustive": exhaustive, "Warnings": warnings});
+        let found = Json(json!({"Metrics": metrics, "Metadata": metadata})).into_response();
+        Ok(Limited::NOT.tell(found, &told))
     };
     app.store.queries().run(&admission, work).await?
 }
@@ -117,7 +122,7 @@ pub(super) async fn complete_tags(
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
-        let namespace = scope.namespace(&store.current()?)?;
+        let namespace = scope.data(&store.current()?)?;
         let wanted = Wanted {
             range,
             sets: &sets,
@@ -127,9 +132,10 @@ pub(super) async fn complete_tags(
         };
         let (mut found, _) = wanted.find(&namespace)?;
         found.retain(|(name, _)| !scope.reads().hides(name));
+        let told = namespace.marks().tell();
         if names_only {
             let names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
-            return Ok(Json(names).into_response());
+            return Ok(Limited::NOT.tell(Json(names).into_response(), &told));
         }
         let tags = found.into_iter().map(|(key, values)| CompletedTag {
             key,
@@ -137,7 +143,8 @@ pub(super) async fn complete_tags(
         });
         let tags: Vec<CompletedTag> = tags.collect();
         let hits = tags.len();
-        Ok(Json(Completion { hits, tags }).into_response())
+        let completion = Json(Completion { hits, tags }).into_response();
+        Ok(Limited::NOT.tell(completion, &told))
     };
     app.store.queries().run(&admission, work).await?
 }

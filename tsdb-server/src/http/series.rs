@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use tsdb_core::model::Labels;
 
 use super::app::App;
-use super::envelope::{ApiError, TRUNCATED, success};
+use super::envelope::{ApiError, success, warnings};
 use super::form::Form;
 use super::matching::{required_matcher_sets, union};
 use super::scope::Scope;
@@ -62,7 +62,8 @@ pub(super) async fn series(
         let all: Vec<LabelSet<'_>> = all.iter().map(LabelSet).collect();
         let cut = truncated || cut;
         let limited = scope.reads().check_cut(asked, cut)?;
-        Ok(limited.tell(success(&all, if cut { &[TRUNCATED] } else { &[] })))
+        let told = namespace.marks().tell();
+        Ok(limited.tell(success(&all, &warnings(&told, cut)), &told))
     };
     app.store.queries().run(&admission, work).await?
 }

@@ -1,8 +1,9 @@
 //! Names of labels and their values, as M3 lists them together.
 
+use tsdb_core::Limited;
 use tsdb_core::model::{Matcher, Texts, TimeRange};
-use tsdb_core::{Limited, Namespace};
 
+use crate::data::NamespaceData;
 use crate::store::StoreError;
 
 /// Most names and values in one answer.
@@ -30,7 +31,10 @@ impl Wanted<'_> {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(super) fn find(&self, namespace: &Namespace) -> Result<(Vec<TagValues>, bool), StoreError> {
+    pub(super) fn find(
+        &self,
+        namespace: &NamespaceData,
+    ) -> Result<(Vec<TagValues>, bool), StoreError> {
         let (names, mut exhaustive) = self.joined(MAX_NAMES_AND_VALUES, |range, set| {
             namespace.label_names(range, set, MAX_NAMES_AND_VALUES)
         })?;
@@ -59,7 +63,7 @@ impl Wanted<'_> {
     fn joined(
         &self,
         limit: usize,
-        find: impl Fn(TimeRange, &[Matcher]) -> Result<Limited<Texts>, tsdb_core::Error>,
+        find: impl Fn(TimeRange, &[Matcher]) -> Result<Limited<Texts>, StoreError>,
     ) -> Result<(Texts, bool), StoreError> {
         let (mut all, mut truncated) = (Texts::new(), false);
         if let Some(range) = self.range {

@@ -15,19 +15,22 @@ pub enum Call {
     DeletesBehind,
     /// Digests of what the node holds.
     Digest,
+    /// Tells what other replicas miss.
+    Mark,
     /// How the node is.
     Status,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Write,
         Self::Read,
         Self::Seal,
         Self::Delete,
         Self::DeletesBehind,
         Self::Digest,
+        Self::Mark,
         Self::Status,
     ];
 
@@ -41,6 +44,7 @@ impl Call {
             Self::Delete => "delete",
             Self::DeletesBehind => "deletes_behind",
             Self::Digest => "digest",
+            Self::Mark => "mark",
             Self::Status => "status",
         }
     }
@@ -54,6 +58,7 @@ impl Call {
             Self::Delete => "/tsdb.node.v1/delete",
             Self::DeletesBehind => "/tsdb.node.v1/deletes-behind",
             Self::Digest => "/tsdb.node.v1/digest",
+            Self::Mark => "/tsdb.node.v1/mark",
             Self::Status => "/tsdb.node.v1/status",
         }
     }

@@ -12,7 +12,10 @@ mod server;
 mod tests;
 
 pub use call::Call;
-pub use client::{RpcClient, RpcClientOptions};
+pub(crate) use client::bytes_in_queue;
+pub use client::{
+    CircuitFigures, CircuitState, PeerFigures, QueueFigures, RpcClient, RpcClientOptions,
+};
 pub use endpoints::Endpoints;
 pub use figures::{Outcome, RpcFigures};
 pub use peer_tls::{PeerTls, PeerTlsFiles};

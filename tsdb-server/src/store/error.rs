@@ -61,6 +61,9 @@ pub(crate) enum StoreError {
     /// The nodes of the cluster refused or failed.
     #[error(transparent)]
     Cluster(#[from] CoordinatorError),
+    /// An answer began as if it were whole, and is not.
+    #[error("cut off, as it began as if it were whole, ask again: {0}")]
+    Unmarked(String),
     /// The thread that had the work gave no answer, which is a bug; its log line tells more.
     #[error("the work on this request was lost: see the server's log")]
     Lost,
@@ -80,7 +83,8 @@ impl StoreError {
             | Self::DiskFull(_)
             | Self::Busy(_)
             | Self::TooFast(_)
-            | Self::TooManyQueries { .. } => true,
+            | Self::TooManyQueries { .. }
+            | Self::Unmarked(_) => true,
             Self::Decode(_)
             | Self::NoNamespace(_)
             | Self::Refused(_)
@@ -150,7 +154,9 @@ impl From<StoreError> for ReadError {
             | StoreError::Refused(_)
             | StoreError::TooManyClusters { .. } => Self::Invalid(error.to_string()),
             StoreError::Cluster(CoordinatorError::Limit(why)) => Self::TooExpensive(why),
-            StoreError::Cluster(error) => Self::Invalid(error.to_string()),
+            StoreError::Cluster(
+                error @ (CoordinatorError::Invalid(_) | CoordinatorError::NoNamespace(_)),
+            ) => Self::Invalid(error.to_string()),
             StoreError::Database(error) => match error.kind() {
                 ErrorKind::InvalidInput => Self::Invalid(error.to_string()),
                 ErrorKind::Limit => Self::TooExpensive(error.to_string()),

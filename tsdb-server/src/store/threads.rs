@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
-use tsdb_core::CommitTicket;
 
-use super::durable::when_durable;
 use super::error::StoreError;
 use super::queue::Queue;
 use crate::runtime::spawn;
@@ -27,16 +25,6 @@ impl<T> Reply<T> {
     pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
         let (sender, receiver) = oneshot::channel();
         (Self { sender }, receiver)
-    }
-
-    /// Answers once every ticket's commit is done, or with the first failure.
-    pub(crate) fn send_when_durable(self, tickets: Vec<CommitTicket>, answer: T)
-    where
-        T: Send + 'static,
-    {
-        when_durable(tickets, move |durable| {
-            self.send(durable.map(|()| answer).map_err(StoreError::database));
-        });
     }
 
     /// Answers. When nobody waits any more, the client is gone and the answer is dropped.

@@ -70,6 +70,7 @@ pub(crate) struct Telemetry {
     pub(super) export_series: AtomicU64,
     pub(super) export_samples: AtomicU64,
     pub(super) export_samples_left_out: AtomicU64,
+    pub(super) answers_below_level: AtomicU64,
     pub(crate) reopenings: AtomicU64,
     pub(super) maintenance_failures: AtomicU64,
     pub(crate) panics: AtomicU64,
@@ -146,6 +147,17 @@ impl Telemetry {
         add(&self.export_series, series);
         add(&self.export_samples, samples);
         add(&self.export_samples_left_out, left_out);
+    }
+
+    /// An answer missed the level that was asked for, and says so.
+    pub(crate) fn answered_below_level(&self) {
+        add(&self.answers_below_level, 1);
+    }
+
+    /// How many did.
+    #[cfg(test)]
+    pub(crate) fn answers_below_level(&self) -> u64 {
+        self.answers_below_level.load(Ordering::Relaxed)
     }
 
     /// A poisoned database was opened anew.

@@ -105,6 +105,8 @@ families! {
         "Bytes held by remote write and read requests in flight.";
     REQUEST_INFLIGHT_LIMIT_BYTES = Gauge "tsdb_request_inflight_limit_bytes" []
         "Bytes they may hold; further requests get 503.";
+    REQUESTS_BEYOND_SHARE = Counter "tsdb_requests_beyond_share_total" []
+        "Writes told to come later, as others of their sender hold its share of the bytes in flight.";
     DISK_FREE_BYTES = Gauge "tsdb_disk_free_bytes" []
         "Bytes that may still be written to the disk of the data folder.";
     DISK_SIZE_BYTES = Gauge "tsdb_disk_size_bytes" []
@@ -147,6 +149,8 @@ families! {
         "Samples written by /api/v1/export.";
     EXPORT_SAMPLES_LEFT_OUT = Counter "tsdb_export_samples_left_out_total" []
         "Samples that /api/v1/export left out, as OpenMetrics has no text for them.";
+    ANSWERS_BELOW_LEVEL = Counter "tsdb_answers_below_level_total" []
+        "Answers of a cluster that fewer than a majority of replicas gave, as unstrict_majority takes them; each says so.";
     REOPENINGS = Counter "tsdb_reopenings_total" []
         "Times the database was reopened after a failed write or sync.";
     MAINTENANCE_FAILURES = Counter "tsdb_maintenance_failures_total" []
@@ -263,6 +267,36 @@ families! {
         "Samples replayed at the start.";
     RECOVERY_TORN_BYTES = Gauge "tsdb_recovery_torn_bytes" []
         "Bytes cut off the ends of files at the start; none of them was acked.";
+    CLUSTER_PLACEMENT_VERSION = Gauge "tsdb_cluster_placement_version" []
+        "Version of the placement that the server acts by; 0 before it knows one.";
+    CLUSTER_SHARDS = Gauge "tsdb_cluster_shards" ["state"]
+        "Shards of the own node, by state.";
+    CLUSTER_DIVERGENCE_WINDOWS = Gauge "tsdb_cluster_divergence_windows" []
+        "Windows of time in which the own node differs from another replica, as it was last compared.";
+    CLUSTER_HINT_BACKLOG = Gauge "tsdb_cluster_hint_backlog" []
+        "Windows of shards that other nodes are known to miss, and are to get from the own node.";
+    CLUSTER_MOVES = Gauge "tsdb_cluster_moves" []
+        "Shards that the own node is copying from others.";
+    CLUSTER_WRITES_BELOW_LEVEL = Counter "tsdb_cluster_writes_below_level_total" []
+        "Writes refused, as fewer replicas had them in time than the consistency level asks for.";
+    CLUSTER_HEDGES = Counter "tsdb_cluster_hedges_total" []
+        "Reads for which further replicas were asked, as one that was asked took long.";
+    CLUSTER_WRITE_QUEUE_REQUESTS = Gauge "tsdb_cluster_write_queue_requests" ["node"]
+        "Writes that wait to be sent to a node, or answered by it.";
+    CLUSTER_WRITE_QUEUE_BYTES = Gauge "tsdb_cluster_write_queue_bytes" ["node"]
+        "About how many bytes those hold.";
+    CLUSTER_WRITE_QUEUE_LIMIT_BYTES = Gauge "tsdb_cluster_write_queue_limit_bytes" ["node"]
+        "Bytes they may hold; the node gets no further writes meanwhile.";
+    CLUSTER_CIRCUIT_OPEN = Gauge "tsdb_cluster_circuit_open" ["node", "way"]
+        "Whether a node is not asked for a while, as it was not reached.";
+    CLUSTER_NODE_UNREACHABLE_SECONDS = Gauge "tsdb_cluster_node_unreachable_seconds" ["node"]
+        "For how long a node was not reached; 0 while it is.";
+    RPC_CALLS = Counter "tsdb_rpc_calls_total" ["side", "call", "outcome"]
+        "Calls between servers of the cluster that ended, by what came of them.";
+    RPC_SENT_BYTES = Counter "tsdb_rpc_sent_bytes_total" ["side"]
+        "Bytes of messages that were sent to other servers, without what HTTP/2 and TLS add.";
+    RPC_RECEIVED_BYTES = Counter "tsdb_rpc_received_bytes_total" ["side"]
+        "Bytes of messages that came from other servers.";
     PROCESS_CPU_SECONDS = Counter "process_cpu_seconds_total" []
         "CPU used by this process, user and system.";
     PROCESS_RESIDENT_MEMORY_BYTES = Gauge "process_resident_memory_bytes" []

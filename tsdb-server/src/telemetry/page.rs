@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tsdb_core::{NamespaceStats, OpeningPhase, OpeningState, Stats};
 
 use super::access::access;
+use super::cluster::cluster;
 use super::counters::{DURATION_BOUNDS, Telemetry};
 use super::exposition::{Exposition, count_as_value};
 use super::families::{self, Family};
+use crate::cluster::ClusterFigures;
 use crate::ha::HaFigures;
 use crate::machine::ProcessUsage;
 use crate::store::{DiskUse, Figures};
@@ -22,17 +24,29 @@ pub(crate) struct Senders {
     pub(crate) pairs: HaFigures,
 }
 
-/// The page of everything counted; `inflight_bytes` are the bytes of requests in flight and their limit.
+/// Requests of remote write and read in flight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Inflight {
+    /// Bytes that they hold.
+    pub(crate) bytes: u64,
+    /// Bytes that they may hold.
+    pub(crate) limit_bytes: u64,
+    /// Those refused, as others of their sender hold its share.
+    pub(crate) beyond_share: u64,
+}
+
+/// The page of everything counted.
 #[must_use]
 pub(crate) fn render(
     telemetry: &Telemetry,
     figures: &Figures,
-    inflight_bytes: (u64, u64),
+    inflight: Inflight,
     senders: &Senders,
+    of_cluster: Option<&ClusterFigures>,
     usage: Option<ProcessUsage>,
 ) -> String {
     let mut page = Exposition::new();
-    server(&mut page, figures, inflight_bytes);
+    server(&mut page, figures, inflight);
     disk(&mut page, figures.disk);
     requests(&mut page, telemetry);
     samples(&mut page, telemetry);
@@ -47,6 +61,9 @@ pub(crate) fn render(
     }
     opening(&mut page, figures.opening);
     recovery(&mut page, figures);
+    if let Some(figures) = of_cluster {
+        cluster(&mut page, figures);
+    }
     if let Some(usage) = usage {
         process(&mut page, usage);
     }
@@ -65,7 +82,7 @@ fn read(counter: &AtomicU64) -> f64 {
     count_as_value(counter.load(Ordering::Relaxed))
 }
 
-fn server(page: &mut Exposition, figures: &Figures, inflight_bytes: (u64, u64)) {
+fn server(page: &mut Exposition, figures: &Figures, inflight: Inflight) {
     page.family(&families::BUILD_INFO)
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     page.single(&families::READY, truth(figures.not_ready.is_none()));
@@ -75,12 +92,14 @@ fn server(page: &mut Exposition, figures: &Figures, inflight_bytes: (u64, u64)) 
     let (running, query_limit) = figures.queries_running;
     page.single(&families::QUERIES_RUNNING, size(running));
     page.single(&families::QUERIES_LIMIT, size(query_limit));
-    let (inflight, inflight_limit) = inflight_bytes;
-    page.single(&families::REQUEST_INFLIGHT_BYTES, count_as_value(inflight));
+    let held = count_as_value(inflight.bytes);
+    page.single(&families::REQUEST_INFLIGHT_BYTES, held);
     page.single(
         &families::REQUEST_INFLIGHT_LIMIT_BYTES,
-        count_as_value(inflight_limit),
+        count_as_value(inflight.limit_bytes),
     );
+    let refused = count_as_value(inflight.beyond_share);
+    page.single(&families::REQUESTS_BEYOND_SHARE, refused);
 }
 
 /// Room on the disk of the data folder; no samples when the disk does not say.
@@ -198,7 +217,7 @@ fn exemplar_counters(page: &mut Exposition, telemetry: &Telemetry) {
 }
 
 fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
-    let counters: [(&Family, &AtomicU64); 12] = [
+    let counters: [(&Family, &AtomicU64); 13] = [
         (&families::SERIES_REJECTED, &telemetry.rejected_series),
         (
             &families::NATIVE_HISTOGRAMS_STORED,
@@ -216,6 +235,10 @@ fn plain_counters(page: &mut Exposition, telemetry: &Telemetry) {
         (
             &families::EXPORT_SAMPLES_LEFT_OUT,
             &telemetry.export_samples_left_out,
+        ),
+        (
+            &families::ANSWERS_BELOW_LEVEL,
+            &telemetry.answers_below_level,
         ),
         (&families::REOPENINGS, &telemetry.reopenings),
         (
@@ -416,8 +439,9 @@ mod tests {
         let page = render(
             &Telemetry::default(),
             &figures,
-            (0, 0),
+            Inflight::default(),
             &Senders::default(),
+            Some(&ClusterFigures::default()),
             Some(ProcessUsage::default()),
         );
         let shown = page

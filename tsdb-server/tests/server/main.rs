@@ -10,9 +10,14 @@
 
 mod access;
 mod api;
+mod back_pressure;
 mod backups;
 mod cluster;
+mod cluster_api;
+mod cluster_convergence;
+mod cluster_ctl;
 mod cluster_roles;
+mod cluster_storm;
 mod commands;
 mod config;
 mod etcd;
@@ -26,6 +31,7 @@ mod import_prometheus;
 mod interop;
 mod interop_tls;
 mod kill;
+mod kustomize;
 mod lifecycle;
 mod m3;
 mod m3_routes;

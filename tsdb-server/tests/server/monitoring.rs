@@ -8,8 +8,10 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tsdb_server::monitoring::{Alert, alerts, dashboard, rules};
 
+use crate::cluster::{Member, write_for_sure};
+use crate::cluster_ctl::done;
 use crate::support::{
-    Authority, Prometheus, Server, get, json, post, program, series, wait_for, write_body,
+    Authority, Etcd, Prometheus, Server, get, json, post, program, series, wait_for, write_body,
 };
 
 /// Far in the future: such samples are refused.
@@ -141,13 +143,34 @@ async fn every_expression_gives_data_in_a_real_prometheus() {
     std::fs::write(&web, text).expect("a file");
     let web = ["--web-config-file", web.to_str().expect("a path")];
     let secure = Server::start(&folder.path().join("c"), &web);
+    // It is part of a cluster.
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let mut member = Member::new("n1", &etcd);
+    member.start(folder.path());
+    let spec = format!("id=n1,endpoint={},group=a", member.endpoint);
+    done(
+        &member,
+        &[
+            "placement",
+            "init",
+            "--replicas",
+            "1",
+            "--node",
+            &spec,
+            "--wait",
+        ],
+    );
+    write_for_sure(member.api(), 0).await;
+    let clustered = member.server.as_ref().expect("it runs");
     let file = folder.path().join("alerts.yml");
     std::fs::write(&file, rules("runbook")).expect("a file");
     let address = |server: &Server| {
         let (_, address) = server.metrics.split_once("//").expect("a URL");
         address.trim_end_matches("/metrics").to_owned()
     };
-    let targets = [&server, &full].map(|server| format!("\"{}\"", address(server)));
+    let targets = [&server, &full, clustered].map(|server| format!("\"{}\"", address(server)));
     let config = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
          rule_files: [{}]\n\
@@ -262,6 +285,12 @@ const CASES: &[Case] = &[
         labels: &[("code", "503")],
         value: "1",
     },
+    case(
+        "TsdbClusterWritesBelowLevel",
+        &[("tsdb_cluster_writes_below_level_total{}", "0+60x600")],
+        &[("tsdb_cluster_writes_below_level_total{}", GROWS_ONCE)],
+        "300",
+    ),
     case(
         "TsdbFilesRefused",
         &[("tsdb_files_refused_total{}", "0+0x440 1+0x600")],
@@ -408,6 +437,38 @@ const CASES: &[Case] = &[
         &[("tsdb_panics_total{}", "0+0x440 1+0x600")],
         &[("tsdb_panics_total{}", GROWS_ONCE)],
         "",
+    ),
+    Case {
+        alert: "TsdbClusterNodeUnreachable",
+        raising: &[(
+            "tsdb_cluster_node_unreachable_seconds{node=\"n3\"}",
+            "0+0x470 180+0x600",
+        )],
+        quiet: &[(
+            "tsdb_cluster_node_unreachable_seconds{node=\"n3\"}",
+            "60+0x600",
+        )],
+        labels: &[("node", "n3")],
+        value: "3m 0s",
+    },
+    Case {
+        alert: "TsdbClusterCircuitOpen",
+        raising: &[(
+            "tsdb_cluster_circuit_open{node=\"n3\",way=\"writes\"}",
+            "1+0x600",
+        )],
+        quiet: &[(
+            "tsdb_cluster_circuit_open{node=\"n3\",way=\"writes\"}",
+            "1 0 0 1 0 1 0 0x600",
+        )],
+        labels: &[("node", "n3"), ("way", "writes")],
+        value: "",
+    },
+    case(
+        "TsdbClusterDiverges",
+        &[("tsdb_cluster_divergence_windows{}", STAYS)],
+        &[("tsdb_cluster_divergence_windows{}", "0+0x478 7+0x600")],
+        "7",
     ),
 ];
 

@@ -16,7 +16,8 @@ use super::samples::NAMESPACE;
 type Content = BTreeMap<Labels, Vec<(i64, u64)>>;
 
 impl Play {
-    /// Waits until all replicas are equal, sample by sample, and no node knows of a difference.
+    /// Waits until all replicas are equal, sample by sample, and no node knows of a difference, or of
+    /// something that another one misses.
     pub(super) async fn become_equal(&self, limit: Duration) -> Result<(), String> {
         let until = self.executor.now() + limit;
         loop {
@@ -26,6 +27,10 @@ impl Play {
             let divergence = self.cluster.divergence().into_iter();
             let diverged = divergence.filter(|(id, windows)| own(id) && *windows > 0);
             different.extend(diverged.map(|(id, windows)| format!("{id} has {windows} windows")));
+            let backlogs = self.cluster.backlogs().into_iter();
+            let marked = backlogs.filter(|(id, marks)| own(id) && *marks > 0);
+            let marked = marked.map(|(id, marks)| format!("{id} has {marks} marks"));
+            different.extend(marked);
             if different.is_empty() {
                 return Ok(());
             }

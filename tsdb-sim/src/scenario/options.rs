@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tsdb_cluster::Rules;
 
+use crate::cluster::Repairs;
+
 /// What may break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -35,6 +37,8 @@ pub enum Fault {
     Handover,
     /// A coordinator ends, and another takes its place.
     Coordinator,
+    /// A node that copies shards crashes in the middle of it, and comes back at once.
+    Copying,
 }
 
 impl Fault {
@@ -54,6 +58,7 @@ impl Fault {
         Self::Change,
         Self::Handover,
         Self::Coordinator,
+        Self::Copying,
     ];
 }
 
@@ -76,8 +81,8 @@ pub struct ScenarioOptions {
     pub deletes: Option<Duration>,
     /// The rules that all keep to.
     pub rules: Rules,
-    /// Whether nodes repair what they have.
-    pub repairs: bool,
+    /// How nodes become equal.
+    pub repairs: Repairs,
     /// Whether the disks and promises of the nodes are looked at, and are equal in the end; not only
     /// what they answer.
     pub inspect: bool,
@@ -94,7 +99,7 @@ impl Default for ScenarioOptions {
             writers: 2,
             deletes: Some(Duration::from_secs(8)),
             rules: Rules::default(),
-            repairs: true,
+            repairs: Repairs::All,
             inspect: true,
         }
     }

@@ -101,6 +101,25 @@ impl Play {
                 self.tell(format!("{name} ends, and another begins"));
                 self.cluster.coordinate(name);
             }
+            Fault::Copying => self.interrupt(random).await?,
+        }
+        Ok(())
+    }
+
+    /// Crashes a node in the middle of copying, if one begins to soon.
+    async fn interrupt(&self, random: &mut Random) -> Result<(), String> {
+        for _ in 0..20 {
+            let mut copying = self.cluster.machines();
+            copying.retain(|id| {
+                let moves = self.cluster.moves(id);
+                moves.iter().any(|one| one.copied_samples > 0)
+            });
+            if let Some(id) = random.pick(&copying) {
+                self.tell(format!("{id} crashes while it copies"));
+                self.cluster.crash(id);
+                return self.start(id).await;
+            }
+            self.executor.sleep(Duration::from_millis(50)).await;
         }
         Ok(())
     }

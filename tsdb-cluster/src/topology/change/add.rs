@@ -62,7 +62,7 @@ impl Topology {
     /// The slots that a new node could take over, with who has them: of nodes that stay and are not
     /// new, where no other replica is in its group.
     fn open_to(&self, id: &NodeId, new: &BTreeSet<NodeId>) -> Vec<(Place, NodeId)> {
-        let (member, group) = (self.member(id), self.group(id));
+        let group = self.group(id);
         let mut open = Vec::new();
         for (of, shard) in self.numbered().filter(|(_, shard)| !shard.has(id)) {
             let is_near = |(now, planned): (&Slot, &Slot)| {
@@ -75,12 +75,7 @@ impl Topology {
                 let owner = &planned.target().node;
                 let is_moving = now != planned || now.is_handover();
                 let is_apart = all_near == usize::from(is_near);
-                if is_apart
-                    && !is_moving
-                    && !new.contains(owner)
-                    && !self.is_leaving(owner)
-                    && shard.accepts(index, &member)
-                {
+                if is_apart && !is_moving && !new.contains(owner) && !self.is_leaving(owner) {
                     open.push((Place { shard: of, index }, owner.clone()));
                 }
             }

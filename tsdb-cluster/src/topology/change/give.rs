@@ -175,10 +175,8 @@ impl<'a> Network<'a> {
         // The first taker's point is behind source and sink.
         for (point, (taker, _, _)) in (SINK + 1..).zip(&self.takers) {
             let (node, group) = (&taker.node, topology.group(&taker.node));
-            let member = topology.member(node);
-            let accepted = slots.iter().all(|slot| of.accepts(*slot, &member));
             let fits = anywhere || !taken.contains(group);
-            if of.has(node) || !accepted || !fits {
+            if of.has(node) || !fits {
                 continue;
             }
             let name = if anywhere { node.as_str() } else { group };

@@ -125,10 +125,6 @@ impl Topology {
                 let what = format!("{node} is in it as another replica: wait, or abort that");
                 return Err(TopologyError::BadTarget { shard, what });
             }
-            if !of.accepts(*index, &self.member(node)) {
-                let node = (*node).clone();
-                return Err(TopologyError::Awaited { shard, node });
-            }
         }
         for (index, node) in pairs {
             let member = self.member(node);

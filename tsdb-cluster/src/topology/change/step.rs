@@ -9,11 +9,11 @@ use crate::{Incarnation, NodeId, ShardId};
 
 impl Topology {
     /// Opens the next epoch of shards whose present one is sealed. Nodes that leave and have
-    /// nothing left go.
+    /// nothing left go. What waits for a newcomer to come up stays as it is, and to be changed.
     ///
     /// # Errors
-    /// When one is not about to change, waits for a newcomer to come up, is in another epoch than
-    /// the sealed one, or too few members sealed.
+    /// When one is not about to change, only waits for newcomers to come up, is in another epoch
+    /// than the sealed one, or too few members sealed.
     pub fn open(&self, sealed: &[Seals]) -> Result<Self, TopologyError> {
         let mut after = self.clone();
         for seals in sealed {
@@ -29,7 +29,7 @@ impl Topology {
             if shard.next().is_none() {
                 return Err(TopologyError::NothingToOpen(id));
             }
-            if let Some(node) = shard.awaited() {
+            if let Some(node) = shard.awaited().filter(|_| !shard.is_ready()) {
                 let node = node.clone();
                 return Err(TopologyError::Awaited { shard: id, node });
             }

@@ -128,6 +128,77 @@ fn a_newcomer_that_never_comes_up_blocks_nothing_and_goes_at_any_time() {
     assert_eq!(finished(other).loads()[&id("e")], 6);
 }
 
+/// `name` came up, with its first folder.
+fn up(topology: &Topology, name: &str) -> Topology {
+    let bound = topology.bind(&id(name), folder(&id(name)));
+    bound.expect("of the topology")
+}
+
+#[test]
+fn newcomers_of_one_shard_do_not_wait_for_each_other() {
+    let both = three(1).replace(&ids(&["b", "c"]), alone(&["d", "e"]), false);
+    let begun = both.expect("new");
+    assert_eq!(begun.ready().count(), 0);
+    let one_up = up(&begun, "d");
+    assert!(one_up.shards()[0].is_ready(), "for d");
+    let taking = opened(&one_up);
+    assert_follows(&one_up, &taking);
+    let at = |topology: &Topology, name: &str| {
+        let slots = topology.shards()[0].slots();
+        let found = slots.iter().find(|slot| slot.target().node == id(name));
+        found.cloned()
+    };
+    assert!(at(&taking, "d").is_some_and(|slot| slot.is_handover()));
+    assert_eq!(at(&taking, "e"), None, "it has not come up");
+    assert!(!taking.shards()[0].is_ready(), "nobody seals for e");
+    let copied = taking.copied(&id("d"), folder(&id("d")), &[0]);
+    let settled = opened(&copied.expect("d has it"));
+    assert_follows(&taking, &settled);
+    assert_eq!(at(&settled, "d"), Some(super::support::settled("d")));
+    assert_eq!(settled.in_change().count(), 1, "e may still come");
+    assert_eq!(settled.abort_all().in_change().count(), 0);
+    let all = finished(settled);
+    assert_eq!(
+        sorted(all.shards()[0].slots()),
+        [&id("a"), &id("d"), &id("e")]
+    );
+    assert_eq!(all.nodes().len(), 3);
+}
+
+#[test]
+fn a_lost_folder_is_filled_though_a_newcomer_never_comes_up() {
+    let begun = three(1).replace(&ids(&["c"]), alone(&["d"]), false);
+    let begun = begun.expect("new");
+    let lost = begun.rebind(&id("b"), Incarnation(1)).expect("b");
+    assert!(lost.shards()[0].is_ready(), "for b");
+    let taking = opened(&lost);
+    let filled = opened(&taking.copied(&id("b"), Incarnation(1), &[0]).expect("b"));
+    let renewed = Slot::Settled(Member {
+        node: id("b"),
+        incarnation: Some(Incarnation(1)),
+    });
+    assert!(filled.shards()[0].slots().contains(&renewed));
+}
+
+#[test]
+fn who_sealed_for_a_newcomer_does_not_wait_for_another() {
+    let begun = three(1).replace(&ids(&["c"]), alone(&["d"]), false);
+    let ready = up(&begun.expect("new"), "d");
+    let seals = all_seal(&ready, 0);
+    let other = ready.replace(&ids(&["d"]), alone(&["e"]), false);
+    let other = other.expect("another");
+    assert_follows(&ready, &other);
+    assert!(other.shards()[0].is_ready(), "members may have sealed");
+    let opened = other.open(&[seals]).expect("sealed");
+    assert_follows(&other, &opened);
+    assert_eq!(opened.shards()[0].slots(), ready.shards()[0].slots());
+    assert!(!opened.shards()[0].is_ready(), "nobody seals for e");
+    assert_eq!(
+        sorted(finished(opened).shards()[0].slots()),
+        [&id("a"), &id("b"), &id("e")]
+    );
+}
+
 #[test]
 fn a_first_node_that_never_comes_up_is_replaced_at_once() {
     let first = Topology::init(alone(&["a", "b", "c"]), 4, 3).expect("groups");

@@ -134,6 +134,7 @@ pub(super) fn assert_sound(topology: &Topology) {
             shard.epoch(),
             shard.slots().to_vec(),
             shard.next().map(<[_]>::to_vec),
+            shard.is_sealing(),
         );
         assert_eq!(rebuilt.as_ref(), Ok(shard));
         assert!(!shares_a_group(topology, shard), "{shard:?}");

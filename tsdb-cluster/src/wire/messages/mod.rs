@@ -2,8 +2,11 @@
 //! (`proto/tsdb/node/v1/node.proto`).
 
 mod beside;
+#[cfg(test)]
+mod compatible;
 mod deletes;
 mod digest;
+mod marks;
 mod message;
 mod rejected;
 mod seal;
@@ -15,8 +18,8 @@ mod tests;
 mod verdict;
 mod write;
 
-pub use beside::{ExemplarsReply, ExemplarsRequest, MetadataReply, MetadataRequest};
 pub use deletes::{DeleteReply, DeletesBehindReply, DeletesBehindRequest};
+pub use marks::MarkReply;
 pub use message::NodeMessage;
 pub use rejected::{RejectedReason, RejectedSample};
 pub use seal::{SealReply, SealRequest};

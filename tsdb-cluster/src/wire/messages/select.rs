@@ -1,9 +1,13 @@
 //! Reads: what is asked for, and the frames of an answer.
 
 use bytes::Bytes;
+use tsdb_core::{MetricMetadata, SeriesExemplars};
 use tsdb_proto::node_v1 as proto;
 
 use super::Verdict;
+use super::beside::{
+    exemplars_from_proto, exemplars_into_proto, metadata_from_proto, metadata_into_proto,
+};
 use super::message::{NodeMessage, addressed, field, incarnation_bytes, required};
 use super::selection::{
     after_from_proto, after_into_proto, matchers_from_proto, matchers_into_proto, range_from_proto,
@@ -26,6 +30,8 @@ impl NodeMessage for ReadRequest {
             Want::Labels => (What::Labels, String::new()),
             Want::Names => (What::LabelNames, String::new()),
             Want::Values(label) => (What::LabelValues, label),
+            Want::Exemplars => (What::Exemplars, String::new()),
+            Want::Metadata(metric) => (What::Metadata, metric.unwrap_or_default()),
         };
         proto::SelectRequest {
             version: PROTOCOL_VERSION,
@@ -52,6 +58,10 @@ impl NodeMessage for ReadRequest {
             Ok(What::Labels) => Want::Labels,
             Ok(What::LabelNames) => Want::Names,
             Ok(What::LabelValues) => Want::Values(proto.label),
+            Ok(What::Exemplars) => Want::Exemplars,
+            Ok(What::Metadata) => {
+                Want::Metadata(Some(proto.label).filter(|metric| !metric.is_empty()))
+            }
             Err(_) => {
                 let reason = format!("is {}, which is nothing known", proto.what);
                 return Err(field::<Self>("what", reason));
@@ -76,7 +86,7 @@ impl NodeMessage for ReadRequest {
 /// What comes after all series of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelectLast {
-    /// Series, names or values sent, those in several frames counted once.
+    /// Series, names, values or metrics sent, those in several frames counted once.
     pub series: u64,
     /// Samples of the chunks sent.
     pub samples: u64,
@@ -85,7 +95,7 @@ pub struct SelectLast {
 }
 
 /// One message of an answer to a [`ReadRequest`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SelectReply {
     /// The first.
     First(ReadReply),
@@ -93,6 +103,10 @@ pub enum SelectReply {
     Series(Bytes),
     /// Names or values of labels.
     Texts(Vec<String>),
+    /// Exemplars.
+    Exemplars(Vec<SeriesExemplars>),
+    /// What is known of metrics.
+    Metadata(Vec<MetricMetadata>),
     /// The last.
     Last(SelectLast),
     /// The last, too: the node could not go on.
@@ -116,6 +130,12 @@ impl NodeMessage for SelectReply {
             }
             Self::Series(frame) => Frame::Series(frame),
             Self::Texts(texts) => Frame::Texts(proto::TextFrame { texts }),
+            Self::Exemplars(series) => Frame::Exemplars(proto::ExemplarFrame {
+                series: exemplars_into_proto(&series),
+            }),
+            Self::Metadata(families) => Frame::Metadata(proto::MetadataFrame {
+                families: families.into_iter().map(metadata_into_proto).collect(),
+            }),
             Self::Last(last) => Frame::Last(proto::SelectLast {
                 series: last.series,
                 samples: last.samples,
@@ -140,6 +160,11 @@ impl NodeMessage for SelectReply {
             }
             Frame::Series(frame) => Self::Series(frame),
             Frame::Texts(frame) => Self::Texts(frame.texts),
+            Frame::Exemplars(frame) => Self::Exemplars(exemplars_from_proto(frame.series)?),
+            Frame::Metadata(frame) => {
+                let families = frame.families.into_iter();
+                Self::Metadata(families.map(metadata_from_proto).collect())
+            }
             Frame::Last(last) => Self::Last(SelectLast {
                 series: last.series,
                 samples: last.samples,

@@ -1,15 +1,16 @@
 //! How a node is, and which topology it acts by.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tsdb_proto::node_v1 as proto;
 
 use super::message::{NodeMessage, incarnation_bytes, incarnation_of};
-use crate::ShardId;
-use crate::message::NodeStatus;
+use crate::message::{Backlog, NodeStatus, ShardMove};
 use crate::node::ShardState;
 use crate::wire::{WireError, check_version};
+use crate::{NodeId, ShardId};
 
 /// Asks which topology a node acts by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +119,9 @@ impl NodeMessage for StatusReply {
             incarnation: incarnation_bytes(status.incarnation),
             shards: status.shards.into_iter().map(shard).collect(),
             deletes: status.deletes.into_iter().map(deletes).collect(),
+            divergence: counts_into(status.backlog.divergence),
+            hints: counts_into(status.backlog.hints),
+            moves: status.backlog.moves.into_iter().map(move_into).collect(),
         }
     }
 
@@ -138,7 +142,46 @@ impl NodeMessage for StatusReply {
                 incarnation: incarnation_of::<Self>(&proto.incarnation)?,
                 shards: proto.shards.into_iter().map(shard).collect(),
                 deletes: proto.deletes.into_iter().map(deletes).collect(),
+                backlog: Backlog {
+                    divergence: counts_of(proto.divergence),
+                    hints: counts_of(proto.hints),
+                    moves: proto.moves.into_iter().map(move_of).collect(),
+                },
             },
         })
+    }
+}
+
+fn counts_into(counts: BTreeMap<NodeId, u64>) -> Vec<proto::NodeCount> {
+    let count = |(node, count): (NodeId, u64)| proto::NodeCount {
+        node: node.as_str().to_owned(),
+        count,
+    };
+    counts.into_iter().map(count).collect()
+}
+
+/// Whatever a node says twice is added up.
+fn counts_of(counts: Vec<proto::NodeCount>) -> BTreeMap<NodeId, u64> {
+    let mut all = BTreeMap::new();
+    for one in counts {
+        let sum: &mut u64 = all.entry(NodeId::new(one.node.as_str())).or_default();
+        *sum = sum.saturating_add(one.count);
+    }
+    all
+}
+
+fn move_into(one: ShardMove) -> proto::ShardMove {
+    proto::ShardMove {
+        shard: one.shard,
+        series: one.series,
+        samples: one.samples,
+    }
+}
+
+fn move_of(one: proto::ShardMove) -> ShardMove {
+    ShardMove {
+        shard: one.shard,
+        series: one.series,
+        samples: one.samples,
     }
 }

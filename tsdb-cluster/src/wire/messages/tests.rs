@@ -14,13 +14,13 @@ use tsdb_core::{
 use tsdb_proto::node_v1 as proto;
 
 use super::*;
-use crate::Incarnation;
 use crate::message::{
-    self, DeleteRequest, DigestOf, DigestReply, DigestRequest, NodeError, NodeStatus, Origin,
-    ReadReply, ReadRequest, Want,
+    self, Absent, Backlog, DeleteRequest, DigestOf, DigestReply, DigestRequest, MarkRequest,
+    Missed, NodeError, NodeStatus, Origin, ReadReply, ReadRequest, ShardMove, Want,
 };
 use crate::node::{self, DeleteRecord, MatcherRecord, ShardState};
 use crate::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, SampleLimits, WireError};
+use crate::{Incarnation, NodeId};
 
 const NODE: Incarnation = Incarnation(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
 const RANGE: TimeRange = TimeRange::ALL;
@@ -89,6 +89,28 @@ fn verdicts() -> Vec<Verdict> {
     ]
 }
 
+fn families() -> Vec<MetricMetadata> {
+    let family = |kind: MetricKind| MetricMetadata {
+        metric: kind.to_string(),
+        kind,
+        help: "help".into(),
+        unit: "seconds".into(),
+    };
+    MetricKind::ALL.map(family).to_vec()
+}
+
+fn exemplars() -> Vec<SeriesExemplars> {
+    let exemplar = Exemplar {
+        labels: Labels::from_pairs([("trace_id", "1f")]).expect("labels"),
+        value: f64::from_bits(0x3ff8_dead_0000_0001),
+        timestamp: -1,
+    };
+    vec![SeriesExemplars {
+        labels: matching_labels(),
+        exemplars: vec![exemplar],
+    }]
+}
+
 fn write_request() -> WriteRequest {
     WriteRequest {
         version: PROTOCOL_VERSION,
@@ -100,6 +122,12 @@ fn write_request() -> WriteRequest {
         origin: Origin::Replica,
         incarnation: NODE,
         payload: Bytes::from_static(b"payload"),
+        absent: vec![Absent {
+            node: "n7".into(),
+            incarnation: Incarnation(9),
+            shards: vec![0, 63],
+        }],
+        metadata: families().into_iter().map(|one| (63, one)).collect(),
     }
 }
 
@@ -188,34 +216,19 @@ fn reads_come_as_they_went() {
         Want::Labels,
         Want::Names,
         Want::Values("zone".into()),
+        Want::Exemplars,
+        Want::Metadata(None),
+        Want::Metadata(Some("up".into())),
     ] {
         assert_eq!(sent(read_request(want.clone())).want, want);
     }
-    for reply in replies() {
+    let beside = [
+        SelectReply::Exemplars(exemplars()),
+        SelectReply::Metadata(families()),
+    ];
+    for reply in replies().into_iter().chain(beside) {
         assert_eq!(sent(reply.clone()), reply);
     }
-    sent(ExemplarsRequest {
-        version: PROTOCOL_VERSION,
-        incarnation: NODE,
-        namespace: "default".into(),
-        selectors: vec![matchers(), Vec::new()],
-        range: RANGE,
-        deletes_seen: 1,
-    });
-    let exemplar = Exemplar {
-        labels: Labels::from_pairs([("trace_id", "1f")]).expect("labels"),
-        value: f64::from_bits(0x7ff8_dead_0000_0001),
-        timestamp: -1,
-    };
-    let came = sent(ExemplarsReply {
-        verdict: Verdict::Stored,
-        deletes_seen: 1,
-        series: vec![SeriesExemplars {
-            labels: matching_labels(),
-            exemplars: vec![exemplar.clone()],
-        }],
-    });
-    assert_eq!(came.series[0].exemplars[0], exemplar);
 }
 
 fn matching_labels() -> Labels {
@@ -307,6 +320,30 @@ fn digests_come_as_they_went() {
 }
 
 #[test]
+fn marks_come_as_they_went_and_name_who_misses_something() {
+    let request = MarkRequest {
+        namespace: "default".into(),
+        incarnation: NODE,
+        missed: vec![Missed {
+            node: "n7".into(),
+            incarnation: Incarnation(9),
+            shards: vec![(0, RANGE), (63, RANGE)],
+        }],
+    };
+    sent(request.clone());
+    sent(MarkReply {
+        shards: vec![0, 63],
+    });
+    for (name, len) in [(String::new(), 0), ("n".repeat(1025), 1025)] {
+        let mut bad = request.clone().into_proto();
+        bad.missed[0].node = name;
+        let refused = MarkRequest::from_proto(bad).expect_err("a name");
+        let text = format!("MarkRequest.node has {len} bytes, and not 1 to 1024");
+        assert_eq!(refused.to_string(), text);
+    }
+}
+
+#[test]
 fn digests_of_nothing_are_refused_with_their_field() {
     let request = || digest_request(DigestOf::Windows { window_ms: 1 }).into_proto();
     let mut of_nothing = request();
@@ -351,24 +388,16 @@ fn what_is_known_of_nodes_and_metrics_comes_as_it_went() {
             incarnation: NODE,
             shards: vec![(1, shard(true)), (2, shard(false))],
             deletes: vec![("default".into(), 7)],
+            backlog: Backlog {
+                divergence: [(NodeId::new("n2"), 3), (NodeId::new("n3"), 1)].into(),
+                hints: [(NodeId::new("n3"), 12)].into(),
+                moves: vec![ShardMove {
+                    shard: 4,
+                    series: 5,
+                    samples: 600,
+                }],
+            },
         },
-    });
-    sent(MetadataRequest {
-        version: PROTOCOL_VERSION,
-        incarnation: NODE,
-        namespace: "default".into(),
-        metric: String::new(),
-        limit: 0,
-    });
-    let families = MetricKind::ALL.map(|kind| MetricMetadata {
-        metric: kind.to_string(),
-        kind,
-        help: "help".into(),
-        unit: "seconds".into(),
-    });
-    sent(MetadataReply {
-        verdict: Verdict::Stored,
-        families: families.to_vec(),
     });
 }
 

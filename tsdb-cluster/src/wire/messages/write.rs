@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tsdb_core::AppendReport;
+use tsdb_core::{AppendReport, MetricMetadata};
 use tsdb_proto::node_v1 as proto;
 
-use super::message::{NodeMessage, addressed, field, incarnation_bytes};
+use super::beside::{metadata_from_proto, metadata_into_proto};
+use super::marks::{absent_from_proto, absent_into_proto};
+use super::message::{NodeMessage, addressed, field, incarnation_bytes, required};
 use super::verdict::{
     ShardOutcome, epochs_from_proto, epochs_into_proto, millis, outcomes_from_proto,
     outcomes_into_proto,
 };
 use super::{RejectedSample, Verdict};
-use crate::message::{self, NodeError, Origin};
+use crate::message::{self, Absent, NodeError, Origin};
 use crate::wire::{SampleLimits, WireError, check_version};
 use crate::{Epoch, Incarnation, ShardId};
 
@@ -107,6 +109,10 @@ pub struct WriteRequest {
     pub incarnation: Incarnation,
     /// What a [`crate::wire::SampleEncoder`] made for the stream.
     pub payload: Bytes,
+    /// Replicas that are known not to get it.
+    pub absent: Vec<Absent>,
+    /// What is known of metrics that belong to the shards.
+    pub metadata: Vec<(ShardId, MetricMetadata)>,
 }
 
 impl NodeMessage for WriteRequest {
@@ -127,10 +133,16 @@ impl NodeMessage for WriteRequest {
             },
             incarnation: incarnation_bytes(self.incarnation),
             payload: self.payload,
+            absent: absent_into_proto(self.absent),
+            metadata: self.metadata.into_iter().map(of_shard).collect(),
         }
     }
 
     fn from_proto(proto: proto::WriteRequest) -> Result<Self, WireError> {
+        let metadata = proto.metadata.into_iter().map(|one| {
+            let metadata = required::<Self, _>("metadata", one.metadata)?;
+            Ok::<_, WireError>((one.shard, metadata_from_proto(metadata)))
+        });
         Ok(Self {
             incarnation: addressed::<Self>(proto.version, &proto.incarnation)?,
             version: proto.version,
@@ -145,7 +157,16 @@ impl NodeMessage for WriteRequest {
                 Err(_) => return Err(field::<Self>("origin", "is none that is known")),
             },
             payload: proto.payload,
+            absent: absent_from_proto::<Self>(proto.absent)?,
+            metadata: metadata.collect::<Result<_, _>>()?,
         })
+    }
+}
+
+fn of_shard((shard, metadata): (ShardId, MetricMetadata)) -> proto::ShardMetadata {
+    proto::ShardMetadata {
+        shard,
+        metadata: Some(metadata_into_proto(metadata)),
     }
 }
 

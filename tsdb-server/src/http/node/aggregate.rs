@@ -2,20 +2,22 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tsdb_core::Namespace;
 use tsdb_core::model::Matcher;
 
 use super::super::app::App;
+use super::super::reads::Limited;
 use super::super::tag_values::{MAX_NAMES_AND_VALUES, Wanted};
 use super::error::NodeError;
 use super::matching::tagged_sets;
 use super::request::NodeBody;
+use crate::data::NamespaceData;
 use crate::node_json::{AggregateRequest, parse_aggregate};
 use crate::store::StoreError;
 
 #[derive(Debug, Serialize)]
-pub(in crate::http) struct Aggregate {
+struct Aggregate {
     results: Vec<TagName>,
     exhaustive: bool,
 }
@@ -37,20 +39,23 @@ struct TagValue {
 pub(in crate::http) async fn aggregate(
     State(app): State<App>,
     body: NodeBody,
-) -> Result<Json<Aggregate>, NodeError> {
+) -> Result<Response, NodeError> {
     let request = parse_aggregate(&body.bytes, body.unknown)?;
     let sets = tagged_sets(&request.query)?;
     let admission = app.store.queries().admit().await?;
     let store = app.store.clone();
-    let work = move || -> Result<Aggregate, StoreError> {
-        let namespace = store.current()?.find(&request.namespace)?;
-        found(&namespace, &request, &sets)
+    let own = app.clone();
+    let work = move || -> Result<_, StoreError> {
+        let namespace = own.data(&store.current()?, &request.namespace)?;
+        let found = found(&namespace, &request, &sets)?;
+        Ok((found, namespace.marks().tell()))
     };
-    Ok(Json(app.store.queries().run(&admission, work).await??))
+    let (found, told) = app.store.queries().run(&admission, work).await??;
+    Ok(Limited::NOT.tell(Json(found).into_response(), &told))
 }
 
 fn found(
-    namespace: &Namespace,
+    namespace: &NamespaceData,
     request: &AggregateRequest,
     sets: &[Vec<Matcher>],
 ) -> Result<Aggregate, StoreError> {

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use serde_json::json;
+use tsdb_cluster::coordinator::CoordinatorError;
 use tsdb_core::ErrorKind;
 
 use crate::node_json::BodyError;
@@ -42,7 +43,12 @@ impl From<StoreError> for NodeError {
     fn from(error: StoreError) -> Self {
         let status = match &error {
             passing if passing.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
-            StoreError::Decode(_)
+            StoreError::Cluster(
+                CoordinatorError::Limit(_)
+                | CoordinatorError::Invalid(_)
+                | CoordinatorError::NoNamespace(_),
+            )
+            | StoreError::Decode(_)
             | StoreError::NoNamespace(_)
             | StoreError::Refused(_)
             | StoreError::TooManyClusters { .. } => StatusCode::BAD_REQUEST,

@@ -4,18 +4,19 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use tsdb_core::Db;
 use tsdb_core::model::{Labels, Matcher, TimeRange};
-use tsdb_core::{Db, Namespace};
 
 use super::super::app::App;
 use super::super::matching::union;
+use super::super::reads::Limited;
 use super::super::series::MAX_RESULTS;
 use super::super::streamed::streamed;
 use super::error::NodeError;
 use super::matching::{labels_of_id, tagged_sets, untagged};
 use super::request::NodeBody;
 use super::series_writer::{PIECE_BYTES, PointsWriter, full, piece, write_head};
-use crate::data::NamespaceData;
+use crate::data::{Marks, NamespaceData};
 use crate::export::SeriesUnion;
 use crate::node_json::{QueryRequest, TimeUnit, parse_fetch, parse_query};
 use crate::store::{SeriesIds, StoreError};
@@ -29,15 +30,19 @@ trait Pieces: Sized + Send + 'static {
 /// Answers with what `open` begins. What fails before the first piece is told by the status.
 async fn answer<P: Pieces>(
     app: App,
-    open: impl FnOnce(&App) -> Result<P, StoreError> + Send + 'static,
+    open: impl FnOnce(&App) -> Result<(P, Marks), StoreError> + Send + 'static,
 ) -> Result<Response, NodeError> {
     let admission = app.store.queries().admit().await?;
     let opener = app.clone();
-    let first = move || open(&opener)?.next_piece();
-    let first = app.store.queries().run(&admission, first).await??;
+    let first = move || -> Result<_, StoreError> {
+        let (pieces, marks) = open(&opener)?;
+        let first = pieces.next_piece()?;
+        Ok((first, marks.tell()))
+    };
+    let (first, told) = app.store.queries().run(&admission, first).await??;
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     let Some((piece, pieces)) = first else {
-        return Ok(headers.into_response());
+        return Ok(Limited::NOT.tell(headers.into_response(), &told));
     };
     let state = (app, admission, pieces);
     let body = streamed(piece, state, |(app, admission, pieces)| async move {
@@ -46,7 +51,7 @@ async fn answer<P: Pieces>(
         let next = next.await??;
         Ok(next.map(|(piece, pieces)| (piece, (app, admission, pieces))))
     });
-    Ok((headers, body).into_response())
+    Ok(Limited::NOT.tell((headers, body).into_response(), &told))
 }
 
 /// `/fetch`: the samples of the series with an id, whether it was written with tags or without.
@@ -57,10 +62,10 @@ pub(in crate::http) async fn fetch(
     let request = parse_fetch(&body.bytes, body.unknown)?;
     let open = move |app: &App| {
         let opened = app.store.current()?;
-        let namespace = opened.find(&request.namespace)?;
+        let namespace = app.data(&opened, &request.namespace)?;
         let candidates = candidates(&opened.db, &request.namespace, &request.id)?;
         let points = points_of(&namespace, request.range, &candidates, request.result_unit)?;
-        Ok(FetchAnswer::Begin(points))
+        Ok((FetchAnswer::Begin(points), namespace.marks()))
     };
     answer(app, open).await
 }
@@ -81,7 +86,7 @@ fn candidates(db: &Db, namespace: &str, id: &str) -> Result<Vec<Labels>, StoreEr
 
 /// The samples of the one series among `candidates` that has any.
 fn points_of(
-    namespace: &Namespace,
+    namespace: &NamespaceData,
     range: Option<TimeRange>,
     candidates: &[Labels],
     unit: TimeUnit,
@@ -91,11 +96,7 @@ fn points_of(
         let matchers = labels
             .iter()
             .map(|label| Matcher::equal(label.name, label.value));
-        let mut sets = SeriesUnion::open(
-            &NamespaceData::Own(namespace.clone()),
-            range,
-            &[matchers.collect()],
-        )?;
+        let mut sets = SeriesUnion::open(namespace, range, &[matchers.collect()])?;
         while let Some(series) = sets.next()? {
             if series.labels() != labels {
                 continue;
@@ -177,21 +178,21 @@ struct QueryAnswer {
 }
 
 impl QueryAnswer {
-    fn open(app: &App, request: &QueryRequest, sets: &[Vec<Matcher>]) -> Result<Self, StoreError> {
+    fn open(
+        app: &App,
+        request: &QueryRequest,
+        sets: &[Vec<Matcher>],
+    ) -> Result<(Self, Marks), StoreError> {
         let opened = app.store.current()?;
-        let namespace = opened.find(&request.namespace)?;
+        let namespace = app.data(&opened, &request.namespace)?;
         let source = match request.no_data {
-            false => Source::Samples(SeriesUnion::open(
-                &NamespaceData::Own(namespace),
-                request.range,
-                sets,
-            )?),
+            false => Source::Samples(SeriesUnion::open(&namespace, request.range, sets)?),
             true => {
                 let labels = labels(&namespace, request.range, sets, request.limit)?;
                 Source::Labels(labels.into_iter())
             }
         };
-        Ok(Self {
+        let answer = Self {
             db: opened.db,
             namespace: request.namespace.clone(),
             unit: request.result_unit,
@@ -200,7 +201,8 @@ impl QueryAnswer {
             series: 0,
             points: None,
             done: false,
-        })
+        };
+        Ok((answer, namespace.marks()))
     }
 
     /// Begins the next series; gives `false` when there is none that is wanted.
@@ -275,7 +277,7 @@ impl Pieces for QueryAnswer {
 
 /// The labels of the series that meet one of `sets`, one more than wanted if there are more.
 fn labels(
-    namespace: &Namespace,
+    namespace: &NamespaceData,
     range: Option<TimeRange>,
     sets: &[Vec<Matcher>],
     limit: Option<usize>,

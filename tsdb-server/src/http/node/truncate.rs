@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::StatusCode;
 use serde_json::{Value, json};
-use tsdb_core::model::TimeRange;
 
 use super::super::app::App;
 use super::error::NodeError;
@@ -24,14 +23,13 @@ pub(in crate::http) async fn truncate(
         let text = "deleting over HTTP is off: start the server with --enable-admin-api";
         return Err(NodeError::new(StatusCode::FORBIDDEN, text));
     }
-    let store = app.store.clone();
     let work = move || {
-        let opened = store.current()?;
+        let opened = app.store.current()?;
         let name = meant(&opened, name);
-        let report = opened.find(&name)?.delete_all_series(TimeRange::ALL)?;
-        store.series_ids().forget_all(&opened, &name)?;
-        tracing::info!(namespace = name, series = report.series, "truncated");
-        Ok(report.series)
+        let series = app.data(&opened, &name)?.truncate()?;
+        app.store.series_ids().forget_all(&opened, &name)?;
+        tracing::info!(namespace = name, series, "truncated");
+        Ok(series)
     };
     let done = tokio::task::spawn_blocking(work).await;
     let series = done.unwrap_or(Err(StoreError::Lost))?;

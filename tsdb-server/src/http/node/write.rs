@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
-use tsdb_core::CommitTicket;
 use tsdb_core::model::{Labels, SeriesKey, WriteBatch};
 
 use super::super::app::App;
 use super::error::NodeError;
 use super::matching::{ID_LABEL, untagged};
 use super::request::NodeBody;
+use crate::data::{Writing, whole};
 use crate::node_json::{WriteRequest, parse_write, parse_write_tagged};
-use crate::store::{Opened, Reply, SeriesIds, Store, StoreError};
-use crate::telemetry::{Telemetry, WriteSource};
+use crate::store::{Opened, Reply, StoreError, id_of};
+use crate::telemetry::WriteSource;
 
 /// `/write`: a sample of the series with an id and no tags.
 pub(in crate::http) async fn write(
@@ -35,42 +35,49 @@ pub(in crate::http) async fn write_tagged(
 }
 
 async fn store(app: &App, request: WriteRequest) -> Result<Json<Value>, NodeError> {
-    let (telemetry, ids) = (Arc::clone(&app.telemetry), Store::clone(&app.store));
-    let work = move |opened: Opened, _: &mut _, reply: Reply<()>| {
-        let ids = ids.series_ids();
-        match append(&opened, ids, &request, &telemetry) {
-            Ok(tickets) => reply.send_when_durable(tickets, ()),
+    let (telemetry, own) = (Arc::clone(&app.telemetry), app.clone());
+    let work =
+        move |opened: Opened, _: &mut _, reply: Reply<()>| match append(&own, &opened, &request) {
+            Ok(writing) => writing.then(move |stored| {
+                let told = stored.inspect(|report| telemetry.stored(WriteSource::NodeJson, report));
+                reply.send(told.and_then(|report| whole(&report)));
+            }),
             Err(error) => reply.send(Err(error)),
-        }
-    };
+        };
     app.store.write(work).await?;
     Ok(Json(json!({})))
 }
 
-fn append(
-    opened: &Opened,
-    ids: &SeriesIds,
-    request: &WriteRequest,
-    telemetry: &Telemetry,
-) -> Result<Vec<CommitTicket>, StoreError> {
-    let namespace = opened.find(&request.namespace)?;
+fn append(app: &App, opened: &Opened, request: &WriteRequest) -> Result<Writing, StoreError> {
+    let namespace = app.data(opened, &request.namespace)?;
     let labels = labels_of(request)?;
     let write = || {
         let mut batch = WriteBatch::new();
         batch.begin(SeriesKey::Labels(&labels));
         batch.sample(request.timestamp, request.value);
-        let appended = namespace.append(&batch)?;
-        telemetry.stored(WriteSource::NodeJson, &appended.report);
-        match appended.report.rejected.first() {
-            Some(rejected) => Err(StoreError::Refused(rejected.to_string())),
-            None => Ok(appended.ticket),
-        }
+        namespace.write(&batch, &[])?.whole()
     };
     if request.tags.as_ref().is_none_or(Vec::is_empty) {
-        return Ok(vec![write()?]);
+        return write();
     }
-    let (ticket, kept) = ids.keep(opened, &request.namespace, (&request.id, &labels), write)?;
-    Ok([ticket].into_iter().chain(kept).collect())
+    if namespace.is_of_cluster() {
+        follows_from_tags(&request.id, &labels)?;
+        return write();
+    }
+    let ids = app.store.series_ids();
+    let (writing, kept) = ids.keep(opened, &request.namespace, (&request.id, &labels), write)?;
+    Ok(writing.with(kept))
+}
+
+/// Ids are kept beside the data of one server: a cluster has those that need not be kept.
+fn follows_from_tags(id: &str, labels: &Labels) -> Result<(), StoreError> {
+    let own = id_of(labels);
+    if id.is_empty() || id == own {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!(
+        "id {id:?}: a cluster keeps no ids beside tags: leave it empty, or send the one that follows from the tags, {own:?}"
+    )))
 }
 
 fn labels_of(request: &WriteRequest) -> Result<Labels, StoreError> {

@@ -14,6 +14,7 @@ use tsdb_cluster::wire::messages::{NodeMessage, Refusal};
 
 use super::circuit::Circuit;
 use super::connection::Connection;
+use super::figures::CircuitFigures;
 use super::rpc_client::Context;
 use crate::rpc::Call;
 use crate::rpc::frames::{FrameError, MessageReader, framed, whole};
@@ -49,6 +50,11 @@ impl Calls {
             connection: Mutex::default(),
             heard: AtomicU64::new(0),
         }
+    }
+
+    /// How the way is.
+    pub(super) fn figures(&self) -> CircuitFigures {
+        self.way.figures()
     }
 
     /// Asks for one message.

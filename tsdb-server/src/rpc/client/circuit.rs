@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tsdb_cluster::message::NodeError;
 
+use super::figures::{CircuitFigures, CircuitState};
 use crate::pause::Pause;
 
 #[derive(Debug)]
@@ -21,8 +22,16 @@ enum Way {
 struct State {
     way: Way,
     pause: Pause,
+    /// Since when nobody got through.
+    failing_since: Option<Instant>,
     /// What went wrong last.
     reason: String,
+}
+
+impl State {
+    fn refusal(&self) -> NodeError {
+        NodeError::Unreachable(format!("it was not reached just now: {}", self.reason))
+    }
 }
 
 /// The way to a node. Cloning shares it.
@@ -44,6 +53,7 @@ impl Circuit {
         Self {
             state: Arc::new(Mutex::new(State {
                 way: Way::Open,
+                failing_since: None,
                 pause: Pause::up_to(backoff_max),
                 reason: String::new(),
             })),
@@ -56,10 +66,7 @@ impl Circuit {
         let is_probe = match state.way {
             Way::Open => false,
             Way::ClosedUntil(until) if Instant::now() >= until => true,
-            Way::ClosedUntil(_) | Way::Probed => {
-                let reason = format!("it was not reached just now: {}", state.reason);
-                return Err(NodeError::Unreachable(reason));
-            }
+            Way::ClosedUntil(_) | Way::Probed => return Err(state.refusal()),
         };
         if is_probe {
             state.way = Way::Probed;
@@ -68,6 +75,29 @@ impl Circuit {
             circuit: self.clone(),
             is_probe,
         })
+    }
+
+    /// How the way is now.
+    pub(super) fn figures(&self) -> CircuitFigures {
+        let state = self.lock();
+        CircuitFigures {
+            state: match state.way {
+                Way::Open => CircuitState::Closed,
+                Way::ClosedUntil(_) => CircuitState::Open,
+                Way::Probed => CircuitState::HalfOpen,
+            },
+            unreachable_for: state.failing_since.map(|since| since.elapsed()),
+        }
+    }
+
+    /// What whoever asks now is refused with; none if somebody may ask.
+    pub(super) fn refusal(&self) -> Option<NodeError> {
+        let state = self.lock();
+        match state.way {
+            Way::Open => None,
+            Way::ClosedUntil(until) if Instant::now() >= until => None,
+            Way::ClosedUntil(_) | Way::Probed => Some(state.refusal()),
+        }
     }
 
     /// It is never left half changed, so a panic elsewhere does not matter here.
@@ -82,6 +112,7 @@ impl Pass {
         self.is_probe = false;
         let mut state = self.circuit.lock();
         state.way = Way::Open;
+        state.failing_since = None;
         state.pause.reset();
     }
 
@@ -91,6 +122,7 @@ impl Pass {
         let mut state = self.circuit.lock();
         // Many who asked at once are one failure.
         if was_probe || matches!(state.way, Way::Open) {
+            state.failing_since.get_or_insert_with(Instant::now);
             let pause = state.pause.next();
             state.way = Way::ClosedUntil(Instant::now() + pause);
             reason.clone_into(&mut state.reason);
@@ -120,6 +152,7 @@ mod tests {
         let mut pauses = Vec::new();
         for _ in 0..7 {
             let closed = Instant::now();
+            assert_eq!(circuit.figures().state, CircuitState::Open);
             let error = circuit.admit().expect_err("closed").to_string();
             assert!(error.contains("refused"), "{error}");
             let mut probe = loop {
@@ -130,15 +163,26 @@ mod tests {
             };
             pauses.push(closed.elapsed());
             circuit.admit().expect_err("one at a time");
+            assert_eq!(circuit.figures().state, CircuitState::HalfOpen);
             probe.failed("refused");
         }
         let ms = Duration::from_millis;
         assert!(pauses[0] >= ms(50) && pauses[0] <= ms(101), "{pauses:?}");
         assert!(pauses[6] >= ms(1000) && pauses[6] <= ms(2001), "{pauses:?}");
         tokio::time::advance(Duration::from_secs(2)).await;
+        let unreachable = circuit.figures().unreachable_for;
+        assert!(
+            unreachable >= Some(Duration::from_secs(2)),
+            "since the first"
+        );
         drop(circuit.admit().expect("a probe that is given up"));
         let mut probe = circuit.admit().expect("another");
         probe.succeeded();
+        let reached = CircuitFigures {
+            state: CircuitState::Closed,
+            unreachable_for: None,
+        };
+        assert_eq!(circuit.figures(), reached);
         drop((
             probe,
             circuit.admit().expect("open"),

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tsdb_cluster::message::{NodeError, WriteReply, WriteRequest};
+use tsdb_cluster::{Batch, BatchSeries};
 
 use super::circuit::Pass;
+use super::figures::QueueFigures;
 use super::options::RpcClientOptions;
 use crate::rpc::RpcFigures;
 
@@ -75,13 +77,7 @@ impl Room {
         let is_full = load.requests >= self.requests_max
             || (load.requests > 0 && load.bytes.saturating_add(bytes) > self.bytes_max);
         if is_full {
-            return Err(NodeError::Busy {
-                reason: format!(
-                    "{} writes of about {} bytes wait for it, the limits are {} and {}",
-                    load.requests, load.bytes, self.requests_max, self.bytes_max
-                ),
-                retry_after: RETRY_AFTER,
-            });
+            return Err(self.full(&load));
         }
         load.requests += 1;
         load.bytes += bytes;
@@ -91,6 +87,35 @@ impl Room {
             room: self.clone(),
             bytes,
         })
+    }
+
+    /// How full it is now.
+    pub(super) fn figures(&self) -> QueueFigures {
+        let load = self.lock();
+        QueueFigures {
+            requests: load.requests,
+            requests_max: self.requests_max,
+            bytes: load.bytes,
+            bytes_max: self.bytes_max,
+        }
+    }
+
+    /// What whatever is asked now is refused with; none if there may be a place.
+    pub(super) fn refusal(&self) -> Option<NodeError> {
+        let load = self.lock();
+        let is_full = load.requests >= self.requests_max
+            || (load.requests > 0 && load.bytes >= self.bytes_max);
+        is_full.then(|| self.full(&load))
+    }
+
+    fn full(&self, load: &Load) -> NodeError {
+        NodeError::Busy {
+            reason: format!(
+                "{} writes of about {} bytes wait for it, the limits are {} and {}",
+                load.requests, load.bytes, self.requests_max, self.bytes_max
+            ),
+            retry_after: RETRY_AFTER,
+        }
     }
 
     /// It is never left half changed, so a panic elsewhere does not matter here.
@@ -140,10 +165,22 @@ impl Waiter {
 fn bytes_of(request: &WriteRequest) -> usize {
     let series = request.batch.series();
     let chosen = request.places.iter().filter_map(|place| series.get(*place));
-    let of_one = |one: &tsdb_cluster::BatchSeries| {
-        SERIES_BYTES
-            + one.samples.len() * SAMPLE_BYTES
-            + (one.histograms.len() + one.exemplars.len()) * ROW_BYTES
-    };
-    chosen.map(of_one).sum()
+    let metadata = request.batch.all_metadata().iter();
+    let of_metadata = metadata.map(|(_, one)| ROW_BYTES + one.help.len());
+    chosen.map(bytes_of_series).sum::<usize>() + of_metadata.sum::<usize>()
+}
+
+/// What a batch takes in the queue of a node that gets all of it, as a part of all that may be
+/// there: so much is counted at least that the number of requests is bounded, too.
+pub(crate) fn bytes_in_queue(batch: &Batch) -> usize {
+    let options = RpcClientOptions::default();
+    let least = options.queue_bytes / options.queue_requests.max(1);
+    let bytes: usize = batch.series().iter().map(bytes_of_series).sum();
+    bytes.max(least)
+}
+
+fn bytes_of_series(one: &BatchSeries) -> usize {
+    SERIES_BYTES
+        + one.samples.len() * SAMPLE_BYTES
+        + (one.histograms.len() + one.exemplars.len()) * ROW_BYTES
 }

@@ -81,6 +81,14 @@ impl Reading {
                     let text = |text: String| Found::Text(text.into());
                     texts.into_iter().map(text).collect()
                 }
+                SelectReply::Exemplars(series) => {
+                    self.came.series += series.len() as u64;
+                    series.into_iter().map(Found::Exemplars).collect()
+                }
+                SelectReply::Metadata(families) => {
+                    self.came.series += families.len() as u64;
+                    families.into_iter().map(Found::Metadata).collect()
+                }
                 SelectReply::Last(last) => return self.end(last).map(|()| None),
                 SelectReply::Failed(verdict) => return Err(verdict.into_error()),
                 SelectReply::First(_) => Vec::new(),

@@ -9,8 +9,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tsdb_cluster::message::{
-    DeleteRequest, DigestReply, DigestRequest, FoundStream, NodeError, NodeStatus, ReadReply,
-    ReadRequest, WriteReply, WriteRequest,
+    DeleteRequest, DigestReply, DigestRequest, FoundStream, MarkRequest, NodeError, NodeStatus,
+    ReadReply, ReadRequest, WriteReply, WriteRequest,
 };
 use tsdb_cluster::node::DeleteRecord;
 use tsdb_cluster::transport::{NodeAnswer, SealReply, Transport};
@@ -20,6 +20,7 @@ use tsdb_cluster::{Epoch, Incarnation, NodeId, ShardId};
 
 use super::calls::Calls;
 use super::circuit::Circuit;
+use super::figures::PeerFigures;
 use super::options::RpcClientOptions;
 use super::queue::{Pending, Queue, Room, Waiter};
 use super::{reading, write_stream};
@@ -100,6 +101,21 @@ impl RpcClient {
     #[must_use]
     pub fn figures(&self) -> &Arc<RpcFigures> {
         &self.context.figures
+    }
+
+    /// How the ways to the nodes are, of those that were asked.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerFigures> {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = peers.iter();
+        let known = known.filter(|(id, _)| self.context.endpoints.get(id).is_some());
+        let figures = known.map(|(id, peer)| PeerFigures {
+            node: id.clone(),
+            queue: peer.room.figures(),
+            writes: peer.way_of_writes.figures(),
+            calls: peer.calls.figures(),
+        });
+        figures.collect()
     }
 
     /// The way to a node, begun if this is the first that is asked of it.
@@ -228,6 +244,18 @@ impl Transport for RpcClient {
         };
         let take = |reply: wire::DeletesBehindReply| Ok(reply.records);
         self.ask(node, Call::DeletesBehind, question, take)
+    }
+
+    fn mark(&self, node: &NodeId, request: MarkRequest) -> NodeAnswer<Vec<ShardId>> {
+        let take = |reply: wire::MarkReply| Ok(reply.shards);
+        self.ask(node, Call::Mark, request, take)
+    }
+
+    fn refusal(&self, node: &NodeId) -> Option<NodeError> {
+        // A node that was never asked is none that was not reached.
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let peer = peers.get(node)?;
+        peer.way_of_writes.refusal().or_else(|| peer.room.refusal())
     }
 
     fn digest(&self, node: &NodeId, request: DigestRequest) -> NodeAnswer<DigestReply> {

@@ -8,7 +8,6 @@ use futures_util::stream;
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-use tsdb_cluster::NodeId;
 use tsdb_cluster::message::{NodeError, WriteRequest};
 use tsdb_cluster::wire::messages::{
     NodeMessage as _, WriteOpened, WriteOpening, WriteReply, WriteRequest as Encoded,
@@ -16,7 +15,8 @@ use tsdb_cluster::wire::messages::{
 use tsdb_cluster::wire::{
     PROTOCOL_VERSION, Packing, SampleEncoder, SampleLimits, SeriesHandle, WireError,
 };
-use tsdb_core::{SeriesKey, WriteBatch};
+use tsdb_cluster::{NodeId, ShardId};
+use tsdb_core::{MetricMetadata, SeriesKey, WriteBatch};
 
 use super::connection::Connection;
 use super::queue::{Pending, Queue, Waiter};
@@ -228,6 +228,7 @@ impl WriteStream {
                 return None;
             }
         };
+        let metadata = metadata(&request);
         let id = self.next_id;
         self.next_id += 1;
         let since = Instant::now();
@@ -242,6 +243,8 @@ impl WriteStream {
             origin: request.origin,
             incarnation: request.incarnation,
             payload,
+            absent: request.absent,
+            metadata,
         }))
     }
 
@@ -324,6 +327,13 @@ impl End {
             is_failure_of_way: false,
         }
     }
+}
+
+/// What the node is to know of the metrics of the shards that it is asked for.
+fn metadata(request: &WriteRequest) -> Vec<(ShardId, MetricMetadata)> {
+    let is_asked = |shard: &ShardId| request.epochs.iter().any(|(asked, _)| asked == shard);
+    let all = request.batch.all_metadata().iter();
+    all.filter(|(shard, _)| is_asked(shard)).cloned().collect()
 }
 
 /// What both sides hold: the node may name any numbers.

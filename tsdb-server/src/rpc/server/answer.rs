@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::timeout;
-use tsdb_cluster::message::{DeleteRequest, DigestRequest, NodeError, ReadRequest};
+use tsdb_cluster::message::{DeleteRequest, DigestRequest, MarkRequest, NodeError, ReadRequest};
 use tsdb_cluster::wire::messages::{
-    DeleteReply, DeletesBehindReply, DeletesBehindRequest, NodeMessage, Refusal, SealReply,
-    SealRequest, StatusReply, StatusRequest, Verdict,
+    DeleteReply, DeletesBehindReply, DeletesBehindRequest, MarkReply, NodeMessage, Refusal,
+    SealReply, SealRequest, StatusReply, StatusRequest, Verdict,
 };
 use tsdb_cluster::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, WireError};
 
@@ -33,6 +33,7 @@ pub(super) async fn answer(served: &Arc<Served>, request: Request<Incoming>) -> 
         Call::Delete => delete(served, body).await,
         Call::DeletesBehind => deletes_behind(served, body).await,
         Call::Digest => digest(served, body).await,
+        Call::Mark => mark(served, body).await,
         Call::Status => status(served, body).await,
     }
 }
@@ -96,14 +97,29 @@ async fn digest(served: &Arc<Served>, body: Incoming) -> Response<Outgoing> {
     said(served, Call::Digest, digests)
 }
 
+async fn mark(served: &Arc<Served>, body: Incoming) -> Response<Outgoing> {
+    let request: MarkRequest = match asked(served, body).await {
+        Ok(request) => request,
+        Err(verdict) => return refused(served, verdict),
+    };
+    let marked = served.node.mark(request).await;
+    said(
+        served,
+        Call::Mark,
+        marked.map(|shards| MarkReply { shards }),
+    )
+}
+
 async fn status(served: &Arc<Served>, body: Incoming) -> Response<Outgoing> {
     if let Err(verdict) = asked::<StatusRequest>(served, body).await {
         return refused(served, verdict);
     }
+    let mut status = served.node.status();
+    status.backlog = served.backlog.read();
     let reply = StatusReply {
         version: PROTOCOL_VERSION,
         oldest_version: OLDEST_PROTOCOL_VERSION,
-        status: served.node.status(),
+        status,
     };
     said(served, Call::Status, Ok(reply))
 }

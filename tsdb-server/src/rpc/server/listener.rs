@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tsdb_cluster::message::Backlog;
 use tsdb_cluster::node::Node;
 
 use super::RpcServerOptions;
@@ -38,6 +39,7 @@ const FRAME_BYTES: u32 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) node: Node,
+    pub(super) backlog: BacklogSource,
     pub(super) options: RpcServerOptions,
     pub(super) figures: Arc<RpcFigures>,
     refusals: Refusals,
@@ -52,25 +54,50 @@ impl Served {
     }
 }
 
+/// Tells what a node has still to do: others than the node know it.
+pub(super) struct BacklogSource(Box<dyn Fn() -> Backlog + Send + Sync>);
+
+impl BacklogSource {
+    /// What is to be done now.
+    pub(super) fn read(&self) -> Backlog {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for BacklogSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("BacklogSource").finish_non_exhaustive()
+    }
+}
+
 /// Serves a node.
 #[derive(Debug)]
 pub struct RpcServer {
-    served: Arc<Served>,
+    served: Served,
 }
 
 impl RpcServer {
     /// A server of `node` that stops once `stop` turns true.
     #[must_use]
     pub fn new(node: Node, options: RpcServerOptions, stop: watch::Receiver<bool>) -> Self {
+        let own = node.clone();
         Self {
-            served: Arc::new(Served {
+            served: Served {
                 node,
+                backlog: BacklogSource(Box::new(move || own.status().backlog)),
                 options,
                 figures: Arc::default(),
                 refusals: Refusals::default(),
                 stop,
-            }),
+            },
         }
+    }
+
+    /// The same, telling whoever asks how the node is what it has still to do.
+    #[must_use]
+    pub fn telling(mut self, backlog: impl Fn() -> Backlog + Send + Sync + 'static) -> Self {
+        self.served.backlog = BacklogSource(Box::new(backlog));
+        self
     }
 
     /// What it counts.
@@ -83,22 +110,21 @@ impl RpcServer {
     /// then. Dropping it closes all connections.
     pub async fn run(self, listener: TcpListener, grace: Duration) -> bool {
         let mut connections = JoinSet::new();
+        let served = Arc::new(self.served);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-                () = self.served.stopped() => break,
+                () = served.stopped() => break,
             };
             match accepted {
-                Ok((stream, address))
-                    if connections.len() < self.served.options.connections_max =>
-                {
+                Ok((stream, address)) if connections.len() < served.options.connections_max => {
                     tracing::debug!(%address, "a connection for the node protocol");
-                    let served = Arc::clone(&self.served);
+                    let served = Arc::clone(&served);
                     connections.spawn(connection(served, stream, address));
                 }
                 Ok((_, address)) => {
-                    let limit = self.served.options.connections_max;
+                    let limit = served.options.connections_max;
                     tracing::warn!(%address, limit, "more nodes connect than may");
                 }
                 Err(error) => {

@@ -14,6 +14,8 @@ use crate::rpc::frames::{Outgoing, framed, streamed};
 
 /// About how many bytes of texts go into one message.
 const TEXT_BYTES: usize = 256 << 10;
+/// Series with exemplars, or metrics, of one message.
+const BESIDE_AT_A_TIME: usize = 256;
 
 /// What was found, on its way. Dropped with the call, and what it reads with it.
 struct Answer {
@@ -84,6 +86,7 @@ impl Answer {
     /// Makes messages of a piece.
     fn put(&mut self, piece: Vec<Found>) -> Result<(), NodeError> {
         let (mut texts, mut text_bytes) = (Vec::new(), 0);
+        let (mut exemplars, mut metadata) = (Vec::new(), Vec::new());
         for one in piece {
             self.last.series += 1;
             match one {
@@ -106,7 +109,27 @@ impl Answer {
                         text_bytes = 0;
                     }
                 }
+                Found::Exemplars(series) => {
+                    exemplars.push(series);
+                    if exemplars.len() == BESIDE_AT_A_TIME {
+                        let full = std::mem::take(&mut exemplars);
+                        self.ready.push_back(SelectReply::Exemplars(full));
+                    }
+                }
+                Found::Metadata(one) => {
+                    metadata.push(one);
+                    if metadata.len() == BESIDE_AT_A_TIME {
+                        let full = std::mem::take(&mut metadata);
+                        self.ready.push_back(SelectReply::Metadata(full));
+                    }
+                }
             }
+        }
+        if !exemplars.is_empty() {
+            self.ready.push_back(SelectReply::Exemplars(exemplars));
+        }
+        if !metadata.is_empty() {
+            self.ready.push_back(SelectReply::Metadata(metadata));
         }
         if !texts.is_empty() {
             self.ready.push_back(SelectReply::Texts(texts));

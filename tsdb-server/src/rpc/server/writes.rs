@@ -143,8 +143,11 @@ impl Stream {
         self.decoder
             .decode(&request.payload, &mut self.decoded)
             .map_err(invalid)?;
-        let batch = self.decoded.take_batch();
+        let mut batch = self.decoded.take_batch();
         let places = (0..batch.series().len()).collect();
+        for (shard, metadata) in request.metadata {
+            batch.metadata(shard, metadata);
+        }
         let write = WriteRequest {
             namespace: request.namespace.into(),
             incarnation: request.incarnation,
@@ -153,6 +156,7 @@ impl Stream {
             origin: request.origin,
             batch: Arc::new(batch),
             places,
+            absent: request.absent,
         };
         Ok((request.request_id, write))
     }

@@ -141,7 +141,7 @@ async fn labels_go_once_a_stream_and_names_and_values_come_back() {
         .expect("pieces");
     let names = names.iter().flatten().map(|one| match one {
         Found::Text(text) => text.as_ref(),
-        Found::Series(..) => panic!("names were asked for"),
+        other => panic!("names were asked for, not {other:?}"),
     });
     assert_eq!(names.collect::<Vec<_>>(), ["__name__", "instance", "job"]);
 }

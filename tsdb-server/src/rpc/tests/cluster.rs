@@ -26,7 +26,7 @@ fn coordinator(metadata: &MemoryMetadata, machines: &[Machine]) -> (Coordinator,
     let options = CoordinatorOptions::default();
     let coordinator = Coordinator::new(runtime, transport, metadata, "default_env", options);
     tokio::spawn(coordinator.topology().clone().follow());
-    tokio::spawn(coordinator.clone().schedule());
+    tokio::spawn(coordinator.clone().schedule(|_| {}));
     (coordinator, client)
 }
 

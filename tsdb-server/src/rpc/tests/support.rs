@@ -190,6 +190,7 @@ pub(super) fn write(machine: &Machine, batch: &Arc<Batch>) -> WriteRequest {
         origin: Origin::Writer,
         batch: Arc::clone(batch),
         places: (0..batch.series().len()).collect(),
+        absent: Vec::new(),
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) use encode::{Sent, series, snappy, write_body, write_request};
 pub(crate) use etcd::{Etcd, lasting_port};
 pub(crate) use link::Link;
 pub(crate) use process::{Process, Server};
-pub(crate) use programs::{Prometheus, free_port, program};
+pub(crate) use programs::{Prometheus, found, free_port, program};
 pub(crate) use secure::{TlsClient, basic};
 
 /// Polls until `condition` gives a value; fails the test after `seconds`, saying what was waited for.

@@ -131,13 +131,11 @@ impl Server {
 
     /// As [`Server::start`]; gives back what it wrote when it ends at once.
     pub(crate) fn try_start(folder: &Path, more: &[&str]) -> Result<Self, String> {
-        let fixed = [
-            "--listen",
-            "127.0.0.1:0",
-            "--metrics-listen",
-            "127.0.0.1:0",
-            "--data-dir",
-        ];
+        let fixed = ["--metrics-listen", "127.0.0.1:0", "--data-dir"];
+        let listen: &[&str] = match more.contains(&"--listen") {
+            true => &[],
+            false => &["--listen", "127.0.0.1:0"],
+        };
         // How full this machine's disk is must not decide a test that is about something else.
         let disk: &[&str] = match more.contains(&"--disk-high-water") {
             true => &[],
@@ -148,7 +146,7 @@ impl Server {
             .iter()
             .copied()
             .chain([folder])
-            .chain(disk.iter().chain(more).copied());
+            .chain(listen.iter().chain(disk).chain(more).copied());
         let arguments: Vec<String> = arguments.map(str::to_owned).collect();
         let mut process = Process::start(env!("CARGO_BIN_EXE_tsdb-server"), &arguments);
         let Some(line) = process.line_with("tsdb-server: API on ", Duration::from_secs(30)) else {

@@ -7,16 +7,21 @@ use super::{Process, get, request, wait_for};
 
 /// Where a program is. Missing ones skip the test, but fail it where `CI` is set.
 pub(crate) fn program(name: &str, package: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
+    let found = found(name);
     if found.is_none() {
         let text = format!("{name} is not installed: apt-get install {package}");
         assert!(std::env::var_os("CI").is_none(), "{text}");
         eprintln!("SKIPPED: {text}");
     }
     found
+}
+
+/// Where a program is, if it is there.
+pub(crate) fn found(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 /// A port that nobody listens on at this moment.

@@ -1,0 +1,8 @@
+//! What a cluster costs beside one node, and what a node costs that is away: one load into both.
+
+mod figures;
+mod plant;
+mod replicas;
+mod run;
+
+pub use run::{ClusterOptions, cluster};

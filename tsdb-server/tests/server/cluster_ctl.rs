@@ -1,0 +1,320 @@
+//! `tsdb-server ctl` on real servers and a real etcd: a cluster is made, grows, shrinks, is repaired
+//! and restarted, and answers the same all the while.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::cluster::{Member, has_rounds, write, write_for_sure};
+use crate::support::{Etcd, get, json, wait_for};
+
+/// Runs a command against one of the servers.
+fn ctl(member: &Member, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tsdb-server"))
+        .arg("ctl")
+        .args(arguments)
+        .args(["--url", member.api()])
+        .output()
+        .expect("the server's own binary")
+}
+
+fn said(output: &Output) -> String {
+    let bytes = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// As [`ctl`], and it is done.
+pub(crate) fn done(member: &Member, arguments: &[&str]) -> String {
+    let output = ctl(member, arguments);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{arguments:?}: {}",
+        said(&output)
+    );
+    // Progress is for terminals alone.
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// As [`ctl`], and it is refused.
+fn refused(member: &Member, arguments: &[&str]) -> String {
+    let output = ctl(member, arguments);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{arguments:?}: {}",
+        said(&output)
+    );
+    said(&output)
+}
+
+fn spec(member: &Member, group: &str) -> String {
+    format!(
+        "id={},endpoint={},group={group}",
+        member.id, member.endpoint
+    )
+}
+
+/// How the cluster is.
+async fn report(member: &Member) -> Value {
+    let answer = json(&format!("{}/api/v1/cluster", member.api())).await;
+    assert_eq!(answer["status"], "success", "{answer}");
+    answer["data"].clone()
+}
+
+fn version(report: &Value) -> u64 {
+    report["placementVersion"].as_u64().expect("a number")
+}
+
+/// Three servers, and the placement that `ctl` makes of them.
+pub(crate) fn three(folder: &Path, etcd: &Etcd) -> Vec<Member> {
+    let mut members: Vec<Member> = ["n1", "n2", "n3"].map(|id| Member::new(id, etcd)).into();
+    for member in &mut members {
+        member.start(folder);
+    }
+    let error = refused(&members[0], &["status"]);
+    assert!(error.contains("there is no placement"), "{error}");
+    let specs: Vec<_> = members
+        .iter()
+        .zip(["a", "b", "c"])
+        .map(|(one, group)| spec(one, group))
+        .collect();
+    let mut init = vec!["placement", "init", "--shards", "8", "--replicas", "3"];
+    init.extend(specs.iter().flat_map(|spec| ["--node", spec.as_str()]));
+    let dry = done(&members[0], &[init.as_slice(), &["--dry-run"]].concat());
+    assert!(
+        dry.starts_with("nothing is changed; this would be\n"),
+        "{dry}"
+    );
+    init.push("--wait");
+    let made = done(&members[0], &init);
+    assert!(made.contains("8 shards, 3 replicas of each"), "{made}");
+    members
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_come_and_go_and_no_answer_changes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let mut members = three(folder.path(), &etcd);
+    for round in 0..5 {
+        write_for_sure(members[0].api(), round).await;
+    }
+    let status = done(&members[1], &["status", "--shards"]);
+    for part in [
+        "nodes: 3 of 3 reached\n",
+        "shards: 8; 0 in change, 0 miss a node, 0 have no majority\n",
+    ] {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    assert_eq!(
+        status
+            .lines()
+            .filter(|line| line.contains(" n1 n2 n3"))
+            .count(),
+        8
+    );
+
+    // One more: shown first, then added.
+    let mut fourth = Member::new("n4", &etcd);
+    fourth.start(folder.path());
+    members.push(fourth);
+    let before = version(&report(&members[0]).await);
+    let spec_4 = spec(&members[3], "a");
+    let dry = done(
+        &members[0],
+        &["placement", "add", "--node", &spec_4, "--dry-run"],
+    );
+    assert!(dry.contains("n4"), "{dry}");
+    assert_eq!(
+        version(&report(&members[0]).await),
+        before,
+        "nothing is changed"
+    );
+    done(
+        &members[0],
+        &["placement", "add", "--node", &spec_4, "--wait"],
+    );
+    let grown = report(&members[1]).await;
+    assert_eq!(grown["nodes"][3]["shards"]["available"], 4, "{grown}");
+    write_for_sure(members[3].api(), 5).await;
+
+    // One is drained, and its disk destroyed.
+    let shown = done(&members[1], &["drain", "n1", "--wait"]);
+    assert!(!shown.contains("n1"), "{shown}");
+    let mut drained = members.remove(0);
+    drained.kill();
+    std::fs::remove_dir_all(folder.path().join("n1")).expect("a folder");
+    for member in &members {
+        has_rounds(member, 6).await;
+    }
+    for round in 6..9 {
+        write_for_sure(members[0].api(), round).await;
+    }
+
+    // One is replaced by an empty one, whose group and weight are those of the other.
+    let mut fifth = Member::new("n5", &etcd);
+    fifth.start(folder.path());
+    let spec_5 = format!("id=n5,endpoint={}", fifth.endpoint);
+    done(&members[0], &["replace", "n3", &spec_5, "--wait"]);
+    let mut replaced = members.remove(1);
+    replaced.kill();
+    members.push(fifth);
+    write_for_sure(members[2].api(), 9).await;
+    for member in &members {
+        has_rounds(member, 10).await;
+    }
+    let settled: Value =
+        serde_json::from_str(&done(&members[0], &["status", "--output", "json"])).expect("JSON");
+    let totals = &settled["totals"];
+    let names: Vec<_> = settled["nodes"]
+        .as_array()
+        .expect("nodes")
+        .iter()
+        .map(|node| node["id"].clone())
+        .collect();
+    assert_eq!(names, ["n2", "n4", "n5"], "{settled}");
+    assert_eq!(
+        (&totals["nodesReachable"], &totals["shardsInChange"]),
+        (&3.into(), &0.into()),
+        "{settled}"
+    );
+    // Nobody but the newcomer and one other is left to ask.
+    members[0].kill();
+    has_rounds(&members[2], 10).await;
+    let status = done(&members[2], &["status"]);
+    assert!(status.contains("nodes: 2 of 3 reached\n"), "{status}");
+    assert!(
+        status.contains("n2: the node cannot be reached"),
+        "{status}"
+    );
+}
+
+/// Writes rounds until told to stop, each until it is acknowledged; how many it wrote.
+async fn write_rounds(
+    apis: Vec<String>,
+    first: i64,
+    mut stop: tokio::sync::oneshot::Receiver<()>,
+) -> i64 {
+    let mut round = first;
+    while matches!(
+        stop.try_recv(),
+        Err(tokio::sync::oneshot::error::TryRecvError::Empty)
+    ) {
+        let tries = AtomicUsize::new(0);
+        wait_for("a retry to be acknowledged", 20, async || {
+            let api = &apis[tries.fetch_add(1, Ordering::Relaxed) % apis.len()];
+            (write(api, round).await.status / 100 == 2).then_some(())
+        })
+        .await;
+        round += 1;
+    }
+    round
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_are_restarted_one_by_one_under_writes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let mut members = three(folder.path(), &etcd);
+    let mut rounds = 0;
+    for restarted in 0..3 {
+        let others = members
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != restarted);
+        let others: Vec<_> = others.map(|(_, one)| one.api().to_owned()).collect();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let writer = tokio::spawn(write_rounds(others, rounds, stopped));
+        let mut server = members[restarted].server.take().expect("it runs");
+        server.process.signal(Signal::TERM);
+        let ended = server.process.ended(Duration::from_secs(30)).await;
+        assert!(ended.success(), "{ended}: {}", server.process.log());
+        members[restarted].start(folder.path());
+        // As somebody who restarts servers waits before the next.
+        wait_for("all nodes to be reached", 30, async || {
+            let all = report(&members[(restarted + 1) % 3]).await;
+            (all["totals"]["nodesReachable"] == 3).then_some(())
+        })
+        .await;
+        stop.send(()).expect("it writes");
+        let written = writer.await.expect("no request failed for good");
+        assert!(written > rounds, "something was written meanwhile");
+        rounds = written;
+    }
+    for member in &members {
+        has_rounds(member, rounds).await;
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_refused_with_a_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let members = three(folder.path(), &etcd);
+    for (arguments, reason) in [
+        (&["drain", "n1"][..], "replica"),
+        (&["drain", "n9"], "n9"),
+        (
+            &["replace", "n9", "id=n4,endpoint=127.0.0.1:1"],
+            "the placement has no such node; it has n1, n2, n3",
+        ),
+        (&["namespace", "delete", "nothing"], "nothing"),
+    ] {
+        let error = refused(&members[0], arguments);
+        assert!(error.contains(reason), "{arguments:?}: {error}");
+    }
+    for arguments in [
+        &["placement", "init"][..],
+        &["placement", "add", "--node", "id=n4"],
+        &["drain"],
+        &["drain", "n1", "--wait", "--dry-run"],
+        &["status", "--output", "yaml"],
+    ] {
+        let output = ctl(&members[0], arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            said(&output)
+        );
+    }
+    // A node that never comes up: waiting ends, and the change is undone.
+    let never = "id=n4,endpoint=127.0.0.1:1,group=a";
+    let error = refused(
+        &members[0],
+        &[
+            "placement",
+            "add",
+            "--node",
+            never,
+            "--wait",
+            "--timeout",
+            "2s",
+        ],
+    );
+    assert!(error.contains("not finished within 2s"), "{error}");
+    let status = done(&members[0], &["status"]);
+    assert!(status.contains("awaited"), "{status}");
+    done(&members[0], &["placement", "abort", "--wait"]);
+    done(
+        &members[0],
+        &["namespace", "create", "year", "--retention", "365d"],
+    );
+    let all = done(&members[1], &["namespace", "list"]);
+    assert!(all.contains("year") && all.contains("365d"), "{all}");
+    // Answers are bounded in time, whoever is dead.
+    let answer = get(&format!("{}/api/v1/cluster", members[0].api())).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
