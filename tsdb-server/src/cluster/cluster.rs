@@ -16,7 +16,7 @@ use tsdb_cluster::node::{Membership, Node, Repair, RepairOptions};
 use tsdb_cluster::runtime::SharedRuntime;
 use tsdb_cluster::{Incarnation, NodeId};
 
-use super::home::HomeError;
+use super::home::{HomeError, Known};
 use super::local_node::LocalNode;
 use super::overview::Overview;
 use super::trouble::Trouble;
@@ -24,7 +24,7 @@ use super::{StoreStorage, TokioRuntime, etcd, home};
 use crate::config::{Config, Role};
 use crate::data::ClusterData;
 use crate::http::Connections;
-use crate::metadata::{EtcdError, EtcdMetadata};
+use crate::metadata::{EtcdError, EtcdMetadata, EtcdOptions};
 use crate::pause::Pause;
 use crate::placements::ClusterPlacement;
 use crate::rpc::{
@@ -78,6 +78,44 @@ pub(crate) enum ClusterError {
     Node(#[from] NodeError),
 }
 
+/// What the settings say of a server's part in its cluster, with the files that they name.
+struct Settings {
+    role: Role,
+    id: Option<NodeId>,
+    etcd: EtcdOptions,
+    tls: Option<PeerTls>,
+}
+
+impl Settings {
+    fn of(config: &Config) -> Result<Option<Self>, ClusterError> {
+        let Some(role) = config.role_in_cluster() else {
+            return match of_a_cluster_alone(config) {
+                Some(flag) => Err(ClusterError::NoEtcd(flag)),
+                None => Ok(None),
+            };
+        };
+        let id = match (role.is_node(), &config.node_id) {
+            (false, _) => None,
+            (true, Some(id)) => Some(NodeId::new(id.as_str())),
+            (true, None) => return Err(ClusterError::NoName(role)),
+        };
+        Ok(Some(Self {
+            role,
+            id,
+            etcd: etcd::options(config).map_err(ClusterError::Settings)?,
+            tls: peer_tls(config)?,
+        }))
+    }
+}
+
+/// Whether the settings make sense of a cluster, if they are of one; connects to nothing.
+///
+/// # Errors
+/// When they do not, with what to do.
+pub(crate) fn check(config: &Config) -> Result<(), ClusterError> {
+    Settings::of(config).map(drop)
+}
+
 /// The cluster that a server is part of. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cluster {
@@ -102,22 +140,18 @@ impl Cluster {
     /// # Errors
     /// When the settings make no sense.
     pub(crate) fn of(config: &Config) -> Result<Option<Self>, ClusterError> {
-        let Some(role) = config.role_in_cluster() else {
-            return match of_a_cluster_alone(config) {
-                Some(flag) => Err(ClusterError::NoEtcd(flag)),
-                None => Ok(None),
-            };
+        let Some(settings) = Settings::of(config)? else {
+            return Ok(None);
         };
-        let id = match (role.is_node(), &config.node_id) {
-            (false, _) => None,
-            (true, Some(id)) => Some(NodeId::new(id.as_str())),
-            (true, None) => return Err(ClusterError::NoName(role)),
-        };
-        let options = etcd::options(config).map_err(ClusterError::Settings)?;
-        let metadata: Arc<dyn MetadataStore> = Arc::new(EtcdMetadata::connect(options)?);
+        let Settings {
+            role,
+            id,
+            etcd,
+            tls,
+        } = settings;
+        let metadata: Arc<dyn MetadataStore> = Arc::new(EtcdMetadata::connect(etcd)?);
         let runtime: SharedRuntime = Arc::new(TokioRuntime::new(Handle::current()));
         let endpoints = Endpoints::default();
-        let tls = peer_tls(config)?;
         let client_options = RpcClientOptions {
             tls: tls.as_ref().map(PeerTls::client),
             ..RpcClientOptions::default()
@@ -225,7 +259,7 @@ impl Cluster {
         grace: Duration,
     ) -> Result<JoinHandle<Connections>, ClusterError> {
         let id = self.id.clone().ok_or(ClusterError::NoName(self.role))?;
-        let is_known = home::settle(store, &self.metadata, &self.environment).await?;
+        let known = home::settle(store, &self.metadata, &self.environment).await?;
         let storage = StoreStorage::new(store.clone());
         let mut fresh = [0; 16];
         let random = SystemRandom::new().fill(&mut fresh);
@@ -247,7 +281,7 @@ impl Cluster {
         let server = server.telling(move || local.backlog());
         let (cluster, store) = (self.clone(), store.clone());
         let obey = async move {
-            if is_known || cluster.is_at_home(&store).await {
+            if cluster.is_at_home(&store, known).await {
                 cluster.obey(membership, repair);
             }
         };
@@ -262,19 +296,26 @@ impl Cluster {
 
     /// Waits until etcd says which cluster it keeps, for as long as it takes; whether the data are
     /// of that. What the node promised before it does meanwhile.
-    async fn is_at_home(&self, store: &Store) -> bool {
+    async fn is_at_home(&self, store: &Store, mut known: Known) -> bool {
         let mut pause = Pause::up_to(HOME_PAUSE_MAX);
-        loop {
+        let mut is_told = false;
+        while let Known::NotYet(why) = known {
+            if !std::mem::replace(&mut is_told, true) {
+                tracing::warn!(
+                    why,
+                    "etcd does not say which cluster it keeps: until it does the node follows no placement"
+                );
+            }
             tokio::time::sleep(pause.next()).await;
-            match home::settle(store, &self.metadata, &self.environment).await {
-                Ok(true) => return true,
-                Ok(false) => {}
+            known = match home::settle(store, &self.metadata, &self.environment).await {
+                Ok(known) => known,
                 Err(error) => {
                     self.foreign.send_replace(Some(error.to_string()));
                     return false;
                 }
-            }
+            };
         }
+        true
     }
 
     /// Does what the placement asks of the node from now on.

@@ -8,6 +8,7 @@ use tsdb_cluster::metadata::{MetadataError, MetadataStore};
 
 use super::ClusterError;
 use crate::store::{Store, StoreError};
+use crate::told::told;
 
 /// Where the data folder remembers it.
 const DOCUMENT: &str = "_node/cluster";
@@ -66,8 +67,17 @@ fn key(environment: &str) -> String {
     format!("_tsdb/{environment}/cluster")
 }
 
+/// Whether it is known that a data folder is of the cluster that etcd keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It is.
+    Yes,
+    /// Not yet, as etcd does not say, for this reason.
+    NotYet(String),
+}
+
 /// Sees that the open data folder is of the cluster that etcd keeps; a folder of none is from now
-/// on. `false` where etcd does not answer: then it is not known yet.
+/// on.
 ///
 /// # Errors
 /// When it is of another cluster, or cannot be read.
@@ -75,7 +85,7 @@ pub(super) async fn settle(
     store: &Store,
     metadata: &Arc<dyn MetadataStore>,
     environment: &str,
-) -> Result<bool, ClusterError> {
+) -> Result<Known, ClusterError> {
     let kept = read(store).await?;
     let environment = environment.to_owned();
     if let Some(home) = &kept
@@ -87,10 +97,7 @@ pub(super) async fn settle(
     }
     let found = match cluster(&**metadata, &environment, kept.is_none()).await {
         Ok(found) => found,
-        Err(Unsaid::Metadata(error)) => {
-            tracing::warn!(%error, "etcd does not say yet which cluster it keeps");
-            return Ok(false);
-        }
+        Err(Unsaid::Metadata(error)) => return Ok(Known::NotYet(told(&error))),
         Err(Unsaid::Cluster(error)) => return Err(error),
     };
     let key = key(&environment);
@@ -101,9 +108,9 @@ pub(super) async fn settle(
                 cluster,
             };
             write(store, home).await?;
-            Ok(true)
+            Ok(Known::Yes)
         }
-        (Some(kept), Some(found)) if kept == found => Ok(true),
+        (Some(kept), Some(found)) if kept == found => Ok(Known::Yes),
         (Some(kept), Some(found)) => Err(HomeError::Cluster {
             kept,
             found,
@@ -116,8 +123,10 @@ pub(super) async fn settle(
             key,
         }
         .into()),
-        // Others give it a name, and take it away again.
-        (None, None) => Ok(false),
+        (None, None) => {
+            let what = format!("others give {key} a name, and take it away again");
+            Ok(Known::NotYet(what))
+        }
     }
 }
 

@@ -15,7 +15,7 @@ mod runtime;
 mod storage;
 mod trouble;
 
-pub(crate) use cluster::{Cluster, ClusterError};
+pub(crate) use cluster::{Cluster, ClusterError, check};
 pub(crate) use figures::ClusterFigures;
 pub(crate) use overview::Overview;
 pub(crate) use report::{ClusterReport, MemberReport, NodeReport, QueueReport, ShardReport};

@@ -71,7 +71,7 @@ impl CommandLine {
         line.config.tenants = settled.loaded.tenants;
         line.config.warnings = settled.warnings;
         let of_etcd = environment.iter();
-        let mut of_etcd = of_etcd.filter(|(name, _)| name == ETCD_PASSWORD);
+        let mut of_etcd = of_etcd.filter(|(name, text)| name == ETCD_PASSWORD && !text.is_empty());
         let by_variable = of_etcd.next().map(|(_, text)| Secret::new(text.as_bytes()));
         line.config.etcd_password = by_variable.or(settled.loaded.etcd_password);
         Ok(line)

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::CommandError;
 use crate::access::check;
+use crate::cluster;
 use crate::config::{Config, Decided};
 
 const EXAMPLES: &str = "\
@@ -72,6 +73,10 @@ impl ConfigCommand {
                         }
                     }
                 }
+                if let Err(error) = cluster::check(config) {
+                    writeln!(std::io::stderr(), "{error}")?;
+                    return Ok(ExitCode::from(2));
+                }
                 let Some(file) = &config.config else {
                     return match config.web_config_file {
                         Some(_) => Ok(ExitCode::SUCCESS),
@@ -106,7 +111,11 @@ fn show(config: &Config, out: &mut impl std::io::Write) -> std::io::Result<()> {
             Decided::DefaultHost => "--default-host".to_owned(),
             Decided::Default => "default".to_owned(),
         };
-        let text = setting.text.clone().unwrap_or_else(|| "-".to_owned());
+        let follows = || match (setting.flag.as_str(), config.role_in_cluster()) {
+            ("role", Some(role)) => role.name().to_owned(),
+            _ => "-".to_owned(),
+        };
+        let text = setting.text.clone().unwrap_or_else(follows);
         rows.push([setting.flag.clone(), text, by]);
     }
     for namespace in &config.namespaces {

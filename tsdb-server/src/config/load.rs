@@ -162,22 +162,30 @@ fn section(document: &Placed, name: &str) -> Option<Place> {
     found.map(|(.., place)| *place)
 }
 
-/// M3's coordinators that run alone have their keys at the top of the file.
+/// M3's coordinators that run alone have their keys at the top of the file; ours may stand beside.
 fn of_a_coordinator(document: Placed) -> Placed {
-    let Node::Map(entries) = &document.node else {
-        return document;
+    let has = |entries: &[(String, Placed, Place)], names: &[&str]| {
+        let mut entries = entries.iter();
+        entries.any(|(name, ..)| names.contains(&name.as_str()))
     };
-    let is_one = |(name, ..): &(String, Placed, Place)| {
-        ["clusters", "listenAddress", "clusterManagement"].contains(&name.as_str())
-    };
-    if !entries.iter().any(is_one) {
-        return document;
-    }
     let place = document.place;
-    let entry = ("coordinator".to_owned(), document, place);
-    Placed {
-        node: Node::Map(vec![entry]),
-        place,
+    match document.node {
+        Node::Map(entries)
+            if has(
+                &entries,
+                &["clusters", "listenAddress", "clusterManagement"],
+            ) && !has(&entries, &["coordinator", "db"]) =>
+        {
+            let is_ours = |(name, ..): &(String, Placed, Place)| name == "tsdb";
+            let (mut top, of_m3): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_ours);
+            let node = Node::Map(of_m3);
+            top.push(("coordinator".to_owned(), Placed { node, place }, place));
+            Placed {
+                node: Node::Map(top),
+                place,
+            }
+        }
+        node => Placed { node, place },
     }
 }
 

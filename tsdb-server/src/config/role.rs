@@ -19,6 +19,16 @@ pub enum Role {
 }
 
 impl Role {
+    /// As `--role` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Coordinator => "coordinator",
+            Self::Both => "both",
+        }
+    }
+
     /// Whether it has shards.
     #[must_use]
     pub fn is_node(self) -> bool {
@@ -102,7 +112,7 @@ mod tests {
     use super::*;
     use crate::config::Setting;
 
-    fn config(more: &[&str]) -> Config {
+    fn config_of(more: &[&str]) -> Config {
         Config::try_parse_from(["tsdb-server"].iter().chain(more)).expect("flags")
     }
 
@@ -124,8 +134,12 @@ mod tests {
             ),
         ];
         for (flags, role, keeps_data) in cases {
-            let config = config(flags);
+            let config = config_of(flags);
             let found = (config.role_in_cluster(), config.keeps_data());
+            if let Some(role) = role {
+                let said = config_of(&["--etcd", "a:1", "--role", role.name()]);
+                assert_eq!(said.role, Some(role));
+            }
             assert_eq!(found, (role, keeps_data), "{flags:?}");
         }
         let unknown = ["tsdb-server", "--etcd", "a:1", "--role", "king"];
@@ -135,7 +149,7 @@ mod tests {
     #[test]
     fn a_storage_node_has_an_address_for_probes_and_metrics_whatever_is_said() {
         let node = ["--etcd", "a:1", "--node-id", "n", "--role", "node"];
-        let bare = config(&node);
+        let bare = config_of(&node);
         assert_eq!(bare.api_listen(), Some(bare.listen));
         assert_eq!(bare.own_metrics_listen(), Some(bare.metrics_listen));
         let more = [
@@ -145,7 +159,7 @@ mod tests {
             "127.0.0.1:2",
         ];
         let all = [&node[..], &more].concat();
-        let mut probed = config(&all);
+        let mut probed = config_of(&all);
         assert_eq!(
             (probed.api_listen(), probed.own_metrics_listen()),
             (None, None)
@@ -160,7 +174,7 @@ mod tests {
         assert_eq!(probed.api_listen(), Some(probed.listen));
         assert_eq!(probed.own_metrics_listen(), Some(probed.metrics_listen));
         // A server that answers clients has both.
-        let coordinator = config(&[&["--etcd", "a:1"], &more[..]].concat());
+        let coordinator = config_of(&[&["--etcd", "a:1"], &more[..]].concat());
         assert_eq!(coordinator.api_listen(), Some(coordinator.listen));
     }
 }

@@ -128,6 +128,12 @@ impl Placements {
         }
     }
 
+    /// The environment of the cluster that the server is of.
+    pub(crate) fn environment(&self) -> Option<&str> {
+        let (environment, _) = self.cluster.as_ref()?;
+        Some(environment)
+    }
+
     /// The cluster's, if that is meant; one of another environment is not this server's to change.
     fn of(
         &self,

@@ -129,13 +129,11 @@ impl Cluster {
         let body = json!({"num_shards": 8, "replication_factor": 3,
             "instances": instances.collect::<Vec<_>>()});
         let url = format!("{api}{PLACEMENT}/init");
-        let headers = [("Cluster-Environment-Name", "prod")];
-        let made = post(&url, &headers, body.to_string()).await;
+        let made = post(&url, &[], body.to_string()).await;
         assert_eq!(made.status, 200, "{}", made.text());
         wait_for("all shards to be available", 60, async || {
             let url = format!("{api}{PLACEMENT}");
-            let answer = request(Method::GET, &url, &headers, "").await;
-            let answer = answer.expect("an answer");
+            let answer = get(&url).await;
             let text = answer.text();
             (answer.status == 200 && !text.contains("INITIALIZING")).then_some(())
         })
@@ -229,6 +227,17 @@ async fn a_coordinator_says_that_it_has_no_data_and_a_node_that_it_answers_no_cl
     assert!(
         text.contains("a coordinator: the data are on the storage nodes"),
         "{text}"
+    );
+    // What is about another environment is not this server's to change.
+    let elsewhere = [("Cluster-Environment-Name", "test")];
+    let url = format!("{}/api/v1/services/m3db/namespace/default", other.api);
+    let foreign = request(Method::DELETE, &url, &elsewhere, "").await;
+    let foreign = foreign.expect("an answer");
+    assert_eq!(foreign.status, 400, "{}", foreign.text());
+    assert!(
+        foreign.text().contains("of the environment"),
+        "{}",
+        foreign.text()
     );
     let snapshot = post(
         &format!("{}/api/v1/admin/tsdb/snapshot", other.api),
@@ -514,6 +523,22 @@ async fn wrong_settings_of_a_role_are_refused_with_what_to_do() {
         let log = Server::try_start(&folder.path().join("data"), arguments).expect_err(told);
         assert!(log.contains(told), "{arguments:?}: {log}");
     }
+    // The same without a start.
+    let file = folder.path().join("m3dbnode.yml");
+    let text = "db: {hostID: {value: n}, discovery: {m3dbCluster: {endpoints: [\"a:1\"]}}}";
+    std::fs::write(&file, text).expect("writing");
+    let file = format!("--config={}", file.display());
+    let check = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tsdb-server"));
+        let command = command.arg(&file).args(more).args(["config", "check"]);
+        let asked = command.output().expect("a command");
+        let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+        (asked.status.code(), said)
+    };
+    assert_eq!(check(&[]), (Some(0), String::new()));
+    let (code, said) = check(&["--rpc-tls-ca-file", "/ca.pem"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("go together"), "{said}");
     let is_made = folder.path().join("data").exists();
     assert!(!is_made, "nothing is made before the settings are right");
 }

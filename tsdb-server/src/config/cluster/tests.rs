@@ -102,6 +102,10 @@ fn the_section_of_a_coordinator_makes_one_without_a_node() {
         assert_eq!(flag(&coordinator, "node_id"), None);
         assert_eq!(coordinator.namespaces.len(), 1);
     }
+    let ours = taken(&format!("{COORDINATOR}tsdb: {{maxConcurrentQueries: 7}}\n"));
+    assert_eq!(flag(&ours, "max_concurrent_queries"), Some("7"));
+    let slip = refused("coordinator: {}\nclusters: []\n");
+    assert!(slip.contains("unknown key clusters"), "{slip}");
     let by_management =
         "coordinator: {clusterManagement: {etcd: {env: prod, etcdClusters: [{endpoints: [a:1]}]}}}";
     assert_eq!(flag(&taken(by_management), "etcd"), Some("a:1"));
@@ -354,6 +358,13 @@ fn tls_and_users_of_etcd_are_taken_and_a_password_is_never_shown() {
     }
     assert_eq!(loaded.etcd_password, Some(Secret::new(*b"hunter2")));
     assert!(!format!("{loaded:?}").contains("hunter2"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("m3.yml");
+    std::fs::write(&file, text("true", "")).expect("writing");
+    let arguments = ["tsdb-server", "-f", file.to_str().expect("a path")];
+    let arguments = arguments.iter().map(Into::into).collect();
+    let settled = settle::<CommandLine>(arguments, &[]).expect("settings");
+    assert!(!format!("{settled:?}").contains("hunter2"));
     let off = taken(&text("false", ""));
     assert_eq!((flag(&off, "etcd_user"), &off.etcd_password), (None, &None));
     for more in [", evn: a", ", : : ["] {

@@ -6,12 +6,13 @@ use http::request::Parts;
 
 use super::reply::M3Error;
 use crate::access::{Identity, Peer};
+use crate::http::App;
 use crate::placements::{Context, Service};
 
 /// What a call says beside its body.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    /// Environment of the cluster it is about.
+    /// Environment of the cluster it is about: that of the server, where it says none.
     pub(super) environment: String,
     /// Zone of that.
     pub(super) zone: String,
@@ -24,6 +25,17 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// Refuses to change namespaces of an environment that is not the server's.
+    pub(super) fn check_namespaces(&self, app: &App) -> Result<(), M3Error> {
+        match app.placements.environment() {
+            Some(own) if own != self.environment => Err(M3Error::bad_request(format!(
+                "this server is of the environment {own:?}, not of {:?}: the header Cluster-Environment-Name names it",
+                self.environment
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// For the placement of a service.
     pub(super) fn context(&self, service: Service) -> Context {
         Context {
@@ -34,12 +46,13 @@ impl Call {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Call {
+impl FromRequestParts<App> for Call {
     type Rejection = M3Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, M3Error> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, M3Error> {
+        let own = app.placements.environment().unwrap_or("default_env");
         Ok(Self {
-            environment: text(parts, "Cluster-Environment-Name", "default_env")?,
+            environment: text(parts, "Cluster-Environment-Name", own)?,
             zone: text(parts, "Cluster-Zone-Name", "embedded")?,
             dry_run: switch(parts, "Dry-Run")?,
             force: switch(parts, "Force")?,

@@ -90,6 +90,7 @@ pub(super) async fn add(
     call: Call,
     body: Body,
 ) -> Result<Response, M3Error> {
+    call.check_namespaces(&app)?;
     let Addition { name, options } = body.message()?;
     let Some(options) = options else {
         let what = "bad namespace metadata: namespace options must be set";
@@ -114,6 +115,7 @@ pub(super) async fn update(
     call: Call,
     Body(body): Body,
 ) -> Result<Response, M3Error> {
+    call.check_namespaces(&app)?;
     let update = NamespaceUpdate::parse(&body).map_err(M3Error::bad_request)?;
     let name = update.name.clone();
     let view = app.registry.update(update, call.dry_run).await?;
@@ -132,6 +134,7 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     call: Call,
 ) -> Result<Response, M3Error> {
+    call.check_namespaces(&app)?;
     let name = name.trim();
     app.registry.remove(name, call.dry_run).await?;
     tracing::info!(
@@ -173,6 +176,7 @@ async fn ready(State(app): State<App>, call: Call, body: Body) -> Result<Respons
     struct Answer {
         ready: bool,
     }
+    call.check_namespaces(&app)?;
     let Ready { name, .. } = body.message()?;
     match app.registry.mark_ready(&name, call.dry_run).await {
         // Here M3 answers 400, not 404.
