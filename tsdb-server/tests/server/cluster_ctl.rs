@@ -305,3 +305,43 @@ async fn what_cannot_be_done_is_refused_with_a_reason() {
     let answer = get(&format!("{}/api/v1/cluster", members[0].api())).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
+
+#[tokio::test]
+async fn a_report_takes_no_longer_than_one_node_may() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let members = three(folder.path(), &etcd);
+    let hanging = members[1..]
+        .iter()
+        .map(|one| one.server.as_ref().expect("it runs"));
+    let hanging: Vec<_> = hanging.collect();
+    hanging
+        .iter()
+        .for_each(|one| one.process.signal(Signal::STOP));
+    let begun = std::time::Instant::now();
+    let partial = report(&members[0]).await;
+    // Both are asked at once, each for 2 s.
+    assert!(
+        begun.elapsed() < Duration::from_millis(3800),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(partial["totals"]["nodesReachable"], 1, "{partial}");
+    assert_eq!(partial["totals"]["shardsWithoutMajority"], 8, "{partial}");
+    let why = partial["nodes"][2]["error"].as_str().expect("a reason");
+    assert!(why.contains("no answer within 2000 ms"), "{why}");
+    assert_eq!(
+        partial["shards"][0]["missing"],
+        serde_json::json!(["n2", "n3"])
+    );
+    hanging
+        .iter()
+        .for_each(|one| one.process.signal(Signal::CONT));
+    wait_for("all nodes to be reached again", 30, async || {
+        let all = report(&members[0]).await;
+        (all["totals"]["nodesReachable"] == 3).then_some(())
+    })
+    .await;
+}

@@ -20,6 +20,7 @@ use tsdb_cluster::node::Node;
 
 use super::RpcServerOptions;
 use super::answer::answer;
+use super::write_room::WriteRoom;
 use crate::rpc::RpcFigures;
 use crate::told::told;
 
@@ -41,6 +42,8 @@ pub(super) struct Served {
     pub(super) backlog: BacklogSource,
     pub(super) options: RpcServerOptions,
     pub(super) figures: Arc<RpcFigures>,
+    /// What the writes of all streams share.
+    pub(super) room: WriteRoom,
     stop: watch::Receiver<bool>,
 }
 
@@ -92,12 +95,14 @@ impl RpcServer {
             TlsAcceptor::from(Arc::new(config))
         });
         let own = node.clone();
+        let room = WriteRoom::new(options.all_writes_bytes_max);
         Self {
             served: Served {
                 node,
                 backlog: BacklogSource(Box::new(move || own.status().backlog)),
                 options,
                 figures: Arc::default(),
+                room,
                 stop,
             },
             acceptor,

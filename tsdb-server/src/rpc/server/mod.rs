@@ -4,6 +4,7 @@ mod answer;
 mod listener;
 mod options;
 mod reading;
+mod write_room;
 mod writes;
 
 pub use listener::RpcServer;
