@@ -2,6 +2,7 @@
 //! Prometheus alert rules.
 
 mod alerts;
+mod cluster_panels;
 mod dashboard;
 mod expression;
 mod panels;

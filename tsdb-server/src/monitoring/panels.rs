@@ -53,7 +53,7 @@ pub(super) struct Row {
     pub(super) panels: &'static [Panel],
 }
 
-const fn lines(title: &'static str, unit: Unit, queries: &'static [Query]) -> Panel {
+pub(super) const fn lines(title: &'static str, unit: Unit, queries: &'static [Query]) -> Panel {
     Panel {
         title,
         kind: Kind::Lines,
@@ -62,7 +62,7 @@ const fn lines(title: &'static str, unit: Unit, queries: &'static [Query]) -> Pa
     }
 }
 
-const fn stack(title: &'static str, unit: Unit, queries: &'static [Query]) -> Panel {
+pub(super) const fn stack(title: &'static str, unit: Unit, queries: &'static [Query]) -> Panel {
     Panel {
         title,
         kind: Kind::Stack,
@@ -80,7 +80,7 @@ const fn value(title: &'static str, unit: Unit, queries: &'static [Query]) -> Pa
     }
 }
 
-const fn q(expression: &'static str, legend: &'static str) -> Query {
+pub(super) const fn q(expression: &'static str, legend: &'static str) -> Query {
     Query { expression, legend }
 }
 
@@ -112,7 +112,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         title: "Cluster",
-        panels: CLUSTER,
+        panels: super::cluster_panels::CLUSTER,
     },
     Row {
         title: "Access",
@@ -697,105 +697,6 @@ const OPENING: &[Panel] = &[
         "Time since the start",
         Seconds,
         &[q("time() - process_start_time_seconds", "{{instance}}")],
-    ),
-];
-
-const CLUSTER: &[Panel] = &[
-    lines(
-        "Windows to mend, and shards to copy",
-        Count,
-        &[
-            q(
-                "tsdb_cluster_divergence_windows",
-                "{{instance}} differing windows",
-            ),
-            q(
-                "tsdb_cluster_hint_backlog",
-                "{{instance}} windows others miss",
-            ),
-            q("tsdb_cluster_moves", "{{instance}} shards being copied"),
-        ],
-    ),
-    lines(
-        "Writes below their level, and reads that asked further",
-        PerSecond,
-        &[
-            q(
-                "rate(tsdb_cluster_writes_below_level_total[$__rate_interval])",
-                "{{instance}} writes",
-            ),
-            q(
-                "rate(tsdb_cluster_hedges_total[$__rate_interval])",
-                "{{instance}} reads",
-            ),
-        ],
-    ),
-    lines(
-        "Nodes that are not reached",
-        Seconds,
-        &[q(
-            "tsdb_cluster_node_unreachable_seconds",
-            "{{instance}} to {{node}}",
-        )],
-    ),
-    lines(
-        "Nodes that are not asked",
-        Count,
-        &[q(
-            "tsdb_cluster_circuit_open",
-            "{{instance}} to {{node}}, {{way}}",
-        )],
-    ),
-    lines(
-        "Waiting for nodes",
-        Bytes,
-        &[
-            q("tsdb_cluster_write_queue_bytes", "{{instance}} to {{node}}"),
-            q(
-                "tsdb_cluster_write_queue_limit_bytes",
-                "{{instance}} to {{node}} at most",
-            ),
-        ],
-    ),
-    lines(
-        "Writes waiting for nodes",
-        Count,
-        &[q(
-            "tsdb_cluster_write_queue_requests",
-            "{{instance}} to {{node}}",
-        )],
-    ),
-    stack(
-        "Calls between servers",
-        PerSecond,
-        &[q(
-            "sum by (side, call, outcome) (rate(tsdb_rpc_calls_total[$__rate_interval]))",
-            "{{side}} {{call}} {{outcome}}",
-        )],
-    ),
-    lines(
-        "Bytes between servers",
-        BytesPerSecond,
-        &[
-            q(
-                "rate(tsdb_rpc_sent_bytes_total[$__rate_interval])",
-                "{{instance}} {{side}} sent",
-            ),
-            q(
-                "rate(tsdb_rpc_received_bytes_total[$__rate_interval])",
-                "{{instance}} {{side}} received",
-            ),
-        ],
-    ),
-    lines(
-        "Shards of each node",
-        Count,
-        &[q("tsdb_cluster_shards", "{{instance}} {{state}}")],
-    ),
-    lines(
-        "Version of the placement",
-        Count,
-        &[q("tsdb_cluster_placement_version", "{{instance}}")],
     ),
 ];
 

@@ -196,7 +196,7 @@ async fn write_from(from: &str, api: &str, name: &str) -> (u16, bool, String) {
     let request = Request::post(format!("{api}/api/v1/write"))
         .header("content-encoding", "snappy")
         .header("content-type", "application/x-protobuf")
-        .body(Full::new(body.into()))
+        .body(Full::new(body))
         .expect("a request");
     let response = client.request(request).await.expect("an answer");
     let (status, has_hint) = (

@@ -97,6 +97,46 @@ pub(crate) fn three(folder: &Path, etcd: &Etcd) -> Vec<Member> {
     members
 }
 
+/// One more comes: what would be is shown first, then it is added.
+async fn add_fourth(members: &mut Vec<Member>, folder: &Path, etcd: &Etcd) {
+    let mut fourth = Member::new("n4", etcd);
+    fourth.start(folder);
+    members.push(fourth);
+    let before = version(&report(&members[0]).await);
+    let spec = spec(&members[3], "a");
+    let add = ["placement", "add", "--node", &spec];
+    let dry = done(&members[0], &[add.as_slice(), &["--dry-run"]].concat());
+    assert!(dry.contains("n4"), "{dry}");
+    assert_eq!(
+        version(&report(&members[0]).await),
+        before,
+        "nothing is changed"
+    );
+    done(&members[0], &[add.as_slice(), &["--wait"]].concat());
+    let grown = report(&members[1]).await;
+    assert_eq!(grown["nodes"][3]["shards"]["available"], 4, "{grown}");
+}
+
+/// One is drained, and its disk destroyed.
+fn drain_first(members: &mut Vec<Member>, folder: &Path) {
+    let shown = done(&members[1], &["drain", "n1", "--wait"]);
+    assert!(!shown.contains("n1"), "{shown}");
+    let mut drained = members.remove(0);
+    drained.kill();
+    std::fs::remove_dir_all(folder.join("n1")).expect("a folder");
+}
+
+/// One is replaced by an empty one, whose group and weight are those of the other.
+fn replace_third(members: &mut Vec<Member>, folder: &Path, etcd: &Etcd) {
+    let mut fifth = Member::new("n5", etcd);
+    fifth.start(folder);
+    let spec = format!("id=n5,endpoint={}", fifth.endpoint);
+    done(&members[0], &["replace", "n3", &spec, "--wait"]);
+    let mut replaced = members.remove(1);
+    replaced.kill();
+    members.push(fifth);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_come_and_go_and_no_answer_changes() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -108,93 +148,40 @@ async fn nodes_come_and_go_and_no_answer_changes() {
         write_for_sure(members[0].api(), round).await;
     }
     let status = done(&members[1], &["status", "--shards"]);
-    for part in [
-        "nodes: 3 of 3 reached\n",
-        "shards: 8; 0 in change, 0 miss a node, 0 have no majority\n",
-    ] {
+    let shards = "shards: 8; 0 in change, 0 miss a node, 0 have no majority\n";
+    for part in ["nodes: 3 of 3 reached\n", shards] {
         assert!(status.contains(part), "{part}: {status}");
     }
-    assert_eq!(
-        status
-            .lines()
-            .filter(|line| line.contains(" n1 n2 n3"))
-            .count(),
-        8
-    );
-
-    // One more: shown first, then added.
-    let mut fourth = Member::new("n4", &etcd);
-    fourth.start(folder.path());
-    members.push(fourth);
-    let before = version(&report(&members[0]).await);
-    let spec_4 = spec(&members[3], "a");
-    let dry = done(
-        &members[0],
-        &["placement", "add", "--node", &spec_4, "--dry-run"],
-    );
-    assert!(dry.contains("n4"), "{dry}");
-    assert_eq!(
-        version(&report(&members[0]).await),
-        before,
-        "nothing is changed"
-    );
-    done(
-        &members[0],
-        &["placement", "add", "--node", &spec_4, "--wait"],
-    );
-    let grown = report(&members[1]).await;
-    assert_eq!(grown["nodes"][3]["shards"]["available"], 4, "{grown}");
+    let whole = status.lines().filter(|line| line.contains(" n1 n2 n3"));
+    assert_eq!(whole.count(), 8, "{status}");
+    add_fourth(&mut members, folder.path(), &etcd).await;
     write_for_sure(members[3].api(), 5).await;
-
-    // One is drained, and its disk destroyed.
-    let shown = done(&members[1], &["drain", "n1", "--wait"]);
-    assert!(!shown.contains("n1"), "{shown}");
-    let mut drained = members.remove(0);
-    drained.kill();
-    std::fs::remove_dir_all(folder.path().join("n1")).expect("a folder");
+    drain_first(&mut members, folder.path());
     for member in &members {
         has_rounds(member, 6).await;
     }
     for round in 6..9 {
         write_for_sure(members[0].api(), round).await;
     }
-
-    // One is replaced by an empty one, whose group and weight are those of the other.
-    let mut fifth = Member::new("n5", &etcd);
-    fifth.start(folder.path());
-    let spec_5 = format!("id=n5,endpoint={}", fifth.endpoint);
-    done(&members[0], &["replace", "n3", &spec_5, "--wait"]);
-    let mut replaced = members.remove(1);
-    replaced.kill();
-    members.push(fifth);
+    replace_third(&mut members, folder.path(), &etcd);
     write_for_sure(members[2].api(), 9).await;
     for member in &members {
         has_rounds(member, 10).await;
     }
-    let settled: Value =
-        serde_json::from_str(&done(&members[0], &["status", "--output", "json"])).expect("JSON");
-    let totals = &settled["totals"];
-    let names: Vec<_> = settled["nodes"]
-        .as_array()
-        .expect("nodes")
-        .iter()
-        .map(|node| node["id"].clone())
-        .collect();
+    let settled = done(&members[0], &["status", "--output", "json"]);
+    let settled: Value = serde_json::from_str(&settled).expect("JSON");
+    let nodes = settled["nodes"].as_array().expect("nodes").iter();
+    let names: Vec<_> = nodes.map(|node| node["id"].clone()).collect();
     assert_eq!(names, ["n2", "n4", "n5"], "{settled}");
-    assert_eq!(
-        (&totals["nodesReachable"], &totals["shardsInChange"]),
-        (&3.into(), &0.into()),
-        "{settled}"
-    );
+    assert_eq!(settled["totals"]["nodesReachable"], 3, "{settled}");
+    assert_eq!(settled["totals"]["shardsInChange"], 0, "{settled}");
     // Nobody but the newcomer and one other is left to ask.
     members[0].kill();
     has_rounds(&members[2], 10).await;
     let status = done(&members[2], &["status"]);
     assert!(status.contains("nodes: 2 of 3 reached\n"), "{status}");
-    assert!(
-        status.contains("n2: the node cannot be reached"),
-        "{status}"
-    );
+    let why = "n2: the node cannot be reached";
+    assert!(status.contains(why), "{status}");
 }
 
 /// Writes rounds until told to stop, each until it is acknowledged; how many it wrote.
@@ -317,4 +304,44 @@ async fn what_cannot_be_done_is_refused_with_a_reason() {
     // Answers are bounded in time, whoever is dead.
     let answer = get(&format!("{}/api/v1/cluster", members[0].api())).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_report_takes_no_longer_than_one_node_may() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let members = three(folder.path(), &etcd);
+    let hanging = members[1..]
+        .iter()
+        .map(|one| one.server.as_ref().expect("it runs"));
+    let hanging: Vec<_> = hanging.collect();
+    hanging
+        .iter()
+        .for_each(|one| one.process.signal(Signal::STOP));
+    let begun = std::time::Instant::now();
+    let partial = report(&members[0]).await;
+    // Both are asked at once, each for 2 s.
+    assert!(
+        begun.elapsed() < Duration::from_millis(3800),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(partial["totals"]["nodesReachable"], 1, "{partial}");
+    assert_eq!(partial["totals"]["shardsWithoutMajority"], 8, "{partial}");
+    let why = partial["nodes"][2]["error"].as_str().expect("a reason");
+    assert!(why.contains("no answer within 2000 ms"), "{why}");
+    assert_eq!(
+        partial["shards"][0]["missing"],
+        serde_json::json!(["n2", "n3"])
+    );
+    hanging
+        .iter()
+        .for_each(|one| one.process.signal(Signal::CONT));
+    wait_for("all nodes to be reached again", 30, async || {
+        let all = report(&members[0]).await;
+        (all["totals"]["nodesReachable"] == 3).then_some(())
+    })
+    .await;
 }

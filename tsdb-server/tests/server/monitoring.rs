@@ -119,6 +119,38 @@ async fn wait_for_data(prometheus: &Prometheus, servers: &[&Server], expression:
     .await;
 }
 
+/// A server that is all of a cluster.
+async fn clustered(folder: &Path) -> Option<(Etcd, Member)> {
+    let etcd = Etcd::start(folder).await?;
+    let mut member = Member::new("n1", &etcd);
+    member.start(folder);
+    let spec = format!("id=n1,endpoint={},group=a", member.endpoint);
+    let init = ["placement", "init", "--replicas", "1", "--node", &spec];
+    done(&member, &[init.as_slice(), &["--wait"]].concat());
+    write_for_sure(member.api(), 0).await;
+    Some((etcd, member))
+}
+
+/// Waits until every rule was evaluated without an error, and the full server is told of.
+async fn rules_are_evaluated(prometheus: &Prometheus) {
+    let of_rules = format!("{}/api/v1/rules", prometheus.url);
+    wait_for("every rule to be evaluated", 30, async || {
+        let answer = json(&of_rules).await;
+        let rules = answer["data"]["groups"][0]["rules"].as_array()?.clone();
+        assert_eq!(rules.len(), alerts().len(), "{answer}");
+        let health: Vec<_> = rules.iter().map(|rule| &rule["health"]).collect();
+        assert!(!health.iter().any(|health| **health == "err"), "{answer}");
+        let is_pending = |name: &str| {
+            let mut rules = rules.iter();
+            let rule = rules.find(|rule| rule["name"] == name);
+            rule.is_some_and(|rule| rule["state"] == "pending")
+        };
+        let all = health.iter().all(|health| **health == "ok");
+        (all && is_pending("TsdbNotReady") && is_pending("TsdbWritesRefused")).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_expression_gives_data_in_a_real_prometheus() {
     let Some(prometheus) = program("prometheus", "prometheus") else {
@@ -143,26 +175,9 @@ async fn every_expression_gives_data_in_a_real_prometheus() {
     std::fs::write(&web, text).expect("a file");
     let web = ["--web-config-file", web.to_str().expect("a path")];
     let secure = Server::start(&folder.path().join("c"), &web);
-    // It is part of a cluster.
-    let Some(etcd) = Etcd::start(folder.path()).await else {
+    let Some((_etcd, member)) = clustered(folder.path()).await else {
         return;
     };
-    let mut member = Member::new("n1", &etcd);
-    member.start(folder.path());
-    let spec = format!("id=n1,endpoint={},group=a", member.endpoint);
-    done(
-        &member,
-        &[
-            "placement",
-            "init",
-            "--replicas",
-            "1",
-            "--node",
-            &spec,
-            "--wait",
-        ],
-    );
-    write_for_sure(member.api(), 0).await;
     let clustered = member.server.as_ref().expect("it runs");
     let file = folder.path().join("alerts.yml");
     std::fs::write(&file, rules("runbook")).expect("a file");
@@ -188,23 +203,7 @@ async fn every_expression_gives_data_in_a_real_prometheus() {
     for expression in &expressions {
         wait_for_data(&prometheus, &[&server, &full], expression).await;
     }
-    // The rules as Prometheus evaluates them: each without an error, and the full server is told of.
-    let of_rules = format!("{}/api/v1/rules", prometheus.url);
-    wait_for("every rule to be evaluated", 30, async || {
-        let answer = json(&of_rules).await;
-        let rules = answer["data"]["groups"][0]["rules"].as_array()?.clone();
-        assert_eq!(rules.len(), alerts().len(), "{answer}");
-        let health: Vec<_> = rules.iter().map(|rule| &rule["health"]).collect();
-        assert!(!health.iter().any(|health| **health == "err"), "{answer}");
-        let is_pending = |name: &str| {
-            let mut rules = rules.iter();
-            let rule = rules.find(|rule| rule["name"] == name);
-            rule.is_some_and(|rule| rule["state"] == "pending")
-        };
-        let all = health.iter().all(|health| **health == "ok");
-        (all && is_pending("TsdbNotReady") && is_pending("TsdbWritesRefused")).then_some(())
-    })
-    .await;
+    rules_are_evaluated(&prometheus).await;
 }
 
 /// Series for one alert: those that raise it, and those that do not.

@@ -21,6 +21,7 @@ use tsdb_cluster::node::Node;
 use super::RpcServerOptions;
 use super::answer::answer;
 use super::refusals::Refusals;
+use super::write_room::WriteRoom;
 use crate::rpc::RpcFigures;
 use crate::told::told;
 
@@ -43,6 +44,8 @@ pub(super) struct Served {
     pub(super) options: RpcServerOptions,
     pub(super) figures: Arc<RpcFigures>,
     refusals: Refusals,
+    /// What the writes of all streams share.
+    pub(super) room: WriteRoom,
     stop: watch::Receiver<bool>,
 }
 
@@ -81,6 +84,7 @@ impl RpcServer {
     #[must_use]
     pub fn new(node: Node, options: RpcServerOptions, stop: watch::Receiver<bool>) -> Self {
         let own = node.clone();
+        let room = WriteRoom::new(options.all_writes_bytes_max);
         Self {
             served: Served {
                 node,
@@ -88,6 +92,7 @@ impl RpcServer {
                 options,
                 figures: Arc::default(),
                 refusals: Refusals::default(),
+                room,
                 stop,
             },
         }

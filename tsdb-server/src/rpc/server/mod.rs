@@ -5,6 +5,7 @@ mod listener;
 mod options;
 mod reading;
 mod refusals;
+mod write_room;
 mod writes;
 
 pub use listener::RpcServer;

@@ -23,6 +23,9 @@ pub struct RpcServerOptions {
     pub message_bytes_max: usize,
     /// Bytes of writes that one stream may have under way; more wait in the sender's socket.
     pub writes_bytes_max: usize,
+    /// Bytes of writes that all streams together may have under way. They get it by turns, so that
+    /// one that floods keeps no other from writing.
+    pub all_writes_bytes_max: usize,
     /// How long a handshake may take, and a call to say what it asks for.
     pub patience: Duration,
 }
@@ -36,6 +39,7 @@ impl Default for RpcServerOptions {
             limits: SampleLimits::default(),
             message_bytes_max: 4 << 20,
             writes_bytes_max: 64 << 20,
+            all_writes_bytes_max: 256 << 20,
             patience: Duration::from_secs(10),
         }
     }

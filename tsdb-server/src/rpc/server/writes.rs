@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tsdb_cluster::message::{NodeError, WriteRequest};
 use tsdb_cluster::wire::messages::{
@@ -15,33 +15,30 @@ use tsdb_cluster::wire::{Decoded, PROTOCOL_VERSION, SampleDecoder};
 
 use super::answer::unreadable;
 use super::listener::Served;
+use super::write_room::{Held, WriteRoom};
 use crate::rpc::frames::{MessageReader, Outgoing, framed, streamed};
 use crate::rpc::{Call, RpcFigures};
 
-/// Bytes that a request counts for at least, so that few bytes cannot be many requests.
-const REQUEST_BYTES_MIN: usize = 64 << 10;
-/// What permits are counted in: bytes may be more than a semaphore has numbers for.
-const UNIT_BYTES: usize = 1 << 10;
 /// What a request takes beside its payload.
 const ENVELOPE_BYTES_MAX: usize = 4 << 20;
 
+/// The room that a request takes: of its stream's, and of that of all.
+type Room = (Held, Held);
 /// A reply, and the room its request took. That is free again once the reply is on its way.
-type Reply = (Bytes, Option<OwnedSemaphorePermit>);
+type Reply = (Bytes, Option<Room>);
 
 /// The body that replies come in, while requests are read from `body`.
 pub(super) fn serve(served: &Arc<Served>, body: Incoming) -> Outgoing {
     let (replies, mut outgoing) = mpsc::unbounded_channel::<Reply>();
     let limits = served.options.limits;
     let limit = limits.payload_bytes.saturating_add(ENVELOPE_BYTES_MAX);
-    let units = served.options.writes_bytes_max.div_ceil(UNIT_BYTES).max(1);
     let stream = Stream {
         served: Arc::clone(served),
         requests: MessageReader::new(body, limit, &served.figures),
         decoder: SampleDecoder::new(limits),
         decoded: Decoded::default(),
         replies,
-        room: Arc::new(Semaphore::new(units)),
-        units,
+        room: WriteRoom::new(served.options.writes_bytes_max),
     };
     tokio::spawn(stream.run());
     let next = stream::poll_fn(move |context| outgoing.poll_recv(context));
@@ -54,8 +51,7 @@ struct Stream {
     decoder: SampleDecoder,
     decoded: Decoded,
     replies: mpsc::UnboundedSender<Reply>,
-    room: Arc<Semaphore>,
-    units: usize,
+    room: WriteRoom,
 }
 
 impl Stream {
@@ -86,9 +82,8 @@ impl Stream {
                 () = replies.closed() => return Ok(()),
                 () = served.stopped() => {
                     // All of it is free once the last reply is on its way.
-                    let all = u32::try_from(self.units).unwrap_or(u32::MAX);
                     tokio::select! {
-                        _ = self.room.acquire_many(all) => {}
+                        () = self.room.is_empty() => {}
                         () = replies.closed() => {}
                     }
                     return Err(NodeError::Failed("the node stops".to_owned()));
@@ -98,13 +93,15 @@ impl Stream {
             let Some(message) = message else {
                 return Ok(());
             };
-            let bytes = message.len().max(REQUEST_BYTES_MIN);
+            let bytes = message.len();
             let (id, request) = self.understand(message)?;
-            let units = bytes.div_ceil(UNIT_BYTES).min(self.units);
-            let room = Arc::clone(&self.room);
-            let room = room.acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
+            let room = async {
+                // First of its own: whoever waits for that of all is the only one of its stream.
+                let own = self.room.take(bytes).await?;
+                Some((own, served.room.take(bytes).await?))
+            };
             let room = tokio::select! {
-                room = room => room.ok(),
+                room = room => room,
                 () = replies.closed() => return Ok(()),
             };
             self.store(id, request, room);
@@ -162,7 +159,7 @@ impl Stream {
     }
 
     /// Stores beside other requests, and answers.
-    fn store(&self, id: u64, request: WriteRequest, room: Option<OwnedSemaphorePermit>) {
+    fn store(&self, id: u64, request: WriteRequest, room: Option<Room>) {
         let (served, replies) = (Arc::clone(&self.served), self.replies.clone());
         served.figures.write_waits();
         tokio::spawn(async move {
@@ -185,7 +182,7 @@ fn send(
     figures: &RpcFigures,
     replies: &mpsc::UnboundedSender<Reply>,
     message: Bytes,
-    room: Option<OwnedSemaphorePermit>,
+    room: Option<Room>,
 ) {
     let len = message.len();
     if replies.send((message, room)).is_ok() {

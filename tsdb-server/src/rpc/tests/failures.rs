@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tsdb_cluster::message::NodeError;
 use tsdb_cluster::transport::Transport as _;
-use tsdb_core::vfs::{OperationKind, Verdict};
+use tsdb_core::vfs::{FaultVfs, OperationKind, Verdict};
 
 use super::support::*;
 use crate::rpc::{Endpoints, RpcClient, RpcClientOptions, RpcServerOptions};
@@ -269,4 +269,58 @@ async fn a_server_that_stops_answers_what_it_has_taken() {
     }
     let taken = figures.answers(crate::rpc::Call::Write, crate::rpc::Outcome::Done);
     assert_eq!(stored, taken, "each that was stored was heard of");
+}
+
+/// What all that write to a node have under way is bounded, and each of them gets its turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_floods_a_node_keeps_no_other_from_writing() {
+    let server = RpcServerOptions {
+        // Three small requests at a time.
+        all_writes_bytes_max: 3 * (64 << 10),
+        ..RpcServerOptions::default()
+    };
+    let machine = Machine::start_on("a", FaultVfs::new(1), "127.0.0.1:0", server).await;
+    let patient = || RpcClientOptions {
+        deadline: PATIENCE,
+        ..RpcClientOptions::default()
+    };
+    let [flooding, modest] = [(); 2].map(|()| client(&[&machine], patient()));
+    let request = |round| write(&machine, &batch(&[entry(0)], BEGIN_MS + round));
+    for client in [&flooding, &modest] {
+        let opened = client.write(&machine.id, request(0)).await;
+        opened.expect("a reply");
+    }
+    let (go_on, told) = channel::<()>();
+    let told = Mutex::new(told);
+    machine.disk.on_operation(move |_, operation| {
+        if operation.kind == OperationKind::Sync {
+            // Once the other end is dropped it waits no more.
+            let _ended = told.lock().expect("told").recv();
+        }
+        Verdict::Proceed
+    });
+    let flood: Vec<_> = (1..=50)
+        .map(|round| tokio::spawn(flooding.write(&machine.id, request(round))))
+        .collect();
+    until("three are under way", || {
+        machine.figures.writes_waiting() == 3
+    })
+    .await;
+    let one = tokio::spawn(modest.write(&machine.id, request(51)));
+    until("all are sent", || {
+        modest.figures().writes_waiting() == 1 && flooding.figures().writes_waiting() == 50
+    })
+    .await;
+    assert_eq!(
+        machine.figures.writes_waiting(),
+        3,
+        "no more than there is room for"
+    );
+    drop(go_on);
+    one.await.expect("no panic").expect("a reply");
+    for written in flood {
+        written.await.expect("no panic").expect("a reply");
+    }
+    let all = everything(&modest, &machine).await.expect("a read");
+    assert_eq!(all[0].timestamps().len(), 52);
 }
