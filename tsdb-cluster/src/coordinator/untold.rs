@@ -97,8 +97,12 @@ pub(super) fn hear(
     let all = request.epochs.iter().map(|(shard, _)| *shard);
     let shards: BTreeSet<ShardId> = match answer {
         Ok(reply) => {
-            let is_stored = |id: &ShardId| reply.shards.contains(&(*id, ShardVerdict::Stored));
-            all.filter(|id| !is_stored(id)).collect()
+            let stored = reply
+                .shards
+                .iter()
+                .filter(|(_, verdict)| *verdict == ShardVerdict::Stored);
+            let stored: BTreeSet<ShardId> = stored.map(|(id, _)| *id).collect();
+            all.filter(|id| !stored.contains(id)).collect()
         }
         // It is written again behind the deletes, or by nobody at all.
         Err(NodeError::DeletesUnseen { .. } | NodeError::Invalid(_)) => return,

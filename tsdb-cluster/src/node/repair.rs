@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tsdb_core::TimeRange;
 use tsdb_core::model::Window;
 
@@ -208,17 +209,19 @@ impl Repair {
             true => return Ok(()),
             false => self.forget_strangers(known).await?,
         };
-        let mut all = Ok(());
-        for (away, marked) in marks.all() {
+        let gives = marks.all().into_iter().map(async |(away, marked)| {
             // One that is still away, or came back with another folder, is given nothing yet.
             if self.is_there(&away.0).await != Ok(away.1) {
-                continue;
+                return Ok(());
             }
-            if let Err(error) = self.give_to(&known, &away, marked).await {
-                let (node, error) = (away.0, Box::new(error));
-                all = Err(MembershipError::Peer { node, error });
-            }
-        }
+            let given = self.give_to(&known, &away, marked).await;
+            given.map_err(|error| MembershipError::Peer {
+                node: away.0,
+                error: Box::new(error),
+            })
+        });
+        let given = join_all(gives).await;
+        let all = given.into_iter().find(Result::is_err).unwrap_or(Ok(()));
         self.keep_marks().await?;
         all
     }
