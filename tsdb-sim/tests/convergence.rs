@@ -6,7 +6,7 @@ mod support;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use support::{Three, id, node};
+use support::{COORDINATOR, Three, id, node};
 use tsdb_cluster::NodeId;
 use tsdb_cluster::runtime::Runtime as _;
 use tsdb_core::{ShardDigest, ShardSet, TimeRange};
@@ -96,6 +96,24 @@ fn marks_outlast_the_nodes_that_have_them() {
         assert_eq!(three.backlog(), 2 * 4);
         three.cluster.start(&id(2)).await.unwrap();
         three.become_equal().await;
+    });
+}
+
+/// A coordinator that dies when it has acknowledged a write takes nothing along that it knew before.
+#[test]
+fn what_is_known_to_be_missed_is_noted_with_the_acknowledgement() {
+    Three::play(4, Repairs::Marks, |three| async move {
+        three.cluster.crash(&id(2));
+        three.write(SERIES, BEGIN_MS).await;
+        three.executor.sleep(Duration::from_millis(50)).await;
+        // It was not reached just now, so the others are told with the write.
+        three.write(SERIES, BEGIN_MS + 60_000).await;
+        three.cluster.coordinate(COORDINATOR);
+        for at in 0..2 {
+            three.cluster.crash(&id(at));
+            three.cluster.start(&id(at)).await.unwrap();
+        }
+        assert_eq!(three.backlog(), 2 * 4, "the second window of each shard");
     });
 }
 

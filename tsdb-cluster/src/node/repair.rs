@@ -278,35 +278,7 @@ impl Repair {
         marked: Vec<Mark>,
     ) -> Result<(), MembershipError> {
         let marks = self.membership.node().marks();
-        let mut shards_of: BTreeMap<(Arc<str>, Window), Vec<(ShardId, Epoch)>> = BTreeMap::new();
-        for mark in &marked {
-            let Some(shard) = known.topology.shard(mark.shard) else {
-                continue;
-            };
-            for range in mark.ranges(marks.window_ms()) {
-                let window = Window {
-                    start: range.min(),
-                    last: range.max(),
-                };
-                let key = (Arc::clone(&mark.namespace), window);
-                let own = shards_of.entry(key).or_default();
-                own.push((mark.shard, shard.epoch()));
-            }
-        }
-        let mut groups = Vec::new();
-        for ((namespace, window), epochs) in &shards_of {
-            groups.extend(epochs.chunks(SHARDS_AT_A_TIME).map(|epochs| {
-                let peer = Peer {
-                    node: away.0.clone(),
-                    incarnation: away.1,
-                    namespace: Arc::clone(namespace),
-                    epochs: epochs.to_vec(),
-                    shards: known.topology.shard_count(),
-                    window_ms: marks.window_ms(),
-                };
-                (peer, window.range())
-            }));
-        }
+        let mut groups = self.groups(known, away, &marked);
         // Others may give it the same: they begin elsewhere.
         let turns = self.membership.runtime().random() % (groups.len().max(1) as u64);
         groups.rotate_left(usize::try_from(turns).unwrap_or(0));
@@ -332,6 +304,46 @@ impl Repair {
             }
         }
         all
+    }
+
+    /// What a replica is to be compared with for its marks: a few shards and a range at a time.
+    fn groups(
+        &self,
+        known: &KnownTopology,
+        away: &Away,
+        marked: &[Mark],
+    ) -> Vec<(Peer, TimeRange)> {
+        let window_ms = self.membership.node().marks().window_ms();
+        let mut epochs_of: BTreeMap<_, Vec<(ShardId, Epoch)>> = BTreeMap::new();
+        for mark in marked {
+            let Some(shard) = known.topology.shard(mark.shard) else {
+                continue;
+            };
+            for range in mark.ranges(window_ms) {
+                let key = (Arc::clone(&mark.namespace), range.min(), range.max());
+                let own = epochs_of.entry(key).or_default();
+                own.push((mark.shard, shard.epoch()));
+            }
+        }
+        let mut groups = Vec::new();
+        for ((namespace, start, last), epochs) in &epochs_of {
+            let window = Window {
+                start: *start,
+                last: *last,
+            };
+            groups.extend(epochs.chunks(SHARDS_AT_A_TIME).map(|epochs| {
+                let peer = Peer {
+                    node: away.0.clone(),
+                    incarnation: away.1,
+                    namespace: Arc::clone(namespace),
+                    epochs: epochs.to_vec(),
+                    shards: known.topology.shard_count(),
+                    window_ms,
+                };
+                (peer, window.range())
+            }));
+        }
+        groups
     }
 }
 
