@@ -74,6 +74,11 @@ impl Repair {
     /// `told` hears of every round.
     pub async fn run(self, mut told: impl FnMut(Result<(), MembershipError>) + Send) {
         let runtime = self.membership.runtime();
+        let topology = self.membership.cluster().topology();
+        let mut changes = topology.changes();
+        while topology.known().is_none() {
+            changes.changed().await;
+        }
         loop {
             let begun = runtime.now();
             let done = self.round().await;

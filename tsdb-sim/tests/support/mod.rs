@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tsdb_cluster::coordinator::{CoordinatorOptions, TopologyView, WriteOutcome};
+use tsdb_cluster::coordinator::{CoordinatorError, CoordinatorOptions, TopologyView, WriteOutcome};
 use tsdb_cluster::metadata::placement_key;
 use tsdb_cluster::runtime::Runtime as _;
 use tsdb_cluster::topology::{Node, Topology};
@@ -94,7 +94,17 @@ impl Three {
     }
 
     /// Writes a sample of each of so many series; it has to succeed.
-    pub(crate) async fn write(&self, series: u32, timestamp: i64) -> WriteOutcome {
+    pub(crate) async fn write(&self, series: u32, timestamp: i64) {
+        let outcome = self.try_write(series, timestamp).await.unwrap();
+        assert!(outcome.report.is_complete(), "{outcome:?}");
+    }
+
+    /// Writes a sample of each of so many series.
+    pub(crate) async fn try_write(
+        &self,
+        series: u32,
+        timestamp: i64,
+    ) -> Result<WriteOutcome, CoordinatorError> {
         let of = self.shards.try_into().unwrap();
         let mut batch = Batch::default();
         for number in 0..series {
@@ -111,8 +121,6 @@ impl Three {
         let written = self.cluster.ask(COORDINATOR, |own| async move {
             own.write(&"default".into(), Arc::new(batch)).await
         });
-        let outcome = written.await.unwrap().unwrap();
-        assert!(outcome.report.is_complete(), "{outcome:?}");
-        outcome
+        written.await.unwrap()
     }
 }
