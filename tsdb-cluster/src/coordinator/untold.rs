@@ -100,6 +100,14 @@ pub(super) fn hear(
     request: &WriteRequest,
     answer: &Result<WriteReply, NodeError>,
 ) {
+    let is_stored = |reply: &WriteReply| {
+        let mut verdicts = reply.shards.iter().map(|(_, verdict)| verdict);
+        reply.shards.len() == request.epochs.len()
+            && verdicts.all(|verdict| *verdict == ShardVerdict::Stored)
+    };
+    if answer.as_ref().is_ok_and(is_stored) {
+        return;
+    }
     let all = request.epochs.iter().map(|(shard, _)| *shard);
     let shards: BTreeSet<ShardId> = match answer {
         Ok(reply) => {

@@ -236,7 +236,9 @@ impl Membership {
                 window_ms: WINDOW_MS,
             };
             let compared = self.compare(known, &peer, TimeRange::ALL, Mend::Fetch, |_, _| {});
-            if !compared.await?.contains(&id) {
+            let compared = compared.await?;
+            compared.failed?;
+            if !compared.shards.contains(&id) {
                 return Err(MembershipError::Overtaken(id));
             }
         }

@@ -112,6 +112,17 @@ pub enum MembershipError {
     },
 }
 
+impl MembershipError {
+    /// Whether it is in vain to ask the node of this error anything else just now.
+    pub(super) fn is_away(&self) -> bool {
+        match self {
+            Self::Node(NodeError::Unreachable(_) | NodeError::OtherIncarnation { .. }) => true,
+            Self::Peer { error, .. } => error.is_away(),
+            _ => false,
+        }
+    }
+}
+
 /// A shard that a node copies from others just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {

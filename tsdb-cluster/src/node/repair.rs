@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tsdb_core::TimeRange;
 use tsdb_core::model::Window;
 
-use super::comparison::{Mend, Peer};
+use super::comparison::{Compared, Mend, Peer};
 use super::divergence::Divergence;
 use super::marks::{Away, Mark, WINDOW_MS};
 use super::membership::{Membership, MembershipError};
@@ -108,7 +108,7 @@ impl Repair {
                 continue;
             }
             if let Err(error) = self.compare(&known, &peer).await {
-                away.extend(is_away(&error).then(|| peer.node.clone()));
+                away.extend(error.is_away().then(|| peer.node.clone()));
                 let (node, error) = (peer.node, Box::new(error));
                 all = Err(MembershipError::Peer { node, error });
             }
@@ -181,13 +181,13 @@ impl Repair {
                 .compare(known, &again, range, Mend::No, |shard, window| {
                     left.entry(shard).or_default().insert(window.start);
                 });
-            look.await?;
+            look.await?.failed?;
         }
-        for shard in compared {
+        for shard in compared.shards {
             let starts = left.remove(&shard).unwrap_or_default();
             self.divergence.compared(pair(peer, shard), starts);
         }
-        Ok(())
+        compared.failed
     }
 
     /// Asks a node something that is answered at once: digests are waited for much longer.
@@ -292,14 +292,15 @@ impl Repair {
             let give = self
                 .membership
                 .compare(known, &peer, range, Mend::Give, |_, _| {});
-            let compared = give.await.unwrap_or_else(|error| {
-                all = Err(error);
-                BTreeSet::new()
-            });
+            let (compared, failed) = match give.await {
+                Ok(Compared { shards, failed }) => (shards, failed),
+                Err(error) => (BTreeSet::new(), Err(error)),
+            };
             let shards = peer.epochs.iter().map(|(shard, _)| *shard);
             let left = shards.filter(|shard| !compared.contains(shard));
             unequal.extend(left.map(|shard| (Arc::clone(&peer.namespace), shard)));
-            if all.as_ref().is_err_and(is_away) {
+            all = failed.and(all);
+            if all.as_ref().is_err_and(MembershipError::is_away) {
                 return all;
             }
         }
@@ -361,17 +362,4 @@ fn has(shard: &Shard, node: &NodeId, incarnation: Incarnation) -> bool {
     let slots = shard.slots().iter().chain(shard.planned());
     let mut members = slots.flat_map(Slot::members);
     members.any(|one| one.node == *node && one.incarnation == Some(incarnation))
-}
-
-/// Whether it is in vain to ask a node anything else just now.
-fn is_away(error: &MembershipError) -> bool {
-    let error = match error {
-        MembershipError::Node(error) => error,
-        MembershipError::Peer { error, .. } => return is_away(error),
-        _ => return false,
-    };
-    matches!(
-        error,
-        NodeError::Unreachable(_) | NodeError::OtherIncarnation { .. }
-    )
 }
