@@ -23,8 +23,14 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// A node with the data folder that it has.
 type Member = (NodeId, Incarnation);
 
-/// What a replica of a shard misses: not more than a range for each.
-type Missing = BTreeMap<(Arc<str>, ShardId, Member), (i64, i64)>;
+/// A replica of a shard of a namespace.
+type Replica = (Arc<str>, ShardId, Member);
+
+/// What replicas miss: not more than a range for each.
+type Missing = BTreeMap<Replica, (i64, i64)>;
+
+/// What each member is told of a namespace: who misses what.
+type Asks = BTreeMap<(Member, Arc<str>), BTreeMap<Member, Vec<(ShardId, TimeRange)>>>;
 
 /// What is to be told.
 #[derive(Debug, Default)]
@@ -81,7 +87,7 @@ impl Untold {
     }
 }
 
-fn join(missing: &mut Missing, key: (Arc<str>, ShardId, Member), (min, max): (i64, i64)) {
+fn join(missing: &mut Missing, key: Replica, (min, max): (i64, i64)) {
     let own = missing.entry(key).or_insert((min, max));
     *own = (own.0.min(min), own.1.max(max));
 }
@@ -94,11 +100,23 @@ pub(super) fn hear(
     request: &WriteRequest,
     answer: &Result<WriteReply, NodeError>,
 ) {
+    let is_stored = |reply: &WriteReply| {
+        let mut verdicts = reply.shards.iter().map(|(_, verdict)| verdict);
+        reply.shards.len() == request.epochs.len()
+            && verdicts.all(|verdict| *verdict == ShardVerdict::Stored)
+    };
+    if answer.as_ref().is_ok_and(is_stored) {
+        return;
+    }
     let all = request.epochs.iter().map(|(shard, _)| *shard);
     let shards: BTreeSet<ShardId> = match answer {
         Ok(reply) => {
-            let is_stored = |id: &ShardId| reply.shards.contains(&(*id, ShardVerdict::Stored));
-            all.filter(|id| !is_stored(id)).collect()
+            let stored = reply
+                .shards
+                .iter()
+                .filter(|(_, verdict)| *verdict == ShardVerdict::Stored);
+            let stored: BTreeSet<ShardId> = stored.map(|(id, _)| *id).collect();
+            all.filter(|id| !stored.contains(id)).collect()
         }
         // It is written again behind the deletes, or by nobody at all.
         Err(NodeError::DeletesUnseen { .. } | NodeError::Invalid(_)) => return,
@@ -140,20 +158,8 @@ async fn tell_once(shared: &Shared, mut missing: Missing) -> Missing {
     missing.retain(|(_, shard, member), _| {
         members(&known.topology, *shard).any(|other| other == *member)
     });
-    let mut asks: BTreeMap<(Member, Arc<str>), BTreeMap<Member, Vec<(ShardId, TimeRange)>>> =
-        BTreeMap::new();
-    for ((namespace, shard, member), (min, max)) in &missing {
-        let Ok(range) = TimeRange::inclusive(*min, *max) else {
-            continue;
-        };
-        let others = members(&known.topology, *shard).filter(|other| other.0 != member.0);
-        for other in others {
-            let ask = asks.entry((other, Arc::clone(namespace))).or_default();
-            let own = ask.entry(member.clone()).or_default();
-            own.push((*shard, range));
-        }
-    }
-    let asks = asks.into_iter().map(async |((to, namespace), missed)| {
+    let asks = asks(&known.topology, &missing).into_iter();
+    let asks = asks.map(async |((to, namespace), missed)| {
         let missed = missed
             .into_iter()
             .map(|((node, incarnation), shards)| Missed {
@@ -172,23 +178,46 @@ async fn tell_once(shared: &Shared, mut missing: Missing) -> Missing {
         let taken = answer.ok().and_then(Result::ok).unwrap_or_default();
         (to, namespace, taken)
     });
-    let mut taken: BTreeSet<(Arc<str>, ShardId, Member)> = BTreeSet::new();
+    let mut taken: BTreeSet<Replica> = BTreeSet::new();
     for (to, namespace, shards) in join_all(asks).await {
         let of = |shard| (Arc::clone(&namespace), shard, to.clone());
         taken.extend(shards.into_iter().map(of));
     }
-    let is_told = |(namespace, shard, member): &(Arc<str>, ShardId, Member)| {
-        let others = members(&known.topology, *shard).filter(|other| other.0 != member.0);
-        let key = |other: Member| (Arc::clone(namespace), *shard, other);
-        let (lacking, having): (Vec<_>, Vec<_>) = others
-            .map(key)
-            .partition(|other| missing.contains_key(other));
-        // Where all failed, each of them may have it.
-        let mut asked = if having.is_empty() { lacking } else { having }.into_iter();
-        asked.any(|other| taken.contains(&other))
-    };
-    let left = missing.iter().filter(|(key, _)| !is_told(key));
+    let left = missing
+        .iter()
+        .filter(|(key, _)| !is_told(&known.topology, key, &missing, &taken));
     left.map(|(key, range)| (key.clone(), *range)).collect()
+}
+
+/// What each member is told of the others of its shards.
+fn asks(topology: &Topology, missing: &Missing) -> Asks {
+    let mut asks = Asks::new();
+    for ((namespace, shard, member), (min, max)) in missing {
+        let Ok(range) = TimeRange::inclusive(*min, *max) else {
+            continue;
+        };
+        for other in members(topology, *shard).filter(|other| other.0 != member.0) {
+            let ask = asks.entry((other, Arc::clone(namespace))).or_default();
+            let own = ask.entry(member.clone()).or_default();
+            own.push((*shard, range));
+        }
+    }
+    asks
+}
+
+/// Whether one that has what a replica misses took it. Where all others miss something too, each of
+/// them may have it.
+fn is_told(
+    topology: &Topology,
+    (namespace, shard, member): &Replica,
+    missing: &Missing,
+    taken: &BTreeSet<Replica>,
+) -> bool {
+    let others = members(topology, *shard).filter(|other| other.0 != member.0);
+    let others = others.map(|other| (Arc::clone(namespace), *shard, other));
+    let (lacking, having): (Vec<_>, Vec<_>) = others.partition(|other| missing.contains_key(other));
+    let mut asked = if having.is_empty() { lacking } else { having }.into_iter();
+    asked.any(|other| taken.contains(&other))
 }
 
 /// All members of a shard with the data folders that they have.

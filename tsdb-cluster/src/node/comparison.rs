@@ -42,6 +42,15 @@ pub(super) enum Mend {
     Give,
 }
 
+/// What came of a comparison.
+#[derive(Debug)]
+pub(super) struct Compared {
+    /// The shards that were compared, and mended where that was asked for.
+    pub(super) shards: BTreeSet<ShardId>,
+    /// The last that went wrong with another one.
+    pub(super) failed: Result<(), MembershipError>,
+}
+
 /// Another replica of some shards of a namespace.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
@@ -92,7 +101,7 @@ impl<K: Ord + Clone> Sides<K> {
 
 impl Membership {
     /// Compares some time of all shards of a peer that it is in the same epoch of. `found` hears of
-    /// every window of a shard with a difference. Answers the shards that were compared.
+    /// every window of a shard with a difference. What goes wrong with one shard stops no other one.
     pub(super) async fn compare(
         &self,
         known: &KnownTopology,
@@ -100,8 +109,9 @@ impl Membership {
         range: TimeRange,
         mend: Mend,
         mut found: impl FnMut(ShardId, Window),
-    ) -> Result<BTreeSet<ShardId>, MembershipError> {
-        let (compared, differ) = self.windows(peer, range, peer.window_ms).await?;
+    ) -> Result<Compared, MembershipError> {
+        let (mut shards, differ) = self.windows(peer, range, peer.window_ms).await?;
+        let mut failed = Ok(());
         let mut shards_of: BTreeMap<Window, Vec<(ShardId, Epoch)>> = BTreeMap::new();
         for (shard, window) in differ {
             let own = peer.epochs.iter().filter(|(id, _)| *id == shard);
@@ -114,15 +124,26 @@ impl Membership {
             };
             let within = overlap(window.range(), range)?;
             let parts = self.parts(&peer, within).await?.into_iter();
-            let mended = parts.map(|part| self.mend(known, &peer, part, mend));
+            let peer = &peer;
+            let mended = parts.map(async |part| {
+                let differs = self.mend(known, peer, part, mend).await;
+                (part.shard, differs)
+            });
             let mut mended = stream::iter(mended).buffer_unordered(AT_A_TIME);
-            while let Some(mended) = mended.next().await {
-                if let Some(shard) = mended? {
+            while let Some((shard, differs)) = mended.next().await {
+                if !matches!(differs, Ok(false)) {
                     found(shard, window);
+                }
+                if let Err(error) = differs {
+                    if error.is_away() {
+                        return Err(error);
+                    }
+                    shards.remove(&shard);
+                    failed = Err(error);
                 }
             }
         }
-        Ok(compared)
+        Ok(Compared { shards, failed })
     }
 
     /// The shards in which the peer is in the same epoch, and the windows of these that differ.
@@ -187,14 +208,14 @@ impl Membership {
         Ok(parts)
     }
 
-    /// Mends the series that differ in a part; its shard, if any does.
+    /// Mends the series that differ in a part; whether any does.
     async fn mend(
         &self,
         known: &KnownTopology,
         peer: &Peer,
         part: Part,
         mend: Mend,
-    ) -> Result<Option<ShardId>, MembershipError> {
+    ) -> Result<bool, MembershipError> {
         let peer = Peer {
             epochs: vec![(part.shard, part.epoch)],
             ..peer.clone()
@@ -245,7 +266,7 @@ impl Membership {
             }
             match end {
                 Some(end) => after = Some(end),
-                None => return Ok(is_different.then_some(part.shard)),
+                None => return Ok(is_different),
             }
         }
     }

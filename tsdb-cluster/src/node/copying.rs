@@ -154,6 +154,7 @@ impl Membership {
             if is_last || batch.samples_len() >= self.pace().samples_at_a_time {
                 let full = std::mem::take(&mut batch);
                 self.throttle(full.samples_len()).await;
+                self.is_still(id, progress.epoch)?;
                 let (series, samples) = (full.series().len(), full.samples_len());
                 let last = full.series().last().map(|one| one.entry.labels.clone());
                 self.take(known, id, &namespace, answer.deletes_seen, full)
@@ -170,6 +171,16 @@ impl Membership {
             if is_last {
                 return Ok(());
             }
+        }
+    }
+
+    /// A long copy ends where nobody needs it any more.
+    fn is_still(&self, id: ShardId, epoch: Epoch) -> Result<(), MembershipError> {
+        let known = self.cluster().topology().known();
+        let now = known.and_then(|known| Some(known.topology.shard(id)?.epoch()));
+        match now == Some(epoch) {
+            true => Ok(()),
+            false => Err(MembershipError::Overtaken(id)),
         }
     }
 
@@ -225,7 +236,9 @@ impl Membership {
                 window_ms: WINDOW_MS,
             };
             let compared = self.compare(known, &peer, TimeRange::ALL, Mend::Fetch, |_, _| {});
-            if !compared.await?.contains(&id) {
+            let compared = compared.await?;
+            compared.failed?;
+            if !compared.shards.contains(&id) {
                 return Err(MembershipError::Overtaken(id));
             }
         }

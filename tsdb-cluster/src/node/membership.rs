@@ -14,7 +14,7 @@ use super::storage_node::{Node, failure, shard_set};
 use super::throttle::Throttle;
 use crate::batch::Batch;
 use crate::coordinator::{Coordinator, CoordinatorError, KnownTopology, TopologyView};
-use crate::identity::{Incarnation, NodeId, ShardId};
+use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::message::{DeleteRequest, NodeError, Origin, ShardVerdict, WriteReply, WriteRequest};
 use crate::metadata::MetadataError;
 use crate::rules::Rule;
@@ -110,6 +110,17 @@ pub enum MembershipError {
         /// Why, as far as it is listed.
         reason: String,
     },
+}
+
+impl MembershipError {
+    /// Whether it is in vain to ask the node of this error anything else just now.
+    pub(super) fn is_away(&self) -> bool {
+        match self {
+            Self::Node(NodeError::Unreachable(_) | NodeError::OtherIncarnation { .. }) => true,
+            Self::Peer { error, .. } => error.is_away(),
+            _ => false,
+        }
+    }
 }
 
 /// A shard that a node copies from others just now.
@@ -249,13 +260,40 @@ impl Membership {
         let given = self.given(&known.topology);
         if !given.is_empty() {
             self.copy_all(&known, &given).await?;
-            let settled = known.topology.copied(&self.id, folder, &given)?;
-            self.cluster.topology().change(&known, settled).await?;
+            self.claim(known, &given).await?;
             return Ok(false);
         }
         self.forget_progress().await?;
         self.let_go(&known).await?;
         Ok(true)
+    }
+
+    /// Says that it has copied some shards. Others may change the placement at the same time: what
+    /// was copied stands as long as the epochs of these shards do.
+    async fn claim(
+        &self,
+        known: Arc<KnownTopology>,
+        given: &[ShardId],
+    ) -> Result<(), MembershipError> {
+        let (view, folder) = (self.cluster.topology(), self.node.incarnation());
+        let epochs = |known: &KnownTopology| -> Vec<Option<Epoch>> {
+            let shards = given.iter().map(|id| known.topology.shard(*id));
+            shards.map(|shard| Some(shard?.epoch())).collect()
+        };
+        let copied = epochs(&known);
+        let mut newest = known;
+        loop {
+            let settled = newest.topology.copied(&self.id, folder, given)?;
+            if view.change(&newest, settled).await? {
+                return Ok(());
+            }
+            match view.known() {
+                Some(newer) if newer.version > newest.version && epochs(&newer) == copied => {
+                    newest = newer;
+                }
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Stores what was copied, as far as no delete hides it.

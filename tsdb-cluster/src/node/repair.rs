@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tsdb_core::TimeRange;
 use tsdb_core::model::Window;
 
-use super::comparison::{Mend, Peer};
+use super::comparison::{Compared, Mend, Peer};
 use super::divergence::Divergence;
 use super::marks::{Away, Mark, WINDOW_MS};
 use super::membership::{Membership, MembershipError};
@@ -79,6 +80,11 @@ impl Repair {
     /// `told` hears of every round.
     pub async fn run(self, mut told: impl FnMut(Result<(), MembershipError>) + Send) {
         let runtime = self.membership.runtime();
+        let topology = self.membership.cluster().topology();
+        let mut changes = topology.changes();
+        while topology.known().is_none() {
+            changes.changed().await;
+        }
         loop {
             let begun = runtime.now();
             let done = self.round().await;
@@ -108,7 +114,7 @@ impl Repair {
                 continue;
             }
             if let Err(error) = self.compare(&known, &peer).await {
-                away.extend(is_away(&error).then(|| peer.node.clone()));
+                away.extend(error.is_away().then(|| peer.node.clone()));
                 let (node, error) = (peer.node, Box::new(error));
                 all = Err(MembershipError::Peer { node, error });
             }
@@ -181,13 +187,13 @@ impl Repair {
                 .compare(known, &again, range, Mend::No, |shard, window| {
                     left.entry(shard).or_default().insert(window.start);
                 });
-            look.await?;
+            look.await?.failed?;
         }
-        for shard in compared {
+        for shard in compared.shards {
             let starts = left.remove(&shard).unwrap_or_default();
             self.divergence.compared(pair(peer, shard), starts);
         }
-        Ok(())
+        compared.failed
     }
 
     /// Asks a node something that is answered at once: digests are waited for much longer.
@@ -214,17 +220,19 @@ impl Repair {
             true => return Ok(()),
             false => self.forget_strangers(known).await?,
         };
-        let mut all = Ok(());
-        for (away, marked) in marks.all() {
+        let gives = marks.all().into_iter().map(async |(away, marked)| {
             // One that is still away, or came back with another folder, is given nothing yet.
             if self.is_there(&away.0).await != Ok(away.1) {
-                continue;
+                return Ok(());
             }
-            if let Err(error) = self.give_to(&known, &away, marked).await {
-                let (node, error) = (away.0, Box::new(error));
-                all = Err(MembershipError::Peer { node, error });
-            }
-        }
+            let given = self.give_to(&known, &away, marked).await;
+            given.map_err(|error| MembershipError::Peer {
+                node: away.0,
+                error: Box::new(error),
+            })
+        });
+        let given = join_all(gives).await;
+        let all = given.into_iter().find(Result::is_err).unwrap_or(Ok(()));
         self.keep_marks().await?;
         all
     }
@@ -281,35 +289,7 @@ impl Repair {
         marked: Vec<Mark>,
     ) -> Result<(), MembershipError> {
         let marks = self.membership.node().marks();
-        let mut shards_of: BTreeMap<(Arc<str>, Window), Vec<(ShardId, Epoch)>> = BTreeMap::new();
-        for mark in &marked {
-            let Some(shard) = known.topology.shard(mark.shard) else {
-                continue;
-            };
-            for range in mark.ranges(marks.window_ms()) {
-                let window = Window {
-                    start: range.min(),
-                    last: range.max(),
-                };
-                let key = (Arc::clone(&mark.namespace), window);
-                let own = shards_of.entry(key).or_default();
-                own.push((mark.shard, shard.epoch()));
-            }
-        }
-        let mut groups = Vec::new();
-        for ((namespace, window), epochs) in &shards_of {
-            groups.extend(epochs.chunks(SHARDS_AT_A_TIME).map(|epochs| {
-                let peer = Peer {
-                    node: away.0.clone(),
-                    incarnation: away.1,
-                    namespace: Arc::clone(namespace),
-                    epochs: epochs.to_vec(),
-                    shards: known.topology.shard_count(),
-                    window_ms: marks.window_ms(),
-                };
-                (peer, window.range())
-            }));
-        }
+        let mut groups = self.groups(known, away, &marked);
         // Others may give it the same: they begin elsewhere.
         let turns = self.membership.runtime().random() % (groups.len().max(1) as u64);
         groups.rotate_left(usize::try_from(turns).unwrap_or(0));
@@ -318,14 +298,15 @@ impl Repair {
             let give = self
                 .membership
                 .compare(known, &peer, range, Mend::Give, |_, _| {});
-            let compared = give.await.unwrap_or_else(|error| {
-                all = Err(error);
-                BTreeSet::new()
-            });
+            let (compared, failed) = match give.await {
+                Ok(Compared { shards, failed }) => (shards, failed),
+                Err(error) => (BTreeSet::new(), Err(error)),
+            };
             let shards = peer.epochs.iter().map(|(shard, _)| *shard);
             let left = shards.filter(|shard| !compared.contains(shard));
             unequal.extend(left.map(|shard| (Arc::clone(&peer.namespace), shard)));
-            if all.as_ref().is_err_and(is_away) {
+            all = failed.and(all);
+            if all.as_ref().is_err_and(MembershipError::is_away) {
                 return all;
             }
         }
@@ -335,6 +316,46 @@ impl Repair {
             }
         }
         all
+    }
+
+    /// What a replica is to be compared with for its marks: a few shards and a range at a time.
+    fn groups(
+        &self,
+        known: &KnownTopology,
+        away: &Away,
+        marked: &[Mark],
+    ) -> Vec<(Peer, TimeRange)> {
+        let window_ms = self.membership.node().marks().window_ms();
+        let mut epochs_of: BTreeMap<_, Vec<(ShardId, Epoch)>> = BTreeMap::new();
+        for mark in marked {
+            let Some(shard) = known.topology.shard(mark.shard) else {
+                continue;
+            };
+            for range in mark.ranges(window_ms) {
+                let key = (Arc::clone(&mark.namespace), range.min(), range.max());
+                let own = epochs_of.entry(key).or_default();
+                own.push((mark.shard, shard.epoch()));
+            }
+        }
+        let mut groups = Vec::new();
+        for ((namespace, start, last), epochs) in &epochs_of {
+            let window = Window {
+                start: *start,
+                last: *last,
+            };
+            groups.extend(epochs.chunks(SHARDS_AT_A_TIME).map(|epochs| {
+                let peer = Peer {
+                    node: away.0.clone(),
+                    incarnation: away.1,
+                    namespace: Arc::clone(namespace),
+                    epochs: epochs.to_vec(),
+                    shards: known.topology.shard_count(),
+                    window_ms,
+                };
+                (peer, window.range())
+            }));
+        }
+        groups
     }
 }
 
@@ -347,17 +368,4 @@ fn has(shard: &Shard, node: &NodeId, incarnation: Incarnation) -> bool {
     let slots = shard.slots().iter().chain(shard.planned());
     let mut members = slots.flat_map(Slot::members);
     members.any(|one| one.node == *node && one.incarnation == Some(incarnation))
-}
-
-/// Whether it is in vain to ask a node anything else just now.
-fn is_away(error: &MembershipError) -> bool {
-    let error = match error {
-        MembershipError::Node(error) => error,
-        MembershipError::Peer { error, .. } => return is_away(error),
-        _ => return false,
-    };
-    matches!(
-        error,
-        NodeError::Unreachable(_) | NodeError::OtherIncarnation { .. }
-    )
 }

@@ -400,9 +400,12 @@ fn missed(request: &WriteRequest, shards: &[(ShardId, ShardVerdict)]) -> Vec<Mis
         return Vec::new();
     }
     let times = request.batch.times(request.places.iter().copied());
-    let is_stored = |id: &ShardId| shards.contains(&(*id, ShardVerdict::Stored));
+    let stored = shards
+        .iter()
+        .filter(|(_, verdict)| *verdict == ShardVerdict::Stored);
+    let all: BTreeSet<ShardId> = stored.map(|(id, _)| *id).collect();
     let of = |absent: &Absent| {
-        let stored = absent.shards.iter().filter(|id| is_stored(id));
+        let stored = absent.shards.iter().filter(|id| all.contains(id));
         Missed {
             node: absent.node.clone(),
             incarnation: absent.incarnation,

@@ -56,7 +56,7 @@ async fn become_equal(members: &[Member], rounds: u64) {
         (is_equal && samples(&first) == 40 * rounds).then_some(())
     })
     .await;
-    println!("equal after {:?}", begun.elapsed());
+    eprintln!("equal after {:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::stage::{Stage, Staging, id, node};
+use crate::stage::{COORDINATOR, Stage, Staging, id, node};
 use tsdb_cluster::NodeId;
 use tsdb_cluster::runtime::Runtime as _;
 use tsdb_core::{ShardDigest, ShardSet, TimeRange};
@@ -36,11 +36,13 @@ impl Stage {
         self.cluster.backlogs().iter().map(|(_, marks)| marks).sum()
     }
 
-    /// Whether all three have the same, and know of nothing that another one misses.
+    /// Whether all three have the same, and know of no difference and of nothing that another one
+    /// misses.
     fn is_equal(&self) -> bool {
         let first = self.digests(&id(0));
         let is_same = (1..3).all(|at| self.digests(&id(at)) == first);
-        is_same && self.backlog() == 0
+        let divergence = self.cluster.divergence();
+        is_same && self.backlog() == 0 && divergence.iter().all(|one| one.1 == 0)
     }
 
     /// Writes once in a second.
@@ -78,14 +80,42 @@ fn a_node_that_was_down_for_ten_minutes_is_equal_within_one() {
         three.write_for(10..AWAY).await;
         let (first, last) = (BEGIN_MS + 10_000, BEGIN_MS + (AWAY - 1) * 1000);
         let windows = u64::try_from(last / 60_000 - first / 60_000 + 1).unwrap();
-        // Each of the two others has them all.
+        // Each of the two others has them all, and the coordinator keeps nothing.
         assert_eq!(three.backlog(), 2 * 4 * windows);
+        let untold = three
+            .cluster
+            .ask(COORDINATOR, |own| async move { own.untold() });
+        assert!(
+            untold.await.unwrap() <= 4,
+            "not more than one for each shard"
+        );
         three.cluster.start(&id(2)).await.unwrap();
         assert!(three.samples(&id(2)) <= 10 * u64::from(SERIES));
         let took = three.become_equal().await;
         println!("equal after {took:?} of simulated time");
         let all = u64::from(SERIES) * u64::try_from(AWAY).unwrap();
         assert_eq!(three.samples(&id(2)), all);
+    });
+}
+
+/// Samples of a write that failed are at one node, and the coordinator that knows it is gone: nodes
+/// compare all they have.
+#[test]
+fn what_nobody_knows_to_be_missed_is_found() {
+    Stage::play(staging(4, Repairs::All), |three| async move {
+        for other in ["n1", "n2"] {
+            three.cluster.network().cut(COORDINATOR, other, true);
+            three.cluster.network().cut(other, "n0", true);
+        }
+        let refused = three.try_write(SERIES, BEGIN_MS).await;
+        assert!(refused.is_err(), "{refused:?}");
+        three.cluster.coordinate(COORDINATOR);
+        assert_eq!(three.backlog(), 0);
+        assert_eq!(three.samples(&id(0)), u64::from(SERIES));
+        assert_eq!(three.samples(&id(2)), 0);
+        three.cluster.network().mend();
+        three.become_equal().await;
+        assert_eq!(three.samples(&id(2)), u64::from(SERIES));
     });
 }
 
@@ -101,6 +131,24 @@ fn marks_outlast_the_nodes_that_have_them() {
         assert_eq!(three.backlog(), 2 * 4);
         three.cluster.start(&id(2)).await.unwrap();
         three.become_equal().await;
+    });
+}
+
+/// A coordinator that dies when it has acknowledged a write takes nothing along that it knew before.
+#[test]
+fn what_is_known_to_be_missed_is_noted_with_the_acknowledgement() {
+    Stage::play(staging(4, Repairs::Marks), |three| async move {
+        three.cluster.crash(&id(2));
+        three.write(SERIES, BEGIN_MS).await;
+        three.executor.sleep(Duration::from_millis(50)).await;
+        // It was not reached just now, so the others are told with the write.
+        three.write(SERIES, BEGIN_MS + 60_000).await;
+        three.cluster.coordinate(COORDINATOR);
+        for at in 0..2 {
+            three.cluster.crash(&id(at));
+            three.cluster.start(&id(at)).await.unwrap();
+        }
+        assert_eq!(three.backlog(), 2 * 4, "the second window of each shard");
     });
 }
 

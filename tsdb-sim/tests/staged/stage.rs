@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tsdb_cluster::coordinator::{CoordinatorOptions, KnownTopology, ReadQuery, TopologyView};
+use tsdb_cluster::coordinator::{
+    CoordinatorError, CoordinatorOptions, KnownTopology, ReadQuery, TopologyView, WriteOutcome,
+};
 use tsdb_cluster::metadata::placement_key;
 use tsdb_cluster::runtime::Runtime as _;
 use tsdb_cluster::topology::{Node, Topology};
@@ -139,13 +141,22 @@ impl Stage {
     /// How long a write of a sample of each of so many series takes; it has to succeed.
     pub(crate) async fn write(&self, series: u32, timestamp: i64) -> Duration {
         let begun = self.executor.now();
+        let outcome = self.try_write(series, timestamp).await.unwrap();
+        assert!(outcome.report.is_complete(), "{outcome:?}");
+        self.executor.now().saturating_sub(begun)
+    }
+
+    /// The same where it may fail.
+    pub(crate) async fn try_write(
+        &self,
+        series: u32,
+        timestamp: i64,
+    ) -> Result<WriteOutcome, CoordinatorError> {
         let batch = self.batch(series, timestamp);
         let written = self.cluster.ask(COORDINATOR, |own| async move {
             own.write(&"default".into(), Arc::new(batch)).await
         });
-        let outcome = written.await.unwrap().unwrap();
-        assert!(outcome.report.is_complete(), "{outcome:?}");
-        self.executor.now().saturating_sub(begun)
+        written.await.unwrap()
     }
 
     fn batch(&self, series: u32, timestamp: i64) -> Batch {
@@ -176,7 +187,7 @@ impl Stage {
                 let times: Vec<i64> = series.samples().map(|sample| sample.timestamp).collect();
                 found.push(times);
             }
-            Ok::<_, tsdb_cluster::coordinator::CoordinatorError>(found)
+            Ok::<_, CoordinatorError>(found)
         });
         let found = found.await.unwrap().unwrap();
         let different: BTreeSet<Vec<i64>> = found.into_iter().collect();

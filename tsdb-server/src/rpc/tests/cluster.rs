@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tsdb_cluster::Incarnation;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorOptions, ReadQuery};
-use tsdb_cluster::message::{NodeError, ShardVerdict};
+use tsdb_cluster::message::{Absent, MarkRequest, Missed, NodeError, ShardVerdict};
 use tsdb_cluster::metadata::{MemoryMetadata, MetadataStore};
 use tsdb_cluster::node::{Membership, MembershipError, Refusal};
 use tsdb_cluster::runtime::SharedRuntime;
@@ -14,7 +15,7 @@ use tsdb_core::{Matcher, Series, TimeRange};
 
 use super::support::*;
 use crate::cluster::TokioRuntime;
-use crate::rpc::{Call, Outcome, RpcClient, RpcClientOptions};
+use crate::rpc::{Call, Outcome, RpcClient, RpcClientOptions, RpcServerOptions};
 
 /// A coordinator with a client of its own, which follows the placement.
 fn coordinator(metadata: &MemoryMetadata, machines: &[Machine]) -> (Coordinator, RpcClient) {
@@ -121,6 +122,49 @@ async fn three_nodes_take_writes_reads_and_deletes_over_sockets() {
     let figures = client.figures();
     until("nothing waits", || figures.writes_waiting() == 0).await;
     assert!(figures.answers(Call::Write, Outcome::Done) >= 22);
+}
+
+/// What others miss is noted by who has it, whether a write says it or a call of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_miss_is_told_over_sockets_and_kept() {
+    let machine = Machine::start("a").await;
+    let client = client(&[&machine], RpcClientOptions::default());
+    let entries: Vec<_> = (0..100).map(entry).collect();
+    let mut request = write(&machine, &batch(&entries, BEGIN_MS));
+    let away = |node: &str| Absent {
+        node: node.into(),
+        incarnation: Incarnation(7),
+        shards: (0..SHARDS).collect(),
+    };
+    request.absent = vec![away("b")];
+    let written = client.write(&machine.id, request).await.expect("a write");
+    assert_eq!(written.report.appended, 100);
+    let range = TimeRange::inclusive(BEGIN_MS, BEGIN_MS + 1).expect("a range");
+    let mut mark = MarkRequest {
+        namespace: "default".into(),
+        incarnation: machine.incarnation(),
+        missed: vec![Missed {
+            node: "c".into(),
+            incarnation: Incarnation(8),
+            shards: vec![(0, range), (SHARDS + 1, range)],
+        }],
+    };
+    let taken = client.mark(&machine.id, mark.clone()).await;
+    assert_eq!(taken, Ok(vec![0]), "it has no other shard");
+    let backlog = [("b".into(), u64::from(SHARDS)), ("c".into(), 1)].into();
+    assert_eq!(machine.node.marks().backlog(), backlog);
+    mark.namespace = "other".into();
+    let nowhere = client.mark(&machine.id, mark.clone()).await;
+    assert_eq!(nowhere, Err(NodeError::NoNamespace("other".into())));
+    mark.incarnation = Incarnation(9);
+    let elsewhere = client.mark(&machine.id, mark).await;
+    let actual = machine.incarnation();
+    assert_eq!(elsewhere, Err(NodeError::OtherIncarnation { actual }));
+
+    let disk = machine.kill().await;
+    let options = RpcServerOptions::default();
+    let again = Machine::start_on("a", disk, "127.0.0.1:0", options).await;
+    assert_eq!(again.node.marks().backlog(), backlog);
 }
 
 /// Of two servers of one name the one that began last has the place; they do not take it from each
