@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_channel::oneshot;
-use tsdb_core::wal::WalError;
 use tsdb_core::{
     AppendReport, CommitTicket, Db, ErrorKind, MetricMetadata, Namespace, ShardSet, WriteBatch,
 };
@@ -168,7 +167,7 @@ impl Node {
                         drop(sender.send(Ok(report)));
                         return;
                     }
-                    when_durable(tickets, move |committed| {
+                    CommitTicket::on_all(tickets, move |committed| {
                         drop(held);
                         let failed = |error: tsdb_core::Error| failure(&error);
                         let answer = committed
@@ -320,20 +319,6 @@ impl Node {
         let (records, epochs, named) = (self.records.clone(), self.epochs.clone(), named.to_vec());
         let raise = move |db: &Db| records.raise(db, &epochs, &named);
         with_db(&*self.storage, Lane::Write, raise).await
-    }
-}
-
-/// Calls `then` once every ticket's commit is done, or with the first failure.
-fn when_durable(
-    mut tickets: Vec<CommitTicket>,
-    then: impl FnOnce(Result<(), WalError>) + Send + 'static,
-) {
-    match tickets.pop() {
-        None => then(Ok(())),
-        Some(ticket) => ticket.on_commit(move |durable| match durable {
-            Ok(()) => when_durable(tickets, then),
-            Err(error) => then(Err(error)),
-        }),
     }
 }
 
