@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use tsdb_cluster::message::{DeleteRequest, DigestReply, DigestRequest, ReadRequest};
 use tsdb_cluster::wire::messages::{
-    DeleteReply, DeletesBehindReply, DeletesBehindRequest, NodeMessage, Refusal, SealReply, SealRequest, SelectOrder,
-    SelectReply, StatusReply, StatusRequest, TopologyReply, TopologyRequest, WriteOpened,
-    WriteOpening, WriteReply, WriteRequest,
+    DeleteReply, DeletesBehindReply, DeletesBehindRequest, NodeMessage, Refusal, SealReply,
+    SealRequest, SelectOrder, SelectReply, StatusReply, StatusRequest, TopologyReply,
+    TopologyRequest, WriteOpened, WriteOpening, WriteReply, WriteRequest,
 };
 use tsdb_cluster::wire::{
     Decoded, Packing, SampleDecoder, SampleEncoder, SampleLimits, SeriesFrameReader,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_channel::oneshot;
-use tsdb_core::wal::WalError;
 use tsdb_core::{
     AppendReport, CommitTicket, Db, ErrorKind, MetricMetadata, Namespace, ShardSet, WriteBatch,
 };
@@ -239,7 +238,7 @@ impl Node {
                         drop(sender.send(Ok(report)));
                         return;
                     }
-                    when_durable(tickets, move |committed| {
+                    CommitTicket::on_all(tickets, move |committed| {
                         drop(held);
                         let failed = |error: tsdb_core::Error| failure(&error);
                         let answer = committed
@@ -415,20 +414,6 @@ fn missed(request: &WriteRequest, shards: &[(ShardId, ShardVerdict)]) -> Vec<Mis
         }
     };
     request.absent.iter().map(of).collect()
-}
-
-/// Calls `then` once every ticket's commit is done, or with the first failure.
-fn when_durable(
-    mut tickets: Vec<CommitTicket>,
-    then: impl FnOnce(Result<(), WalError>) + Send + 'static,
-) {
-    match tickets.pop() {
-        None => then(Ok(())),
-        Some(ticket) => ticket.on_commit(move |durable| match durable {
-            Ok(()) => when_durable(tickets, then),
-            Err(error) => then(Err(error)),
-        }),
-    }
 }
 
 /// Appends the series of the shards that were admitted, which are sorted, and keeps what is said of

@@ -610,4 +610,18 @@ impl CommitTicket {
             state.waiting.push((self.goal, Box::new(call)));
         }
     }
+
+    /// Calls back once the frames of all of these are safe, or with the first failure.
+    pub fn on_all(
+        mut tickets: Vec<Self>,
+        call: impl FnOnce(Result<(), WalError>) + Send + 'static,
+    ) {
+        match tickets.pop() {
+            None => call(Ok(())),
+            Some(ticket) => ticket.on_commit(move |durable| match durable {
+                Ok(()) => Self::on_all(tickets, call),
+                Err(error) => call(Err(error)),
+            }),
+        }
+    }
 }

@@ -139,3 +139,28 @@ fn count(report: &mut AppendReport, floats: u64, histograms: u64) {
         report.appended_histograms = histograms.saturating_sub(refused);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_node_stores_a_part_of_is_counted_once() {
+        let counted = |refused: u64, batch: (u64, u64)| {
+            // The most that any of five nodes has stored of it.
+            let mut report = AppendReport {
+                appended: batch.0.min(30),
+                appended_histograms: batch.1.min(3),
+                rejected_samples: refused,
+                ..AppendReport::default()
+            };
+            count(&mut report, batch.0, batch.1);
+            (report.appended, report.appended_histograms)
+        };
+        assert_eq!(counted(0, (50, 5)), (50, 5));
+        assert_eq!(counted(2, (50, 0)), (48, 0));
+        assert_eq!(counted(2, (0, 5)), (0, 3));
+        // Nobody knows which were refused.
+        assert_eq!(counted(2, (50, 5)), (30, 3));
+    }
+}

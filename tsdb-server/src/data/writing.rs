@@ -6,7 +6,7 @@ use tsdb_remote::{BytePermit, InflightBytes, Sender};
 
 use super::cluster_namespace::ClusterNamespace;
 use crate::rpc::bytes_in_queue;
-use crate::store::{StoreError, when_durable};
+use crate::store::StoreError;
 
 /// Samples, and metadata, on their way to be durable.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Writing {
     pub(crate) fn then(self, done: impl FnOnce(Result<AppendReport, StoreError>) + Send + 'static) {
         let Self { report, way } = self;
         match way {
-            Way::Own(tickets) => when_durable(tickets, move |durable| {
+            Way::Own(tickets) => CommitTicket::on_all(tickets, move |durable| {
                 done(durable.map(|()| report).map_err(StoreError::database));
             }),
             Way::Cluster(namespace, batch) => {

@@ -3,7 +3,6 @@
 
 mod committer;
 mod disk;
-mod durable;
 mod error;
 mod handle;
 mod maintainer;
@@ -16,7 +15,6 @@ mod tests;
 mod threads;
 
 pub(crate) use disk::{DiskUse, DiskWatch};
-pub(crate) use durable::when_durable;
 pub(crate) use error::StoreError;
 pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
 pub(crate) use series_ids::{IDS_NAMESPACE, SeriesIds, id_of};
