@@ -247,6 +247,7 @@ fn messages(c: &mut Criterion) {
         origin: Origin::Writer,
         incarnation: Incarnation(1),
         payload: vec![7; 2_000].into(),
+        absent: Vec::new(),
         metadata: Vec::new(),
     };
     let bytes = Bytes::from(request.clone().encode());
