@@ -5,17 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::Resumption;
+use rustls::pki_types::CertificateDer;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
+use tsdb_core::clock::{Clock as _, SystemClock};
 
-use crate::access::{Stamps, certificates_of, key_of, provider, read_file, roots_of};
+use crate::access::{
+    CertificateFacts, Stamps, certificates_of, key_of, provider, read_file, roots_of,
+};
 
 /// How often files are looked at. What changed is read once it stayed the same for so long, so
 /// that a certificate and its key that are replaced one after the other are read together.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A certificate that ends so soon is warned of.
+const ENDS_SOON_SECONDS: u64 = 14 * 86_400;
 
 /// Files in PEM.
 #[derive(Clone, Debug)]
@@ -36,6 +43,7 @@ impl PeerTlsFiles {
     /// Reads them; an error says which file does not do.
     fn read(&self) -> Result<(ServerConfig, ClientConfig), String> {
         let chain = in_file(&self.certificate, certificates_of)?;
+        self.tell_end(&chain);
         let key = in_file(&self.key, key_of)?;
         let roots = in_file(&self.ca, |pem| roots_of(certificates_of(pem)?))?;
         let provider = Arc::new(provider());
@@ -69,6 +77,26 @@ impl PeerTlsFiles {
         client.alpn_protocols = vec![b"h2".to_vec()];
         client.resumption = Resumption::disabled();
         Ok((server, client))
+    }
+
+    /// Warns of a certificate that others refuse, or will soon.
+    fn tell_end(&self, chain: &[CertificateDer<'static>]) {
+        let own = chain.first().and_then(|own| CertificateFacts::read(own));
+        let now = u64::try_from(SystemClock::new().now_ms() / 1000).unwrap_or(0);
+        let told = own.and_then(|own| told_end(own.not_after_seconds, now));
+        if let Some(what) = told {
+            let certificate = self.certificate.display();
+            tracing::warn!(%certificate, "the certificate for other servers {what}");
+        }
+    }
+}
+
+/// What is to be said of the end of a certificate, in seconds since the epoch as `now` is.
+fn told_end(not_after: u64, now: u64) -> Option<String> {
+    match not_after.saturating_sub(now) {
+        0 => Some("has expired: they refuse this one".to_owned()),
+        left if left < ENDS_SOON_SECONDS => Some(format!("expires in {} days", left / 86_400)),
+        _ => None,
     }
 }
 
@@ -140,6 +168,23 @@ impl PeerTls {
                     "the certificate for other servers cannot be used, the one before still is: {error}"
                 ),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_ends_is_told_of_two_weeks_before() {
+        let (day, now) = (86_400, 1_700_000_000);
+        assert_eq!(told_end(now + 15 * day, now), None);
+        let soon = told_end(now + 3 * day, now).expect("soon");
+        assert!(soon.contains("expires in 3 days"), "{soon}");
+        for end in [now, now - day] {
+            let over = told_end(end, now).expect("over");
+            assert!(over.contains("has expired"), "{over}");
         }
     }
 }
