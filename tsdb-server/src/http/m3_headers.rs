@@ -367,6 +367,13 @@ mod tests {
     }
 
     #[test]
+    fn a_level_of_reads_that_is_none_is_refused_with_those_that_are() {
+        let error = read(&[("M3-Read-Consistency-Level", "some")]).expect_err("no level");
+        let expected = "M3-Read-Consistency-Level: \"some\" is no consistency level of reads: use one of one, unstrict_majority, majority, all";
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
     fn what_is_not_obeyed_is_refused_by_name() {
         let many: String = (0..101).map(|_| "\"a\",").collect();
         let many = format!("{{\"strip\":[{}]}}", many.trim_end_matches(','));
@@ -427,10 +434,6 @@ mod tests {
             (
                 &[("M3-Limit-Max-Series", "-1")],
                 "M3-Limit-Max-Series: \"-1\" is not a whole number",
-            ),
-            (
-                &[("M3-Read-Consistency-Level", "some")],
-                "M3-Read-Consistency-Level: \"some\" is no consistency level of reads: use one of one, unstrict_majority, majority, all",
             ),
             (
                 &[("M3-Limit-Max-Range", "soon")],

@@ -2,7 +2,6 @@
 
 mod figures;
 mod plant;
-mod replicas;
 mod run;
 
 pub use run::{ClusterOptions, cluster};

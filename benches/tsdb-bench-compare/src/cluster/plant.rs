@@ -29,8 +29,8 @@ pub(super) struct Member {
     address: SocketAddr,
     metrics: SocketAddr,
     /// Where other servers reach it.
-    pub(super) rpc: SocketAddr,
-    pub(super) running: Option<Running>,
+    rpc: SocketAddr,
+    running: Option<Running>,
 }
 
 impl Member {
@@ -165,7 +165,6 @@ pub(super) struct Plant {
     _etcd: Process,
     pub(super) nodes: Vec<Member>,
     pub(super) coordinator: Member,
-    pub(super) shards: u32,
 }
 
 impl Plant {
@@ -182,22 +181,21 @@ impl Plant {
             _etcd: process,
             nodes: nodes.collect::<Result<_, _>>()?,
             coordinator: member(COORDINATOR)?,
-            shards: options.shards,
         };
         for node in &mut plant.nodes {
             node.start(watch)?;
         }
         plant.coordinator.start(watch)?;
-        plant.place(watch)?;
+        plant.place(options.shards, watch)?;
         Ok(plant)
     }
 
-    fn place(&self, watch: &Watch) -> Result<(), Error> {
+    fn place(&self, shards: u32, watch: &Watch) -> Result<(), Error> {
         let instances = self.nodes.iter().zip(["a", "b", "c"]).map(|(node, group)| {
             json!({"id": node.name, "isolation_group": group, "zone": "embedded", "weight": 100,
                 "endpoint": node.rpc.to_string(), "hostname": node.name, "port": node.rpc.port()})
         });
-        let body = json!({"num_shards": self.shards, "replication_factor": 3,
+        let body = json!({"num_shards": shards, "replication_factor": 3,
             "instances": instances.collect::<Vec<Value>>()});
         self.ask("POST", &format!("{PLACEMENT}/init"), &body.to_string())?;
         let every = Duration::from_millis(50);
@@ -222,6 +220,19 @@ impl Plant {
             true => Ok(answer),
             false => Err(Error::Answer(format!("{path}: {}: {answer}", head.status))),
         }
+    }
+
+    /// Windows that nodes know to be missing at others, or to differ.
+    pub(super) fn to_do(&self) -> Result<u64, Error> {
+        let told = self.ask("GET", "/api/v1/cluster", "")?;
+        let told: Value = serde_json::from_str(&told)
+            .map_err(|error| Error::Answer(format!("/api/v1/cluster is no JSON: {error}")))?;
+        let total = |name: &str| told["totals"][name].as_u64();
+        let reached = total("nodesReachable") == Some(NODES.len() as u64);
+        let to_do = total("hints").zip(total("divergence"));
+        let to_do = to_do.ok_or_else(|| Error::Answer(format!("totals are missing: {told}")))?;
+        // A node that does not say what it knows may know of more.
+        Ok(to_do.0 + to_do.1 + u64::from(!reached))
     }
 
     pub(super) fn node(&mut self, at: usize) -> Result<&mut Member, Error> {

@@ -11,7 +11,6 @@ use tsdb_remote::write::WriteProtocol;
 
 use super::figures::Figures;
 use super::plant::{Member, Plant};
-use super::replicas::Replicas;
 use crate::deliveries::{Deliveries, Delivery};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -173,7 +172,8 @@ impl Run<'_> {
             self.progress.say(&format!("cluster: scrape {}", slot + 1));
         }
         figures.bytes_per_sample /= figures.coordinator.samples as f64;
-        self.away(plant, &mut deliveries, figures, &mut acked)?;
+        let known = (load.range_ms, &mut acked);
+        self.away(plant, &mut deliveries, figures, known)?;
         self.read(plant, &load, acked, figures)
     }
 
@@ -183,7 +183,7 @@ impl Run<'_> {
         plant: &mut Plant,
         deliveries: &mut Deliveries<'_>,
         figures: &mut Figures,
-        acked: &mut u64,
+        (range_ms, acked): ((i64, i64), &mut u64),
     ) -> Result<(), Error> {
         let mut is_killed = false;
         while let Some(requests) = deliveries.next_slot()? {
@@ -211,19 +211,25 @@ impl Run<'_> {
             let done = format!("a node is away: {} samples", figures.missed);
             self.progress.say(&done);
         }
-        let replicas = Replicas::new(plant.shards)?;
         plant.node(2)?.start(self.watch)?;
         let began_ms = plant.node(2)?.running()?.began_ms;
         let every = Duration::from_millis(500);
         self.watch
             .until("a node to have all again", every, EQUAL_SECONDS_MAX, || {
-                let [one, _, back] = plant.nodes.as_slice() else {
-                    return Err(Error::Answer("there are three nodes".to_owned()));
-                };
-                Ok(replicas.are_equal(one, back).then_some(()))
+                Ok((plant.to_do()? == 0).then_some(()))
             })?;
         figures.equal_after_ms = self.watch.now_ms() - began_ms;
-        Ok(())
+        self.has_all(plant, range_ms, *acked)
+    }
+
+    /// The last node has everything, with nobody else to ask.
+    fn has_all(&self, plant: &mut Plant, range_ms: (i64, i64), acked: u64) -> Result<(), Error> {
+        plant.node(0)?.kill()?;
+        plant.node(1)?.kill()?;
+        let stored = read_back::count(plant.coordinator.running()?, range_ms)?;
+        plant.node(0)?.start(self.watch)?;
+        plant.node(1)?.start(self.watch)?;
+        is_whole(acked, stored)
     }
 
     /// Everything is read back.
@@ -247,11 +253,7 @@ impl Run<'_> {
         let pages = of_node("tsdb_run_bytes")? + of_node("tsdb_block_bytes")?;
         let before = bytes_received(plant)?;
         let stored = read_back::count(plant.coordinator.running()?, load.range_ms)?;
-        if stored != acked {
-            return Err(Error::Answer(format!(
-                "{acked} samples were acknowledged and {stored} are there"
-            )));
-        }
+        is_whole(acked, stored)?;
         figures.bytes_per_page_byte = (bytes_received(plant)? - before) / pages;
         Ok(())
     }
@@ -278,6 +280,15 @@ impl Run<'_> {
             self.progress.say(&format!("a node is dead: scrape {slot}"));
         }
         Ok(())
+    }
+}
+
+fn is_whole(acked: u64, stored: u64) -> Result<(), Error> {
+    match acked == stored {
+        true => Ok(()),
+        false => Err(Error::Answer(format!(
+            "{acked} samples were acknowledged and {stored} are there"
+        ))),
     }
 }
 
