@@ -227,10 +227,11 @@ impl Plant {
         let told = self.ask("GET", "/api/v1/cluster", "")?;
         let told: Value = serde_json::from_str(&told)
             .map_err(|error| Error::Answer(format!("/api/v1/cluster is no JSON: {error}")))?;
-        let total = |name: &str| told["totals"][name].as_u64();
+        let total = |name: &str| told.pointer("/data/totals")?.get(name)?.as_u64();
         let reached = total("nodesReachable") == Some(NODES.len() as u64);
         let to_do = total("hints").zip(total("divergence"));
-        let to_do = to_do.ok_or_else(|| Error::Answer(format!("totals are missing: {told}")))?;
+        let to_do =
+            to_do.ok_or_else(|| Error::Answer("/api/v1/cluster tells no totals".to_owned()))?;
         // A node that does not say what it knows may know of more.
         Ok(to_do.0 + to_do.1 + u64::from(!reached))
     }
