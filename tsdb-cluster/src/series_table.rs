@@ -2,9 +2,10 @@
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use hashbrown::HashMap;
+use tsdb_core::model::{Fingerprint, FingerprintDomain, FingerprintKey};
 use tsdb_core::{
     AppendReport, EncodedLabels, Exemplar, Labels, LabelsBuilder, LabelsError, RejectReason,
     Rejected, SeriesKey, WriteBatch, shard_of,
@@ -12,48 +13,58 @@ use tsdb_core::{
 
 use crate::batch::{Batch, SeriesEntry};
 
-type Entries = HashMap<Box<[u8]>, Arc<SeriesEntry>>;
-
-/// Finds the labels and the shard of a series without parsing it anew each time. Bounded: when it
-/// is full it begins anew.
+/// Finds the labels and the shard of a series without parsing it anew each time. Series are proved
+/// by fingerprints of 128 bits under a key that senders do not know, and looked for behind the one
+/// before: senders keep to an order. Bounded: when it is full it begins anew.
 #[derive(Debug)]
 pub struct SeriesTable {
     shards: NonZeroU32,
     max_series: usize,
+    fingerprints: FingerprintKey,
     next_key: AtomicU64,
     known: RwLock<Known>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// By labels as they came, nothing left out.
-    encoded: Entries,
-    /// By labels as they came, where one label is left out.
-    without: Entries,
-    /// By the labels themselves.
-    canonical: Entries,
+    /// In the order in which they were met first.
+    entries: Vec<Arc<SeriesEntry>>,
+    /// What each was met by.
+    met_by: Vec<Fingerprint>,
+    /// Where each is, by its labels and by whatever was sent for them.
+    places: HashMap<Fingerprint, usize>,
 }
 
 impl Known {
-    fn len(&self) -> usize {
-        self.encoded.len() + self.without.len() + self.canonical.len()
+    /// An entry, looked for at the guessed place first; the next one is guessed to be behind it.
+    #[inline]
+    fn find(&self, by: Fingerprint, guess: &mut usize) -> Option<&Arc<SeriesEntry>> {
+        let place = match self.met_by.get(*guess) {
+            Some(met_by) if *met_by == by => *guess,
+            _ => *self.places.get(&by)?,
+        };
+        *guess = place + 1;
+        self.entries.get(place)
     }
 
-    fn by_encoding(&self, is_without: bool) -> &Entries {
-        match is_without {
-            true => &self.without,
-            false => &self.encoded,
-        }
+    fn add(&mut self, entry: &Arc<SeriesEntry>, labels: Fingerprint, by: Fingerprint) {
+        let place = self.entries.len();
+        self.entries.push(Arc::clone(entry));
+        self.met_by.push(by);
+        self.places.insert(labels, place);
+        self.places.insert(by, place);
     }
 }
 
 impl SeriesTable {
-    /// An empty table for a cluster of so many shards, which holds at most `max_series`.
+    /// An empty table for a cluster of so many shards, which holds at most `max_series`. The key is
+    /// random, and told to nobody.
     #[must_use]
-    pub fn new(shards: NonZeroU32, max_series: usize) -> Self {
+    pub fn new(shards: NonZeroU32, max_series: usize, key: FingerprintKey) -> Self {
         Self {
             shards,
             max_series,
+            fingerprints: key,
             next_key: AtomicU64::new(1),
             known: RwLock::default(),
         }
@@ -70,10 +81,24 @@ impl SeriesTable {
     pub fn batch(&self, from: &WriteBatch<'_>, report: &mut AppendReport) -> Batch {
         let mut to = Batch::default();
         let mut builder = LabelsBuilder::default();
+        let left_out = from.left_out();
+        let mut known = self.read();
+        let mut guess = 0;
         let mut histograms = from.histograms().iter().peekable();
         let mut exemplars = from.exemplars().iter().peekable();
         for (at, (key, timestamps, values)) in from.series().enumerate() {
-            let entry = self.entry(&key, from.left_out(), &mut builder);
+            let by = self.fingerprint(&key, left_out, &mut builder);
+            let found = by.as_ref().ok().and_then(|by| known.find(*by, &mut guess));
+            let entry = match (found, by) {
+                (Some(entry), _) => Ok(Arc::clone(entry)),
+                (None, Err(error)) => Err(error),
+                (None, Ok(by)) => {
+                    drop(known);
+                    let met = self.meet(&key, left_out, by, &mut builder);
+                    known = self.read();
+                    met
+                }
+            };
             let mut samples = timestamps.len() as u64;
             if let Ok(entry) = &entry {
                 to.begin(Arc::clone(entry));
@@ -113,44 +138,57 @@ impl SeriesTable {
         to
     }
 
-    fn entry(
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a series is found by: what its sender wrote, or its labels where that is not in one piece.
+    #[inline]
+    fn fingerprint(
         &self,
         key: &SeriesKey<'_>,
         left_out: Option<&str>,
         builder: &mut LabelsBuilder,
+    ) -> Result<Fingerprint, LabelsError> {
+        let SeriesKey::Encoded(EncodedLabels { bytes, .. }) = key else {
+            parse(key, left_out, builder)?;
+            return Ok(self.of_labels(builder.canonical()?));
+        };
+        let whole = self.fingerprints.of(FingerprintDomain::Encoded, bytes);
+        Ok(match left_out {
+            None => whole,
+            Some(name) => whole.without(self.of_labels(name.as_bytes())),
+        })
+    }
+
+    fn of_labels(&self, canonical: &[u8]) -> Fingerprint {
+        let domain = FingerprintDomain::Canonical;
+        self.fingerprints.of(domain, canonical)
+    }
+
+    /// The entry of a series that is found by nothing that was sent before.
+    fn meet(
+        &self,
+        key: &SeriesKey<'_>,
+        left_out: Option<&str>,
+        by: Fingerprint,
+        builder: &mut LabelsBuilder,
     ) -> Result<Arc<SeriesEntry>, LabelsError> {
-        if let SeriesKey::Encoded(EncodedLabels { bytes, .. }) = key {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(entry) = known.by_encoding(left_out.is_some()).get(*bytes) {
-                return Ok(Arc::clone(entry));
-            }
-        }
-        builder.clear();
-        key.parse(builder)?;
-        if let Some(name) = left_out {
-            builder.remove(name);
-        }
+        parse(key, left_out, builder)?;
         let labels = builder.finish()?;
+        let of_labels = self.of_labels(labels.as_bytes());
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= self.max_series {
+        if known.places.len() >= self.max_series {
             *known = Known::default();
         }
-        let entry = match known.canonical.get(labels.as_bytes()) {
-            Some(entry) => Arc::clone(entry),
-            None => {
-                let entry = Arc::new(self.make(labels));
-                let bytes = entry.labels.as_bytes().into();
-                known.canonical.insert(bytes, Arc::clone(&entry));
-                entry
-            }
-        };
-        if let SeriesKey::Encoded(EncodedLabels { bytes, .. }) = key {
-            let entries = match left_out {
-                Some(_) => &mut known.without,
-                None => &mut known.encoded,
-            };
-            entries.insert((*bytes).into(), Arc::clone(&entry));
+        if let Some(place) = known.places.get(&of_labels).copied()
+            && let Some(entry) = known.entries.get(place).cloned()
+        {
+            known.places.insert(by, place);
+            return Ok(entry);
         }
+        let entry = Arc::new(self.make(labels));
+        known.add(&entry, of_labels, by);
         Ok(entry)
     }
 
@@ -163,6 +201,20 @@ impl SeriesTable {
     }
 }
 
+/// The labels of a series, but for one.
+fn parse(
+    key: &SeriesKey<'_>,
+    left_out: Option<&str>,
+    builder: &mut LabelsBuilder,
+) -> Result<(), LabelsError> {
+    builder.clear();
+    key.parse(builder)?;
+    if let Some(name) = left_out {
+        builder.remove(name);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use tsdb_core::Sample;
@@ -170,7 +222,11 @@ mod tests {
     use super::*;
 
     fn table(max_series: usize) -> SeriesTable {
-        SeriesTable::new(NonZeroU32::new(8).expect("some"), max_series)
+        SeriesTable::new(
+            NonZeroU32::new(8).expect("some"),
+            max_series,
+            FingerprintKey::new([7; 16]),
+        )
     }
 
     fn labels(number: usize) -> Labels {
@@ -237,7 +293,9 @@ mod tests {
             let batch = table.batch(&from, &mut AppendReport::default());
             assert_eq!(batch.series().len(), 1);
             let known = table.known.read().expect("no panic");
-            assert!(known.len() <= 4, "{}", known.len());
+            // Two for each: by its labels, and by what was sent.
+            assert!(known.places.len() <= 5, "{}", known.places.len());
+            assert_eq!(known.entries.len(), known.met_by.len());
         }
     }
 }

@@ -70,8 +70,8 @@ async fn write(
     level: WriteLevel,
 ) -> Result<WriteOutcome, CoordinatorError> {
     let mut report = AppendReport::default();
-    let mut open: BTreeSet<ShardId> = batch.shards().collect();
     let mut known = shared.topology.current().await?;
+    let mut open = shards_of(&batch, known.topology.shards().len());
     while !open.is_empty() {
         let mut attempt = Attempt::new(&known, &open, level, shared.options.rules)?;
         attempt.run(shared, &known, namespace, &batch).await?;
@@ -82,6 +82,26 @@ async fn write(
         }
     }
     Ok(WriteOutcome { report })
+}
+
+/// The shards of a batch, most of which are among so many.
+fn shards_of(batch: &Batch, count: usize) -> BTreeSet<ShardId> {
+    let mut is_of_it = vec![false; count];
+    let mut strange = BTreeSet::new();
+    for id in batch.shards() {
+        match is_of_it.get_mut(index_of(id)) {
+            Some(is_of_it) => *is_of_it = true,
+            None => drop(strange.insert(id)),
+        }
+    }
+    let numbered = (0..).zip(is_of_it).filter(|(_, is_of_it)| *is_of_it);
+    strange.extend(numbered.map(|(id, _)| id));
+    strange
+}
+
+/// Where something of a shard stands in a list of all.
+fn index_of(shard: ShardId) -> usize {
+    usize::try_from(shard).unwrap_or(usize::MAX)
 }
 
 /// A placement that is newer than `known`, waited for: somebody is about to change it.
@@ -258,9 +278,11 @@ impl<'a> Attempt<'a> {
     /// What each node gets. Members whose data folder is known to be gone get nothing.
     fn shares(&mut self, known: &KnownTopology, batch: &Batch) -> Vec<Share> {
         let mut shares: Vec<Share> = Vec::new();
-        let mut shares_of: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
+        let mut shares_of = vec![Vec::new(); known.topology.shards().len()];
         for (id, open) in &mut self.open {
-            let own = shares_of.entry(*id).or_default();
+            let Some(own) = shares_of.get_mut(index_of(*id)) else {
+                continue;
+            };
             for member in open.slots.iter().flat_map(Slot::members) {
                 let there = known.topology.is_there(member);
                 let Some(incarnation) = member.incarnation.filter(|_| there) else {
@@ -287,7 +309,8 @@ impl<'a> Attempt<'a> {
             }
         }
         for (place, series) in batch.series().iter().enumerate() {
-            for at in shares_of.get(&series.entry.shard).into_iter().flatten() {
+            let own = shares_of.get(index_of(series.entry.shard));
+            for at in own.into_iter().flatten() {
                 if let Some(share) = shares.get_mut(*at) {
                     share.places.push(place);
                 }

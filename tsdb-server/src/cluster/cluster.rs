@@ -15,6 +15,7 @@ use tsdb_cluster::metadata::MetadataStore;
 use tsdb_cluster::node::{Membership, Node, Repair, RepairOptions};
 use tsdb_cluster::runtime::SharedRuntime;
 use tsdb_cluster::{Incarnation, NodeId};
+use tsdb_core::model::FingerprintKey;
 
 use super::home::{HomeError, Known};
 use super::local_node::LocalNode;
@@ -70,7 +71,7 @@ pub(crate) enum ClusterError {
     /// The data cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no chance to name the data folder by.
+    /// There is no chance to name the data folder by, or to find series by.
     #[error("the system gives no random numbers")]
     NoRandom,
     /// The node cannot read what it promised before.
@@ -131,6 +132,8 @@ pub(crate) struct Cluster {
     endpoints: Endpoints,
     runtime: SharedRuntime,
     overview: Overview,
+    /// Of the fingerprints by which series are found.
+    series_key: FingerprintKey,
 }
 
 impl Cluster {
@@ -172,6 +175,7 @@ impl Cluster {
         let overview = Overview::new(id.clone(), coordinator.clone(), client);
         let cluster = Self {
             overview,
+            series_key: FingerprintKey::new(random()?),
             role,
             id,
             environment: config.cluster_environment.as_str().into(),
@@ -216,7 +220,7 @@ impl Cluster {
     }
 
     pub(crate) fn data(&self, telemetry: Arc<Telemetry>) -> ClusterData {
-        ClusterData::new(self.coordinator.clone(), telemetry)
+        ClusterData::new(self.coordinator.clone(), self.series_key.clone(), telemetry)
     }
 
     /// What this server is in it.
@@ -261,10 +265,7 @@ impl Cluster {
         let id = self.id.clone().ok_or(ClusterError::NoName(self.role))?;
         let known = home::settle(store, &self.metadata, &self.environment).await?;
         let storage = StoreStorage::new(store.clone());
-        let mut fresh = [0; 16];
-        let random = SystemRandom::new().fill(&mut fresh);
-        random.map_err(|_| ClusterError::NoRandom)?;
-        let fresh = Incarnation(u128::from_le_bytes(fresh));
+        let fresh = Incarnation(u128::from_le_bytes(random()?));
         let node = Node::open(Arc::new(storage), fresh).await?;
         tracing::info!(node = %id, incarnation = %node.incarnation(), "part of a cluster");
         let options = RpcServerOptions {
@@ -331,6 +332,13 @@ impl Cluster {
         let give = repair.give(move |tried| trouble.hear(tried));
         self.runtime.spawn(give.boxed());
     }
+}
+
+fn random() -> Result<[u8; 16], ClusterError> {
+    let mut bytes = [0; 16];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| ClusterError::NoRandom)?;
+    Ok(bytes)
 }
 
 /// TLS between servers, if the settings have its files.

@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 use tsdb_cluster::coordinator::{Coordinator, CoordinatorError, WriteOutcome};
 use tsdb_cluster::topology::ReadLevel;
 use tsdb_cluster::{Batch, SeriesTable, shard_of_metric};
+use tsdb_core::model::FingerprintKey;
 use tsdb_core::{AppendReport, MetricMetadata, WriteBatch};
 
 use super::cluster_namespace::ClusterNamespace;
@@ -24,16 +25,23 @@ pub(crate) struct ClusterData {
     /// Where the coordinator's work runs while a query thread waits for it.
     runtime: Handle,
     table: Arc<RwLock<Option<Arc<SeriesTable>>>>,
+    /// Of the fingerprints of series.
+    key: FingerprintKey,
     telemetry: Arc<Telemetry>,
 }
 
 impl ClusterData {
     /// A coordinator's cluster, of a task of the runtime.
-    pub(crate) fn new(coordinator: Coordinator, telemetry: Arc<Telemetry>) -> Self {
+    pub(crate) fn new(
+        coordinator: Coordinator,
+        key: FingerprintKey,
+        telemetry: Arc<Telemetry>,
+    ) -> Self {
         Self {
             coordinator,
             runtime: Handle::current(),
             table: Arc::default(),
+            key,
             telemetry,
         }
     }
@@ -122,7 +130,7 @@ impl ClusterData {
         }
         drop(table);
         // Another placement after the first was removed.
-        let fresh = Arc::new(SeriesTable::new(shards, SERIES_MAX));
+        let fresh = Arc::new(SeriesTable::new(shards, SERIES_MAX, self.key.clone()));
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(table.insert(fresh)))
     }

@@ -57,6 +57,7 @@ impl Plant {
         let coordinators = ["c1", "c2"].map(|id| {
             let mut member = Member::new(id, &etcds[0]);
             member.etcd = every(&etcds);
+            member.more = ["--role", "coordinator"].map(str::to_owned).into();
             member.start(folder);
             member
         });

@@ -353,7 +353,8 @@ impl Columns {
         self.values_writer.start();
         for &(index, number) in &self.entries {
             let found = selected.batch.series_at(index as usize);
-            let Some(((_, timestamps, values), known)) = found.zip(series.get_mut(number)) else {
+            let (Some((_, timestamps, values)), Some(known)) = (found, series.get_mut(number))
+            else {
                 continue;
             };
             numbers.push(number, &mut self.numbers);

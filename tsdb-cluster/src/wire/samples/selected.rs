@@ -30,13 +30,15 @@ impl<'b> Selected<'b, '_> {
         &self,
         index: u32,
     ) -> Result<(&'b SeriesHandle, SeriesBatch<'b>), WireError> {
-        let found = self.handles.get(index as usize);
-        let found = found.zip(self.batch.series_at(index as usize));
-        found.ok_or_else(|| WireError::NoSuchSeries {
-            index,
-            series: self.batch.series_len(),
-            handles: self.handles.len(),
-        })
+        let handle = self.handles.get(index as usize);
+        match (handle, self.batch.series_at(index as usize)) {
+            (Some(handle), Some(series)) => Ok((handle, series)),
+            _ => Err(WireError::NoSuchSeries {
+                index,
+                series: self.batch.series_len(),
+                handles: self.handles.len(),
+            }),
+        }
     }
 
     /// The histograms of one of the series.
