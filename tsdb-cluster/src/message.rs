@@ -244,6 +244,8 @@ pub struct Backlog {
     pub hints: BTreeMap<NodeId, u64>,
     /// Shards that it is copying from others.
     pub moves: Vec<ShardMove>,
+    /// How often it has compared all its shards with all other replicas since it started.
+    pub rounds: u64,
 }
 
 /// How far the copy of a shard is.

@@ -151,7 +151,7 @@ impl SeriesTable {
         builder: &mut LabelsBuilder,
     ) -> Result<Fingerprint, LabelsError> {
         let SeriesKey::Encoded(EncodedLabels { bytes, .. }) = key else {
-            parse(key, left_out, builder)?;
+            without(key, left_out, builder)?;
             return Ok(self.of_labels(builder.canonical()?));
         };
         let whole = self.fingerprints.of(FingerprintDomain::Encoded, bytes);
@@ -174,7 +174,7 @@ impl SeriesTable {
         by: Fingerprint,
         builder: &mut LabelsBuilder,
     ) -> Result<Arc<SeriesEntry>, LabelsError> {
-        parse(key, left_out, builder)?;
+        without(key, left_out, builder)?;
         let labels = builder.finish()?;
         let of_labels = self.of_labels(labels.as_bytes());
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -202,7 +202,7 @@ impl SeriesTable {
 }
 
 /// The labels of a series, but for one.
-fn parse(
+fn without(
     key: &SeriesKey<'_>,
     left_out: Option<&str>,
     builder: &mut LabelsBuilder,

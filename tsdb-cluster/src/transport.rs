@@ -56,6 +56,12 @@ pub trait Transport: fmt::Debug + Send + Sync {
         async move { Err(NodeError::Unreachable(why)) }.boxed()
     }
 
+    /// Asks for a [round](crate::node::Rounds::ask) of a node.
+    fn repair(&self, node: &NodeId) -> NodeAnswer<u64> {
+        let why = format!("{node} is reached in a way that carries no such question");
+        async move { Err(NodeError::Unreachable(why)) }.boxed()
+    }
+
     /// Why a write to a node would be refused at once, without being sent; `None` where it may be
     /// worth a try.
     fn refusal(&self, _: &NodeId) -> Option<NodeError> {

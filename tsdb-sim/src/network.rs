@@ -304,6 +304,10 @@ impl Transport for SimulatedTransport {
         self.ask(node, |node| async move { node.digest(request).await })
     }
 
+    fn repair(&self, node: &NodeId) -> NodeAnswer<u64> {
+        self.ask(node, |node| async move { Ok(node.rounds().ask()) })
+    }
+
     fn status(&self, node: &NodeId) -> NodeAnswer<NodeStatus> {
         self.ask(node, |node| async move { Ok(node.status()) })
     }

@@ -976,6 +976,23 @@ pub struct StatusReply {
     /// Shards that it is copying from others.
     #[prost(message, repeated, tag = "8")]
     pub moves: ::prost::alloc::vec::Vec<ShardMove>,
+    /// How often it has compared all its shards with all other replicas since it started.
+    #[prost(uint64, tag = "9")]
+    pub rounds: u64,
+}
+/// Asks a node to compare all its shards with the other replicas from now on, without a pause.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RepairRequest {
+    /// Version of the protocol.
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+}
+/// The answer to it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RepairReply {
+    /// Which comparison that is: it is over when the node has ended as many.
+    #[prost(uint64, tag = "1")]
+    pub round: u64,
 }
 /// A number of things that have to do with another node.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

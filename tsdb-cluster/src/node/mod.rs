@@ -11,6 +11,7 @@ mod membership;
 mod reading;
 mod records;
 mod repair;
+mod rounds;
 mod storage_node;
 #[cfg(test)]
 mod tests;
@@ -24,4 +25,5 @@ pub use epochs::{Admission, Epochs, Refusal, Removing, ShardState};
 pub use marks::{Marks, TooManyMarks};
 pub use membership::{Membership, MembershipError, Move, Pace};
 pub use repair::{Repair, RepairOptions};
+pub use rounds::Rounds;
 pub use storage_node::Node;

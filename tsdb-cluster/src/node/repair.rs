@@ -77,9 +77,11 @@ impl Repair {
     }
 
     /// Compares and fetches, for ever; at once when it begins, as the node may have been away.
-    /// `told` hears of every round.
+    /// `told` hears of every round. Who asks for one at [`Node::rounds`](super::Node::rounds) waits for
+    /// no pause.
     pub async fn run(self, mut told: impl FnMut(Result<(), MembershipError>) + Send) {
         let runtime = self.membership.runtime();
+        let rounds = self.membership.node().rounds();
         let topology = self.membership.cluster().topology();
         let mut changes = topology.changes();
         while topology.known().is_none() {
@@ -87,7 +89,9 @@ impl Repair {
         }
         loop {
             let begun = runtime.now();
+            rounds.begin();
             let done = self.round().await;
+            rounds.end();
             let is_equal = done.is_ok() && self.divergence.windows() == 0;
             told(done);
             let took = runtime.now().saturating_sub(begun);
@@ -95,7 +99,7 @@ impl Repair {
                 true => self.options.pause.max(took * IDLE),
                 false => (self.options.pause / SOONER).max(took),
             };
-            runtime.sleep(pause).await;
+            rounds.pause(&**runtime, pause).await;
         }
     }
 

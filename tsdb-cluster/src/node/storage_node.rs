@@ -16,6 +16,7 @@ use super::epochs::{Admission, Epochs, Refusal};
 use super::marks::{Marks, WINDOW_MS};
 use super::reading;
 use super::records::Records;
+use super::rounds::Rounds;
 use crate::identity::{Epoch, Incarnation, ShardId};
 use crate::message::{
     Absent, Backlog, DeleteRequest, DigestReply, DigestRequest, FoundStream, MarkRequest, Missed,
@@ -35,6 +36,7 @@ pub struct Node {
     epochs: Epochs,
     deletes: Deletes,
     marks: Marks,
+    rounds: Rounds,
     records: Records,
     rules: Rules,
 }
@@ -60,6 +62,7 @@ impl Node {
             epochs: Epochs::new(epochs),
             deletes,
             marks: Marks::new(marks, WINDOW_MS),
+            rounds: Rounds::default(),
             records: Records::default(),
             rules: Rules::default(),
         })
@@ -84,6 +87,12 @@ impl Node {
             marks: self.marks.with_windows(window_ms),
             ..self
         }
+    }
+
+    /// Its comparisons of all shards with all other replicas.
+    #[must_use]
+    pub fn rounds(&self) -> &Rounds {
+        &self.rounds
     }
 
     /// What other replicas miss of that which it has.
@@ -124,6 +133,7 @@ impl Node {
             // The rest is known by whoever repairs and copies.
             backlog: Backlog {
                 hints: self.marks.backlog(),
+                rounds: self.rounds.ended(),
                 ..Backlog::default()
             },
         }

@@ -37,6 +37,7 @@ impl LocalNode {
             divergence: self.repair.divergence().by_peer(),
             hints: membership.node().marks().backlog(),
             moves: moves.collect(),
+            rounds: membership.node().rounds().ended(),
         }
     }
 }

@@ -17,8 +17,10 @@ mod trouble;
 
 pub(crate) use cluster::{Cluster, ClusterError, check};
 pub(crate) use figures::ClusterFigures;
-pub(crate) use overview::Overview;
-pub(crate) use report::{ClusterReport, MemberReport, NodeReport, QueueReport, ShardReport};
+pub(crate) use overview::{Overview, RepairError};
+pub(crate) use report::{
+    ClusterReport, MemberReport, NodeReport, QueueReport, RepairReport, ShardReport,
+};
 #[cfg(test)]
 pub(crate) use report::{MoveReport, ShardCounts};
 pub use runtime::TokioRuntime;

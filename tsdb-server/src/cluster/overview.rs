@@ -15,8 +15,8 @@ use tsdb_cluster::{NodeId, ShardId};
 use super::figures::ClusterFigures;
 use super::local_node::LocalNode;
 use super::report::{
-    CircuitReport, ClusterReport, MemberReport, MoveReport, NodeReport, QueueReport, ShardCounts,
-    ShardReport, Totals,
+    CircuitReport, ClusterReport, MemberReport, MoveReport, NodeReport, QueueReport, RepairReport,
+    ShardCounts, ShardReport, Totals,
 };
 use crate::rpc::{PeerFigures, RpcClient};
 
@@ -77,6 +77,34 @@ impl Overview {
         }
     }
 
+    /// Asks nodes, or all of them, to compare all their shards with the other replicas now; the number
+    /// of that comparison, or why a node was not asked.
+    ///
+    /// # Errors
+    /// When no placement is known, or none of its nodes has such a name.
+    pub(crate) async fn repair(&self, only: Option<&str>) -> Result<RepairReport, RepairError> {
+        let known = self.coordinator.topology().current().await?;
+        let nodes = known.topology.nodes().keys();
+        let nodes: Vec<&NodeId> = nodes
+            .filter(|id| only.is_none_or(|only| id.as_str() == only))
+            .collect();
+        if let Some(only) = only.filter(|_| nodes.is_empty()) {
+            return Err(RepairError::UnknownNode(only.to_owned()));
+        }
+        let asked = nodes.into_iter().map(async |id| {
+            let answer = timeout(STATUS_DEADLINE, self.client.repair(id)).await;
+            (id.to_string(), answer.unwrap_or_else(|_| Err(late())))
+        });
+        let mut report = RepairReport::default();
+        for (id, answer) in join_all(asked).await {
+            match answer {
+                Ok(round) => drop(report.rounds.insert(id, round)),
+                Err(error) => drop(report.errors.insert(id, error.to_string())),
+            }
+        }
+        Ok(report)
+    }
+
     /// How the cluster is now. Takes as long as the slowest node, and no longer than one may.
     ///
     /// # Errors
@@ -85,8 +113,7 @@ impl Overview {
         let known = self.coordinator.topology().current().await?;
         let asked = known.topology.nodes().keys().map(async |id| {
             let answer = timeout(STATUS_DEADLINE, self.client.status(id)).await;
-            let late = || format!("no answer within {} ms", STATUS_DEADLINE.as_millis());
-            let answer = answer.unwrap_or_else(|_| Err(NodeError::Unreachable(late())));
+            let answer = answer.unwrap_or_else(|_| Err(late()));
             (id.clone(), answer)
         });
         let said = join_all(asked).await.into_iter().collect();
@@ -94,6 +121,22 @@ impl Overview {
         let peers = peers.into_iter().map(|peer| (peer.node.clone(), peer));
         Ok(report(&known, &said, &peers.collect()))
     }
+}
+
+/// Why nobody was asked to compare anything.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RepairError {
+    /// There is no placement, or it cannot be read.
+    #[error(transparent)]
+    Coordinator(#[from] CoordinatorError),
+    /// No node has this name.
+    #[error("the placement has no node {0:?}: `tsdb-server ctl status` lists those that it has")]
+    UnknownNode(String),
+}
+
+fn late() -> NodeError {
+    let millis = STATUS_DEADLINE.as_millis();
+    NodeError::Unreachable(format!("no answer within {millis} ms"))
 }
 
 /// The document of what is known.
@@ -206,6 +249,7 @@ fn tell(report: &mut NodeReport, status: &NodeStatus) {
         copied_samples: one.samples,
     });
     report.moves = moves.collect();
+    report.rounds = status.backlog.rounds;
 }
 
 fn counts(states: impl Iterator<Item = ShardState>) -> ShardCounts {

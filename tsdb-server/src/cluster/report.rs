@@ -48,10 +48,22 @@ pub(crate) struct NodeReport {
     pub(crate) hints: BTreeMap<String, u64>,
     /// Shards that it is copying.
     pub(crate) moves: Vec<MoveReport>,
+    /// How often it has compared all its shards with all other replicas since it started.
+    pub(crate) rounds: u64,
     /// Writes of this coordinator that wait for it.
     pub(crate) write_queue: Option<QueueReport>,
     /// Whether this coordinator asks it.
     pub(crate) circuits: Option<CircuitReport>,
+}
+
+/// Comparisons that were asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RepairReport {
+    /// The number of each node's; it is over when the node's `rounds` is as high.
+    pub(crate) rounds: BTreeMap<String, u64>,
+    /// Nodes that could not be asked, and why.
+    pub(crate) errors: BTreeMap<String, String>,
 }
 
 /// Shards by state, in M3's words.

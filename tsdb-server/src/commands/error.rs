@@ -86,6 +86,14 @@ pub enum CommandError {
         /// How it is now.
         what: &'static str,
     },
+    /// A node could not be asked for something.
+    #[error("{node} was not asked: {why}; `ctl status` says how it is")]
+    Unasked {
+        /// The node.
+        node: String,
+        /// Why not.
+        why: String,
+    },
     /// Standard output is closed, or what is to be written there cannot be made.
     #[error("nobody reads the output: {0}")]
     Output(#[from] std::io::Error),

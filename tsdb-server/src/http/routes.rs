@@ -131,6 +131,7 @@ static API: &[Route] = &[
     server_route(POST_PUT, "/api/v1/admin/compact", Admin, ("compacts all there is", &[]), |_, methods| on(methods, admin::compact)),
     server_route(POST_PUT, "/api/v1/admin/confirm-clock", Admin, ("the clock is right: expiry goes on", &[]), |_, methods| on(methods, admin::confirm_clock)),
     server_route(GET, "/api/v1/cluster", Inspect, ("nodes, shards and what is still to be done in a cluster", &[]), |_, methods| on(methods, cluster::cluster)),
+    server_route(POST, "/api/v1/cluster/repair", Admin, ("has nodes compare all their shards with the other replicas now", &["node"]), |_, methods| on(methods, cluster::repair)),
     route(GET, "/api/v1/status/walreplay", Read, ("logs to replay at the start, and how many were", &[]), |_, methods| on(methods, health::wal_replay)),
     route(GET, "/health", Probe, ("the process answers", &[]), |_, methods| on(methods, health::health)),
     route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),

@@ -17,13 +17,15 @@ pub enum Call {
     Digest,
     /// Tells what other replicas miss.
     Mark,
+    /// Compares all shards with the other replicas.
+    Repair,
     /// How the node is.
     Status,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Write,
         Self::Read,
         Self::Seal,
@@ -31,6 +33,7 @@ impl Call {
         Self::DeletesBehind,
         Self::Digest,
         Self::Mark,
+        Self::Repair,
         Self::Status,
     ];
 
@@ -45,6 +48,7 @@ impl Call {
             Self::DeletesBehind => "deletes_behind",
             Self::Digest => "digest",
             Self::Mark => "mark",
+            Self::Repair => "repair",
             Self::Status => "status",
         }
     }
@@ -59,6 +63,7 @@ impl Call {
             Self::DeletesBehind => "/tsdb.node.v1/deletes-behind",
             Self::Digest => "/tsdb.node.v1/digest",
             Self::Mark => "/tsdb.node.v1/mark",
+            Self::Repair => "/tsdb.node.v1/repair",
             Self::Status => "/tsdb.node.v1/status",
         }
     }

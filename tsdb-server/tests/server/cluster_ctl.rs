@@ -345,3 +345,37 @@ async fn a_report_takes_no_longer_than_one_node_may() {
     })
     .await;
 }
+
+/// How often each node has compared all its shards.
+async fn rounds(member: &Member) -> Vec<u64> {
+    let report = report(member).await;
+    let nodes = report["nodes"].as_array().expect("a list").iter();
+    let rounds = nodes.map(|node| node["rounds"].as_u64().expect("a number"));
+    rounds.collect()
+}
+
+/// By themselves they pause for a minute at least.
+#[tokio::test]
+async fn nodes_compare_their_shards_when_they_are_asked_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(etcd) = Etcd::start(folder.path()).await else {
+        return;
+    };
+    let mut members = three(folder.path(), &etcd);
+    write_for_sure(members[0].api(), 0).await;
+    let shown = done(&members[0], &["repair", "--wait", "--timeout", "50s"]);
+    let before = rounds(&members[0]).await;
+    for (node, round) in ["n1", "n2", "n3"].iter().zip(&before) {
+        let line = shown.lines().find(|line| line.starts_with(node));
+        let asked = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+        assert!(asked.is_some_and(|asked: u64| asked <= *round), "{shown}");
+    }
+    done(&members[1], &["repair", "n2", "--wait", "--timeout", "50s"]);
+    let after = rounds(&members[0]).await;
+    assert_eq!(after, [before[0], before[1] + 1, before[2]]);
+    let unknown = refused(&members[0], &["repair", "n9"]);
+    assert!(unknown.contains("no node \"n9\""), "{unknown}");
+    members[2].kill();
+    let unasked = refused(&members[0], &["repair"]);
+    assert!(unasked.contains("n3 was not asked"), "{unasked}");
+}

@@ -122,6 +122,7 @@ impl NodeMessage for StatusReply {
             divergence: counts_into(status.backlog.divergence),
             hints: counts_into(status.backlog.hints),
             moves: status.backlog.moves.into_iter().map(move_into).collect(),
+            rounds: status.backlog.rounds,
         }
     }
 
@@ -146,6 +147,7 @@ impl NodeMessage for StatusReply {
                     divergence: counts_of(proto.divergence),
                     hints: counts_of(proto.hints),
                     moves: proto.moves.into_iter().map(move_of).collect(),
+                    rounds: proto.rounds,
                 },
             },
         })

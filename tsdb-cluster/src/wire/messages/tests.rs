@@ -396,9 +396,16 @@ fn what_is_known_of_nodes_and_metrics_comes_as_it_went() {
                     series: 5,
                     samples: 600,
                 }],
+                rounds: 8,
             },
         },
     });
+}
+
+#[test]
+fn a_comparison_is_asked_for_and_has_a_number() {
+    sent(RepairRequest);
+    sent(RepairReply { round: 7 });
 }
 
 #[test]

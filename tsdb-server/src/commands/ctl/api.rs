@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
-use crate::cluster::ClusterReport;
+use crate::cluster::{ClusterReport, RepairReport};
 use crate::commands::CommandError;
 use crate::commands::remote::Server;
 use crate::placements::Placement;
@@ -55,6 +55,21 @@ impl Api {
             data: ClusterReport,
         }
         let Envelope { data } = self.get("/api/v1/cluster")?;
+        Ok(data)
+    }
+
+    /// Has a node compare all its shards now, or all nodes.
+    pub(super) fn repair(&self, node: Option<&str>) -> Result<RepairReport, CommandError> {
+        #[derive(Deserialize)]
+        struct Envelope {
+            data: RepairReport,
+        }
+        let query = node.map(|node| {
+            let node: String = form_urlencoded::byte_serialize(node.as_bytes()).collect();
+            format!("?node={node}")
+        });
+        let route = format!("/api/v1/cluster/repair{}", query.unwrap_or_default());
+        let Envelope { data } = self.send(Method::POST, &route, None::<&()>, false)?;
         Ok(data)
     }
 

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::namespace::NamespaceCommand;
 use super::placement::PlacementCommand;
 use super::placement_change::{Remove, Replace};
+use super::repair::Repair;
 use super::status::Status;
 use crate::commands::CommandError;
 use crate::config::Config;
@@ -41,6 +42,8 @@ enum Action {
     Namespace(NamespaceCommand),
     /// Have nodes hand over all of their shards, and leave
     Drain(Remove),
+    /// Have nodes compare all they have with the other replicas, and fetch what they lack
+    Repair(Repair),
     /// Have a node hand over all of its shards to others that come for it, and leave
     Replace(Replace),
 }
@@ -52,6 +55,7 @@ impl Ctl {
             Action::Placement(placement) => placement.run(config),
             Action::Namespace(namespace) => namespace.run(config),
             Action::Drain(remove) => remove.run(config),
+            Action::Repair(repair) => repair.run(config),
             Action::Replace(replace) => replace.run(config),
         }?;
         Ok(ExitCode::SUCCESS)

@@ -11,6 +11,7 @@ mod namespace;
 mod node_spec;
 mod placement;
 mod placement_change;
+mod repair;
 mod status;
 mod table;
 mod waiting;

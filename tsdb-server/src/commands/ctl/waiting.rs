@@ -25,33 +25,13 @@ pub(super) struct Goal {
 }
 
 impl Goal {
-    /// Waits until it is reached, and every shard is at its place. A server that cannot answer for a
-    /// while is asked again.
+    /// Waits until it is reached, and every shard is at its place.
     pub(super) fn wait(&self, api: &Api, timeout: Duration) -> Result<(), CommandError> {
-        let (clock, mut progress) = (SystemClock::new(), Progress::new());
-        let began = clock.monotonic_ms();
-        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        loop {
-            let left = match api.report() {
-                Ok(report) if self.is_reached(&report) => {
-                    progress.clear();
-                    return self.check(&report);
-                }
-                Ok(report) => moving(&report),
-                Err(error) if is_passing(&error) => error.to_string(),
-                Err(error) => {
-                    progress.clear();
-                    return Err(error);
-                }
-            };
-            progress.update(|| left.clone());
-            if clock.monotonic_ms().saturating_sub(began) >= timeout_ms {
-                progress.clear();
-                let after = duration_text(timeout);
-                return Err(CommandError::Unfinished { after, left });
-            }
-            api.pause(PAUSE);
-        }
+        let left = |report: &ClusterReport| {
+            let is_left = !self.is_reached(report);
+            is_left.then(|| moving(report))
+        };
+        self.check(&until(api, timeout, left)?)
     }
 
     /// Whether nothing is under way any more.
@@ -76,6 +56,40 @@ impl Goal {
             Some(id) => Err(undone(id, "it is no part of the placement")),
             None => Ok(()),
         }
+    }
+}
+
+/// Asks how the cluster is until nothing is left to wait for. A server that cannot answer for a while
+/// is asked again.
+pub(super) fn until(
+    api: &Api,
+    timeout: Duration,
+    left: impl Fn(&ClusterReport) -> Option<String>,
+) -> Result<ClusterReport, CommandError> {
+    let (clock, mut progress) = (SystemClock::new(), Progress::new());
+    let began = clock.monotonic_ms();
+    let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    loop {
+        let told = api.report().map(|report| (left(&report), report));
+        let left = match told {
+            Ok((None, report)) => {
+                progress.clear();
+                return Ok(report);
+            }
+            Ok((Some(left), _)) => left,
+            Err(error) if is_passing(&error) => error.to_string(),
+            Err(error) => {
+                progress.clear();
+                return Err(error);
+            }
+        };
+        progress.update(|| left.clone());
+        if clock.monotonic_ms().saturating_sub(began) >= timeout_ms {
+            progress.clear();
+            let after = duration_text(timeout);
+            return Err(CommandError::Unfinished { after, left });
+        }
+        api.pause(PAUSE);
     }
 }
 

@@ -251,6 +251,11 @@ impl Transport for RpcClient {
         self.ask(node, Call::Mark, request, take)
     }
 
+    fn repair(&self, node: &NodeId) -> NodeAnswer<u64> {
+        let take = |reply: wire::RepairReply| Ok(reply.round);
+        self.ask(node, Call::Repair, wire::RepairRequest, take)
+    }
+
     fn refusal(&self, node: &NodeId) -> Option<NodeError> {
         // A node that was never asked is none that was not reached.
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tsdb_cluster::message::{DeleteRequest, DigestRequest, MarkRequest, NodeError, ReadRequest};
 use tsdb_cluster::wire::messages::{
     DeleteReply, DeletesBehindReply, DeletesBehindRequest, MarkReply, NodeMessage, Refusal,
-    SealReply, SealRequest, StatusReply, StatusRequest, Verdict,
+    RepairReply, RepairRequest, SealReply, SealRequest, StatusReply, StatusRequest, Verdict,
 };
 use tsdb_cluster::wire::{OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION, WireError};
 
@@ -34,6 +34,7 @@ pub(super) async fn answer(served: &Arc<Served>, request: Request<Incoming>) -> 
         Call::DeletesBehind => deletes_behind(served, body).await,
         Call::Digest => digest(served, body).await,
         Call::Mark => mark(served, body).await,
+        Call::Repair => repair(served, body).await,
         Call::Status => status(served, body).await,
     }
 }
@@ -95,6 +96,15 @@ async fn digest(served: &Arc<Served>, body: Incoming) -> Response<Outgoing> {
     };
     let digests = served.node.digest(request).await;
     said(served, Call::Digest, digests)
+}
+
+async fn repair(served: &Arc<Served>, body: Incoming) -> Response<Outgoing> {
+    let asked: Result<RepairRequest, Verdict> = asked(served, body).await;
+    if let Err(verdict) = asked {
+        return refused(served, verdict);
+    }
+    let round = served.node.rounds().ask();
+    said(served, Call::Repair, Ok(RepairReply { round }))
 }
 
 async fn mark(served: &Arc<Served>, body: Incoming) -> Response<Outgoing> {
