@@ -32,7 +32,7 @@ pub(super) async fn repair(
     match overview(&app)?.repair(asked.node.as_deref()).await {
         Ok(report) => Ok(success(&report, &[])),
         Err(RepairError::Coordinator(error)) => Err(without(error)),
-        Err(error) => Err(ApiError::not_found(&error.to_string())),
+        Err(error) => Err(ApiError::not_found(error.to_string())),
     }
 }
 

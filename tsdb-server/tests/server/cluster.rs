@@ -3,12 +3,11 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tsdb_cluster::NodeId;
-use tsdb_cluster::message::{Found, ReadRequest, Want};
+use tsdb_cluster::message::{DigestOf, DigestRequest};
 use tsdb_cluster::transport::Transport as _;
-use tsdb_core::{Series, TimeRange};
+use tsdb_core::{ShardDigest, TimeRange};
 use tsdb_server::rpc::{Endpoints, RpcClient, RpcClientOptions};
 
 use crate::support::{
@@ -226,15 +225,20 @@ async fn what_was_acknowledged_is_there_whoever_dies() {
     etcd.restart().await;
 }
 
-/// Samples that the node of a member has on its own disk; none while it does not answer.
-async fn held(member: &Member, shards: u32) -> Option<usize> {
+/// What the node of a member has on its own disk, of each shard in each window; none while it does
+/// not answer.
+pub(crate) async fn digests(
+    member: &Member,
+    shards: u32,
+    window_ms: i64,
+) -> Option<Vec<ShardDigest>> {
     let id = NodeId::new(member.id.as_str());
     let endpoints = Endpoints::default();
     endpoints.replace([(id.clone(), member.endpoint.as_str().into())]);
     let client = RpcClient::new(endpoints, RpcClientOptions::default());
     let status = client.status(&id).await.ok()?;
     let promised = status.shards.iter();
-    let request = ReadRequest {
+    let request = DigestRequest {
         namespace: "default".into(),
         incarnation: status.incarnation,
         epochs: promised
@@ -243,24 +247,15 @@ async fn held(member: &Member, shards: u32) -> Option<usize> {
         shards: NonZeroU32::new(shards).expect("not 0"),
         deletes_seen: 0,
         range: TimeRange::ALL,
-        matchers: Vec::new(),
-        want: Want::Samples,
-        after: None,
-        limit: usize::MAX,
-        max_samples: u64::MAX,
+        of: DigestOf::Windows { window_ms },
     };
-    let (_, mut pieces) = client.read(&id, request).await.ok()?;
-    let mut samples = 0;
-    while let Some(piece) = pieces.next().await {
-        for found in piece.ok()? {
-            let Found::Series(labels, chunks) = found else {
-                panic!("series were asked for");
-            };
-            let series = Series::from_chunks(labels, chunks, TimeRange::ALL).expect("chunks");
-            samples += series.timestamps().len();
-        }
-    }
-    Some(samples)
+    let reply = client.digest(&id, request).await.ok()?;
+    Some(reply.windows)
+}
+
+/// Samples among them.
+pub(crate) fn samples(digests: &[ShardDigest]) -> u64 {
+    digests.iter().map(|one| one.samples).sum()
 }
 
 #[tokio::test]
@@ -282,7 +277,8 @@ async fn a_node_that_was_away_fetches_what_it_missed_by_itself() {
     members[2].read_level = "one";
     members[2].start(folder.path());
     wait_for("the node to have what it missed", 60, async || {
-        (held(&members[2], shards).await? == 40 * 20).then_some(())
+        let has = digests(&members[2], shards, 60_000).await?;
+        (samples(&has) == 40 * 20).then_some(())
     })
     .await;
     // Nobody is left to ask but the node itself.

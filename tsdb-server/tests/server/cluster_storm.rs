@@ -3,7 +3,6 @@
 //! lost, no request fails that a retry does not mend, and all replicas are equal in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,13 +11,10 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tsdb_cluster::message::{DigestOf, DigestRequest};
-use tsdb_cluster::transport::Transport as _;
-use tsdb_cluster::{NodeId, ShardId};
-use tsdb_core::TimeRange;
-use tsdb_server::rpc::{Endpoints, RpcClient, RpcClientOptions};
+use tsdb_cluster::ShardId;
+use tsdb_core::ShardDigest;
 
-use crate::cluster::{Member, PLACEMENT, is_settled, version};
+use crate::cluster::{Member, PLACEMENT, digests, is_settled, version};
 use crate::support::{
     Etcd, Link, Process, Prometheus, Sent, Server, exported, free_port, get, post, program, series,
     wait_for, write_body, write_request,
@@ -29,6 +25,8 @@ const SERIES: i64 = 40;
 /// A window of two hours ends among the samples.
 const START_MS: i64 = 1_700_000_000_000;
 const STEP_MS: i64 = 60_000;
+/// How long the windows are that are compared.
+const WINDOW_MS: i64 = 2 * 60 * STEP_MS;
 /// How long a node says nothing: longer than the deadline of a request to it.
 const SILENCE: Duration = Duration::from_secs(7);
 /// A request that is sent again and again is answered within it.
@@ -136,50 +134,32 @@ impl Plant {
         std::fs::remove_dir_all(self.folder.join(id)).expect("a folder");
     }
 
-    /// The digests of all windows of all shards of each node that has them, by shard.
-    async fn digests(&self, namespace: &str) -> Option<BTreeMap<ShardId, Vec<Digests>>> {
-        let mut all: BTreeMap<ShardId, Vec<Digests>> = BTreeMap::new();
+    /// What each node that has some of a shard has of it.
+    async fn by_shard(&self) -> Option<BTreeMap<ShardId, Vec<Vec<ShardDigest>>>> {
+        let mut all: BTreeMap<ShardId, Vec<Vec<ShardDigest>>> = BTreeMap::new();
         for node in self.nodes.values() {
-            let id = NodeId::new(node.member.id.as_str());
-            let endpoints = Endpoints::default();
-            endpoints.replace([(id.clone(), node.member.endpoint.as_str().into())]);
-            let client = RpcClient::new(endpoints, RpcClientOptions::default());
-            let status = client.status(&id).await.ok()?;
-            let held = status.shards.iter().filter(|(_, state)| !state.is_empty);
-            for (shard, state) in held {
-                let request = DigestRequest {
-                    namespace: namespace.into(),
-                    incarnation: status.incarnation,
-                    epochs: vec![(*shard, state.epoch)],
-                    shards: NonZeroU32::new(SHARDS).expect("not 0"),
-                    deletes_seen: 0,
-                    range: TimeRange::ALL,
-                    of: DigestOf::Windows {
-                        window_ms: 7_200_000,
-                    },
-                };
-                let reply = client.digest(&id, request).await.ok()?;
-                let windows = reply.windows.iter();
-                let digests = windows.map(|one| format!("{one:?}")).collect();
-                all.entry(*shard).or_default().push(digests);
+            let mut own: BTreeMap<ShardId, Vec<ShardDigest>> = BTreeMap::new();
+            for one in digests(&node.member, SHARDS, WINDOW_MS).await? {
+                own.entry(one.shard).or_default().push(one);
+            }
+            for (shard, digests) in own {
+                all.entry(shard).or_default().push(digests);
             }
         }
         Some(all)
     }
 
-    /// Waits until each shard is at three nodes that have the same of it.
+    /// Waits until each shard that has samples is at three nodes that have the same of it.
     async fn become_equal(&self) {
         wait_for("all replicas to be equal", 90, async || {
-            let all = self.digests("default").await?;
-            let are_three = |of: &Vec<Digests>| of.len() == 3 && of.iter().all(|one| *one == of[0]);
-            let shards = usize::try_from(SHARDS).expect("small");
-            (all.len() == shards && all.values().all(are_three)).then_some(())
+            let all = self.by_shard().await?;
+            let are_three =
+                |of: &Vec<Vec<ShardDigest>>| of.len() == 3 && of.iter().all(|one| *one == of[0]);
+            (!all.is_empty() && all.values().all(are_three)).then_some(())
         })
         .await;
     }
 }
-
-type Digests = Vec<String>;
 
 impl Node {
     fn instance(&self) -> Value {
