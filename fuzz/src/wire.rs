@@ -2,11 +2,12 @@
 
 use std::fmt::Debug;
 
-use tsdb_cluster::message::{DeleteRequest, DigestReply, DigestRequest, ReadRequest};
+use tsdb_cluster::message::{DeleteRequest, DigestReply, DigestRequest, MarkRequest, ReadRequest};
 use tsdb_cluster::wire::messages::{
-    DeleteReply, DeletesBehindReply, DeletesBehindRequest, NodeMessage, Refusal, SealReply,
-    SealRequest, SelectOrder, SelectReply, StatusReply, StatusRequest, TopologyReply,
-    TopologyRequest, WriteOpened, WriteOpening, WriteReply, WriteRequest,
+    DeleteReply, DeletesBehindReply, DeletesBehindRequest, MarkReply, NodeMessage, Refusal,
+    RepairReply, RepairRequest, SealReply, SealRequest, SelectOrder, SelectReply, StatusReply,
+    StatusRequest, TopologyReply, TopologyRequest, WriteOpened, WriteOpening, WriteReply,
+    WriteRequest,
 };
 use tsdb_cluster::wire::{
     Decoded, Packing, SampleDecoder, SampleEncoder, SampleLimits, SeriesFrameReader,
@@ -212,6 +213,10 @@ pub(crate) fn message(input: &[u8]) {
         play::<StatusReply>,
         play::<Refusal>,
         play::<DeletesBehindRequest>,
+        play::<MarkRequest>,
+        play::<MarkReply>,
+        play::<RepairRequest>,
+        play::<RepairReply>,
     ];
     kinds[usize::from(kind) % kinds.len()](bytes);
     if let Ok(reply) = SelectReply::decode(bytes.to_vec().into()) {

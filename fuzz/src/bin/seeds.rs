@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 use tsdb_bench::{Capture, CapturedSeries, Fleet};
-use tsdb_cluster::message::{Origin, ReadReply, ReadRequest, Want};
+use tsdb_cluster::message::{Absent, Origin, ReadReply, ReadRequest, Want};
 use tsdb_cluster::wire::messages::{NodeMessage as _, Refusal, SelectReply, Verdict, WriteRequest};
 use tsdb_cluster::wire::{
     PROTOCOL_VERSION, Packing, SampleEncoder, SampleLimits, SeriesFrameWriter, SeriesHandle,
@@ -579,6 +579,11 @@ fn wire_messages() {
         origin: Origin::Replica,
         incarnation: Incarnation(7),
         payload: b"payload".to_vec().into(),
+        absent: vec![Absent {
+            node: "n7".into(),
+            incarnation: Incarnation(9),
+            shards: vec![3],
+        }],
         metadata: vec![(
             3,
             MetricMetadata {
