@@ -54,3 +54,33 @@ pub async fn within<T>(
         }
     }
 }
+
+/// A runtime for tests of what waits for no time.
+#[cfg(test)]
+pub(crate) mod still {
+    use super::*;
+
+    /// Time stands still: a task goes on until it sleeps, before whoever spawns it does, and sleeps
+    /// for ever.
+    #[derive(Debug)]
+    pub(crate) struct Still;
+
+    impl Runtime for Still {
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+            std::future::pending().boxed()
+        }
+
+        fn spawn(&self, task: BoxFuture<'static, ()>) {
+            // What is left of it would wait for a time that never comes.
+            let _slept = task.now_or_never();
+        }
+
+        fn random(&self) -> u64 {
+            7
+        }
+    }
+}

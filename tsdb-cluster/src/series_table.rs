@@ -20,7 +20,7 @@ use crate::batch::{Batch, SeriesEntry};
 pub struct SeriesTable {
     shards: NonZeroU32,
     max_series: usize,
-    fingerprints: FingerprintKey,
+    fingerprints: Arc<FingerprintKey>,
     next_key: AtomicU64,
     known: RwLock<Known>,
 }
@@ -60,7 +60,7 @@ impl SeriesTable {
     /// An empty table for a cluster of so many shards, which holds at most `max_series`. The key is
     /// random, and told to nobody.
     #[must_use]
-    pub fn new(shards: NonZeroU32, max_series: usize, key: FingerprintKey) -> Self {
+    pub fn new(shards: NonZeroU32, max_series: usize, key: Arc<FingerprintKey>) -> Self {
         Self {
             shards,
             max_series,
@@ -225,7 +225,7 @@ mod tests {
         SeriesTable::new(
             NonZeroU32::new(8).expect("some"),
             max_series,
-            FingerprintKey::new([7; 16]),
+            Arc::new(FingerprintKey::new([7; 16])),
         )
     }
 

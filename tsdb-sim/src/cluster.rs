@@ -321,11 +321,11 @@ impl Cluster {
 
     /// In how many windows each node that runs knows that it differs from others.
     #[must_use]
-    pub fn divergence(&self) -> Vec<(NodeId, usize)> {
+    pub fn divergence(&self) -> Vec<(NodeId, u64)> {
         let machines = self.lock();
         let running = machines.iter().filter_map(|(id, machine)| {
             let running = machine.running.as_ref()?;
-            Some((id.clone(), running.divergence.windows()))
+            Some((id.clone(), running.divergence.total()))
         });
         running.collect()
     }

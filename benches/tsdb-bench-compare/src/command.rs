@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::load::Load;
 use crate::options::{LoadName, Options};
-pub use crate::process::{become_server, is_server_start};
 use crate::progress::Progress;
 use crate::run::Bench;
 use crate::table::{Row, Table};
@@ -41,7 +40,7 @@ pub fn compare(options: &Options) -> Result<(), Error> {
         let load = Load::new(name, options, capture.clone(), watch.clock.now_ms())?;
         let mut rows: Vec<Row> = Vec::new();
         for server in &options.only {
-            let folder = folder(options.folder.as_deref())?;
+            let folder = folder("compare-", options.folder.as_deref())?;
             let outcome = bench.run(*server, &load, folder.path());
             progress.clear();
             watch.interrupt.check()?;
@@ -126,10 +125,10 @@ fn machine() -> Value {
     })
 }
 
-/// A folder of its own for each server, removed when dropped.
-fn folder(above: Option<&Path>) -> Result<tempfile::TempDir, Error> {
+/// A folder of its own, removed when dropped.
+pub(crate) fn folder(prefix: &str, above: Option<&Path>) -> Result<tempfile::TempDir, Error> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix("compare-");
+    builder.prefix(prefix);
     let made = match above {
         Some(above) => builder.tempdir_in(above),
         None => builder.tempdir(),

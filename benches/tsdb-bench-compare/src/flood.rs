@@ -8,6 +8,7 @@ use tsdb_bench::WriteEncoder;
 use tsdb_core::{Clock as _, Labels, Sample};
 use tsdb_remote::write::WriteProtocol;
 
+use crate::command::folder;
 use crate::deliveries::Delivery;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -60,10 +61,7 @@ pub struct FloodOptions {
 pub fn flood(options: &FloodOptions) -> Result<String, Error> {
     let watch = Watch::new(Interrupt::on_signals()?);
     let progress = Progress::new();
-    let folder = tempfile::Builder::new()
-        .prefix("flood-")
-        .tempdir()
-        .map_err(Error::io("making", "a temporary folder"))?;
+    let folder = folder("flood-", None)?;
     let server = server(options, folder.path())?;
     let mut running = server.start(&watch)?;
     running.until_ready(&watch)?;

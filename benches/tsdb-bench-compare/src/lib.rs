@@ -16,6 +16,7 @@ mod interrupt;
 mod load;
 mod options;
 mod process;
+mod program;
 mod progress;
 mod read_back;
 mod run;
@@ -28,7 +29,8 @@ mod wait;
 mod tests;
 
 pub use cluster::{ClusterOptions, cluster};
-pub use command::{become_server, compare, is_server_start};
+pub use command::compare;
 pub use error::Error;
 pub use flood::{FloodOptions, flood};
 pub use options::{LoadName, Options, ServerName};
+pub use program::program;

@@ -23,7 +23,7 @@ const STOP_SECONDS_MAX: u64 = 300;
 
 /// The command that follows when this program was started to become a server.
 #[must_use]
-pub fn is_server_start(arguments: &[OsString]) -> Option<&[OsString]> {
+pub(crate) fn is_server_start(arguments: &[OsString]) -> Option<&[OsString]> {
     match arguments.get(1) {
         Some(first) if first == BECOME => arguments.get(2..),
         _ => None,
@@ -35,7 +35,7 @@ pub fn is_server_start(arguments: &[OsString]) -> Option<&[OsString]> {
 ///
 /// # Errors
 /// When the program cannot be executed; else it does not return.
-pub fn become_server(command: &[OsString]) -> Result<(), Error> {
+pub(crate) fn become_server(command: &[OsString]) -> Result<(), Error> {
     let missing = || Error::Answer(format!("{BECOME} needs a program"));
     let (program, arguments) = command.split_first().ok_or_else(missing)?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))

@@ -12,13 +12,13 @@ use tsdb_core::model::Window;
 use tsdb_core::{Digest, Label, Labels, Matcher, TimeRange};
 
 use super::epochs::Refusal;
-use super::membership::{Membership, MembershipError, complete};
+use super::membership::{Membership, MembershipError, carried, stored};
 use crate::batch::Batch;
 use crate::coordinator::KnownTopology;
 use crate::identity::{Epoch, Incarnation, NodeId, ShardId};
 use crate::message::{
-    DeleteRequest, DigestOf, DigestReply, DigestRequest, Found, FoundStream, NodeError, Origin,
-    ReadReply, ReadRequest, ShardVerdict, Want, WriteRequest,
+    DeleteRequest, DigestOf, DigestReply, DigestRequest, Found, FoundStream, NodeError, ReadReply,
+    ReadRequest, Want,
 };
 use crate::transport::ask_behind_deletes;
 
@@ -34,8 +34,6 @@ const AT_A_TIME: usize = 4;
 /// What is done about a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mend {
-    /// Nothing: it is counted.
-    No,
     /// The node fetches what the other one has.
     Fetch,
     /// The other one is given what the node has.
@@ -101,13 +99,14 @@ impl<K: Ord + Clone> Sides<K> {
 
 impl Membership {
     /// Compares some time of all shards of a peer that it is in the same epoch of. `found` hears of
-    /// every window of a shard with a difference. What goes wrong with one shard stops no other one.
+    /// every window of a shard with a difference, also where none is to be mended. What goes wrong
+    /// with one shard stops no other one.
     pub(super) async fn compare(
         &self,
         known: &KnownTopology,
         peer: &Peer,
         range: TimeRange,
-        mend: Mend,
+        mend: Option<Mend>,
         mut found: impl FnMut(ShardId, Window),
     ) -> Result<Compared, MembershipError> {
         let (mut shards, differ) = self.windows(peer, range, peer.window_ms).await?;
@@ -208,13 +207,13 @@ impl Membership {
         Ok(parts)
     }
 
-    /// Mends the series that differ in a part; whether any does.
+    /// Mends the series that differ in a part, where that is wanted; whether any does.
     async fn mend(
         &self,
         known: &KnownTopology,
         peer: &Peer,
         part: Part,
-        mend: Mend,
+        mend: Option<Mend>,
     ) -> Result<bool, MembershipError> {
         let peer = Peer {
             epochs: vec![(part.shard, part.epoch)],
@@ -253,16 +252,13 @@ impl Membership {
             };
             let mut differ = sides.differ();
             is_different |= !differ.is_empty();
-            match mend {
-                Mend::No => {}
-                Mend::Fetch => {
-                    differ.retain(|labels| sides.theirs.contains_key(labels));
-                    self.carry(known, &peer, part, &differ, mend).await?;
-                }
-                Mend::Give => {
-                    differ.retain(|labels| sides.after.contains_key(labels));
-                    self.carry(known, &peer, part, &differ, mend).await?;
-                }
+            if let Some(mend) = mend {
+                let has = match mend {
+                    Mend::Fetch => &sides.theirs,
+                    Mend::Give => &sides.after,
+                };
+                differ.retain(|labels| has.contains_key(labels));
+                self.carry(known, &peer, part, &differ, mend).await?;
             }
             match end {
                 Some(end) => after = Some(end),
@@ -321,7 +317,7 @@ impl Membership {
             let seen = reply.deletes_applied;
             match mend {
                 Mend::Give => self.give(peer, part, seen, batch).await?,
-                Mend::Fetch | Mend::No => {
+                Mend::Fetch => {
                     let namespace = &peer.namespace;
                     self.take(known, part.shard, namespace, seen, batch).await?;
                 }
@@ -340,7 +336,7 @@ impl Membership {
     ) -> Result<(ReadReply, FoundStream), NodeError> {
         let incarnation = match mend {
             Mend::Give => self.node().incarnation(),
-            Mend::Fetch | Mend::No => peer.incarnation,
+            Mend::Fetch => peer.incarnation,
         };
         let request = ReadRequest {
             namespace: Arc::clone(&peer.namespace),
@@ -357,7 +353,7 @@ impl Membership {
         };
         match mend {
             Mend::Give => self.node().read(request).await,
-            Mend::Fetch | Mend::No => {
+            Mend::Fetch => {
                 let transport = self.cluster().transport();
                 transport.read(&peer.node, request).await
             }
@@ -372,25 +368,18 @@ impl Membership {
         deletes_seen: u64,
         batch: Batch,
     ) -> Result<(), MembershipError> {
-        let request = WriteRequest {
-            namespace: Arc::clone(&peer.namespace),
-            incarnation: peer.incarnation,
-            epochs: vec![(part.shard, part.epoch)],
+        let shard = (part.shard, part.epoch);
+        let request = carried(
+            &peer.namespace,
+            peer.incarnation,
+            shard,
             deletes_seen,
-            origin: Origin::Replica,
-            places: (0..batch.series().len()).collect(),
-            batch: Arc::new(batch),
-            absent: Vec::new(),
-        };
+            batch,
+        );
         let transport = self.cluster().transport();
         let ask = || transport.write(&peer.node, request.clone());
         let reply = ask_behind_deletes(ask, |applied| self.tell(peer, applied)).await?;
-        complete(part.shard, &reply.report)?;
-        let is_stored = |(_, verdict): &(ShardId, ShardVerdict)| *verdict == ShardVerdict::Stored;
-        match !reply.shards.is_empty() && reply.shards.iter().all(is_stored) {
-            true => Ok(()),
-            false => Err(MembershipError::Overtaken(part.shard)),
-        }
+        stored(part.shard, &reply)
     }
 
     /// Tells a peer the deletes that it misses.

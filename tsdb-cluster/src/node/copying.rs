@@ -235,7 +235,7 @@ impl Membership {
                 shards: known.topology.shard_count(),
                 window_ms: WINDOW_MS,
             };
-            let compared = self.compare(known, &peer, TimeRange::ALL, Mend::Fetch, |_, _| {});
+            let compared = self.compare(known, &peer, TimeRange::ALL, Some(Mend::Fetch), |_, _| {});
             let compared = compared.await?;
             compared.failed?;
             if !compared.shards.contains(&id) {

@@ -16,18 +16,6 @@ pub struct Divergence {
 }
 
 impl Divergence {
-    /// Windows that differ from some replica, each counted once for each shard of a namespace.
-    #[must_use]
-    pub fn windows(&self) -> usize {
-        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let one = |((namespace, shard, _), starts): (&Pair, &BTreeSet<i64>)| {
-            let (namespace, shard) = (Arc::clone(namespace), *shard);
-            let each = move |start: &i64| (Arc::clone(&namespace), shard, *start);
-            starts.iter().map(each).collect::<Vec<_>>()
-        };
-        windows.iter().flat_map(one).collect::<BTreeSet<_>>().len()
-    }
-
     /// Windows that differ, each counted once for each replica that it differs from.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -146,6 +146,12 @@ impl Marks {
         self.window_ms
     }
 
+    /// Whether nothing is missed.
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.lock();
+        state.namespaces.values().all(BTreeMap::is_empty)
+    }
+
     /// How many windows of shards each node is known to miss; a shard of which all windows are to
     /// be compared counts once.
     #[must_use]

@@ -308,23 +308,9 @@ impl Membership {
         let Some(shard) = known.topology.shard(id).filter(|_| !batch.is_empty()) else {
             return Ok(());
         };
-        let request = WriteRequest {
-            namespace: Arc::clone(namespace),
-            incarnation: self.node.incarnation(),
-            epochs: vec![(id, shard.epoch())],
-            deletes_seen,
-            origin: Origin::Replica,
-            places: (0..batch.series().len()).collect(),
-            absent: Vec::new(),
-            batch: Arc::new(batch),
-        };
-        let reply = self.write(request).await?;
-        complete(id, &reply.report)?;
-        let is_stored = |(_, verdict): &(ShardId, ShardVerdict)| *verdict == ShardVerdict::Stored;
-        match reply.shards.iter().all(is_stored) {
-            true => Ok(()),
-            false => Err(MembershipError::Overtaken(id)),
-        }
+        let own = self.node.incarnation();
+        let request = carried(namespace, own, (id, shard.epoch()), deletes_seen, batch);
+        stored(id, &self.write(request).await?)
     }
 
     /// Removes what the node still has of shards that are not its own. Writes are kept out before
@@ -364,8 +350,38 @@ impl Membership {
     }
 }
 
+/// Samples that one replica of a shard has from another.
+pub(super) fn carried(
+    namespace: &Arc<str>,
+    incarnation: Incarnation,
+    shard: (ShardId, Epoch),
+    deletes_seen: u64,
+    batch: Batch,
+) -> WriteRequest {
+    WriteRequest {
+        namespace: Arc::clone(namespace),
+        incarnation,
+        epochs: vec![shard],
+        deletes_seen,
+        origin: Origin::Replica,
+        places: (0..batch.series().len()).collect(),
+        absent: Vec::new(),
+        batch: Arc::new(batch),
+    }
+}
+
+/// Whether a replica has all that it was given of a shard.
+pub(super) fn stored(shard: ShardId, reply: &WriteReply) -> Result<(), MembershipError> {
+    complete(shard, &reply.report)?;
+    let is_stored = |(_, verdict): &(ShardId, ShardVerdict)| *verdict == ShardVerdict::Stored;
+    match !reply.shards.is_empty() && reply.shards.iter().all(is_stored) {
+        true => Ok(()),
+        false => Err(MembershipError::Overtaken(shard)),
+    }
+}
+
 /// What is too old for a node is about to go everywhere; all else that others have it must store.
-pub(super) fn complete(shard: ShardId, report: &AppendReport) -> Result<(), MembershipError> {
+fn complete(shard: ShardId, report: &AppendReport) -> Result<(), MembershipError> {
     let is_lost = |one: &&Rejected| !matches!(one.reason, RejectReason::OutsideRetention { .. });
     match report.rejected.iter().find(is_lost) {
         None if report.rejected_series == 0 => Ok(()),

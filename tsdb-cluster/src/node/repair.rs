@@ -92,7 +92,7 @@ impl Repair {
             rounds.begin();
             let done = self.round().await;
             rounds.end();
-            let is_equal = done.is_ok() && self.divergence.windows() == 0;
+            let is_equal = done.is_ok() && self.divergence.total() == 0;
             told(done);
             let took = runtime.now().saturating_sub(begun);
             let pause = match is_equal {
@@ -170,12 +170,16 @@ impl Repair {
     async fn compare(&self, known: &KnownTopology, peer: &Peer) -> Result<(), MembershipError> {
         self.is_there(&peer.node).await?;
         let mut found: BTreeMap<Window, BTreeSet<ShardId>> = BTreeMap::new();
-        let compare =
-            self.membership
-                .compare(known, peer, TimeRange::ALL, Mend::Fetch, |shard, window| {
-                    self.divergence.found(pair(peer, shard), window.start);
-                    found.entry(window).or_default().insert(shard);
-                });
+        let compare = self.membership.compare(
+            known,
+            peer,
+            TimeRange::ALL,
+            Some(Mend::Fetch),
+            |shard, window| {
+                self.divergence.found(pair(peer, shard), window.start);
+                found.entry(window).or_default().insert(shard);
+            },
+        );
         let compared = compare.await?;
         let mut left: BTreeMap<ShardId, BTreeSet<i64>> = BTreeMap::new();
         for (window, shards) in found {
@@ -188,7 +192,7 @@ impl Repair {
             let range = window.range();
             let look = self
                 .membership
-                .compare(known, &again, range, Mend::No, |shard, window| {
+                .compare(known, &again, range, None, |shard, window| {
                     left.entry(shard).or_default().insert(window.start);
                 });
             look.await?.failed?;
@@ -220,7 +224,7 @@ impl Repair {
         let Some(known) = self.membership.cluster().topology().known() else {
             return Ok(());
         };
-        let known = match marks.all().is_empty() {
+        let known = match marks.is_empty() {
             true => return Ok(()),
             false => self.forget_strangers(known).await?,
         };
@@ -301,7 +305,7 @@ impl Repair {
         for (peer, range) in groups {
             let give = self
                 .membership
-                .compare(known, &peer, range, Mend::Give, |_, _| {});
+                .compare(known, &peer, range, Some(Mend::Give), |_, _| {});
             let (compared, failed) = match give.await {
                 Ok(Compared { shards, failed }) => (shards, failed),
                 Err(error) => (BTreeSet::new(), Err(error)),

@@ -79,29 +79,9 @@ impl Rounds {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
-    use futures_util::future::BoxFuture;
 
     use super::*;
-
-    /// Time stands still.
-    #[derive(Debug)]
-    struct Still;
-
-    impl Runtime for Still {
-        fn now(&self) -> Duration {
-            Duration::ZERO
-        }
-
-        fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-            std::future::pending().boxed()
-        }
-
-        fn spawn(&self, _: BoxFuture<'static, ()>) {}
-
-        fn random(&self) -> u64 {
-            0
-        }
-    }
+    use crate::runtime::still::Still;
 
     #[test]
     fn a_round_that_is_asked_for_begins_at_once_and_has_seen_all_when_it_ends() {

@@ -133,7 +133,7 @@ pub(crate) struct Cluster {
     runtime: SharedRuntime,
     overview: Overview,
     /// Of the fingerprints by which series are found.
-    series_key: FingerprintKey,
+    series_key: Arc<FingerprintKey>,
 }
 
 impl Cluster {
@@ -175,7 +175,7 @@ impl Cluster {
         let overview = Overview::new(id.clone(), coordinator.clone(), client);
         let cluster = Self {
             overview,
-            series_key: FingerprintKey::new(random()?),
+            series_key: Arc::new(FingerprintKey::new(random()?)),
             role,
             id,
             environment: config.cluster_environment.as_str().into(),
@@ -220,7 +220,11 @@ impl Cluster {
     }
 
     pub(crate) fn data(&self, telemetry: Arc<Telemetry>) -> ClusterData {
-        ClusterData::new(self.coordinator.clone(), self.series_key.clone(), telemetry)
+        ClusterData::new(
+            self.coordinator.clone(),
+            Arc::clone(&self.series_key),
+            telemetry,
+        )
     }
 
     /// What this server is in it.
@@ -334,8 +338,9 @@ impl Cluster {
     }
 }
 
-fn random() -> Result<[u8; 16], ClusterError> {
-    let mut bytes = [0; 16];
+/// Bytes that nobody can foresee.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], ClusterError> {
+    let mut bytes = [0; N];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| ClusterError::NoRandom)?;
     Ok(bytes)

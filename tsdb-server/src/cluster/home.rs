@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use tsdb_cluster::metadata::{MetadataError, MetadataStore};
 
 use super::ClusterError;
+use super::cluster::random;
 use crate::store::{Store, StoreError};
 use crate::told::told;
 
@@ -152,7 +152,8 @@ async fn cluster(
         if !may_begin {
             return Ok(None);
         }
-        let name = fresh_name().map_err(Unsaid::Cluster)?;
+        let drawn = random().map_err(Unsaid::Cluster)?;
+        let name = format!("{:016x}", u64::from_le_bytes(drawn));
         match metadata.set(&key, None, name.clone().into_bytes()).await {
             Ok(_) => return Ok(Some(name)),
             Err(MetadataError::Conflict { .. }) => {}
@@ -160,13 +161,6 @@ async fn cluster(
         }
     }
     Ok(None)
-}
-
-fn fresh_name() -> Result<String, ClusterError> {
-    let mut bytes = [0; 8];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| ClusterError::NoRandom)?;
-    Ok(format!("{:016x}", u64::from_le_bytes(bytes)))
 }
 
 async fn read(store: &Store) -> Result<Option<Home>, ClusterError> {

@@ -93,15 +93,20 @@ impl Config {
 
     /// Whether somebody said this flag itself.
     pub(crate) fn is_asked_for(&self, flag: &str) -> bool {
-        let setting = self.settings.iter().find(|setting| setting.flag == flag);
-        let decided = setting.map(|setting| &setting.decided);
-        decided.is_some_and(|by| !matches!(by, Decided::Default | Decided::DefaultHost))
+        let by = self.decided(flag);
+        by.is_some_and(|by| !matches!(by, Decided::Default | Decided::DefaultHost))
     }
 
     /// Whether somebody said what a flag is.
     pub(crate) fn is_said(&self, flag: &str) -> bool {
-        let setting = self.settings.iter().find(|setting| setting.flag == flag);
-        setting.is_some_and(|setting| setting.decided != Decided::Default)
+        let by = self.decided(flag);
+        by.is_some_and(|by| *by != Decided::Default)
+    }
+
+    fn decided(&self, flag: &str) -> Option<&Decided> {
+        let mut settings = self.settings.iter();
+        let setting = settings.find(|setting| setting.flag == flag);
+        setting.map(|setting| &setting.decided)
     }
 }
 

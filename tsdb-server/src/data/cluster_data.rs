@@ -26,7 +26,7 @@ pub(crate) struct ClusterData {
     runtime: Handle,
     table: Arc<RwLock<Option<Arc<SeriesTable>>>>,
     /// Of the fingerprints of series.
-    key: FingerprintKey,
+    key: Arc<FingerprintKey>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -34,7 +34,7 @@ impl ClusterData {
     /// A coordinator's cluster, of a task of the runtime.
     pub(crate) fn new(
         coordinator: Coordinator,
-        key: FingerprintKey,
+        key: Arc<FingerprintKey>,
         telemetry: Arc<Telemetry>,
     ) -> Self {
         Self {
@@ -130,7 +130,7 @@ impl ClusterData {
         }
         drop(table);
         // Another placement after the first was removed.
-        let fresh = Arc::new(SeriesTable::new(shards, SERIES_MAX, self.key.clone()));
+        let fresh = Arc::new(SeriesTable::new(shards, SERIES_MAX, Arc::clone(&self.key)));
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(table.insert(fresh)))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::stage::{COORDINATOR, Stage, Staging, id, node};
+use crate::stage::{COORDINATOR, Stage, Staging, id, replaced};
 use futures_util::FutureExt as _;
 use tsdb_cluster::runtime::Runtime as _;
 use tsdb_cluster::topology::Topology;
@@ -20,11 +20,6 @@ fn seeded(seed: u64, nodes: usize) -> Staging {
 /// How long after a change was begun something dies: each moment of it in turn.
 fn moments() -> impl Iterator<Item = Duration> {
     (0..60).map(|step| Duration::from_millis(step * 17))
-}
-
-fn replaced(topology: &Topology) -> Topology {
-    let candidates = vec![(id(3), node(&id(3), 3))];
-    topology.replace(&[id(2)], candidates, false).unwrap()
 }
 
 /// A node replaces another, and something happens at a moment of it; writes go on meanwhile.

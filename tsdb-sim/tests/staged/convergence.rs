@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::stage::{COORDINATOR, Stage, Staging, id, node};
+use crate::stage::{COORDINATOR, Stage, Staging, id, replaced};
 use tsdb_cluster::NodeId;
 use tsdb_cluster::runtime::Runtime as _;
 use tsdb_core::{ShardDigest, ShardSet, TimeRange};
@@ -173,14 +173,7 @@ fn nobody_gives_anything_to_a_node_that_left() {
         three.cluster.crash(&id(2));
         three.write_for(0..30).await;
         three.cluster.start(&id(3)).await.unwrap();
-        let known = three.placement.refresh().await.unwrap();
-        let fresh = vec![(id(3), node(&id(3), 2))];
-        let replaced = known.topology.replace(&[id(2)], fresh, false).unwrap();
-        three
-            .placement
-            .put(Some(known.version), replaced)
-            .await
-            .unwrap();
+        three.change(replaced).await;
         three.settles().await;
         let begun = three.executor.now();
         while three.backlog() > 0 {
@@ -203,14 +196,7 @@ fn a_copy_goes_on_where_it_was() {
         three.write_for(0..200).await;
         let all = u64::from(SERIES) * 200;
         three.cluster.start(&id(3)).await.unwrap();
-        let known = three.placement.refresh().await.unwrap();
-        let fresh = vec![(id(3), node(&id(3), 2))];
-        let replaced = known.topology.replace(&[id(2)], fresh, false).unwrap();
-        three
-            .placement
-            .put(Some(known.version), replaced)
-            .await
-            .unwrap();
+        three.change(replaced).await;
         let copied = || {
             let moves = three.cluster.moves(&id(3));
             moves

@@ -32,7 +32,7 @@ pub(crate) fn id(at: usize) -> NodeId {
     NodeId::new(format!("n{at}"))
 }
 
-pub(crate) fn node(id: &NodeId, group: usize) -> Node {
+fn node(id: &NodeId, group: usize) -> Node {
     Node {
         endpoint: format!("{id}:9000"),
         isolation_group: format!("g{group}"),
@@ -42,6 +42,12 @@ pub(crate) fn node(id: &NodeId, group: usize) -> Node {
         port: 9000,
         ..Node::default()
     }
+}
+
+/// Another node, `n3`, is to take the place of `n2`.
+pub(crate) fn replaced(topology: &Topology) -> Topology {
+    let candidates = vec![(id(3), node(&id(3), 2))];
+    topology.replace(&[id(2)], candidates, false).unwrap()
 }
 
 /// How a cluster begins.

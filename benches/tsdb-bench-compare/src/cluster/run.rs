@@ -11,6 +11,7 @@ use tsdb_remote::write::WriteProtocol;
 
 use super::figures::Figures;
 use super::plant::{Member, Plant};
+use crate::command::folder;
 use crate::deliveries::{Deliveries, Delivery};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -77,10 +78,7 @@ pub struct ClusterOptions {
 pub fn cluster(options: &ClusterOptions) -> Result<String, Error> {
     let watch = Watch::new(Interrupt::on_signals()?);
     let progress = Progress::new();
-    let folder = tempfile::Builder::new()
-        .prefix("cluster-")
-        .tempdir()
-        .map_err(Error::io("making", "a temporary folder"))?;
+    let folder = folder("cluster-", None)?;
     let run = Run {
         options,
         watch: &watch,

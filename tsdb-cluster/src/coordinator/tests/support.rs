@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tsdb_core::vfs::FaultVfs;
 use tsdb_core::{Db, DbOptions, Labels, Sample, SystemClock, TimeRange, shard_of};
@@ -18,7 +16,7 @@ use crate::message::{
 };
 use crate::metadata::{MemoryMetadata, MetadataStore as _, placement_key};
 use crate::node::{DeleteRecord, Node};
-use crate::runtime::Runtime;
+use crate::runtime::still::Still;
 use crate::storage::{Lane, Storage, Work};
 use crate::topology::{Node as Described, ReadLevel, Topology, WriteLevel};
 use crate::transport::{NodeAnswer, SealReply, Transport};
@@ -27,30 +25,6 @@ use crate::{Batch, Epoch, Incarnation, NodeId, SeriesEntry, ShardId};
 pub(super) const SHARDS: u32 = 8;
 pub(super) const BEGIN_MS: i64 = 1_700_000_000_000;
 const ENVIRONMENT: &str = "default_env";
-
-/// Time stands still: a task goes on until it sleeps, before whoever spawns it does, and sleeps for
-/// ever.
-#[derive(Debug)]
-struct Still;
-
-impl Runtime for Still {
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-        std::future::pending().boxed()
-    }
-
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        // What is left of it would wait for a time that never comes.
-        let _slept = task.now_or_never();
-    }
-
-    fn random(&self) -> u64 {
-        7
-    }
-}
 
 /// A database whose work is done at once.
 struct AtOnce(Db);

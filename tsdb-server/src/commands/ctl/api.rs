@@ -32,6 +32,12 @@ pub(super) struct PlacementAnswer {
     pub(super) version: u64,
 }
 
+/// What stands around an answer about the cluster.
+#[derive(Deserialize)]
+struct Envelope<T> {
+    data: T,
+}
+
 impl Api {
     /// Of a server of the cluster of an environment.
     ///
@@ -50,20 +56,12 @@ impl Api {
 
     /// How the cluster is.
     pub(super) fn report(&self) -> Result<ClusterReport, CommandError> {
-        #[derive(Deserialize)]
-        struct Envelope {
-            data: ClusterReport,
-        }
         let Envelope { data } = self.get("/api/v1/cluster")?;
         Ok(data)
     }
 
     /// Has a node compare all its shards now, or all nodes.
     pub(super) fn repair(&self, node: Option<&str>) -> Result<RepairReport, CommandError> {
-        #[derive(Deserialize)]
-        struct Envelope {
-            data: RepairReport,
-        }
         let query = node.map(|node| {
             let node: String = form_urlencoded::byte_serialize(node.as_bytes()).collect();
             format!("?node={node}")

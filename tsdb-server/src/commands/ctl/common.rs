@@ -42,7 +42,14 @@ pub(super) struct Changing {
     #[arg(long, conflicts_with = "wait")]
     pub(super) dry_run: bool,
 
-    /// Wait until every shard is at its place
+    #[command(flatten)]
+    pub(super) waiting: Waiting,
+}
+
+/// Whether to wait for what was asked for.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Waiting {
+    /// Wait until it is done
     #[arg(long)]
     pub(super) wait: bool,
 

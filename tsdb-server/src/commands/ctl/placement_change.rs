@@ -258,13 +258,13 @@ fn change(
     goal: Goal,
 ) -> Result<(), CommandError> {
     let mut changed = api.change(what, body, changing.dry_run)?;
-    if changing.wait {
+    if changing.waiting.wait {
         let version = changed.version;
-        Goal { version, ..goal }.wait(api, changing.timeout)?;
+        Goal { version, ..goal }.wait(api, changing.waiting.timeout)?;
         changed = api.placement()?;
     }
     changing.asking.write(&changed, |changed| {
-        match (changing.dry_run, changing.wait) {
+        match (changing.dry_run, changing.waiting.wait) {
             (true, _) => format!("nothing is changed; this would be\n{}", text(changed)),
             (false, true) => text(changed),
             (false, false) => format!(

@@ -1,17 +1,15 @@
 //! `ctl repair`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clap::Args;
 
-use super::common::{Asking, examples};
+use super::common::{Asking, Waiting, examples};
 use super::table::{Align, Table};
 use super::waiting::until;
 use crate::cluster::{ClusterReport, RepairReport};
 use crate::commands::CommandError;
 use crate::config::Config;
-use crate::units::duration_of;
 
 const EXAMPLES: &str = examples!(
     "  tsdb-server ctl repair --wait
@@ -28,13 +26,8 @@ pub(super) struct Repair {
     #[arg(value_name = "NODE")]
     nodes: Vec<String>,
 
-    /// Wait until all of them have
-    #[arg(long)]
-    wait: bool,
-
-    /// How long to wait at most; what is not finished by then goes on by itself
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration_of, requires = "wait")]
-    timeout: Duration,
+    #[command(flatten)]
+    waiting: Waiting,
 
     #[command(flatten)]
     asking: Asking,
@@ -54,8 +47,9 @@ impl Repair {
                 }
             }
         }
-        if self.wait {
-            until(&api, self.timeout, |report| left(report, &asked.rounds))?;
+        if self.waiting.wait {
+            let left = |report: &ClusterReport| left(report, &asked.rounds);
+            until(&api, self.waiting.timeout, left)?;
         }
         self.asking.write(&asked, text)?;
         match asked.errors.into_iter().next() {

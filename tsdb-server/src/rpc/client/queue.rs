@@ -165,9 +165,7 @@ impl Waiter {
 fn bytes_of(request: &WriteRequest) -> usize {
     let series = request.batch.series();
     let chosen = request.places.iter().filter_map(|place| series.get(*place));
-    let metadata = request.batch.all_metadata().iter();
-    let of_metadata = metadata.map(|(_, one)| ROW_BYTES + one.help.len());
-    chosen.map(bytes_of_series).sum::<usize>() + of_metadata.sum::<usize>()
+    chosen.map(bytes_of_series).sum::<usize>() + bytes_of_metadata(&request.batch)
 }
 
 /// What a batch takes in the queue of a node that gets all of it, as a part of all that may be
@@ -176,7 +174,12 @@ pub(crate) fn bytes_in_queue(batch: &Batch) -> usize {
     let options = RpcClientOptions::default();
     let least = options.queue_bytes / options.queue_requests.max(1);
     let bytes: usize = batch.series().iter().map(bytes_of_series).sum();
-    bytes.max(least)
+    (bytes + bytes_of_metadata(batch)).max(least)
+}
+
+fn bytes_of_metadata(batch: &Batch) -> usize {
+    let metadata = batch.all_metadata().iter();
+    metadata.map(|(_, one)| ROW_BYTES + one.help.len()).sum()
 }
 
 fn bytes_of_series(one: &BatchSeries) -> usize {

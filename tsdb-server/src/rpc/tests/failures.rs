@@ -1,7 +1,7 @@
 //! Nodes that die, hang, and move.
 
 use std::sync::Mutex;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -28,6 +28,20 @@ async fn hung() -> (String, tokio::task::JoinHandle<()>) {
         }
     };
     (address, tokio::spawn(accept))
+}
+
+/// The disk of a machine hangs whenever it is to sync, until what is answered is dropped.
+fn hang_disk(machine: &Machine) -> Sender<()> {
+    let (go_on, told) = channel::<()>();
+    let told = Mutex::new(told);
+    machine.disk.on_operation(move |_, operation| {
+        if operation.kind == OperationKind::Sync {
+            // Once the other end is dropped it waits no more.
+            let _ended = told.lock().expect("told").recv();
+        }
+        Verdict::Proceed
+    });
+    go_on
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -156,15 +170,7 @@ async fn a_hung_disk_closes_the_way_of_writes_alone_until_it_goes_on() {
         .await
         .expect("a reply");
 
-    let (go_on, told) = channel::<()>();
-    let told = Mutex::new(told);
-    machine.disk.on_operation(move |_, operation| {
-        if operation.kind == OperationKind::Sync {
-            // Once the other end is dropped it waits no more.
-            let _ended = told.lock().expect("told").recv();
-        }
-        Verdict::Proceed
-    });
+    let go_on = hang_disk(&machine);
     let written = client.write(&machine.id, request(1)).await;
     assert!(is_unreachable(&written), "{written:?}");
     until("the way is closed", || {
@@ -297,15 +303,7 @@ async fn one_that_floods_a_node_keeps_no_other_from_writing() {
         let opened = client.write(&machine.id, request(0)).await;
         opened.expect("a reply");
     }
-    let (go_on, told) = channel::<()>();
-    let told = Mutex::new(told);
-    machine.disk.on_operation(move |_, operation| {
-        if operation.kind == OperationKind::Sync {
-            // Once the other end is dropped it waits no more.
-            let _ended = told.lock().expect("told").recv();
-        }
-        Verdict::Proceed
-    });
+    let go_on = hang_disk(&machine);
     let flood: Vec<_> = (1..=50)
         .map(|round| tokio::spawn(flooding.write(&machine.id, request(round))))
         .collect();
