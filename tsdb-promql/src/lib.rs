@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod answer;
+mod engine;
+mod error;
+mod histogram;
+mod queryable;
+pub mod syntax;
+
+pub use answer::{Answer, MatrixSeries, PointValue, QueryStats, Value, VectorSample};
+pub use engine::{Cancel, Engine, EngineOptions, Features};
+pub use error::QueryError;
+pub use histogram::FloatHistogram;
+pub use queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};
