@@ -210,6 +210,23 @@ pub enum DurationOp {
     Max,
 }
 
+impl DurationOp {
+    /// As it is written.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Mod => "%",
+            Self::Pow => "^",
+            Self::Min => "min_of",
+            Self::Max => "max_of",
+        }
+    }
+}
+
 /// A sign before an expression.
 #[derive(Clone, Debug)]
 pub struct Unary {
