@@ -5,11 +5,13 @@ mod answer;
 mod engine;
 mod error;
 mod histogram;
+mod kahan;
 mod queryable;
 pub mod syntax;
 
 pub use answer::{Answer, MatrixSeries, PointValue, QueryStats, Value, VectorSample};
 pub use engine::{Cancel, Engine, EngineOptions, Features};
 pub use error::QueryError;
-pub use histogram::FloatHistogram;
+pub use histogram::{Bucket, FloatHistogram, MixedSchemas, NanObservations, Reconciled};
+pub use kahan::KahanSum;
 pub use queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};
