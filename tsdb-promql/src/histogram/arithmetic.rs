@@ -171,7 +171,9 @@ impl FloatHistogram {
             if threshold > self.zero_threshold {
                 self.widen_zero_bucket(threshold, compensation.as_deref_mut());
             }
-            if !(self.zero_threshold > threshold) {
+            // A threshold of NaN is no wider than any.
+            let wider = self.zero_threshold > threshold;
+            if !wider {
                 return count;
             }
         }
@@ -200,7 +202,8 @@ impl FloatHistogram {
     /// What the zero bucket would hold at a threshold at least this wide; wider when a bucket that
     /// is not empty lies across the threshold.
     pub(super) fn zero_count_within(&self, threshold: f64) -> (f64, f64) {
-        if !(threshold > self.zero_threshold) {
+        let wider = threshold > self.zero_threshold;
+        if !wider {
             return (self.zero_count, self.zero_threshold);
         }
         let mut threshold = threshold;
@@ -209,7 +212,8 @@ impl FloatHistogram {
             self.count_within(Side::Positive, &mut threshold, &mut count);
             let before = threshold;
             self.count_within(Side::Negative, &mut threshold, &mut count);
-            if !(threshold > before) {
+            let widened = threshold > before;
+            if !widened {
                 return (count, threshold);
             }
         }

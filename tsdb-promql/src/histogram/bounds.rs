@@ -2,6 +2,8 @@
 
 use tsdb_core::model::CUSTOM_BUCKETS_SCHEMA;
 
+use crate::number;
+
 use super::fractions::FRACTIONS;
 
 /// The finest schema whose bounds are listed.
@@ -37,17 +39,11 @@ fn exponential_bound(index: i32, schema: i32) -> f64 {
     scaled(fraction, exponent)
 }
 
-/// `fraction * 2^exponent`, rounded once. What is exactly one step above the greatest number is
+/// What is exactly one step above the greatest number is
 /// that number: the bucket after it holds what is infinite.
 fn scaled(fraction: f64, exponent: i64) -> f64 {
     if (fraction == 0.5 && exponent == 1025) || (fraction == 1.0 && exponent == 1024) {
         return f64::MAX;
     }
-    let exponent = exponent.clamp(-1200, 1200);
-    let half = exponent / 2;
-    fraction * power_of_two(half) * power_of_two(exponent - half)
-}
-
-fn power_of_two(exponent: i64) -> f64 {
-    f64::from_bits(u64::try_from(exponent + 1023).unwrap_or_default() << 52)
+    number::scaled(fraction, exponent)
 }

@@ -144,11 +144,8 @@ pub(super) fn reduced(
         .peekable();
     std::iter::from_fn(move || {
         let (index, mut count) = buckets.next()?;
-        while steps > 0 {
-            match buckets.next_if(|(next, _)| *next == index) {
-                Some((_, more)) => count += more,
-                None => break,
-            }
+        while let Some((_, more)) = buckets.next_if(|(next, _)| *next == index) {
+            count += more;
         }
         Some((index, count))
     })

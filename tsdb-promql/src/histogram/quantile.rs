@@ -153,8 +153,9 @@ impl FloatHistogram {
             count = self.count;
         }
         let within = |rank: Option<f64>| match rank {
-            Some(rank) if !(rank > count) => rank,
-            _ => count,
+            Some(rank) if rank > count => count,
+            Some(rank) => rank,
+            None => count,
         };
         ((within(upper_rank) - within(lower_rank)) / self.count, nan)
     }

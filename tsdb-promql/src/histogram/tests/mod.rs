@@ -1,8 +1,12 @@
 //! Values here are derived by hand or are those of Prometheus' evaluation cases.
 
 mod arithmetic;
+mod classic;
 mod layout;
+mod properties;
 mod quantile;
+mod text;
+mod trim;
 
 use tsdb_core::BucketSpan;
 use tsdb_core::model::CUSTOM_BUCKETS_SCHEMA;
