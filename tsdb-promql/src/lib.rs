@@ -7,6 +7,8 @@ mod error;
 mod histogram;
 mod queryable;
 pub mod syntax;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use answer::{Answer, MatrixSeries, PointValue, QueryStats, Value, VectorSample};
 pub use engine::{Cancel, Engine, EngineOptions, Features};
