@@ -92,7 +92,7 @@ pub enum At {
 /// Series by their labels.
 #[derive(Clone, Debug)]
 pub struct VectorSelector {
-    /// The metric name, where one was written before or first inside of the braces.
+    /// The metric name, where one was written before the braces.
     pub name: Option<String>,
     /// All matchers, that of the name among them.
     pub matchers: Vec<Matcher>,
@@ -172,6 +172,21 @@ pub enum DurationExpr {
     Step(Span),
     /// `range()`: from the query's start to its end.
     Range(Span),
+}
+
+impl DurationExpr {
+    /// Where it stands in the text.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Literal(number) => number.span,
+            Self::Binary { span, .. }
+            | Self::Unary { span, .. }
+            | Self::Paren { span, .. }
+            | Self::Step(span)
+            | Self::Range(span) => *span,
+        }
+    }
 }
 
 /// What is done with two durations.

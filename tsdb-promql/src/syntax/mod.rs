@@ -1,9 +1,14 @@
 //! Text to syntax tree and back.
 
 mod ast;
+mod check;
 mod error;
 mod functions;
+mod lexer;
+mod literal;
+mod parser;
 mod span;
+mod token;
 
 pub use ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, DurationExpr, DurationOp, Expr, Fill,
@@ -12,4 +17,5 @@ pub use ast::{
 };
 pub use error::ParseError;
 pub use functions::{FUNCTIONS, Function, function};
+pub use parser::{MAX_DEPTH, parse, parse_metric_selector};
 pub use span::Span;
