@@ -13,6 +13,7 @@ mod eval_lines;
 mod expectation;
 mod histogram_line;
 mod load_lines;
+mod pinned;
 mod reply;
 mod reset_hints;
 mod runner;

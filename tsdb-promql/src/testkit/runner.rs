@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::comparison::{check_annotations, check_sorted, check_value, describe};
+use super::pinned::pinned;
 use super::reply::{Reply, ReplyHistogram, ReplySeries, ReplyValue};
 use super::script::{Command, Eval, Load, Query, Script};
 
@@ -98,7 +99,12 @@ fn check(eval: &Eval, subject: &dyn Subject) -> Result<(), String> {
                 .expectation
                 .matrix_times
                 .map_or(time, |(_, end, _)| end);
-            check_instant(eval, subject, &eval.expression, time)
+            check_instant(eval, subject, &eval.expression, time)?;
+            for (pinned, time) in pinned(&eval.expression, time) {
+                check_instant(eval, subject, &pinned, time)
+                    .map_err(|error| format!("{pinned} at {time}: {error}"))?;
+            }
+            Ok(())
         }
     }
 }
