@@ -21,6 +21,7 @@ mod script;
 mod series_line;
 mod start_line;
 mod table;
+mod tally;
 
 pub use bucket_map::{Bucket, buckets};
 pub use comparison::almost_equal;
@@ -31,3 +32,4 @@ pub use runner::{Case, Subject, run};
 pub use script::{Command, Eval, Load, LoadedPoint, LoadedSeries, Query, Script, ScriptError};
 pub use series_line::{SequencePoint, WrittenHistogram};
 pub use table::{SeriesOrder, Table};
+pub use tally::{Count, Ratchet, RatchetVerdict, Tally};

@@ -6,7 +6,6 @@
 
 #![cfg(test)]
 
-mod counts;
 mod suite;
 
 use std::path::{Path, PathBuf};

@@ -1,15 +1,13 @@
 //! A folder of scripts, and what is said of how they went.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use tsdb_promql::Features;
 use tsdb_promql::testkit::{
-    Case, EngineSubject, Eval, Query, Script, SeriesOrder, engine_options, run,
+    Case, EngineSubject, Eval, Query, Ratchet, Script, SeriesOrder, Tally, engine_options, run,
 };
-
-use crate::counts::{self, Count};
 
 /// How many failures are listed unless all are asked for.
 const LISTED: usize = 40;
@@ -58,31 +56,17 @@ impl Suite {
             assert_eq!(asked(&scripts), total, "queries that {name} asks");
         }
         let all = scripts.iter().flat_map(Script::evals).count();
-        let mut played = 0;
-        let mut found = Vec::new();
-        let mut failures = Vec::new();
         let only = std::env::var("TSDB_PROMQLTEST_ONLY").unwrap_or_default();
+        let mut tally = Tally::default();
         for script in scripts.iter().filter(|script| script.file.contains(&only)) {
-            let cases = self.cases(script);
-            let failed = cases.iter().filter(|case| case.failure.is_some()).count();
-            played += cases.len();
-            found.push(Count {
-                file: script.file.clone(),
-                passed: cases.len() - failed,
-                cases: cases.len(),
-            });
-            failures.extend(cases.into_iter().filter(|case| case.failure.is_some()));
+            tally.add(&script.file, self.cases(script));
         }
-        let passed: usize = found.iter().map(|count| count.passed).sum();
-        let mut text = table(&found);
-        list(&failures, &mut text);
-        writeln!(
-            text,
-            "{name}: {passed} of {all} cases pass, {played} were played"
-        )
-        .unwrap();
-        say(&text);
-        counts::hold(self.name, &found, only.is_empty());
+        let listed = match std::env::var_os("TSDB_PROMQLTEST_ALL") {
+            Some(_) => usize::MAX,
+            None => LISTED,
+        };
+        say(&tally.report(name, all, listed));
+        hold(name, &tally, only.is_empty());
     }
 
     /// All scripts of the folder by name.
@@ -100,8 +84,8 @@ impl Suite {
     fn script(&self, path: &Path) -> Script {
         let file = path.file_name().unwrap().to_string_lossy();
         let text = std::fs::read_to_string(path).unwrap();
-        Script::parse(&format!("{}/{file}", self.name), &text)
-            .unwrap_or_else(|error| panic!("{error}"))
+        let script = Script::parse(&format!("{}/{file}", self.name), &text);
+        script.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The cases of a script; one that fails in any order of series fails.
@@ -133,44 +117,38 @@ fn asked(scripts: &[Script]) -> Total {
     }
 }
 
-fn table(counts: &[Count]) -> String {
-    let mut text = String::from("\n");
-    for Count {
-        file,
-        passed,
-        cases,
-    } in counts
-    {
-        writeln!(text, "{file:36} {passed:5} of {cases:5}").unwrap();
-    }
-    text
-}
-
-fn list(failures: &[Case], text: &mut String) {
-    let listed = match std::env::var_os("TSDB_PROMQLTEST_ALL") {
-        Some(_) => failures.len(),
-        None => LISTED,
-    };
-    for case in failures.iter().take(listed) {
-        let Case {
-            file,
-            line,
-            expression,
-            failure,
-        } = case;
-        let reason = failure.as_deref().unwrap_or("");
-        writeln!(text, "{file}:{line}: {expression}\n    {reason}").unwrap();
-    }
-    if let Some(more @ 1..) = failures.len().checked_sub(listed) {
-        writeln!(
-            text,
-            "... and {more} more, TSDB_PROMQLTEST_ALL=1 lists them"
-        )
-        .unwrap();
-    }
-}
-
 /// Says it even where the output of tests that pass is kept back.
-pub(crate) fn say(text: &str) {
+fn say(text: &str) {
     std::io::stderr().lock().write_all(text.as_bytes()).unwrap();
+}
+
+/// Suites are played at the same time, and have one file of numbers.
+static COUNTS: Mutex<()> = Mutex::new(());
+
+/// Holds all files to their numbers in `counts.txt`, or writes these.
+fn hold(suite: &str, tally: &Tally, is_all: bool) {
+    let _one_at_a_time = COUNTS.lock().unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/promqltest/counts.txt");
+    let mut ratchet = Ratchet::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let verdict = ratchet.check(suite, tally, is_all);
+    if std::env::var("TSDB_PROMQLTEST_COUNTS").is_ok_and(|value| value == "write") {
+        ratchet.take(suite, tally, is_all);
+        return write(&path, &ratchet.text());
+    }
+    if verdict.better {
+        say(&format!(
+            "{suite}: more cases pass than counts.txt holds; \
+             TSDB_PROMQLTEST_COUNTS=write raises its numbers\n"
+        ));
+    }
+    let worse = verdict.worse.join("\n");
+    assert!(worse.is_empty(), "fewer cases pass than did:\n{worse}");
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file of the repository, not of a database"
+)]
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
 }
