@@ -5,6 +5,8 @@ mod answer;
 mod engine;
 mod error;
 mod histogram;
+mod kahan;
+mod number;
 mod queryable;
 pub mod syntax;
 #[cfg(feature = "testkit")]
@@ -13,5 +15,10 @@ pub mod testkit;
 pub use answer::{Answer, MatrixSeries, PointValue, QueryStats, Value, VectorSample};
 pub use engine::{Cancel, Engine, EngineOptions, Features};
 pub use error::QueryError;
-pub use histogram::FloatHistogram;
+pub use histogram::{
+    Bucket, ClassicBucket, ClassicError, FloatHistogram, ForcedMonotonicity, MixedSchemas,
+    NanObservations, Reconciled, bucket_fraction, bucket_quantile,
+};
+pub use kahan::KahanSum;
+pub use number::{GeneralNumber, PlainNumber, SampleNumber, parse_float};
 pub use queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};

@@ -210,6 +210,23 @@ pub enum DurationOp {
     Max,
 }
 
+impl DurationOp {
+    /// As it is written.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Mod => "%",
+            Self::Pow => "^",
+            Self::Min => "min_of",
+            Self::Max => "max_of",
+        }
+    }
+}
+
 /// A sign before an expression.
 #[derive(Clone, Debug)]
 pub struct Unary {
@@ -299,6 +316,15 @@ impl BinaryOp {
                 | Self::Less
                 | Self::GreaterEqual
                 | Self::LessEqual
+        )
+    }
+
+    /// Whether it computes a value that is of no metric any more.
+    #[must_use]
+    pub const fn is_arithmetic(self) -> bool {
+        matches!(
+            self,
+            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Mod | Self::Pow | Self::Atan2
         )
     }
 
@@ -427,6 +453,15 @@ impl AggregateOp {
                 | Self::Quantile
                 | Self::Limitk
                 | Self::LimitRatio
+        )
+    }
+
+    /// Whether its results are some of the series that it is given, labels and all.
+    #[must_use]
+    pub const fn keeps_series(self) -> bool {
+        matches!(
+            self,
+            Self::Topk | Self::Bottomk | Self::Limitk | Self::LimitRatio
         )
     }
 

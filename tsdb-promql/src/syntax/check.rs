@@ -198,9 +198,13 @@ impl Checker<'_> {
         let name = call.function.name;
         let place = format!("call to function {}", quoted(name));
         let types = call.function.arguments;
+        let mut labels = None;
+        if let ("info", Some(selector)) = (name, call.arguments.get(1)) {
+            self.info_selector(selector, call.span, &place)?;
+            labels = Some(1);
+        }
         for (at, argument) in call.arguments.iter_mut().enumerate() {
-            if name == "info" && at == 1 {
-                self.info_selector(argument, call.span, &place)?;
+            if labels == Some(at) {
                 continue;
             }
             if let Some(wanted) = types.get(at).or(types.last()) {

@@ -11,11 +11,8 @@ pub(super) fn number(text: &str) -> Result<f64, String> {
         let text = quoted(text);
         format!("error parsing number: strconv.ParseFloat: parsing {text}: {what}")
     };
-    // Underscores belong to numbers with a prefix of their base, and no float has one here.
-    let value: f64 = match text.contains('_') {
-        true => return Err(wrong("invalid syntax")),
-        false => text.parse().map_err(|_| wrong("invalid syntax"))?,
-    };
+    let digits = without_underscores(text).ok_or_else(|| wrong("invalid syntax"))?;
+    let value: f64 = digits.parse().map_err(|_| wrong("invalid syntax"))?;
     let overflows = value.is_infinite() && text.bytes().any(|byte| byte.is_ascii_digit());
     match overflows {
         true => Err(wrong("value out of range")),
@@ -43,6 +40,17 @@ fn integer(text: &str) -> Option<f64> {
     }
     let value = i64::from_str_radix(&inner.replace('_', ""), base).ok()?;
     Some(value as f64)
+}
+
+/// A decimal number without its underscores, each of which stands between two digits.
+fn without_underscores(text: &str) -> Option<String> {
+    let parts: Vec<&str> = text.split('_').collect();
+    let digit = |char: Option<char>| char.is_some_and(|char| char.is_ascii_digit());
+    let between = |pair: &[&str]| match pair {
+        [left, right] => digit(left.chars().next_back()) && digit(right.chars().next()),
+        _ => true,
+    };
+    parts.windows(2).all(between).then(|| parts.concat())
 }
 
 /// Nanoseconds of a unit, from the longest to the shortest.

@@ -4,9 +4,12 @@ mod ast;
 mod check;
 mod error;
 mod functions;
+mod json;
 mod lexer;
 mod literal;
 mod parser;
+mod prettify;
+mod print;
 mod span;
 mod token;
 
@@ -17,5 +20,7 @@ pub use ast::{
 };
 pub use error::ParseError;
 pub use functions::{FUNCTIONS, Function, function};
+pub use json::to_json;
 pub use parser::{MAX_DEPTH, parse, parse_metric_selector};
+pub use prettify::prettify;
 pub use span::Span;

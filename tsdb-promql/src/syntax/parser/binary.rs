@@ -52,7 +52,8 @@ impl Parser<'_> {
             };
             if matching.group.is_some() {
                 self.next()?;
-                if self.peek()?.kind == Kind::LeftParen {
+                let token = self.peek()?;
+                if token.kind == Kind::LeftParen || !token.begins_expression() {
                     matching.include = self.labels()?;
                 }
             }
