@@ -13,6 +13,8 @@ mod plan;
 mod queryable;
 pub mod syntax;
 mod text;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use answer::{Answer, MatrixSeries, PointValue, QueryStats, Value, VectorSample};
 pub use engine::{Cancel, Engine, EngineOptions, Features};
