@@ -319,6 +319,15 @@ impl BinaryOp {
         )
     }
 
+    /// Whether it computes a value that is of no metric any more.
+    #[must_use]
+    pub const fn is_arithmetic(self) -> bool {
+        matches!(
+            self,
+            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Mod | Self::Pow | Self::Atan2
+        )
+    }
+
     /// Whether it works on sets of series: `and`, `or`, `unless`.
     #[must_use]
     pub const fn is_set(self) -> bool {
@@ -444,6 +453,15 @@ impl AggregateOp {
                 | Self::Quantile
                 | Self::Limitk
                 | Self::LimitRatio
+        )
+    }
+
+    /// Whether its results are some of the series that it is given, labels and all.
+    #[must_use]
+    pub const fn keeps_series(self) -> bool {
+        matches!(
+            self,
+            Self::Topk | Self::Bottomk | Self::Limitk | Self::LimitRatio
         )
     }
 
