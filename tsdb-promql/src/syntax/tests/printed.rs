@@ -91,7 +91,7 @@ const PRINTED: &[(&str, &str)] = &[
         "foo offset -min_of(step(), 1h)",
     ),
     ("foo offset -2^2", "foo offset -2s ^ 2"),
-    ("foo offset (1h) + 5m", "foo offset 1h + 5m"),
+    ("foo offset (1h) + 5m", "foo offset (1h + 5m)"),
     ("foo[2^2^3]", "foo[2 ^ 2 ^ 3]"),
     ("foo[5m%3m]", "foo[5m % 3m]"),
     ("foo[1h-5m-5m]", "foo[1h - 5m - 5m]"),

@@ -307,10 +307,6 @@ const CALLS: &[(&str, &str)] = &[
         "histogram_quantile(foo, 0.9)",
         r#"1:20: parse error: expected type scalar in call to function "histogram_quantile", got instant vector"#,
     ),
-    (
-        "start(5)",
-        r#"1:1: parse error: expected 0 argument(s) in call to "start", got 1"#,
-    ),
     ("foo:bar(x)", r#"1:8: parse error: unexpected "(""#),
     (
         "1_",

