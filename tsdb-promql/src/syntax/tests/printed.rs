@@ -150,7 +150,6 @@ const PRINTED: &[(&str, &str)] = &[
     ),
     ("info(foo)", "info(foo)"),
     (r#"info(foo, {a=~".*"})"#, r#"info(foo, {a=~".*"})"#),
-    ("info(foo, {})", "info(foo, )"),
     ("start() + end()", "start() + end()"),
     ("max_of(step(), range())", "max_of(step(), range())"),
     (
