@@ -3,34 +3,80 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::text::{go_general, go_quoted, go_two_digits, utc_seconds};
+use crate::number::GeneralNumber;
 use crate::syntax::Span;
+use crate::text::{go_quoted, go_two_digits, utc_seconds};
 
 /// Something noteworthy, worded as Prometheus words it.
 #[derive(Clone, Debug)]
 pub(crate) enum Annotation<'a> {
-    InvalidRatio { value: f64, capped: f64 },
+    InvalidRatio {
+        value: f64,
+        capped: f64,
+    },
     InvalidQuantile(f64),
-    BadBucketLabel { metric: &'a str, label: &'a str },
-    MixedFloatsHistograms { metric: &'a str },
+    BadBucketLabel {
+        metric: &'a str,
+        label: &'a str,
+    },
+    MixedFloatsHistograms {
+        metric: &'a str,
+    },
     MixedFloatsHistogramsInAggregation,
-    MixedClassicNative { metric: &'a str },
-    NotCounter { metric: &'a str },
-    NotGauge { metric: &'a str },
-    MixedExponentialCustom { metric: &'a str },
-    IncompatibleBuckets { op: &'a str },
-    CounterResetCollision { operation: &'static str },
-    StartTimeOverlap { metric: &'a str },
-    SortInRangeQuery { function: &'static str },
-    PossibleNonCounter { metric: &'a str },
-    PossibleNonCounterType { metric: &'a str, kind: &'a str },
-    IncompatibleTypes { left: &'static str, op: &'a str, right: &'static str },
-    HistogramIgnored { aggregation: &'a str },
-    HistogramIgnoredInRange { metric: &'a str },
-    QuantileOfNaN { metric: &'a str },
-    QuantileSkewedByNaN { metric: &'a str },
-    FractionWithoutNaN { metric: &'a str },
-    MismatchedCustomBuckets { operation: &'static str },
+    MixedClassicNative {
+        metric: &'a str,
+    },
+    NotCounter {
+        metric: &'a str,
+    },
+    NotGauge {
+        metric: &'a str,
+    },
+    MixedExponentialCustom {
+        metric: &'a str,
+    },
+    IncompatibleBuckets {
+        op: &'a str,
+    },
+    CounterResetCollision {
+        operation: &'static str,
+    },
+    StartTimeOverlap {
+        metric: &'a str,
+    },
+    SortInRangeQuery {
+        function: &'static str,
+    },
+    PossibleNonCounter {
+        metric: &'a str,
+    },
+    PossibleNonCounterType {
+        metric: &'a str,
+        kind: &'a str,
+    },
+    IncompatibleTypes {
+        left: &'static str,
+        op: &'a str,
+        right: &'static str,
+    },
+    HistogramIgnored {
+        aggregation: &'a str,
+    },
+    HistogramIgnoredInRange {
+        metric: &'a str,
+    },
+    QuantileOfNaN {
+        metric: &'a str,
+    },
+    QuantileSkewedByNaN {
+        metric: &'a str,
+    },
+    FractionWithoutNaN {
+        metric: &'a str,
+    },
+    MismatchedCustomBuckets {
+        operation: &'static str,
+    },
 }
 
 impl Annotation<'_> {
@@ -70,13 +116,13 @@ impl fmt::Display for Annotation<'_> {
             Self::InvalidRatio { value, capped } => write!(
                 f,
                 "ratio value should be between -1 and 1, got {}, capping to {}",
-                go_general(*value),
-                go_general(*capped)
+                GeneralNumber(*value),
+                GeneralNumber(*capped)
             ),
             Self::InvalidQuantile(value) => write!(
                 f,
                 "quantile value should be between 0 and 1, got {}",
-                go_general(*value)
+                GeneralNumber(*value)
             ),
             Self::BadBucketLabel { metric, label } => write!(
                 f,
@@ -125,7 +171,10 @@ impl fmt::Display for Annotation<'_> {
                 go_quoted(metric)
             ),
             Self::SortInRangeQuery { function } => {
-                write!(f, "{function} is ineffective for range queries since results are always ordered by labels")
+                write!(
+                    f,
+                    "{function} is ineffective for range queries since results are always ordered by labels"
+                )
             }
             Self::PossibleNonCounter { metric } => write!(
                 f,
@@ -205,8 +254,8 @@ impl fmt::Display for ForcedMonotonicity {
             f,
             "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile){}, from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
             ForMetric(&self.metric),
-            go_general(self.buckets.0),
-            go_general(self.buckets.1),
+            GeneralNumber(self.buckets.0),
+            GeneralNumber(self.buckets.1),
             go_two_digits(self.difference),
             self.samples,
             utc_seconds(self.times.0),
@@ -238,9 +287,8 @@ impl Annotations {
 
     /// Notes that buckets had to be made to rise; all of one place are told together.
     pub(crate) fn forced(&mut self, one: ForcedMonotonicity) {
-        let same = |other: &&mut ForcedMonotonicity| {
-            other.span == one.span && other.metric == one.metric
-        };
+        let same =
+            |other: &&mut ForcedMonotonicity| other.span == one.span && other.metric == one.metric;
         match self.forced.iter_mut().find(same) {
             Some(known) => known.join(&one),
             None => self.forced.push(one),
@@ -256,7 +304,10 @@ impl Annotations {
 
     /// Warnings and infos, with places in the text of the query.
     pub(crate) fn finish(mut self, query: &str) -> (Vec<String>, Vec<String>) {
-        let forced = self.forced.iter().map(|one| (one.to_string(), Some(one.span)));
+        let forced = self
+            .forced
+            .iter()
+            .map(|one| (one.to_string(), Some(one.span)));
         self.infos.extend(forced);
         let placed = |all: Vec<(String, Option<Span>)>| {
             let mut texts = Vec::new();

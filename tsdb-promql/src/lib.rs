@@ -1,16 +1,20 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod annotations;
 mod answer;
 mod engine;
 mod error;
+mod eval;
 mod histogram;
 mod kahan;
 mod number;
+mod plan;
 mod queryable;
 pub mod syntax;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod text;
 
 pub use answer::{Answer, MatrixSeries, PointValue, QueryStats, Value, VectorSample};
 pub use engine::{Cancel, Engine, EngineOptions, Features};

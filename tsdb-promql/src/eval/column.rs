@@ -140,11 +140,6 @@ impl Column {
         self.histograms.clear();
     }
 
-    /// Takes all floats out.
-    pub(crate) fn drop_floats(&mut self) {
-        self.present.fill(0);
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.present.iter().all(|word| *word == 0) && self.histograms.iter().all(Option::is_none)
     }
@@ -158,7 +153,11 @@ impl Column {
 
     /// Bytes of memory held.
     pub(crate) fn heap_bytes(&self) -> u64 {
-        let histograms = self.histograms.iter().flatten().map(|one| one.samples() * 16);
+        let histograms = self
+            .histograms
+            .iter()
+            .flatten()
+            .map(|one| one.samples() * 16);
         (self.values.capacity() * 8 + self.present.capacity() * 8 + self.histograms.capacity() * 8)
             as u64
             + histograms.sum::<u64>()
@@ -167,10 +166,9 @@ impl Column {
     /// Steps with a float, rising.
     pub(crate) fn floats(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
         let words = self.present.iter().enumerate();
-        words.flat_map(move |(number, &word)| {
-            Bits(word).map(move |bit| number * 64 + bit)
-        })
-        .map(|step| (step, self.values.get(step).copied().unwrap_or_default()))
+        words
+            .flat_map(move |(number, &word)| Bits(word).map(move |bit| number * 64 + bit))
+            .map(|step| (step, self.values.get(step).copied().unwrap_or_default()))
     }
 
     /// Steps with a histogram, rising.

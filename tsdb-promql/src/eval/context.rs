@@ -181,32 +181,6 @@ impl<'e> Union<'e> {
         Ok(())
     }
 
-    /// Adds a value of a series at a step.
-    ///
-    /// # Errors
-    /// When it has one there already.
-    pub(crate) fn set(
-        &mut self,
-        labels: &Labels,
-        drop_name: bool,
-        (steps, step): (usize, usize),
-        point: super::column::Point,
-    ) -> Result<(), QueryError> {
-        if let Some(known) = self.places.get(labels).copied()
-            && let Some(known) = self.held.series.get_mut(known)
-        {
-            if known.column.has(step) {
-                return Err(same_labels());
-            }
-            known.column.set(step, point);
-            return Ok(());
-        }
-        let mut series = VectorSeries::new(labels.clone(), Column::new(steps));
-        series.drop_name = drop_name;
-        series.column.set(step, point);
-        self.add(&mut series)
-    }
-
     /// Adds one to a series at a step.
     pub(crate) fn count(
         &mut self,

@@ -26,7 +26,11 @@ impl Date {
             (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let from_march = (5 * day_of_year + 2) / 153;
-        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+        let month = if from_march < 10 {
+            from_march + 3
+        } else {
+            from_march - 9
+        };
         Self {
             year: year_of_era + era * 400 + i64::from(month <= 2),
             month,
@@ -48,7 +52,14 @@ impl Date {
 
     fn day_of_year(self) -> i64 {
         let months = 1..self.month;
-        let before = months.map(|month| Self { month, day: 1, ..self }.days_in_month());
+        let before = months.map(|month| {
+            Self {
+                month,
+                day: 1,
+                ..self
+            }
+            .days_in_month()
+        });
         before.sum::<i64>() + self.day
     }
 }

@@ -47,7 +47,9 @@ fn value_of(change: &LabelChange, labels: &Labels) -> Option<String> {
         LabelChange::Join {
             separator, sources, ..
         } => {
-            let values = sources.iter().map(|name| labels.get(name).unwrap_or_default());
+            let values = sources
+                .iter()
+                .map(|name| labels.get(name).unwrap_or_default());
             Some(values.collect::<Vec<_>>().join(separator))
         }
     }

@@ -65,7 +65,9 @@ impl Evaluation<'_> {
                 Box::new(move |column| {
                     column.drop_histograms();
                     for (step, to) in to.iter().enumerate() {
-                        let Some(value) = column.float(step) else { continue };
+                        let Some(value) = column.float(step) else {
+                            continue;
+                        };
                         // Prometheus' way round, which errs less.
                         let inverse = 1.0 / to;
                         column.set_float(step, (value * inverse + 0.5).floor() / inverse);
@@ -81,7 +83,11 @@ impl Evaluation<'_> {
                 *column = out;
             }),
             MapFunction::Timestamp => Box::new(move |column| {
-                for step in steps.indices().filter(|&step| column.has(step)).collect::<Vec<_>>() {
+                for step in steps
+                    .indices()
+                    .filter(|&step| column.has(step))
+                    .collect::<Vec<_>>()
+                {
                     column.clear(step);
                     column.set_float(step, steps.time(step) as f64 / 1000.0);
                 }
@@ -94,10 +100,10 @@ impl Evaluation<'_> {
 
 fn histogram_value(function: HistogramFunction, of: &crate::histogram::FloatHistogram) -> f64 {
     match function {
-        HistogramFunction::Avg => of.sum / of.count,
+        HistogramFunction::Avg => of.average(),
         HistogramFunction::Count => of.count,
-        HistogramFunction::Stddev => of.stddev(),
-        HistogramFunction::Stdvar => of.stdvar(),
+        HistogramFunction::Stddev => of.standard_deviation(),
+        HistogramFunction::Stdvar => of.variance(),
         HistogramFunction::Sum => of.sum,
     }
 }

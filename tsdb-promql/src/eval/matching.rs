@@ -39,11 +39,6 @@ impl<'m> LabelKeys<'m> {
         }
     }
 
-    /// How many combinations there are.
-    pub(super) fn len(&self) -> usize {
-        self.numbers.len()
-    }
-
     /// The number of a series' combination.
     pub(super) fn number(&mut self, labels: &Labels) -> usize {
         self.scratch.clear();

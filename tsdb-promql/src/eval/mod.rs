@@ -26,6 +26,7 @@ mod top;
 mod vector;
 mod window;
 
+pub(crate) use context::Request;
 pub(crate) use dates::Date;
-pub(crate) use context::{Evaluation, Request};
+pub(crate) use result::answer;
 pub(crate) use steps::Steps;

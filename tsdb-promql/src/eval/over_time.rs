@@ -15,12 +15,18 @@ use crate::histogram::{FloatHistogram, MixedSchemas};
 use crate::kahan::KahanSum;
 use crate::plan::{RangeFunction, RangeNode};
 
-#[expect(clippy::cast_precision_loss, reason = "times and counts are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "times and counts are far below 2^53"
+)]
 fn number(value: i64) -> f64 {
     value as f64
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a window has far fewer than 2^53 samples")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a window has far fewer than 2^53 samples"
+)]
 fn count(value: usize) -> f64 {
     value as f64
 }
@@ -165,12 +171,18 @@ fn pairs(
         && select.select.anchored
     {
         // From the sample at the start, or before it, on.
-        if window.timestamps.last().is_none_or(|&time| time <= window.start) {
+        if window
+            .timestamps
+            .last()
+            .is_none_or(|&time| time <= window.start)
+        {
             return None;
         }
         let newest = window.timestamps.len() - 1;
         let times = window.timestamps.get(..newest).unwrap_or_default();
-        first_float = times.partition_point(|&t| t <= window.start).saturating_sub(1);
+        first_float = times
+            .partition_point(|&t| t <= window.start)
+            .saturating_sub(1);
     }
     let floats = (first_float..window.timestamps.len()).filter_map(|place| {
         let time = window.timestamps.get(place).copied()?;
@@ -218,7 +230,8 @@ fn time_of(function: RangeFunction, window: &Window<'_>) -> Option<Point> {
     let millis = match function {
         RangeFunction::TimeOfFirst => {
             let all = floats.first().copied().into_iter();
-            all.chain(histograms.first().map(|sample| sample.time)).min()
+            all.chain(histograms.first().map(|sample| sample.time))
+                .min()
         }
         _ => {
             let all = floats.last().copied().into_iter();
@@ -345,9 +358,7 @@ pub(super) fn quantile(q: f64, values: &mut [f64]) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    values.sort_unstable_by(|a, b| {
-        (!a.is_nan()).cmp(&!b.is_nan()).then_with(|| a.total_cmp(b))
-    });
+    values.sort_unstable_by(|a, b| (!a.is_nan()).cmp(&!b.is_nan()).then_with(|| a.total_cmp(b)));
     let rank = q * (count(values.len()) - 1.0);
     let lower = rank.floor().max(0.0);
     let upper = (lower + 1.0).min(count(values.len()) - 1.0);
@@ -456,8 +467,12 @@ pub(super) fn extended_samples(window: &Window<'_>, smoothed: bool) -> (Vec<i64>
         return (Vec::new(), Vec::new());
     };
     let times = [window.start].into_iter();
-    let times = times.chain(bounds.inside_times.iter().copied()).chain([window.end]);
+    let times = times
+        .chain(bounds.inside_times.iter().copied())
+        .chain([window.end]);
     let values = [bounds.left].into_iter();
-    let values = values.chain(bounds.inside.iter().copied()).chain([bounds.right]);
+    let values = values
+        .chain(bounds.inside.iter().copied())
+        .chain([bounds.right]);
     (times.collect(), values.collect())
 }

@@ -170,7 +170,10 @@ impl Evaluation<'_> {
         let mut windows = Windows::new(series, self.options().features.prometheus_2);
         let scalar = |number: usize, step: usize| {
             let values = scalars.get(number);
-            values.and_then(|values| values.get(step)).copied().unwrap_or_default()
+            values
+                .and_then(|values| values.get(step))
+                .copied()
+                .unwrap_or_default()
         };
         for step in steps.indices() {
             let time = steps.time(step);
@@ -195,7 +198,11 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    fn range_value(&self, at: &AtStep<'_>, window: &Window<'_>) -> Result<Option<Point>, QueryError> {
+    fn range_value(
+        &self,
+        at: &AtStep<'_>,
+        window: &Window<'_>,
+    ) -> Result<Option<Point>, QueryError> {
         let function = at.call.function;
         Ok(match function {
             RangeFunction::Rate | RangeFunction::Increase | RangeFunction::Delta => {
@@ -232,7 +239,10 @@ impl Evaluation<'_> {
             .iter()
             .any(|suffix| metric.ends_with(suffix));
         if !is_named_so {
-            self.annotate(&Annotation::PossibleNonCounter { metric }, call.first_argument);
+            self.annotate(
+                &Annotation::PossibleNonCounter { metric },
+                call.first_argument,
+            );
         }
     }
 

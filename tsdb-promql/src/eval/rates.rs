@@ -42,7 +42,10 @@ pub(super) fn starts_anew(before: (i64, i64), now: (i64, i64)) -> bool {
     start > time_before || (start_before != 0 && start_before <= time_before)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "spans of windows are far below 2^53 ms")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "spans of windows are far below 2^53 ms"
+)]
 fn seconds(millis: i64) -> f64 {
     millis as f64 / 1000.0
 }
@@ -113,7 +116,9 @@ impl Evaluation<'_> {
     ) -> Option<Counted<f64>> {
         let (first, last) = (*window.values.first()?, *window.values.last()?);
         let (first_time, last_time) = (*window.timestamps.first()?, *window.timestamps.last()?);
-        let began = is_counter.then(|| began_inside(window, window.float_start(0))).flatten();
+        let began = is_counter
+            .then(|| began_inside(window, window.float_start(0)))
+            .flatten();
         if window.values.len() < 2 && began.is_none() {
             return None;
         }
@@ -157,7 +162,10 @@ impl Evaluation<'_> {
     }
 
     /// By what a count of a window is multiplied to be that of the whole range.
-    #[expect(clippy::cast_precision_loss, reason = "a window has far fewer than 2^53 samples")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a window has far fewer than 2^53 samples"
+    )]
     fn extrapolation<T>(
         &self,
         at: &AtStep<'_>,
@@ -208,7 +216,9 @@ impl Evaluation<'_> {
     ) -> Option<Counted<FloatHistogram>> {
         let samples = window.histograms;
         let (first, last) = (samples.first()?, samples.last()?);
-        let began = is_counter.then(|| began_inside(window, histogram_start(first))).flatten();
+        let began = is_counter
+            .then(|| began_inside(window, histogram_start(first)))
+            .flatten();
         if samples.len() < 2 && began.is_none() {
             return None;
         }
@@ -398,7 +408,9 @@ fn last_two(window: &Window<'_>) -> Option<(Timed, Timed)> {
         point: Point::Histogram(Arc::clone(&sample.histogram)),
         start: histogram_start(sample),
     };
-    let mut newest: Vec<Timed> = (floats.saturating_sub(2)..floats).filter_map(float).collect();
+    let mut newest: Vec<Timed> = (floats.saturating_sub(2)..floats)
+        .filter_map(float)
+        .collect();
     newest.extend(window.histograms.iter().rev().take(2).map(histogram));
     newest.sort_by_key(|sample| sample.start.1);
     let (now, before) = (newest.pop()?, newest.pop()?);

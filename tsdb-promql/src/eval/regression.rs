@@ -68,7 +68,10 @@ impl Evaluation<'_> {
 }
 
 /// Slope and value at a time of the line with the least squares.
-#[expect(clippy::cast_precision_loss, reason = "spans of windows are far below 2^53 ms")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "spans of windows are far below 2^53 ms"
+)]
 fn least_squares(window: &Window<'_>, intercept_time: i64) -> (f64, f64) {
     let [mut x_sum, mut y_sum, mut xy_sum, mut xx_sum] = [KahanSum::default(); 4];
     let first = window.values.first().copied().unwrap_or_default();

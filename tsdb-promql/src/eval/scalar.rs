@@ -19,7 +19,9 @@ impl Evaluation<'_> {
                 self.stream(vector, steps, &mut |series| {
                     for (step, value) in series.column.floats() {
                         let place = values.get_mut(step).zip(found.get_mut(step));
-                        let Some((place, found)) = place else { continue };
+                        let Some((place, found)) = place else {
+                            continue;
+                        };
                         *found = found.saturating_add(1);
                         *place = if *found == 1 { value } else { f64::NAN };
                     }
@@ -49,7 +51,11 @@ impl Evaluation<'_> {
         of: impl Fn(f64, f64) -> f64,
     ) -> Result<Vec<f64>, QueryError> {
         let (left, right) = (self.scalar(left, steps)?, self.scalar(right, steps)?);
-        Ok(left.iter().zip(&right).map(|(left, right)| of(*left, *right)).collect())
+        Ok(left
+            .iter()
+            .zip(&right)
+            .map(|(left, right)| of(*left, *right))
+            .collect())
     }
 }
 
@@ -58,7 +64,13 @@ pub(super) fn go_min(a: f64, b: f64) -> f64 {
     match (a, b) {
         _ if a == f64::NEG_INFINITY || b == f64::NEG_INFINITY => f64::NEG_INFINITY,
         _ if a.is_nan() || b.is_nan() => f64::NAN,
-        _ if a == 0.0 && b == 0.0 => if a.is_sign_negative() { a } else { b },
+        _ if a == 0.0 && b == 0.0 => {
+            if a.is_sign_negative() {
+                a
+            } else {
+                b
+            }
+        }
         _ => a.min(b),
     }
 }
@@ -68,7 +80,13 @@ pub(super) fn go_max(a: f64, b: f64) -> f64 {
     match (a, b) {
         _ if a == f64::INFINITY || b == f64::INFINITY => f64::INFINITY,
         _ if a.is_nan() || b.is_nan() => f64::NAN,
-        _ if a == 0.0 && b == 0.0 => if a.is_sign_negative() { b } else { a },
+        _ if a == 0.0 && b == 0.0 => {
+            if a.is_sign_negative() {
+                b
+            } else {
+                a
+            }
+        }
         _ => a.max(b),
     }
 }

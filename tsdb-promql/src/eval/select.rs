@@ -84,7 +84,10 @@ impl Evaluation<'_> {
             self.budget.release(samples, bytes);
             done?;
         }
-        stream.warnings().into_iter().for_each(|text| self.warn(text));
+        stream
+            .warnings()
+            .into_iter()
+            .for_each(|text| self.warn(text));
         Ok(())
     }
 
@@ -95,7 +98,11 @@ impl Evaluation<'_> {
             .iter()
             .map(|(time, histogram)| HistogramSample {
                 time: *time,
-                start: if use_starts { histogram.start_timestamp } else { 0 },
+                start: if use_starts {
+                    histogram.start_timestamp
+                } else {
+                    0
+                },
                 histogram: Arc::new(FloatHistogram::from_core(histogram)),
             })
             .collect();
@@ -107,7 +114,11 @@ impl Evaluation<'_> {
             drop_name: false,
             timestamps: series.timestamps,
             values: series.values,
-            starts: if use_starts { series.start_timestamps } else { Vec::new() },
+            starts: if use_starts {
+                series.start_timestamps
+            } else {
+                Vec::new()
+            },
             histograms,
         }
     }
@@ -132,7 +143,9 @@ impl Evaluation<'_> {
                     scratch.column.set_float(step, value);
                 }
                 Newest::Histogram(sample) => {
-                    scratch.column.set_histogram(step, Arc::clone(&sample.histogram));
+                    scratch
+                        .column
+                        .set_histogram(step, Arc::clone(&sample.histogram));
                 }
             });
             if scratch.column.is_empty() {
@@ -171,6 +184,37 @@ impl Evaluation<'_> {
         })
     }
 
+    /// When the newest float of each series was taken, in milliseconds, names and all.
+    #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 ms")]
+    pub(crate) fn stream_sample_times(
+        &self,
+        select: &Select,
+        steps: Steps,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.read(select, steps, (self.lookback(), 0), &mut |series| {
+            let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
+            let mut has_histograms = false;
+            self.newest(&series, select, steps, |step, newest| match newest {
+                Newest::Float { place } => {
+                    let time = series.timestamps.get(place).copied().unwrap_or_default();
+                    out.column.set_float(step, time as f64);
+                }
+                Newest::Histogram(_) => has_histograms = true,
+            });
+            if has_histograms {
+                return Err(QueryError::Execution(format!(
+                    "this should be an info metric, with float samples: {}",
+                    series.labels
+                )));
+            }
+            match out.column.is_empty() {
+                true => Ok(()),
+                false => sink(&mut out),
+            }
+        })
+    }
+
     /// Tells the newest sample at each step that has one within the lookback.
     fn newest<'s>(
         &self,
@@ -184,10 +228,18 @@ impl Evaluation<'_> {
         let (mut floats, mut histograms) = (0, 0);
         for step in steps.indices() {
             let reference = select.reference(steps.time(step));
-            while series.timestamps.get(floats).is_some_and(|&t| t <= reference) {
+            while series
+                .timestamps
+                .get(floats)
+                .is_some_and(|&t| t <= reference)
+            {
                 floats += 1;
             }
-            while series.histograms.get(histograms).is_some_and(|h| h.time <= reference) {
+            while series
+                .histograms
+                .get(histograms)
+                .is_some_and(|h| h.time <= reference)
+            {
                 histograms += 1;
             }
             let float = floats.checked_sub(1);
@@ -271,21 +323,32 @@ fn smoothed(series: &RangeSeries, time: i64, lookback: i64) -> Option<f64> {
 }
 
 /// The value at a time on the line through two samples; a counter that fell began at zero.
-#[expect(clippy::cast_precision_loss, reason = "spans of windows are far below 2^53 ms")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "spans of windows are far below 2^53 ms"
+)]
 pub(crate) fn interpolate(
     (left_time, left): (i64, f64),
     (right_time, right): (i64, f64),
     time: i64,
     is_counter: bool,
 ) -> f64 {
-    let left = if is_counter && right < left { 0.0 } else { left };
+    let left = if is_counter && right < left {
+        0.0
+    } else {
+        left
+    };
     left + (right - left) * (time - left_time) as f64 / (right_time - left_time) as f64
 }
 
 /// Takes stale markers out.
 pub(crate) fn without_stale(series: &mut RangeSeries) {
     if series.values.iter().any(|value| is_stale(*value)) {
-        let kept: Vec<bool> = series.values.iter().map(|value| !is_stale(*value)).collect();
+        let kept: Vec<bool> = series
+            .values
+            .iter()
+            .map(|value| !is_stale(*value))
+            .collect();
         let keep = |place: &mut usize| {
             *place += 1;
             kept.get(*place - 1).copied().unwrap_or(false)
@@ -296,7 +359,9 @@ pub(crate) fn without_stale(series: &mut RangeSeries) {
         series.starts.retain(|_| keep(&mut place));
         series.values.retain(|value| !is_stale(*value));
     }
-    series.histograms.retain(|sample| !sample.histogram.is_stale());
+    series
+        .histograms
+        .retain(|sample| !sample.histogram.is_stale());
 }
 
 /// Leaves of histograms what counts and sums are made of, and whether they were reset.

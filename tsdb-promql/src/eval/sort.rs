@@ -25,7 +25,8 @@ impl Evaluation<'_> {
                 }
                 held.series.retain(|series| !series.column.is_empty());
                 held.series.sort_by(|a, b| {
-                    let value = |column: &super::column::Column| column.float(0).unwrap_or(f64::NAN);
+                    let value =
+                        |column: &super::column::Column| column.float(0).unwrap_or(f64::NAN);
                     by_value(value(&a.column), value(&b.column), *descending)
                 });
             }
@@ -94,7 +95,13 @@ mod tests {
 
     #[test]
     fn numbers_in_texts_are_compared_as_numbers() {
-        for (a, b) in [("a2", "a10"), ("2", "10"), ("a", "a1"), ("a1b", "a1c"), ("", "a")] {
+        for (a, b) in [
+            ("a2", "a10"),
+            ("2", "10"),
+            ("a", "a1"),
+            ("a1b", "a1c"),
+            ("", "a"),
+        ] {
             assert_eq!(natural(a, b), Ordering::Less, "{a} {b}");
             assert_eq!(natural(b, a), Ordering::Greater, "{b} {a}");
         }
@@ -107,8 +114,14 @@ mod tests {
     fn nan_comes_last_both_ways() {
         let mut values = [2.0, f64::NAN, 1.0];
         values.sort_by(|a, b| by_value(*a, *b, false));
-        assert_eq!(values.map(|v| v.to_bits()), [1.0, 2.0, f64::NAN].map(f64::to_bits));
+        assert_eq!(
+            values.map(|v| v.to_bits()),
+            [1.0, 2.0, f64::NAN].map(f64::to_bits)
+        );
         values.sort_by(|a, b| by_value(*a, *b, true));
-        assert_eq!(values.map(|v| v.to_bits()), [2.0, 1.0, f64::NAN].map(f64::to_bits));
+        assert_eq!(
+            values.map(|v| v.to_bits()),
+            [2.0, 1.0, f64::NAN].map(f64::to_bits)
+        );
     }
 }

@@ -11,15 +11,6 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// One time.
-    pub(crate) fn at(time: i64, step: i64) -> Self {
-        Self {
-            start: time,
-            step: step.max(1),
-            count: 1,
-        }
-    }
-
     /// From `start`, every `step`, up to `end`; none when that lies before.
     pub(crate) fn between(start: i64, end: i64, step: i64) -> Self {
         let step = step.max(1);

@@ -11,9 +11,9 @@ use super::sort::by_value;
 use super::steps::Steps;
 use crate::annotations::Annotation;
 use crate::error::QueryError;
+use crate::number::{GeneralNumber, PlainNumber};
 use crate::plan::AggregateNode;
 use crate::syntax::{AggregateOp, Grouping};
-use crate::text::go_general;
 
 /// From here on a float is no 64-bit number any more.
 const INTEGER_LIMIT: f64 = 9_223_372_036_854_774_784.0;
@@ -92,8 +92,13 @@ impl Evaluation<'_> {
             if most.is_nan() || least.is_nan() {
                 return fail("Ratio value is NaN".to_owned());
             }
-            let span = of.parameter.as_ref().map(|(_, span)| *span).unwrap_or_default();
-            for (value, capped, is_beyond) in [(most, 1.0, most > 1.0), (least, -1.0, least < -1.0)] {
+            let span = of
+                .parameter
+                .as_ref()
+                .map(|(_, span)| *span)
+                .unwrap_or_default();
+            for (value, capped, is_beyond) in [(most, 1.0, most > 1.0), (least, -1.0, least < -1.0)]
+            {
                 if is_beyond {
                     self.annotate(&Annotation::InvalidRatio { value, capped }, span);
                 }
@@ -107,10 +112,16 @@ impl Evaluation<'_> {
             return fail("Parameter value is NaN".to_owned());
         }
         if least <= i64::MIN as f64 {
-            return fail(format!("Scalar value {} underflows int64", go_general(least)));
+            return fail(format!(
+                "Scalar value {} underflows int64",
+                GeneralNumber(least)
+            ));
         }
         if most >= INTEGER_LIMIT {
-            return fail(format!("Scalar value {} overflows int64", go_general(most)));
+            return fail(format!(
+                "Scalar value {} overflows int64",
+                GeneralNumber(most)
+            ));
         }
         Ok(true)
     }
@@ -136,7 +147,9 @@ impl Evaluation<'_> {
         let group_count = groups.iter().max().map_or(0, |most| most + 1);
         let mut members: Vec<Vec<(usize, f64)>> = vec![Vec::new(); group_count];
         for (number, (one, group)) in series.iter().zip(groups).enumerate() {
-            let Some(point) = one.column.point(step) else { continue };
+            let Some(point) = one.column.point(step) else {
+                continue;
+            };
             let is_ranked = matches!(of.op, AggregateOp::Topk | AggregateOp::Bottomk);
             let value = match point {
                 Point::Float(value) => value,
@@ -174,7 +187,9 @@ impl Evaluation<'_> {
     ) -> Result<(), QueryError> {
         let label = of.label.as_deref().unwrap_or_default();
         if label.is_empty() {
-            return Err(QueryError::Execution(format!("invalid label name {label:?}")));
+            return Err(QueryError::Execution(format!(
+                "invalid label name {label:?}"
+            )));
         }
         let mut grouping = of.grouping.clone();
         if !grouping.without {
@@ -184,7 +199,7 @@ impl Evaluation<'_> {
         self.stream(&of.node, steps, &mut |series| {
             for (step, point) in series.column.points() {
                 let text = match &point {
-                    Point::Float(value) => plain(*value),
+                    Point::Float(value) => PlainNumber(*value).to_string(),
                     Point::Histogram(histogram) => histogram.to_string(),
                 };
                 let labels = counted_labels(&series.labels, (label, &text), &grouping)?;
@@ -204,15 +219,6 @@ fn counted_labels(
     Ok(group_labels(&with(labels, [counted])?, grouping))
 }
 
-/// Without an exponent, as Go's `FormatFloat(v, 'f', -1, 64)`.
-fn plain(value: f64) -> String {
-    match value {
-        f64::INFINITY => "+Inf".to_owned(),
-        f64::NEG_INFINITY => "-Inf".to_owned(),
-        _ => value.to_string(),
-    }
-}
-
 /// Whether a series is in the part of all that a ratio stands for: from the bottom where it is
 /// positive, and the complement of that where it is negative.
 fn is_in_ratio(labels: &Labels, ratio: f64) -> bool {
@@ -224,7 +230,10 @@ fn is_in_ratio(labels: &Labels, ratio: f64) -> bool {
 }
 
 /// A number from 0 up to 1 that depends on the labels alone (FNV-1a, its bits mixed).
-#[expect(clippy::cast_precision_loss, reason = "a place needs no more than 53 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a place needs no more than 53 bits"
+)]
 fn place_of(labels: &Labels) -> f64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in labels.as_bytes() {

@@ -74,7 +74,12 @@ impl<'s> Windows<'s> {
             |place| series.timestamps.get(place).is_some_and(|&t| t <= last),
         );
         self.histograms.advance(
-            |place| series.histograms.get(place).is_some_and(|h| is_before(h.time)),
+            |place| {
+                series
+                    .histograms
+                    .get(place)
+                    .is_some_and(|h| is_before(h.time))
+            },
             |place| series.histograms.get(place).is_some_and(|h| h.time <= last),
         );
         let floats = self.floats.from..self.floats.to;

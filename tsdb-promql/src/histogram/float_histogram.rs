@@ -117,6 +117,12 @@ impl FloatHistogram {
         self.schema == CUSTOM_BUCKETS_SCHEMA
     }
 
+    /// How many samples it counts as where samples are limited, as in Prometheus.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        (self.size() as u64 + 8) / 16
+    }
+
     /// Bytes it takes, as Prometheus counts them; a sixteenth of it is its number of samples.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -2,9 +2,7 @@
 
 use crate::engine::EngineOptions;
 use crate::error::QueryError;
-use crate::syntax::{
-    Aggregate, AggregateOp, Binary, Call, Expr, Span, Subquery, Unary, ValueType,
-};
+use crate::syntax::{Aggregate, AggregateOp, Binary, Call, Expr, Span, Subquery, Unary, ValueType};
 
 use super::durations::QueryTimes;
 use super::histogram_use::HistogramUse;
@@ -137,7 +135,11 @@ impl Planner<'_> {
         Ok(node)
     }
 
-    pub(super) fn argument<'c>(&self, call: &'c Call, index: usize) -> Result<&'c Expr, QueryError> {
+    pub(super) fn argument<'c>(
+        &self,
+        call: &'c Call,
+        index: usize,
+    ) -> Result<&'c Expr, QueryError> {
         let argument = call.arguments.get(index).map(bare);
         argument.ok_or_else(|| {
             let name = call.function.name;
@@ -190,7 +192,11 @@ impl Planner<'_> {
         }
     }
 
-    fn aggregate(&self, aggregate: &Aggregate, used: HistogramUse) -> Result<VectorNode, QueryError> {
+    fn aggregate(
+        &self,
+        aggregate: &Aggregate,
+        used: HistogramUse,
+    ) -> Result<VectorNode, QueryError> {
         let (mut parameter, mut label) = (None, None);
         match &aggregate.parameter {
             Some(expr) if aggregate.op == AggregateOp::CountValues => label = Some(text(expr)?),

@@ -32,7 +32,10 @@ impl QueryTimes {
         to_millis(self.seconds(of)?)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "spans of queries are far below 2^53 ms")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "spans of queries are far below 2^53 ms"
+    )]
     fn seconds(&self, of: &DurationExpr) -> Result<f64, QueryError> {
         Ok(match of {
             DurationExpr::Literal(number) => number.value,

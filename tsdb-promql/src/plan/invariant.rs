@@ -7,7 +7,10 @@ use super::nodes::{
 /// Marks the topmost nodes that give the same at each step.
 pub(super) fn settle(node: &mut VectorNode) {
     if is_invariant(node) {
-        if !matches!(node, VectorNode::Scalar(ScalarNode::Constant(_)) | VectorNode::Invariant(_)) {
+        if !matches!(
+            node,
+            VectorNode::Scalar(ScalarNode::Constant(_)) | VectorNode::Invariant(_)
+        ) {
             let placeholder = VectorNode::Scalar(ScalarNode::Constant(0.0));
             let inner = std::mem::replace(node, placeholder);
             *node = VectorNode::Invariant(Box::new(inner));

@@ -94,9 +94,7 @@ impl RangeNode {
     pub(crate) fn reference(&self, time: i64) -> i64 {
         match self {
             Self::Select(select) => select.select.reference(time),
-            Self::Subquery(subquery) => {
-                subquery.at.unwrap_or(time).saturating_sub(subquery.offset)
-            }
+            Self::Subquery(subquery) => subquery.at.unwrap_or(time).saturating_sub(subquery.offset),
         }
     }
 }
@@ -242,8 +240,13 @@ pub(crate) enum LabelChange {
 /// How series are sorted.
 #[derive(Clone, Debug)]
 pub(crate) enum SortBy {
-    Value { descending: bool },
-    Labels { names: Vec<String>, descending: bool },
+    Value {
+        descending: bool,
+    },
+    Labels {
+        names: Vec<String>,
+        descending: bool,
+    },
 }
 
 /// What is asked of histograms, classic or native.
@@ -307,7 +310,10 @@ pub(crate) struct AggregateNode {
 pub(crate) enum VectorNode {
     Select(Select),
     /// When the sample was taken, or its counting began.
-    TimeOf { select: Select, of_start: bool },
+    TimeOf {
+        select: Select,
+        of_start: bool,
+    },
     /// A series without labels.
     Scalar(ScalarNode),
     Range(Box<RangeCall>),

@@ -191,7 +191,7 @@ impl Planner<'_> {
         let change = if call.function.name == "label_replace" {
             let (target, replacement, source, pattern) = (next(), next(), next(), next());
             check_label(&target, "destination", "label_replace")?;
-            let regex = tsdb_core::model::capturing_regex(&pattern).map_err(|_| {
+            let regex = regex::Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| {
                 QueryError::Execution(format!(
                     "invalid regular expression in label_replace(): {pattern}"
                 ))
@@ -245,7 +245,8 @@ impl Planner<'_> {
             }
             _ => {
                 let label = text(self.argument(call, 1)?)?;
-                let all = (2..call.arguments.len()).map(|index| Ok((number(index)?, place(index)?)));
+                let all =
+                    (2..call.arguments.len()).map(|index| Ok((number(index)?, place(index)?)));
                 let all = all.collect::<Result<_, QueryError>>()?;
                 (HistogramInput::Quantiles(label, all), 0)
             }
@@ -308,7 +309,10 @@ fn check_label(name: &str, role: &str, function: &str) -> Result<(), QueryError>
 /// Only some functions know what to do with the bounds of a range.
 fn check_extended(selector: &VectorSelector, function: &str) -> Result<(), QueryError> {
     let (modifier, fitting): (&str, &[&str]) = match (selector.anchored, selector.smoothed) {
-        (true, _) => ("anchored", &["changes", "delta", "increase", "rate", "resets"]),
+        (true, _) => (
+            "anchored",
+            &["changes", "delta", "increase", "rate", "resets"],
+        ),
         (_, true) => ("smoothed", &["delta", "increase", "rate"]),
         _ => return Ok(()),
     };
@@ -329,7 +333,10 @@ fn absent_labels(expr: &Expr) -> Vec<(String, String)> {
         _ => return Vec::new(),
     };
     let (mut labels, mut seen): (Vec<(String, String)>, Vec<&str>) = (Vec::new(), Vec::new());
-    for matcher in matchers.iter().filter(|matcher| matcher.name() != METRIC_NAME) {
+    for matcher in matchers
+        .iter()
+        .filter(|matcher| matcher.name() != METRIC_NAME)
+    {
         let name = matcher.name();
         if matcher.op() == MatchOp::Equal && !seen.contains(&name) {
             labels.push((name.to_owned(), matcher.value().to_owned()));
