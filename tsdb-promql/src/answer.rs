@@ -67,6 +67,8 @@ pub struct QueryStats {
     pub samples: u64,
     /// Most samples that were held at one time.
     pub peak_samples: u64,
+    /// Most bytes that were held at one time.
+    pub peak_bytes: u64,
 }
 
 /// A query's result and what has to be said of it.
