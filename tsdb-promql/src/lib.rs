@@ -12,9 +12,9 @@ mod number;
 mod plan;
 mod queryable;
 pub mod syntax;
-mod text;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod text;
 
 pub use answer::{Answer, MatrixSeries, PointValue, QueryStats, Value, VectorSample};
 pub use engine::{Cancel, Engine, EngineOptions, Features};

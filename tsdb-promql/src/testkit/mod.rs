@@ -20,6 +20,7 @@ mod runner;
 mod script;
 mod series_line;
 mod start_line;
+mod suite;
 mod table;
 mod tally;
 
@@ -31,5 +32,6 @@ pub use reply::{Reply, ReplyHistogram, ReplySeries, ReplyValue};
 pub use runner::{Case, Subject, run};
 pub use script::{Command, Eval, Load, LoadedPoint, LoadedSeries, Query, Script, ScriptError};
 pub use series_line::{SequencePoint, WrittenHistogram};
+pub use suite::Suite;
 pub use table::{SeriesOrder, Table};
 pub use tally::{Count, Ratchet, RatchetVerdict, Tally};
