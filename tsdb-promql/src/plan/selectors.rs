@@ -191,7 +191,7 @@ impl Planner<'_> {
         let change = if call.function.name == "label_replace" {
             let (target, replacement, source, pattern) = (next(), next(), next(), next());
             check_label(&target, "destination", "label_replace")?;
-            let regex = tsdb_core::model::capturing_regex(&pattern).map_err(|_| {
+            let regex = regex::Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| {
                 QueryError::Execution(format!(
                     "invalid regular expression in label_replace(): {pattern}"
                 ))
