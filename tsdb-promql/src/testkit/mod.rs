@@ -23,6 +23,8 @@ mod start_line;
 mod suite;
 mod table;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub use bucket_map::{Bucket, buckets};
 pub use comparison::almost_equal;
