@@ -28,6 +28,7 @@ pub mod node_json;
 mod pause;
 pub mod placements;
 mod profile;
+mod query;
 pub mod rpc;
 mod runtime;
 pub mod sample_json;

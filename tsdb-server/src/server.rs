@@ -26,6 +26,7 @@ use crate::metadata::EmbeddedMetadata;
 use crate::namespaces::{Configured, Registry};
 use crate::pause::Pause;
 use crate::placements::Placements;
+use crate::query::Register;
 use crate::rpc::RpcClientOptions;
 use crate::runtime::parallelism;
 use crate::store::{Closing, DiskWatch, Store, StoreError, StoreOptions};
@@ -434,7 +435,12 @@ fn prepare(
             Registry::in_environment(store.clone(), metadata, configured, environment)
         }
     };
+    let queries = config.queries.options();
     Ok(App {
+        queries,
+        origins: config.queries.web_cors_origin.clone(),
+        settings: config.settings.clone().into(),
+        register: Register::new(queries.slow, Arc::clone(&telemetry)),
         registry,
         placements,
         cluster: cluster.map(|cluster| cluster.data(Arc::clone(&telemetry))),

@@ -43,7 +43,7 @@ pub(super) async fn query_exemplars(
     scope.reads().check_range(Some(range))?;
     let mut matchers = matchers(&form)?;
     matchers.extend(scope.reads().matchers.iter().cloned());
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(scope.sender()).await?;
     let store = app.store.clone();
     let work = move || answer(&scope.data(&store.current()?)?, range, &matchers);
     app.store.queries().run(&admission, work).await?

@@ -44,7 +44,7 @@ pub(super) async fn search(
     let limit = scope.reads().list_limit(Some(limit)).unwrap_or(limit);
     let sets = scope.reads().restrict(vec![asked.matchers]);
     let matchers = sets.into_iter().next().unwrap_or_default();
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(scope.sender()).await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
         let opened = store.current()?;
@@ -119,7 +119,7 @@ pub(super) async fn complete_tags(
     }
     scope.reads().check_range(range)?;
     let sets = scope.reads().restrict(sets);
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(scope.sender()).await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
         let namespace = scope.data(&store.current()?)?;
