@@ -13,7 +13,10 @@
 use std::hint::black_box;
 
 use tsdb_bench::{is_tiny, mix};
-use tsdb_core::{Db, DbOptions, Labels, Matcher, Namespace, Sample, TimeRange, WriteBatch};
+use tsdb_core::{
+    Db, DbOptions, Grouping, Labels, Matcher, MergedSamples, Namespace, Sample, ScanOptions,
+    TimeRange, WriteBatch,
+};
 
 /// Series of a target.
 const TARGET: usize = 1000;
@@ -99,6 +102,28 @@ fn database(folder: &std::path::Path) -> Db {
     Db::open(folder, options).expect("a new database")
 }
 
+/// Reads all series of a scan; how many series and samples there were.
+fn scan(
+    metrics: &Namespace,
+    (range, matchers): (TimeRange, &[Matcher]),
+    grouping: Option<Grouping>,
+) -> (u64, u64) {
+    let options = ScanOptions {
+        grouping,
+        ..ScanOptions::default()
+    };
+    let mut scan = metrics.scan(range, matchers, &options).expect("a scan");
+    let mut columns = MergedSamples::default();
+    let (mut series, mut samples, mut groups) = (0, 0, 0);
+    while scan.next_into(&mut columns).expect("a series") {
+        series += 1;
+        samples += columns.timestamps.len() as u64;
+        groups += u64::from(scan.group());
+    }
+    black_box(groups);
+    (series, samples)
+}
+
 fn range(from: i64, to: i64) -> TimeRange {
     TimeRange::inclusive(from, to).expect("a range")
 }
@@ -124,6 +149,17 @@ fn instant() {
                     .map(|one| u64::from(!one.expect("a series").values().is_empty()))
                     .sum()
             },
+        );
+        let by_job = || Some(Grouping::by(["job"]));
+        say(
+            &format!("5 min of all series, {place}, scan"),
+            "a series",
+            || scan(&metrics, (last, &name), None).0,
+        );
+        say(
+            &format!("5 min of all series, {place}, scan by job"),
+            "a series",
+            || scan(&metrics, (last, &name), by_job()).0,
         );
         say(
             &format!("5 min of all series, {place}, select alone"),
@@ -153,6 +189,9 @@ fn hours() {
             found
                 .map(|one| one.expect("a series").values().len() as u64)
                 .sum()
+        });
+        say(&format!("6 h, {place}, scan"), "a sample", || {
+            scan(&metrics, (all, &[]), None).1
         });
         say(
             &format!("6 h, {place}, chunks for remote read"),

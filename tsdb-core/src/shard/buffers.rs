@@ -25,13 +25,16 @@ pub const PREFETCH_ROWS: usize = 24;
 /// and so many before, where its late samples end.
 pub const PREFETCH_LATE_ROWS: usize = 8;
 
+/// A reader holds a stripe's lock for so many series at most: some ten microseconds.
+const SCAN_SLOTS: usize = 16;
+
 /// Bytes of a page.
 pub(super) const PAGE_BYTES: usize = PAGE_SLOTS * size_of::<Buffer>();
 
 /// A sample takes no more than this beside its series' hot line, but for the odd one that fills
-/// an arena's page: three segments, where one chunk ends, is described, and another begins, or the
-/// block of a late sample.
-pub(super) const ROW_BYTES: usize = 112;
+/// an arena's page: four segments, where one chunk ends in one that a state is noted in front of, is
+/// described, and another begins, or the block of a late sample.
+pub(super) const ROW_BYTES: usize = 144;
 
 /// Which stripe a slot belongs to.
 #[inline]
@@ -442,6 +445,29 @@ impl GenerationBuffers {
             let stripe = stripe.lock();
             if let Some(view) = stripe.view(slot) {
                 visit(at, view);
+            }
+        }
+    }
+
+    /// As [`GenerationBuffers::read`], with a stripe's lock held for some slots that follow each
+    /// other.
+    pub(super) fn scan(&self, slots: &[u32], mut visit: impl FnMut(usize, BufferView<'_>)) {
+        if self.is_empty() {
+            return;
+        }
+        let mut at = 0;
+        let of_stripe = slots.chunk_by(|a, b| stripe_of(*a) == stripe_of(*b));
+        for slots in of_stripe.flat_map(|slots| slots.chunks(SCAN_SLOTS)) {
+            let stripe = slots
+                .first()
+                .and_then(|&slot| self.stripes.get(stripe_of(slot)));
+            let stripe = stripe.map(Mutex::lock);
+            for &slot in slots {
+                let view = stripe.as_ref().and_then(|stripe| stripe.view(slot));
+                if let Some(view) = view {
+                    visit(at, view);
+                }
+                at += 1;
             }
         }
     }
