@@ -252,11 +252,17 @@ impl Buffer {
         self.marks.set(Marks::SEALED, true);
     }
 
+    /// Whether there are full chunks of samples that came in order.
+    #[inline]
+    pub(super) fn is_sealed(&self) -> bool {
+        self.marks.has(Marks::SEALED)
+    }
+
     /// Which segment describes the latest full chunk.
     fn last_sealed(&self, segments: &Segments) -> Option<u32> {
         // The first sample of a chunk fills a word: there is a segment to look at.
         let described = || segments.before(self.segment, self.words);
-        self.marks.has(Marks::SEALED).then(described).flatten()
+        self.is_sealed().then(described).flatten()
     }
 
     /// Full chunks of samples that came in order, the latest first.

@@ -5,7 +5,7 @@
 //! In front of every fourth segment of a chunk but the first stands one that notes what decoding
 //! goes on from: who wants the newest samples walks back no further, and decodes from there.
 
-use crate::bits::WordSink;
+use crate::bits::{WordSink, prefetch};
 use crate::chunk::ChunkState;
 
 /// Words of bits in a segment.
@@ -79,8 +79,7 @@ impl Segments {
 
     /// Behind which segment the first of so many words began, of which the last lie in `segment`.
     pub(super) fn before(&self, mut segment: u32, words: u16) -> Option<u32> {
-        let bits = usize::from(words.div_ceil(SEGMENT_WORDS));
-        for _ in 0..bits + notes(bits) {
+        for _ in 0..segments_of(usize::from(words) * 8) {
             segment = self.get(segment)?.0;
         }
         Some(segment)
@@ -119,13 +118,26 @@ impl Segments {
             let Some((before, bits)) = self.get(segment) else {
                 return;
             };
-            end.iter_mut().zip(bits).for_each(|(to, from)| *to = *from);
+            match <&mut [u8; BODY_BYTES]>::try_from(&mut *end) {
+                Ok(end) => *end = *bits,
+                Err(_) => end.iter_mut().zip(bits).for_each(|(to, from)| *to = *from),
+            }
             number = number.saturating_sub(1);
             segment = match is_noted(number) {
                 true => self.get(before).map_or(0, |note| note.0),
                 false => before,
             };
             rest = front;
+        }
+    }
+
+    /// Asks for the memory of a segment.
+    #[inline]
+    pub(super) fn prefetch(&self, segment: u32) {
+        if let Some(page) = self.pages.get((segment / PAGE_SEGMENTS) as usize) {
+            let start = (segment % PAGE_SEGMENTS) as usize * SEGMENT_BYTES;
+            prefetch(page, start);
+            prefetch(page, start + SEGMENT_BYTES - 1);
         }
     }
 
@@ -150,6 +162,12 @@ impl Segments {
         }
         None
     }
+}
+
+/// How many segments so many bytes of bits take, states noted among them.
+pub(super) const fn segments_of(bytes: usize) -> usize {
+    let bits = bytes.div_ceil(BODY_BYTES);
+    bits + notes(bits)
 }
 
 /// Whether a state is noted in front of the segment of bits of this number, from 0.

@@ -450,20 +450,31 @@ impl GenerationBuffers {
     }
 
     /// As [`GenerationBuffers::read`], with a stripe's lock held for some slots that follow each
-    /// other.
-    pub(super) fn scan(&self, slots: &[u32], mut visit: impl FnMut(usize, BufferView<'_>)) {
+    /// other; what `range` needs of them is asked for at once.
+    pub(super) fn scan(
+        &self,
+        slots: &[u32],
+        range: TimeRange,
+        mut visit: impl FnMut(usize, BufferView<'_>),
+    ) {
         if self.is_empty() {
             return;
         }
-        let mut at = 0;
+        let (mut at, mut walks) = (0, Vec::with_capacity(SCAN_SLOTS));
         let of_stripe = slots.chunk_by(|a, b| stripe_of(*a) == stripe_of(*b));
         for slots in of_stripe.flat_map(|slots| slots.chunks(SCAN_SLOTS)) {
             let stripe = slots
                 .first()
-                .and_then(|&slot| self.stripes.get(stripe_of(slot)));
-            let stripe = stripe.map(Mutex::lock);
-            for &slot in slots {
-                let view = stripe.as_ref().and_then(|stripe| stripe.view(slot));
+                .and_then(|slot| self.stripes.get(stripe_of(*slot)));
+            let Some(stripe) = stripe.map(Mutex::lock) else {
+                return;
+            };
+            let views = || slots.iter().map(|slot| stripe.view(*slot));
+            walks.extend(views().flatten().filter_map(|view| view.walk(range)));
+            if let Some(view) = views().flatten().next() {
+                view.prefetch(range, &mut walks);
+            }
+            for view in views() {
                 if let Some(view) = view {
                     visit(at, view);
                 }

@@ -229,7 +229,7 @@ impl BatchSpace {
         for generation in &source.held.live.generations {
             let slots = source.held.head.slots_in(generation, slots);
             let mut failure = None;
-            generation.scan(&slots, |at, view| {
+            generation.scan(&slots, source.range, |at, view| {
                 let number = slot_entries.get(at).copied().unwrap_or(usize::MAX);
                 let places = columns.get_mut(number).zip(merge.get_mut(number));
                 let Some((columns, merge)) = places.filter(|(_, merge)| !**merge) else {
