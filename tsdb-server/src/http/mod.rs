@@ -23,6 +23,8 @@ mod metadata;
 mod metrics_page;
 mod node;
 mod openapi;
+mod page;
+mod page_files;
 mod pprof;
 mod reads;
 mod remote_read;
