@@ -63,7 +63,7 @@ fn served(path: &str, headers: &HeaderMap) -> Response {
         true => KEEP,
         false => ASK,
     };
-    let mut answer = if accepts(headers, &IF_NONE_MATCH, file.etag) {
+    let answer = if accepts(headers, &IF_NONE_MATCH, file.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else if accepts(headers, &ACCEPT_ENCODING, "gzip") {
         let encoding = (CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -88,8 +88,7 @@ fn served(path: &str, headers: &HeaderMap) -> Response {
         // Queries are in the address of the page.
         (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
-    answer.headers_mut().extend(headers);
-    answer
+    (headers, answer).into_response()
 }
 
 /// The one asset whose name says nothing of its content.

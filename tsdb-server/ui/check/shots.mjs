@@ -43,7 +43,9 @@ for (const [size, width, height] of [["wide", 1366, 860], ["narrow", 390, 844]])
         await shot("trace");
       }
     }
-    await page.goto(url + "#/query?g0.expr=", { waitUntil: "networkidle" });
+    await page.goto("about:blank");
+    await page.goto(url, { waitUntil: "networkidle" });
+    await page.locator(".cm-content").waitFor();
     await page.keyboard.press("/");
     await page.keyboard.type("sum(rate(node_cpu", { delay: 30 });
     await page.waitForTimeout(900);

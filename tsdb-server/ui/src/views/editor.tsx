@@ -83,13 +83,14 @@ const look = EditorView.theme({
 
 interface Props {
   label: string;
-  value: string;
+  /** A text to begin with, or to begin anew with: each is put in once, and what is typed is never overwritten. */
+  given: { text: string };
   place: Place | null;
   onChange: (text: string) => void;
-  onRun: () => void;
+  onRun: (text: string) => void;
 }
 
-export function Editor({ label, value, place, onChange, onRun }: Props) {
+export function Editor({ label, given, place, onChange, onRun }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const calls = useRef({ onChange, onRun });
@@ -101,15 +102,15 @@ export function Editor({ label, value, place, onChange, onRun }: Props) {
     }
     // Within a shadow root the editor adopts its style sheets; elsewhere it would write <style>, which the policy forbids.
     const root = host.current.shadowRoot ?? host.current.attachShadow({ mode: "open" });
-    const run = () => {
-      calls.current.onRun();
+    const run = (editing: EditorView) => {
+      calls.current.onRun(editing.state.doc.toString());
       return true;
     };
     const editor = new EditorView({
       root,
       parent: root,
       state: EditorState.create({
-        doc: value,
+        doc: given.text,
         extensions: [
           Prec.highest(
             keymap.of([
@@ -119,7 +120,7 @@ export function Editor({ label, value, place, onChange, onRun }: Props) {
           ),
           // A popup of completion takes Enter first.
           keymap.of(completionKeymap),
-          Prec.high(keymap.of([{ key: "Enter", run: (editing) => (completionStatus(editing.state) === "active" ? false : run()) }])),
+          Prec.high(keymap.of([{ key: "Enter", run: (editing) => (completionStatus(editing.state) === "active" ? false : run(editing)) }])),
           keymap.of([
             { key: "Escape", run: (editing) => (editing.contentDOM.blur(), true) },
             ...closeBracketsKeymap,
@@ -149,10 +150,10 @@ export function Editor({ label, value, place, onChange, onRun }: Props) {
 
   useEffect(() => {
     const editor = view.current;
-    if (editor !== null && editor.state.doc.toString() !== value) {
-      editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
+    if (editor !== null && editor.state.doc.toString() !== given.text) {
+      editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: given.text } });
     }
-  }, [value]);
+  }, [given]);
 
   useEffect(() => view.current?.dispatch({ effects: setPlace.of(place) }), [place]);
 

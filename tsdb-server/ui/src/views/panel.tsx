@@ -1,6 +1,6 @@
 // One expression: its editor, and its result as a graph or a table.
 
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { QueryResult } from "../api";
 import { formatMillis, formatDuration } from "../duration";
 import { gridTimes, type Line, linesOf } from "../lines";
@@ -37,9 +37,25 @@ interface Props {
 
 export function Panel(props: Props) {
   const { name, panel, range, turn, dark, utc, traced, joined, alone, onChange, onRun, onZoom, onLines } = props;
+  const [given, setGiven] = useState({ text: panel.expr });
   const [draft, setDraft] = useState(panel.expr);
+  const ran = useRef(panel.expr);
   const [choosing, setChoosing] = useState(false);
-  useEffect(() => setDraft(panel.expr), [panel.expr]);
+  useEffect(() => {
+    // Of what was run here the editor knows, and may be further by now.
+    if (panel.expr !== ran.current) {
+      ran.current = panel.expr;
+      setGiven({ text: panel.expr });
+    }
+  }, [panel.expr]);
+  const run = (expr: string) => {
+    ran.current = expr;
+    onRun(expr);
+  };
+  const put = (expr: string) => {
+    setGiven({ text: expr });
+    run(expr);
+  };
 
   const { outcome, running, cancel } = useRun({ expr: panel.expr, tab: panel.tab, range, traced, on: panel.on, turn });
   const place = useMemo(
@@ -62,13 +78,13 @@ export function Panel(props: Props) {
         <span class="letter" aria-hidden="true">
           {name}
         </span>
-        <Editor label={`Expression ${name}`} value={draft} place={place} onChange={setDraft} onRun={() => onRun(draft)} />
+        <Editor label={`Expression ${name}`} given={given} place={place} onChange={setDraft} onRun={run} />
         {running ? (
           <button class="run cancel" onClick={cancel} title="Give this query up">
             Cancel
           </button>
         ) : (
-          <button class="run" onClick={() => onRun(draft)} title="Run (Enter)">
+          <button class="run" onClick={() => run(draft)} title="Run (Enter)">
             Run
           </button>
         )}
@@ -102,7 +118,7 @@ export function Panel(props: Props) {
       {panel.on && (
         <div class="outcome" aria-busy={running} data-tab={panel.tab}>
           {outcome !== null && outcome.tab === panel.tab && result !== null ? (
-            <Body {...{ outcome, result, lines, panel, dark, utc, joined, onZoom }} onPick={onRun} />
+            <Body {...{ outcome, result, lines, panel, dark, utc, joined, onZoom }} onPick={put} />
           ) : (
             !joined && <Placeholder tab={panel.tab} empty={panel.expr.trim() === ""} failed={outcome?.error != null} />
           )}
@@ -120,8 +136,7 @@ export function Panel(props: Props) {
           onClose={() => setChoosing(false)}
           onPick={(expr) => {
             setChoosing(false);
-            setDraft(expr);
-            onRun(expr);
+            put(expr);
           }}
         />
       )}
