@@ -20,6 +20,7 @@ const OF_NO_DATA: &[&str] = &[
     "/api/v1/admin/tsdb/snapshot",
     "/api/v1/openapi",
     "/api/v1/status/walreplay",
+    "/assets/{name}",
     "/health",
     "/ready",
     "/routes",
