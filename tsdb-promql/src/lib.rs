@@ -13,6 +13,7 @@ mod plan;
 mod queryable;
 pub mod syntax;
 mod text;
+mod trace;
 
 pub use answer::{Answer, MatrixSeries, PointValue, QueryStats, Value, VectorSample};
 pub use engine::{Cancel, Engine, EngineOptions, Features};
@@ -24,3 +25,4 @@ pub use histogram::{
 pub use kahan::KahanSum;
 pub use number::{GeneralNumber, PlainNumber, SampleNumber, parse_float};
 pub use queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};
+pub use trace::Trace;

@@ -40,6 +40,7 @@ mod node_json;
 mod opening;
 mod packages;
 mod profiles;
+mod query_api;
 mod support;
 mod tenancy;
 mod text_commands;
