@@ -94,19 +94,10 @@ async fn limits_stats_traces_and_annotations_are_told_beside_the_result() {
     let detail = selector["detail"].as_str().expect("text");
     assert!(detail.contains("__name__=\"requests_total\""), "{detail}");
 
-    let info = ask(&format!(
-        "query={}",
-        encoded("rate({\"temp.celsius\"}[1m])")
-    ))
-    .await;
-    let infos = info["infos"].as_array().expect("infos");
-    assert!(
-        infos[0]
-            .as_str()
-            .expect("text")
-            .starts_with("PromQL info: "),
-        "{info}"
-    );
+    let doubtful = ask("query=quantile(2,requests_total)").await;
+    let warnings = doubtful["warnings"].as_array().expect("warnings");
+    let text = warnings[0].as_str().expect("text");
+    assert!(text.starts_with("PromQL warning: quantile value"), "{text}");
     let old = ask("query=requests_total&lookback_delta=1s&time=1700000005").await;
     assert_eq!(old["data"]["result"], value!([]));
 }

@@ -147,7 +147,7 @@ async fn promtool_reads_answers() {
                 api,
                 "sum(requests_total)",
             ],
-            "{} =>\n3976 @[1699999970]\n4060 @[1699999985]\n4200 @[1700000000]",
+            "{} =>\n3990 @[1699999970]\n4060 @[1699999985]\n4200 @[1700000000]",
         ),
         (
             &["series", matching, &start, &end, api],

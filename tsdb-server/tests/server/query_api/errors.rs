@@ -11,7 +11,7 @@ const ERRORS: &[(&str, u16, &str, &str)] = &[
         "query",
         400,
         "bad_data",
-        "invalid parameter \"query\": 0:0: parse error: no expression found in input",
+        "invalid parameter \"query\": unknown position: parse error: no expression found in input",
     ),
     (
         "query?query=up&time=x",
