@@ -12,6 +12,8 @@ mod number;
 mod plan;
 mod queryable;
 pub mod syntax;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod text;
 mod trace;
 

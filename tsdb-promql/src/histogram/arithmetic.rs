@@ -236,6 +236,17 @@ impl FloatHistogram {
         }
     }
 
+    /// The buckets that a zero bucket of this threshold does not hold; of custom buckets all.
+    pub(super) fn outside_zero(
+        &self,
+        side: Side,
+        threshold: f64,
+    ) -> impl Iterator<Item = (i32, f64)> {
+        self.indexed(side).skip_while(move |(index, _)| {
+            !self.is_custom() && upper_bound(*index, self.schema, &[]) <= threshold
+        })
+    }
+
     /// Bucket by bucket, when both have the same buckets. Tells whether they have.
     fn combine_same_layout(
         &mut self,
@@ -243,18 +254,16 @@ impl FloatHistogram {
         mut compensation: Option<&mut Self>,
         step: Step,
     ) -> bool {
-        let begins_outside_zero = |side| {
-            let first = other.indexed(side).next();
-            first.is_none_or(|(index, _)| {
-                upper_bound(index, other.schema, &other.custom_values) > self.zero_threshold
-            })
+        let outside_zero = |side| {
+            let outside = other.outside_zero(side, self.zero_threshold).next();
+            outside == other.indexed(side).next()
         };
         let same = self.schema == other.schema
             && Side::BOTH.into_iter().all(|side| {
                 let (mine, theirs) = (self.side(side), other.side(side));
                 mine.0 == theirs.0
                     && mine.1.len() == theirs.1.len()
-                    && (self.is_custom() || begins_outside_zero(side))
+                    && outside_zero(side)
                     && compensation
                         .as_deref()
                         .is_none_or(|taken| taken.side(side).1.len() == mine.1.len())
@@ -287,9 +296,7 @@ impl FloatHistogram {
         let (my_steps, their_steps) = (self.schema.abs_diff(schema), other.schema.abs_diff(schema));
         for side in Side::BOTH {
             let mine = reduced_slots(self.slots(side, compensation.as_deref()), my_steps);
-            let theirs = reduced(other.indexed(side), their_steps).skip_while(|(index, _)| {
-                !self.is_custom() && upper_bound(*index, schema, &[]) <= self.zero_threshold
-            });
+            let theirs = reduced(other.outside_zero(side, self.zero_threshold), their_steps);
             let sum = merged(mine, theirs, compensation.is_some(), step);
             self.put_slots(side, compensation.as_deref_mut(), &sum);
         }

@@ -3,7 +3,6 @@
 use tsdb_core::ResetHint;
 
 use super::arithmetic::{common_bounds, place_in};
-use super::bounds::upper_bound;
 use super::float_histogram::{FloatHistogram, Side};
 use super::layout::reduced;
 
@@ -42,16 +41,9 @@ impl FloatHistogram {
     }
 
     fn buckets_fell(&self, previous: &Self, side: Side) -> bool {
-        let outside_zero = |index: i32| {
-            self.is_custom() || upper_bound(index, self.schema, &[]) > self.zero_threshold
-        };
         let steps = previous.schema.abs_diff(self.schema);
-        let before =
-            reduced(previous.indexed(side), steps).skip_while(|(index, _)| !outside_zero(*index));
-        let mut now = self
-            .indexed(side)
-            .skip_while(|(index, _)| !outside_zero(*index))
-            .peekable();
+        let before = reduced(previous.outside_zero(side, self.zero_threshold), steps);
+        let mut now = self.outside_zero(side, self.zero_threshold).peekable();
         for (index, count) in before {
             while now.next_if(|(mine, _)| *mine < index).is_some() {}
             let fell = match now.peek() {

@@ -11,7 +11,7 @@ fn bounds_are_powers_of_two() {
     assert_eq!(bound(0, 0), 1.0);
     assert_eq!(bound(3, 0), 8.0);
     assert_eq!(bound(-2, 0), 0.25);
-    assert_eq!(bound(1, 1), 1.414213562373095);
+    assert_eq!(bound(1, 1), 2.0 * 0.7071067811865475);
     assert_eq!(bound(-1, 1), 0.7071067811865475);
     assert_eq!(bound(1, 8), 1.0027112750502025);
     assert_eq!(bound(1, -4), 65536.0);

@@ -1,3 +1,5 @@
+use std::f64::consts::SQRT_2;
+
 use super::super::{FloatHistogram, NanObservations};
 use super::{assert_near, custom, exponential, with_zero};
 
@@ -90,7 +92,7 @@ fn fractions_are_what_lies_between() {
         (2.0, 10.0, 24.0),
         (-1.0, 2.0, 32.0),
         (0.0, 3.5, 30.5),
-        (1.4142135623730951, 8.0, 26.0),
+        (SQRT_2, 8.0, 26.0),
         (f64::NEG_INFINITY, 0.0, 34.0),
         (f64::INFINITY, 34.0, 0.0),
     ];

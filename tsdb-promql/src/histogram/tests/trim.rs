@@ -1,3 +1,5 @@
+use std::f64::consts::SQRT_2;
+
 use super::super::FloatHistogram;
 use super::{assert_near, custom, exponential, positive_of, with_zero};
 
@@ -35,17 +37,16 @@ fn limits_beyond_all_keep_all_or_nothing() {
 
 #[test]
 fn buckets_across_the_limit_keep_a_share_by_logarithm() {
-    let below = both_sides().trim_upper(1.4142135624);
-    assert_totals(&below, 8.0000000001, 0.2570938866, 1.0);
-    assert_near(below.positive_buckets[1], 2.0000000001);
-    let above = both_sides().trim_lower(1.4142135624);
-    assert_near((above.sum - 116.5006706507).abs() + 1.0, 1.0);
-    assert_eq!(above.zero_count, 0.0);
+    let below = both_sides().trim_upper(SQRT_2);
+    assert_totals(&below, 8.0, 0.2570938866, 1.0);
+    assert_near(below.positive_buckets[1], 2.0);
+    let above = both_sides().trim_lower(SQRT_2);
+    assert_totals(&above, 26.0, 116.5006706507, 0.0);
     assert!(above.negative_buckets.is_empty());
     let above = both_sides().trim_lower(0.0);
     assert_totals(&above, 30.5, 120.20840280171308, 0.5);
     let below = both_sides().trim_upper(0.0);
-    assert_totals(&below, 3.5, -3.53578390593273768, 0.5);
+    assert_totals(&below, 3.5, -3.535_783_905_932_738, 0.5);
     let above = both_sides().trim_lower(-1.0);
     assert_totals(&above, 32.0, 119.50104602052653, 1.0);
     assert_eq!(above.negative_buckets, [1.0]);
@@ -82,7 +83,7 @@ fn negative_buckets_are_cut_too() {
 fn zero_buckets_lie_where_other_observations_are() {
     let positive = summed(
         with_zero(exponential(0, &[10.0], &[]), 0.5, 2.0),
-        8.0210678118654755,
+        8.021_067_811_865_475,
     );
     assert_totals(&positive.trim_lower(0.1), 11.6, 7.551067811865476, 1.6);
     assert_totals(&positive.trim_upper(0.5), 2.0, 0.5, 2.0);
