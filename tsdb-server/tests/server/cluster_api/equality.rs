@@ -18,12 +18,34 @@ const OF_NO_DATA: &[&str] = &[
     "/api/v1/admin/confirm-clock",
     "/api/v1/admin/tsdb/clean_tombstones",
     "/api/v1/admin/tsdb/snapshot",
+    "/api/v1/alertmanagers",
+    "/api/v1/alerts",
+    "/api/v1/features",
+    "/api/v1/format_query",
+    "/api/v1/notifications",
     "/api/v1/openapi",
+    "/api/v1/parse_query",
+    "/api/v1/rules",
+    "/api/v1/scrape_pools",
+    "/api/v1/status/buildinfo",
+    "/api/v1/status/config",
+    "/api/v1/status/flags",
+    "/api/v1/status/queries",
+    "/api/v1/status/queries/{id}/cancel",
+    "/api/v1/status/runtimeinfo",
+    // Of what was written last, by the clock.
+    "/api/v1/status/tsdb",
     "/api/v1/status/walreplay",
+<<<<<<< HEAD
     "/assets/{name}",
+=======
+    "/api/v1/targets",
+    "/api/v1/targets/metadata",
+>>>>>>> api
     "/health",
     "/ready",
     "/routes",
+    "/version",
 ];
 
 /// An answer as it is compared: how chunks are cut is the server's own matter.
