@@ -3,6 +3,7 @@
 use tsdb_core::Labels;
 
 use crate::histogram::FloatHistogram;
+use crate::trace::Trace;
 
 /// A float or a native histogram.
 #[derive(Clone, Debug)]
@@ -82,4 +83,6 @@ pub struct Answer {
     pub infos: Vec<String>,
     /// What it cost.
     pub stats: QueryStats,
+    /// Where the time went, if the engine tells.
+    pub trace: Option<Trace>,
 }

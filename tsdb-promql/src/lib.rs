@@ -15,6 +15,7 @@ pub mod syntax;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod text;
+mod trace;
 
 pub use answer::{Answer, MatrixSeries, PointValue, QueryStats, Value, VectorSample};
 pub use engine::{Cancel, Engine, EngineOptions, Features};
@@ -26,3 +27,4 @@ pub use histogram::{
 pub use kahan::KahanSum;
 pub use number::{GeneralNumber, PlainNumber, SampleNumber, parse_float};
 pub use queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};
+pub use trace::Trace;

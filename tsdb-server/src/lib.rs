@@ -32,7 +32,6 @@ mod query;
 pub mod rpc;
 mod runtime;
 pub mod sample_json;
-pub mod selector;
 mod server;
 mod store;
 mod supervisor;

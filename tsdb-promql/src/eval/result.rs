@@ -39,6 +39,7 @@ pub(crate) fn answer(
         warnings,
         infos,
         stats,
+        trace: None,
     })
 }
 

@@ -15,7 +15,7 @@ use super::app::App;
 use super::envelope::ApiError;
 use super::form::Form;
 use super::matching::matcher_sets;
-use super::query::{write_go_float, write_timestamp};
+use super::query::{write_timestamp, write_value};
 use super::reads::Limited;
 use super::scope::Scope;
 use crate::data::NamespaceData;
@@ -126,7 +126,7 @@ fn page(latest: &Latest, format: Format) -> Vec<u8> {
         }
         write_series(&mut page, name, labels);
         page.push(b' ');
-        write_go_float(&mut page, *value);
+        write_value(&mut page, *value);
         page.push(b' ');
         match format {
             Format::Text => page.extend_from_slice(timestamp.to_string().as_bytes()),

@@ -156,6 +156,8 @@ static API: &[Route] = &[
     route(GET_POST, "/api/v1/query_range", Read, ("an expression over a range of time", QUERY_RANGE), RANGE),
     route(GET_POST, "/prometheus/api/v1/query_range", Read, ("an expression over a range of time, as M3 calls it", QUERY_RANGE), RANGE),
     route(GET_POST, "/m3query/api/v1/query_range", Read, ("an expression over a range of time, as M3 calls it", QUERY_RANGE), RANGE),
+    route(GET_POST, "/api/v1/format_query", Read, ("an expression, laid out", &["query"]), |_, methods| on(methods, query::format)),
+    route(GET_POST, "/api/v1/parse_query", Read, ("the tree of an expression", &["query"]), |_, methods| on(methods, query::tree)),
     server_route(GET, "/api/v1/status/queries", Inspect, ("queries that run, were slow, or cost most", &[]), |_, methods| on(methods, query::queries)),
     server_route(POST, "/api/v1/status/queries/{id}/cancel", Admin, ("ends a query", &[]), |_, methods| on(methods, query::cancel)),
     route(GET_POST, "/api/v1/query_exemplars", Read, ("exemplars", &["query", "start", "end"]), |_, methods| on(methods, exemplars::query_exemplars)),

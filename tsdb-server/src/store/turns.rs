@@ -166,9 +166,11 @@ mod tests {
         drop(running.next());
         let first = others[0].try_recv().expect("its turn");
         drop(running.next());
-        let second = others[1].try_recv().expect("its turn");
+        let third = greedy[2].try_recv().expect("it has none now");
         drop(first);
-        let third = greedy[2].try_recv().expect("nobody else waits");
+        let second = others[1]
+            .try_recv()
+            .expect("its turn before the greedy one's second");
         drop((second, third));
         assert_eq!(turns.running(), 2, "the greedy one has all again");
     }

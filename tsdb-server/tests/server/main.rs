@@ -41,6 +41,7 @@ mod opening;
 mod packages;
 mod profiles;
 mod promqltest;
+mod query_api;
 mod support;
 mod tenancy;
 mod text_commands;

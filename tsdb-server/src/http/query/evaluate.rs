@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use tokio::time::{Instant, timeout_at};
-use tsdb_promql::{Answer, Cancel, Engine, QueryError};
+use tsdb_promql::{Answer, Cancel, Engine, QueryError, Trace};
 
 use super::super::app::App;
 use super::super::envelope::{ApiError, ErrorType};
@@ -82,8 +82,11 @@ fn evaluate(
 ) -> Result<Reply, ApiError> {
     let waited = ticket.took();
     match result(app, &scope, &asked, cancel, &ticket) {
-        Ok((answer, told)) => {
+        Ok((mut answer, told)) => {
             let evaluated = ticket.took().saturating_sub(waited);
+            if let Some(trace) = &mut answer.trace {
+                trace.nanoseconds = u64::try_from(evaluated.as_nanos()).unwrap_or(u64::MAX);
+            }
             ticket.end(Ended {
                 outcome: "success",
                 error: None,
@@ -92,7 +95,6 @@ fn evaluate(
                 told,
                 limit: asked.limit,
                 times: asked.stats.then_some((waited, evaluated)),
-                trace: asked.trace,
             };
             Ok(Reply::begin(answer, said, admission, gzip)?)
         }
@@ -113,15 +115,27 @@ fn result(
     let namespace = scope.data(&app.store.current()?)?;
     let marks = namespace.marks();
     let bounds = scope.reads().bounds();
-    let source = Source::new(namespace, bounds, ticket.progress().clone());
+    let progress = ticket.progress().clone();
+    let source = Source::new(namespace, bounds, progress, asked.trace);
     let mut options = app.queries.engine;
     options.lookback = asked.lookback.unwrap_or(options.lookback);
     let engine = Engine::new(options);
-    let answer = match asked.when {
+    let mut answer = match asked.when {
         When::At(time) => engine.instant(&source, &asked.text, time, cancel)?,
         When::Range { start, end, step } => {
             engine.range(&source, &asked.text, (start, end, step), cancel)?
         }
     };
+    if asked.trace {
+        let of_engine = answer.trace.take();
+        answer.trace = Some(Trace {
+            name: "query".to_owned(),
+            detail: asked.text.clone(),
+            series: answer.stats.series,
+            samples: answer.stats.samples,
+            children: of_engine.into_iter().chain(source.into_traces()).collect(),
+            ..Trace::default()
+        });
+    }
     Ok((answer, marks.tell()))
 }

@@ -2,14 +2,16 @@
 
 mod error;
 mod evaluate;
-mod go_number;
 mod parameters;
+mod point;
 mod reply;
 mod result_writer;
 mod routes;
 mod stats;
 mod status;
+mod text;
 
-pub(super) use go_number::{write_go_float, write_timestamp};
+pub(super) use point::{write_timestamp, write_value};
 pub(super) use routes::{instant, range};
 pub(super) use status::{cancel, queries};
+pub(super) use text::{format, tree};

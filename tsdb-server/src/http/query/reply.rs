@@ -16,7 +16,7 @@ use super::super::envelope::TRUNCATED;
 use super::super::reads::Limited;
 use super::super::streamed::streamed;
 use super::result_writer::{ResultWriter, truncate};
-use super::stats::Stats;
+use super::stats::{Stats, Step};
 use crate::store::{Admission, StoreError};
 
 /// Bytes of an answer made at a time. Between two pieces no thread waits for the client.
@@ -33,8 +33,6 @@ pub(super) struct Said {
     pub(super) limit: Option<usize>,
     /// For how long the query waited and was evaluated, where its cost is told.
     pub(super) times: Option<(Duration, Duration)>,
-    /// Whether it tells where the time went.
-    pub(super) trace: bool,
 }
 
 /// An answer whose first piece is made.
@@ -158,6 +156,9 @@ fn tail(answer: &Answer, said: &Said, is_cut: bool) -> Vec<u8> {
         let stats = Stats::new(answer.stats, waited, evaluated);
         field(&mut tail, "stats", &stats);
     }
+    if let Some(trace) = &answer.trace {
+        field(&mut tail, "trace", &Step(trace));
+    }
     tail.push(b'}');
     let mut warnings = answer.warnings.clone();
     let told = said
@@ -198,7 +199,7 @@ mod tests {
     use std::io::Read;
 
     use tsdb_core::Labels;
-    use tsdb_promql::{MatrixSeries, QueryStats, Value};
+    use tsdb_promql::{MatrixSeries, QueryStats, Trace, Value};
 
     use super::*;
 
@@ -216,7 +217,9 @@ mod tests {
                 series: 2,
                 samples: 7,
                 peak_samples: 3,
+                ..QueryStats::default()
             },
+            trace: None,
         }
     }
 
@@ -225,7 +228,6 @@ mod tests {
             told: vec!["w0".to_owned(), "below".to_owned()],
             limit: Some(1),
             times: Some((Duration::from_millis(250), Duration::from_millis(500))),
-            trace: false,
         }
     }
 
@@ -237,6 +239,36 @@ mod tests {
             r#""innerEvalTime":0.5,"execQueueTime":0.25,"execTotalTime":0.75},"#,
             r#""samples":{"totalQueryableSamples":7,"samplesRead":7,"peakSamples":3}}}"#,
             r#","warnings":["w0","below","results truncated due to limit"],"infos":["i"]}"#
+        );
+        assert_eq!(tail, expected);
+    }
+
+    #[test]
+    fn a_trace_is_a_tree() {
+        let child = Trace {
+            name: "selector".to_owned(),
+            nanoseconds: 1_500_000,
+            ..Trace::default()
+        };
+        let traced = Answer {
+            trace: Some(Trace {
+                name: "query".to_owned(),
+                detail: "up".to_owned(),
+                children: vec![child],
+                ..Trace::default()
+            }),
+            infos: Vec::new(),
+            ..answer(1, 0)
+        };
+        let said = Said {
+            told: Vec::new(),
+            times: None,
+            ..said()
+        };
+        let tail = String::from_utf8(tail(&traced, &said, false)).expect("UTF-8");
+        let expected = concat!(
+            r#","trace":{"name":"query","detail":"up","duration_ms":0.0,"series":0,"samples":0,"#,
+            r#""children":[{"name":"selector","detail":"","duration_ms":1.5,"series":0,"samples":0,"children":[]}]}}}"#
         );
         assert_eq!(tail, expected);
     }

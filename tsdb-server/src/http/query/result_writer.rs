@@ -6,7 +6,7 @@ use std::vec::IntoIter;
 use tsdb_core::Labels;
 use tsdb_promql::{FloatHistogram, MatrixSeries, PointValue, Value, VectorSample};
 
-use super::go_number::{write_go_float, write_timestamp};
+use super::point::{write_timestamp, write_value};
 use crate::sample_json::write_string;
 
 /// Writes a result; remembers where it stopped.
@@ -234,17 +234,37 @@ fn write_histogram_point(out: &mut Vec<u8>, timestamp: i64, histogram: &FloatHis
     write_quoted(out, histogram.count);
     out.extend_from_slice(b",\"sum\":");
     write_quoted(out, histogram.sum);
+    let buckets = histogram.buckets();
+    let counted = buckets.filter(|bucket| bucket.count != 0.0);
+    for (index, bucket) in counted.enumerate() {
+        let opening: &[u8] = match index {
+            0 => b",\"buckets\":[[",
+            _ => b",[",
+        };
+        out.extend_from_slice(opening);
+        out.push(b'0' + bucket.rule());
+        for number in [bucket.lower, bucket.upper, bucket.count] {
+            out.push(b',');
+            write_quoted(out, number);
+        }
+        out.push(b']');
+    }
+    if histogram.buckets().any(|bucket| bucket.count != 0.0) {
+        out.push(b']');
+    }
     out.extend_from_slice(b"}]");
 }
 
 fn write_quoted(out: &mut Vec<u8>, value: f64) {
     out.push(b'"');
-    write_go_float(out, value);
+    write_value(out, value);
     out.push(b'"');
 }
 
 #[cfg(test)]
 mod tests {
+    use tsdb_core::BucketSpan;
+
     use super::*;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -327,6 +347,32 @@ mod tests {
             let expected = format!(r#"{{"status":"success","data":{{"resultType":"{expected}"#);
             assert_eq!(written(value, 1 << 20), expected);
         }
+    }
+
+    #[test]
+    fn buckets_of_histograms_that_count_nothing_are_left_out() {
+        let histogram = FloatHistogram {
+            count: 5.0,
+            sum: 18.5,
+            zero_threshold: 0.001,
+            zero_count: 2.0,
+            positive_spans: vec![BucketSpan {
+                offset: 0,
+                length: 3,
+            }],
+            positive_buckets: vec![1.0, 0.0, 2.0],
+            ..FloatHistogram::default()
+        };
+        let sample = VectorSample {
+            labels: labels(&[]),
+            timestamp: 1000,
+            value: PointValue::Histogram(Box::new(histogram)),
+        };
+        let expected = concat!(
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1,"#,
+            r#"{"count":"5","sum":"18.5","buckets":[[3,"-0.001","0.001","2"],[0,"0.5","1","1"],[0,"2","4","2"]]}]}]}}"#
+        );
+        assert_eq!(written(Value::Vector(vec![sample]), 1 << 20), expected);
     }
 
     #[test]

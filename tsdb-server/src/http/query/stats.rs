@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use tsdb_promql::QueryStats;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+use tsdb_promql::{QueryStats, Trace};
 
 /// As Prometheus has it; times are seconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Stats {
     timings: Timings,
     samples: Samples,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Timings {
     eval_total_time: f64,
@@ -24,7 +24,7 @@ struct Timings {
     exec_total_time: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Samples {
     total_queryable_samples: u64,
@@ -51,5 +51,24 @@ impl Stats {
                 peak_samples: stats.peak_samples,
             },
         }
+    }
+}
+
+/// A step of a trace. They nest no deeper than expressions do.
+pub(super) struct Step<'t>(pub(super) &'t Trace);
+
+impl Serialize for Step<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(trace) = self;
+        let duration = Duration::from_nanos(trace.nanoseconds);
+        let children: Vec<Step<'_>> = trace.children.iter().map(Step).collect();
+        let mut step = serializer.serialize_struct("Step", 6)?;
+        step.serialize_field("name", &trace.name)?;
+        step.serialize_field("detail", &trace.detail)?;
+        step.serialize_field("duration_ms", &(duration.as_secs_f64() * 1000.0))?;
+        step.serialize_field("series", &trace.series)?;
+        step.serialize_field("samples", &trace.samples)?;
+        step.serialize_field("children", &children)?;
+        step.end()
     }
 }
