@@ -36,12 +36,9 @@ const OF_NO_DATA: &[&str] = &[
     // Of what was written last, by the clock.
     "/api/v1/status/tsdb",
     "/api/v1/status/walreplay",
-<<<<<<< HEAD
     "/assets/{name}",
-=======
     "/api/v1/targets",
     "/api/v1/targets/metadata",
->>>>>>> api
     "/health",
     "/ready",
     "/routes",
