@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use tsdb_core::{Labels, ResetHint};
+use tsdb_core::{Grouping as SourceGrouping, Labels, ResetHint};
 
 use super::column::{Column, Point};
 use super::context::{Evaluation, Sink};
 use super::matching::LabelKeys;
 use super::over_time::{HistogramMean, Mean, quantile};
+use super::range::has_one_name;
 use super::scalar::{go_max, go_min};
-use super::series::{VectorSeries, only, without};
+use super::series::{DESCRIBING, VectorSeries, only, without};
 use super::steps::Steps;
 use crate::annotations::Annotation;
 use crate::error::QueryError;
 use crate::histogram::{FloatHistogram, MixedSchemas};
 use crate::kahan::KahanSum;
-use crate::plan::AggregateNode;
+use crate::plan::{AggregateNode, RangeFunction, RangeNode, VectorNode};
 use crate::syntax::{AggregateOp, Grouping};
 
 /// What a group has at one step of native histograms.
@@ -134,6 +135,29 @@ impl Group {
     }
 }
 
+/// Whether a node passes series on with no more than their values changed, and whether it drops
+/// their names; `None` where it does more.
+fn is_grouped_by_source(node: &VectorNode) -> Option<bool> {
+    match node {
+        VectorNode::Select(select) => (!select.smoothed).then_some(false),
+        VectorNode::Range(call) => match &call.range {
+            RangeNode::Select(select) if call.function != RangeFunction::Absent => {
+                let is_named = select.select.has_one_name();
+                is_named.then_some(!call.function.keeps_name())
+            }
+            _ => None,
+        },
+        VectorNode::Map { node, .. } | VectorNode::Negate(node) => {
+            (has_one_name(node) && is_grouped_by_source(node).is_some()).then_some(true)
+        }
+        VectorNode::WithScalar(of) if has_one_name(&of.vector) => {
+            let drops = of.op.is_arithmetic() || of.returns_bool;
+            is_grouped_by_source(&of.vector).map(|dropped| dropped || drops)
+        }
+        _ => None,
+    }
+}
+
 /// Labels that tell a group apart.
 pub(super) fn group_labels(labels: &Labels, grouping: &Grouping) -> Labels {
     match grouping.without {
@@ -159,14 +183,22 @@ impl Evaluation<'_> {
         let quantiles = self.quantiles(of, steps)?;
         let mut keys = LabelKeys::of_grouping(&of.grouping);
         let mut groups: Vec<Group> = Vec::new();
+        let by_source = self.grouping_of(of);
         let mut held = 0;
         let bytes_of_group = (steps.count * size_of::<Folded>()) as u64;
-        let streamed = self.stream(&of.node, steps, &mut |series| {
-            let number = keys.number(&series.labels);
+        let asked = (steps, by_source.as_ref());
+        let streamed = self.stream_grouped(&of.node, asked, &mut |series| {
+            let number = match series.group {
+                Some(group) => keys.number_of_group(group),
+                None => keys.number(&series.labels),
+            };
             if number == groups.len() {
                 held += 1;
                 self.budget.hold(steps.count as u64, bytes_of_group)?;
-                let labels = group_labels(&series.labels, &of.grouping);
+                let labels = match series.group {
+                    Some(_) => series.labels.clone(),
+                    None => group_labels(&series.labels, &of.grouping),
+                };
                 groups.push(Group::new(labels, of.op, steps.count));
             }
             if let Some(group) = groups.get_mut(number) {
@@ -186,6 +218,25 @@ impl Evaluation<'_> {
         self.budget
             .release(held * steps.count as u64, held * bytes_of_group);
         given
+    }
+
+    /// What the source may group by, where nothing but the groups of the series matters.
+    fn grouping_of(&self, of: &AggregateNode) -> Option<SourceGrouping> {
+        let names = &of.grouping.labels;
+        let is_of_groups = is_grouped_by_source(&of.node);
+        // Labels that are dropped on the way are no part of any group.
+        let drops = is_of_groups? && !self.options().features.delayed_name_removal;
+        let dropped = DESCRIBING
+            .iter()
+            .filter(|name| drops || **name == "__name__");
+        let dropped: Vec<&str> = dropped.copied().collect();
+        match of.grouping.without {
+            true => Some(SourceGrouping::without(
+                names.iter().map(String::as_str).chain(dropped),
+            )),
+            false if names.iter().any(|name| dropped.contains(&name.as_str())) => None,
+            false => Some(SourceGrouping::by(names.iter().map(String::as_str))),
+        }
     }
 
     /// The quantile at each step.
