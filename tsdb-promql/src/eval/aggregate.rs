@@ -49,7 +49,6 @@ impl Combined {
 #[derive(Clone, Copy, Debug)]
 enum Folded {
     Nothing,
-    Sum(KahanSum),
     Mean(Mean),
     Value(f64),
     Deviation { count: f64, mean: f64, squares: f64 },
@@ -60,7 +59,6 @@ impl Folded {
         match self {
             Self::Nothing => {
                 *self = match op {
-                    AggregateOp::Sum => Self::Sum(KahanSum::new(value)),
                     AggregateOp::Avg => {
                         let mut mean = Mean::default();
                         mean.add(value);
@@ -75,7 +73,6 @@ impl Folded {
                     _ => Self::Value(value),
                 };
             }
-            Self::Sum(sum) => sum.add(value),
             Self::Mean(mean) => mean.add(value),
             Self::Value(present) => match op {
                 AggregateOp::Count => *present += 1.0,
@@ -99,7 +96,6 @@ impl Folded {
     fn finish(self, op: AggregateOp) -> Option<f64> {
         Some(match self {
             Self::Nothing => return None,
-            Self::Sum(sum) => sum.value(),
             Self::Mean(mean) => mean.value(),
             Self::Value(value) => value,
             Self::Deviation { count, squares, .. } => match op {
@@ -110,11 +106,51 @@ impl Folded {
     }
 }
 
+/// The sums of a group, which are asked for most.
+#[derive(Debug)]
+struct Sums {
+    sums: Vec<KahanSum>,
+    is_there: Vec<bool>,
+}
+
+impl Sums {
+    fn new(steps: usize) -> Self {
+        Self {
+            // The sum of nothing: -0 is what adding to changes nothing.
+            sums: vec![KahanSum::new(-0.0); steps],
+            is_there: vec![false; steps],
+        }
+    }
+
+    fn add(&mut self, column: &Column) {
+        if let Some(values) = column.all_floats() {
+            for (sum, value) in self.sums.iter_mut().zip(values) {
+                sum.add(*value);
+            }
+            self.is_there.fill(true);
+            return;
+        }
+        for (step, value) in column.floats() {
+            if let Some((sum, is_there)) = self.sums.get_mut(step).zip(self.is_there.get_mut(step))
+            {
+                sum.add(value);
+                *is_there = true;
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let there = self.is_there.iter().zip(&self.sums).enumerate();
+        there.filter_map(|(step, (is_there, sum))| is_there.then(|| (step, sum.value())))
+    }
+}
+
 /// A group in the making.
 #[derive(Debug)]
 struct Group {
     labels: Labels,
     drop_name: bool,
+    sums: Sums,
     floats: Vec<Folded>,
     /// One a step, or none at all where there were no histograms.
     histograms: Vec<Option<Combined>>,
@@ -125,10 +161,12 @@ struct Group {
 impl Group {
     fn new(labels: Labels, op: AggregateOp, steps: usize) -> Self {
         let is_quantile = op == AggregateOp::Quantile;
+        let is_sum = op == AggregateOp::Sum;
         Self {
             labels,
             drop_name: false,
-            floats: vec![Folded::Nothing; if is_quantile { 0 } else { steps }],
+            sums: Sums::new(if is_sum { steps } else { 0 }),
+            floats: vec![Folded::Nothing; if is_quantile || is_sum { 0 } else { steps }],
             histograms: Vec::new(),
             values: vec![Vec::new(); if is_quantile { steps } else { 0 }],
         }
@@ -276,12 +314,17 @@ impl Evaluation<'_> {
             }
             // Held until the query ends: there is no telling when the last group is done.
             self.budget.hold(0, added * 8)?;
+        } else if of.op == AggregateOp::Sum {
+            group.sums.add(&series.column);
         } else {
             for (step, value) in series.column.floats() {
                 if let Some(folded) = group.floats.get_mut(step) {
                     folded.fold(of.op, value);
                 }
             }
+        }
+        if !series.column.has_histograms() {
+            return Ok(());
         }
         for (step, histogram) in series.column.histograms() {
             self.fold_histogram(of, group, step, (series, histogram));
@@ -311,7 +354,7 @@ impl Evaluation<'_> {
             }
         }
         if group.histograms.is_empty() {
-            group.histograms.resize(group.floats.len(), None);
+            group.histograms.resize(series.column.steps(), None);
         }
         let Some(place) = group.histograms.get_mut(step) else {
             return;
@@ -352,6 +395,9 @@ impl Evaluation<'_> {
             if !values.is_empty() {
                 series.column.set_float(step, quantile(*q, &mut values));
             }
+        }
+        for (step, value) in group.sums.all() {
+            series.column.set_float(step, value);
         }
         for (step, folded) in group.floats.iter().enumerate() {
             if let Some(value) = folded.finish(of.op) {

@@ -171,6 +171,13 @@ impl Evaluation<'_> {
         out: &mut Column,
     ) -> Result<(), QueryError> {
         out.reset(steps.count);
+        if self.evaluate_floats(call, series, steps, out) {
+            // Held for a step alone: as many at most as there are.
+            let held = series.samples().min(self.options().max_samples);
+            self.budget.hold(held, 0)?;
+            self.budget.release(held, 0);
+            return Ok(());
+        }
         let reach = self.reach(&call.range);
         let range = call.range.range();
         let mut windows = Windows::new(series, self.options().features.prometheus_2);
