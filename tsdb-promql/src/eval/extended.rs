@@ -203,7 +203,7 @@ impl Evaluation<'_> {
         let span = at.call.first_argument;
         if is_counter && samples.iter().any(is_gauge) {
             self.annotate(&Annotation::NotCounter { metric: at.metric }, span);
-        } else if !is_counter && !(is_gauge(first) && is_gauge(last)) {
+        } else if !is_counter && (!is_gauge(first) || !is_gauge(last)) {
             self.annotate(&Annotation::NotGauge { metric: at.metric }, span);
         }
         let is_custom = first.histogram.is_custom();

@@ -257,19 +257,13 @@ impl Evaluation<'_> {
             if time < oldest || (time == oldest && !closed) {
                 continue;
             }
-            match (float, histogram) {
-                (_, Some(sample)) if sample.time == time && float_time != Some(time) => {
-                    if !sample.histogram.is_stale() {
-                        found(step, Newest::Histogram(sample));
-                    }
+            if let Some(place) = float.filter(|_| float_time == Some(time)) {
+                let value = series.values.get(place).copied().unwrap_or_default();
+                if !is_stale(value) {
+                    found(step, Newest::Float { place });
                 }
-                (Some(place), _) => {
-                    let value = series.values.get(place).copied().unwrap_or_default();
-                    if !is_stale(value) {
-                        found(step, Newest::Float { place });
-                    }
-                }
-                _ => {}
+            } else if let Some(sample) = histogram.filter(|one| !one.histogram.is_stale()) {
+                found(step, Newest::Histogram(sample));
             }
         }
     }

@@ -41,7 +41,10 @@ pub(crate) fn plan(
     let used = HistogramUse::default();
     Ok(match expr.value_type() {
         ValueType::Scalar => Planned::Scalar(planner.scalar(expr, used)?),
-        ValueType::String => Planned::Text(text(expr)?),
+        ValueType::String => match bare(expr) {
+            Expr::String(string) => Planned::Text(string.text().into_owned()),
+            other => return Err(unfit("string", other)),
+        },
         ValueType::Vector => {
             let mut node = planner.vector(expr, used)?;
             settle(&mut node);
@@ -70,7 +73,8 @@ pub(super) fn unfit(what: &str, expr: &Expr) -> QueryError {
 
 pub(super) fn text(expr: &Expr) -> Result<String, QueryError> {
     match bare(expr) {
-        Expr::String(string) => Ok(string.value.clone()),
+        Expr::String(string) => String::from_utf8(string.bytes.clone())
+            .map_err(|_| QueryError::Execution(format!("string is not valid UTF-8: {expr}"))),
         other => Err(unfit("string", other)),
     }
 }
@@ -205,7 +209,10 @@ impl Planner<'_> {
     ) -> Result<VectorNode, QueryError> {
         let (mut parameter, mut label) = (None, None);
         match &aggregate.parameter {
-            Some(expr) if aggregate.op == AggregateOp::CountValues => label = Some(text(expr)?),
+            Some(expr) if aggregate.op == AggregateOp::CountValues => {
+                let invalid = |_| QueryError::Execution(format!("invalid label name {expr}"));
+                label = Some(text(expr).map_err(invalid)?);
+            }
             Some(expr) => parameter = Some((self.scalar(expr, used)?, bare(expr).span())),
             None => {}
         }

@@ -72,10 +72,18 @@ pub struct NumberLiteral {
 /// A text, without quotes and escapes.
 #[derive(Clone, Debug)]
 pub struct StringLiteral {
-    /// The text.
-    pub value: String,
+    /// The bytes of the text, which escapes may have made other than UTF-8.
+    pub bytes: Vec<u8>,
     /// Where it stands.
     pub span: Span,
+}
+
+impl StringLiteral {
+    /// The text; what is no UTF-8 becomes U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
 }
 
 /// The time that `@` fixes.

@@ -20,7 +20,7 @@ pub fn to_json(expr: &Expr, out: &mut String) {
         }
         Expr::String(literal) => {
             out.push_str("{\"type\":\"stringLiteral\",\"val\":");
-            string(out, &literal.value);
+            string(out, &literal.text());
         }
         Expr::Vector(selector) => {
             open_selector(out, selector);

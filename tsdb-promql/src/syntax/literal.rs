@@ -98,15 +98,17 @@ pub(super) fn duration(text: &str) -> Result<f64, String> {
     Ok(seconds as f64 + below as f64 / 1e9)
 }
 
-/// The text a string literal stands for, unless it is no UTF-8: `"\xff"` is one byte. The lexer
-/// has checked its escapes.
-pub(super) fn string(literal: &str) -> Option<String> {
+/// The text a string literal stands for. The lexer has checked its escapes.
+///
+/// # Errors
+/// The bytes it stands for where they are no UTF-8: `"\xff"` is one byte.
+pub(super) fn string(literal: &str) -> Result<String, Vec<u8>> {
     let mut chars = literal.chars();
     let quote = chars.next();
     chars.next_back();
     let body = chars.as_str();
     if quote == Some('`') || !body.contains('\\') {
-        return Some(body.to_owned());
+        return Ok(body.to_owned());
     }
     let mut bytes = Vec::with_capacity(body.len());
     let mut rest = body.chars();
@@ -116,7 +118,7 @@ pub(super) fn string(literal: &str) -> Option<String> {
             other => push(&mut bytes, other),
         }
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).map_err(std::string::FromUtf8Error::into_bytes)
 }
 
 fn push(bytes: &mut Vec<u8>, char: char) {

@@ -21,7 +21,7 @@ impl fmt::Display for Expr {
     fn fmt(&self, f: Out<'_, '_>) -> fmt::Result {
         match self {
             Self::Number(number) => number.fmt(f),
-            Self::String(string) => quote(f, &string.value),
+            Self::String(string) => quote_bytes(f, &string.bytes),
             Self::Vector(selector) => selector.fmt(f),
             Self::Matrix(matrix) => matrix.fmt(f),
             Self::Subquery(subquery) => subquery.fmt(f),
@@ -98,7 +98,7 @@ fn write_duration(out: &mut impl fmt::Write, seconds: f64) -> fmt::Result {
         return out.write_str("0s");
     }
     for (unit, size, whole) in UNITS {
-        if rest < size || (whole && rest % size != 0) {
+        if rest < size || (whole && !rest.is_multiple_of(size)) {
             continue;
         }
         write!(out, "{}{unit}", rest / size)?;
@@ -121,6 +121,23 @@ pub(super) fn quote(out: &mut impl fmt::Write, text: &str) -> fmt::Result {
     let mut quoted = String::new();
     write_quoted(&mut quoted, text)?;
     out.write_str(&quoted.replace(char::REPLACEMENT_CHARACTER, "\\ufffd"))
+}
+
+/// [`quote`] of bytes, those that are no UTF-8 by their numbers.
+fn quote_bytes(out: &mut impl fmt::Write, bytes: &[u8]) -> fmt::Result {
+    out.write_char('"')?;
+    for chunk in bytes.utf8_chunks() {
+        let mut quoted = String::new();
+        quote(&mut quoted, chunk.valid())?;
+        let inner = quoted
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'));
+        out.write_str(inner.unwrap_or_default())?;
+        for byte in chunk.invalid() {
+            write!(out, "\\x{byte:02x}")?;
+        }
+    }
+    out.write_char('"')
 }
 
 fn write_labels(f: Out<'_, '_>, labels: &[String]) -> fmt::Result {

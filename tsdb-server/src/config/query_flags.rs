@@ -198,12 +198,12 @@ mod tests {
         let options = flags(&[]).expect("no flags").options();
         let engine = options.engine;
         assert_eq!(engine.features, Features::default());
-        assert_eq!(engine.lookback, Duration::from_mins(5));
+        assert_eq!(engine.lookback, Duration::from_secs(300));
         assert_eq!(
             (engine.max_samples, engine.max_series),
             (50_000_000, u64::MAX)
         );
-        assert_eq!(options.timeout, Duration::from_mins(2));
+        assert_eq!(options.timeout, Duration::from_secs(120));
         assert_eq!(options.slow, Some(Duration::from_secs(10)));
     }
 
@@ -223,7 +223,7 @@ mod tests {
         assert!(engine.features.experimental_functions && engine.features.delayed_name_removal);
         assert!(!engine.features.fill);
         assert_eq!((engine.max_samples, engine.max_series), (7, 3));
-        assert_eq!(engine.lookback, Duration::from_mins(1));
+        assert_eq!(engine.lookback, Duration::from_secs(60));
         assert_eq!(options.timeout, Duration::from_secs(30));
         assert_eq!(options.slow, None);
     }

@@ -92,8 +92,8 @@ fn latest(
     for set in sets {
         let mut series = namespace.select(range, set, scope.reads().limits())?;
         while let Some(series) = series.next_series()? {
-            let samples = series.timestamps().iter().zip(series.values());
-            let Some((timestamp, value)) = samples.last() else {
+            let mut samples = series.timestamps().iter().zip(series.values());
+            let Some((timestamp, value)) = samples.next_back() else {
                 continue;
             };
             // Neither text has native histograms; one that came later hides the float.

@@ -26,6 +26,8 @@ mod metadata;
 mod metrics_page;
 mod node;
 mod openapi;
+mod page;
+mod page_files;
 mod pprof;
 mod prometheus;
 mod query;

@@ -13,7 +13,7 @@ use super::remote_read::StoreReader;
 use super::remote_write::StoreWriter;
 use super::{
     admin, cluster, exemplars, export, federate, health, home, import, json_write, labels, m3,
-    metadata, metrics_page, node, openapi, pprof, prometheus, query, scope, search, series,
+    metadata, metrics_page, node, openapi, page, pprof, prometheus, query, scope, search, series,
 };
 
 /// What a caller must be allowed to do.
@@ -190,7 +190,8 @@ static API: &[Route] = &[
     route(GET, "/-/ready", Probe, ("200 when reads and writes are right, else 503", &[]), |_, methods| on(methods, health::plain_ready)),
     route(GET, "/routes", Read, ("the paths of all routes", &[]), |_, methods| on(methods, home::routes)),
     route(GET, "/api/v1/openapi", Read, ("this API as OpenAPI, for browsers as a page", &[]), |_, methods| on(methods, openapi::openapi)),
-    route(GET, "/", Read, ("this page", &[]), |_, methods| on(methods, home::home)),
+    route(GET, "/assets/{name}", Read, ("what the page at / is made of", &[]), |_, methods| on(methods, page::asset)),
+    route(GET, "/", Read, ("the page for browsers, this list for others", &[]), |_, methods| on(methods, page::page)),
 ];
 
 /// The routes of the API's address, those of M3 for namespaces and placements among them.

@@ -80,10 +80,13 @@ impl<'t> Parser<'t> {
     fn primary(&mut self, token: Token<'t>) -> Parsed<Node> {
         match token.kind {
             Kind::Number | Kind::Duration => Ok(Node::leaf(Expr::Number(self.number(token)?))),
-            Kind::String => Ok(Node::leaf(Expr::String(StringLiteral {
-                value: self.string(token, "string")?,
-                span: token.span(),
-            }))),
+            Kind::String => {
+                let value = literal::string(token.text);
+                Ok(Node::leaf(Expr::String(StringLiteral {
+                    bytes: value.map_or_else(|bytes| bytes, String::into_bytes),
+                    span: token.span(),
+                })))
+            }
             Kind::LeftParen => self.paren(token),
             Kind::LeftBrace => Ok(Node::leaf(Expr::Vector(self.unnamed_selector(token)?))),
             Kind::Identifier | Kind::Word(_) if self.peek()?.kind == Kind::LeftParen => {
@@ -119,7 +122,7 @@ impl<'t> Parser<'t> {
 
     /// What a string stands for; `what` it is, for an error.
     pub(super) fn string(&self, token: Token<'_>, what: &str) -> Parsed<String> {
-        literal::string(token.text).ok_or_else(|| {
+        literal::string(token.text).map_err(|_| {
             let message = format!("{what} is not valid UTF-8: {}", token.text);
             self.error(token.span(), message)
         })

@@ -24,7 +24,7 @@ const LIMIT_MAX: usize = 10_000;
 /// Series that are counted at most; of more the answer says that it is cut short.
 const SERIES_MAX: usize = 1_000_000;
 /// Series that had samples since then are counted: those that Prometheus has in its head.
-const RECENT: Duration = Duration::from_hours(3);
+const RECENT: Duration = Duration::from_secs(3 * 3600);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -156,7 +156,7 @@ mod tests {
                 step: 15_000,
             },
             limit: Some(3),
-            timeout: Some(Duration::from_mins(1)),
+            timeout: Some(Duration::from_secs(60)),
             lookback: Some(Duration::from_secs(7)),
             stats: false,
             trace: false,

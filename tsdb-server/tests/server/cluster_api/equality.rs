@@ -36,6 +36,7 @@ const OF_NO_DATA: &[&str] = &[
     // Of what was written last, by the clock.
     "/api/v1/status/tsdb",
     "/api/v1/status/walreplay",
+    "/assets/{name}",
     "/api/v1/targets",
     "/api/v1/targets/metadata",
     "/health",
