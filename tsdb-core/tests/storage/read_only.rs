@@ -63,6 +63,7 @@ fn a_writer_may_flush_and_compact_while_a_reader_opens() {
         }
         write(&db, 12);
         let expected: Vec<i64> = (0..13).collect();
+        let runs_before = disk.list(Path::new("default/runs")).unwrap();
         let (count, busy) = (AtomicU64::new(0), AtomicBool::new(false));
         let writer = db.clone();
         disk.on_operation(move |_, _| {
@@ -75,7 +76,6 @@ fn a_writer_may_flush_and_compact_while_a_reader_opens() {
             }
             Verdict::Proceed
         });
-        let runs_before = disk.list(Path::new("default/runs")).unwrap();
         let reader = open_read_only(&disk);
         disk.clear_hook();
         assert_eq!(values(&reader), expected, "operation {at}");

@@ -12,6 +12,8 @@ use tsdb_core::{
 use crate::support::{chain, coded};
 
 type Samples = Vec<(i64, u64)>;
+/// A series, and the labels of its group.
+type InGroup = ((Labels, Samples), Labels);
 
 /// A grouping, and whether it keeps a label.
 fn grouping(random: &mut SplitMix64) -> (Option<Grouping>, fn(&str) -> bool) {
@@ -46,7 +48,7 @@ fn selected(
 }
 
 /// All that a scan gives, each with the labels of its group.
-fn scanned(mut scan: SeriesScan) -> Result<Vec<((Labels, Samples), Labels)>, String> {
+fn scanned(mut scan: SeriesScan) -> Result<Vec<InGroup>, String> {
     let mut columns = MergedSamples::default();
     let mut found = Vec::new();
     while scan
