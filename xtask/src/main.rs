@@ -23,6 +23,7 @@ mod repository;
 mod sim;
 mod simulate;
 mod tidy;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -85,6 +86,11 @@ const COMMANDS: &[Command] = &[
         name: "monitoring",
         summary: "generate the dashboard and the alerts anew, or compare them: --check",
         run: monitoring::run,
+    },
+    Command {
+        name: "ui",
+        summary: "build the server's page anew (needs Node.js), or see that it is fresh: --check",
+        run: ui::run,
     },
     Command {
         name: "dist",

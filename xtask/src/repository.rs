@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 /// Folders that hold nothing written by hand.
-const SKIPPED_FOLDERS: &[&str] = &["target", ".git", "corpus", "artifacts"];
+const SKIPPED_FOLDERS: &[&str] = &["target", ".git", "corpus", "artifacts", "node_modules"];
 
 /// Every file of the repository by its path from the root, with `/` between folders.
 #[derive(Debug, Default)]

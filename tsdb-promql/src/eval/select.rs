@@ -1,0 +1,417 @@
+//! Series from the source, at steps or as ranges.
+
+use std::sync::Arc;
+
+use tsdb_core::model::STALE_NAN_BITS;
+use tsdb_core::{Grouping, ResetHint};
+
+use super::column::Column;
+use super::context::{Evaluation, Sink};
+use super::series::{HistogramSample, RangeSeries, VectorSeries};
+use super::steps::Steps;
+use super::window::Windows;
+use crate::error::QueryError;
+use crate::histogram::FloatHistogram;
+use crate::plan::Select;
+use crate::queryable::{Selection, SeriesSamples};
+
+/// How many series are read between looks at whether the query was ended.
+const SERIES_BETWEEN_CHECKS: u64 = 64;
+
+/// What a sample takes in columns.
+const SAMPLE_BYTES: u64 = 16;
+
+/// What is read of the source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'r> {
+    pub(crate) select: &'r Select,
+    pub(crate) steps: Steps,
+    /// How long before the first step, in milliseconds.
+    pub(crate) back: i64,
+    /// How long behind the last step.
+    pub(crate) ahead: i64,
+    /// Whether of one step only the newest sample is of interest.
+    pub(crate) newest_only: bool,
+    pub(crate) grouping: Option<&'r Grouping>,
+}
+
+impl<'r> Reading<'r> {
+    /// All samples up to the last step.
+    pub(crate) fn new(select: &'r Select, steps: Steps, back: i64) -> Self {
+        Self {
+            select,
+            steps,
+            back,
+            ahead: 0,
+            newest_only: false,
+            grouping: None,
+        }
+    }
+}
+
+/// What an instant selector finds at a step.
+#[derive(Clone, Copy, Debug)]
+enum Newest<'s> {
+    Float { place: usize },
+    Histogram(&'s HistogramSample),
+}
+
+pub(crate) fn is_stale(value: f64) -> bool {
+    value.to_bits() == STALE_NAN_BITS
+}
+
+impl Evaluation<'_> {
+    pub(crate) fn lookback(&self) -> i64 {
+        i64::try_from(self.options().lookback.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// How far a window reaches back from its start: at the start itself where windows are closed.
+    fn before_start(&self) -> i64 {
+        match self.options().features.prometheus_2 {
+            true => 0,
+            false => 1,
+        }
+    }
+
+    /// Every series with samples in the time that `reading` asks for, stale markers among them.
+    pub(crate) fn read(
+        &self,
+        reading: &Reading<'_>,
+        each: &mut dyn FnMut(&mut RangeSeries) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let Reading { select, steps, .. } = *reading;
+        if steps.count == 0 {
+            return Ok(());
+        }
+        let first = select.reference(steps.time(0)).saturating_sub(reading.back);
+        let last = select.reference(steps.end());
+        let selection = Selection {
+            matchers: &select.matchers,
+            start: first.saturating_add(self.before_start()),
+            end: last.saturating_add(reading.ahead),
+            newest_only: reading.newest_only && steps.count == 1,
+            grouping: reading.grouping,
+        };
+        let source = self.request.source;
+        let mut stream = source.select(&selection).map_err(QueryError::Source)?;
+        let (mut count, mut seen) = (0, Vec::new());
+        let (mut samples, mut series) = (SeriesSamples::default(), RangeSeries::default());
+        while stream.next_into(&mut samples).map_err(QueryError::Source)? {
+            count += 1;
+            self.check_series(count)?;
+            self.range(&mut samples, &mut series, select);
+            series.group = stream.group();
+            if let Some(group) = series.group.filter(|group| is_new(&mut seen, *group)) {
+                series.labels = stream.group_labels(group);
+            }
+            let read = series.samples();
+            self.count_read(read);
+            // Of what is read only what a step looks at counts as samples; memory counts all.
+            self.budget.hold(0, read * SAMPLE_BYTES)?;
+            let done = each(&mut series);
+            self.budget.release(0, read * SAMPLE_BYTES);
+            done?;
+        }
+        stream
+            .warnings()
+            .into_iter()
+            .for_each(|text| self.warn(text));
+        Ok(())
+    }
+
+    /// Checks how many series a selector has found, and now and then whether to go on.
+    fn check_series(&self, count: u64) -> Result<(), QueryError> {
+        if count > self.options().max_series {
+            let limit = self.options().max_series;
+            return Err(QueryError::TooManySeries { limit });
+        }
+        match count % SERIES_BETWEEN_CHECKS == 1 {
+            true => self.request.cancel.check(),
+            false => Ok(()),
+        }
+    }
+
+    /// Makes what was read the present series; what that held before is left to be used again.
+    fn range(&self, from: &mut SeriesSamples, into: &mut RangeSeries, select: &Select) {
+        into.labels = std::mem::take(&mut from.labels);
+        into.drop_name = false;
+        std::mem::swap(&mut into.timestamps, &mut from.timestamps);
+        std::mem::swap(&mut into.values, &mut from.values);
+        into.histograms.clear();
+        into.starts.clear();
+        let use_starts = self.options().features.start_timestamps;
+        if use_starts {
+            std::mem::swap(&mut into.starts, &mut from.start_timestamps);
+        }
+        if from.histograms.is_empty() {
+            return;
+        }
+        let samples = from
+            .histograms
+            .iter()
+            .map(|(time, histogram)| HistogramSample {
+                time: *time,
+                start: if use_starts {
+                    histogram.start_timestamp
+                } else {
+                    0
+                },
+                histogram: Arc::new(FloatHistogram::from_core(histogram)),
+            });
+        into.histograms.extend(samples);
+        if select.statistics_only {
+            keep_statistics(&mut into.histograms);
+        }
+    }
+
+    /// The newest sample of each series at each step.
+    pub(crate) fn stream_select(
+        &self,
+        select: &Select,
+        (steps, grouping): (Steps, Option<&Grouping>),
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        if select.smoothed {
+            return self.stream_smoothed(select, steps, sink);
+        }
+        let mut scratch = VectorSeries::default();
+        let reading = Reading {
+            newest_only: true,
+            grouping,
+            ..Reading::new(select, steps, self.lookback())
+        };
+        self.read(&reading, &mut |series| {
+            scratch.column.reset(steps.count);
+            scratch.drop_name = false;
+            self.newest(series, select, steps, |step, newest| match newest {
+                Newest::Float { place } => {
+                    let value = series.values.get(place).copied().unwrap_or_default();
+                    scratch.column.set_float(step, value);
+                }
+                Newest::Histogram(sample) => {
+                    scratch
+                        .column
+                        .set_histogram(step, Arc::clone(&sample.histogram));
+                }
+            });
+            if scratch.column.is_empty() {
+                return Ok(());
+            }
+            scratch.labels = std::mem::take(&mut series.labels);
+            scratch.group = series.group;
+            sink(&mut scratch)
+        })
+    }
+
+    /// When the newest sample of each series was taken, or its counting began, in seconds.
+    #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 ms")]
+    pub(crate) fn stream_times(
+        &self,
+        (select, of_start): (&Select, bool),
+        steps: Steps,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let reading = Reading {
+            newest_only: true,
+            ..Reading::new(select, steps, self.lookback())
+        };
+        self.read(&reading, &mut |series| {
+            let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
+            self.newest(series, select, steps, |step, newest| {
+                let time = match (newest, of_start) {
+                    (Newest::Float { place }, false) => series.timestamps.get(place).copied(),
+                    (Newest::Float { place }, true) => series.starts.get(place).copied(),
+                    (Newest::Histogram(sample), false) => Some(sample.time),
+                    (Newest::Histogram(sample), true) => Some(sample.start),
+                };
+                let millis = time.unwrap_or_default();
+                out.column.set_float(step, millis as f64 / 1000.0);
+            });
+            if out.column.is_empty() {
+                return Ok(());
+            }
+            self.drop_name(&mut out);
+            sink(&mut out)
+        })
+    }
+
+    /// When the newest float of each series was taken, in milliseconds, names and all.
+    #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 ms")]
+    pub(crate) fn stream_sample_times(
+        &self,
+        select: &Select,
+        steps: Steps,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let reading = Reading {
+            newest_only: true,
+            ..Reading::new(select, steps, self.lookback())
+        };
+        self.read(&reading, &mut |series| {
+            let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
+            let mut has_histograms = false;
+            self.newest(series, select, steps, |step, newest| match newest {
+                Newest::Float { place } => {
+                    let time = series.timestamps.get(place).copied().unwrap_or_default();
+                    out.column.set_float(step, time as f64);
+                }
+                Newest::Histogram(_) => has_histograms = true,
+            });
+            if has_histograms {
+                return Err(QueryError::Execution(format!(
+                    "this should be an info metric, with float samples: {}",
+                    series.labels
+                )));
+            }
+            match out.column.is_empty() {
+                true => Ok(()),
+                false => sink(&mut out),
+            }
+        })
+    }
+
+    /// Tells the newest sample at each step that has one within the lookback.
+    fn newest<'s>(
+        &self,
+        series: &'s RangeSeries,
+        select: &Select,
+        steps: Steps,
+        mut found: impl FnMut(usize, Newest<'s>),
+    ) {
+        let lookback = self.lookback();
+        let closed = self.options().features.prometheus_2;
+        let (mut floats, mut histograms) = (0, 0);
+        for step in steps.indices() {
+            let reference = select.reference(steps.time(step));
+            while series
+                .timestamps
+                .get(floats)
+                .is_some_and(|&t| t <= reference)
+            {
+                floats += 1;
+            }
+            while series
+                .histograms
+                .get(histograms)
+                .is_some_and(|h| h.time <= reference)
+            {
+                histograms += 1;
+            }
+            let float = floats.checked_sub(1);
+            let float_time = float.and_then(|place| series.timestamps.get(place).copied());
+            let histogram = histograms.checked_sub(1);
+            let histogram = histogram.and_then(|place| series.histograms.get(place));
+            let time = float_time.max(histogram.map(|sample| sample.time));
+            let Some(time) = time else { continue };
+            let oldest = reference.saturating_sub(lookback);
+            if time < oldest || (time == oldest && !closed) {
+                continue;
+            }
+            if let Some(place) = float.filter(|_| float_time == Some(time)) {
+                let value = series.values.get(place).copied().unwrap_or_default();
+                if !is_stale(value) {
+                    found(step, Newest::Float { place });
+                }
+            } else if let Some(sample) = histogram.filter(|one| !one.histogram.is_stale()) {
+                found(step, Newest::Histogram(sample));
+            }
+        }
+    }
+
+    /// Values between the samples before and behind each step.
+    fn stream_smoothed(
+        &self,
+        select: &Select,
+        steps: Steps,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let lookback = self.lookback();
+        let mut scratch = VectorSeries::default();
+        let reading = Reading {
+            ahead: lookback,
+            ..Reading::new(select, steps, lookback)
+        };
+        self.read(&reading, &mut |series| {
+            without_stale(series);
+            scratch.column.reset(steps.count);
+            let mut windows = Windows::new(series, false);
+            for step in steps.indices() {
+                let time = select.reference(steps.time(step));
+                let first = time.saturating_sub(lookback);
+                let mut window = windows.between(first, time.saturating_add(lookback));
+                window.time = time;
+                let place = (series.metric(), select.span);
+                if let Some(point) = self.smoothed_point(&window, place) {
+                    scratch.column.set(step, point);
+                }
+            }
+            if scratch.column.is_empty() {
+                return Ok(());
+            }
+            scratch.labels = std::mem::take(&mut series.labels);
+            sink(&mut scratch)
+        })
+    }
+}
+
+/// Whether a group has not been seen before.
+fn is_new(seen: &mut Vec<bool>, group: u32) -> bool {
+    let place = group as usize;
+    if place >= seen.len() {
+        seen.resize(place + 1, false);
+    }
+    let was_seen = seen
+        .get_mut(place)
+        .is_none_or(|seen| std::mem::replace(seen, true));
+    !was_seen
+}
+
+/// Takes stale markers out.
+pub(crate) fn without_stale(series: &mut RangeSeries) {
+    if series.values.iter().any(|value| is_stale(*value)) {
+        let kept: Vec<bool> = series
+            .values
+            .iter()
+            .map(|value| !is_stale(*value))
+            .collect();
+        let keep = |place: &mut usize| {
+            *place += 1;
+            kept.get(*place - 1).copied().unwrap_or(false)
+        };
+        let mut place = 0;
+        series.timestamps.retain(|_| keep(&mut place));
+        place = 0;
+        series.starts.retain(|_| keep(&mut place));
+        series.values.retain(|value| !is_stale(*value));
+    }
+    series
+        .histograms
+        .retain(|sample| !sample.histogram.is_stale());
+}
+
+/// Leaves of histograms what counts and sums are made of, and whether they were reset.
+fn keep_statistics(samples: &mut [HistogramSample]) {
+    let mut before: Option<Arc<FloatHistogram>> = None;
+    for sample in samples {
+        let whole = Arc::clone(&sample.histogram);
+        if whole.is_stale() {
+            continue;
+        }
+        let reset_hint = match (whole.reset_hint, &before) {
+            (ResetHint::Unknown, Some(before)) => match whole.detect_reset(before) {
+                true => ResetHint::Reset,
+                false => ResetHint::NoReset,
+            },
+            (hint, _) => hint,
+        };
+        sample.histogram = Arc::new(FloatHistogram {
+            reset_hint,
+            count: whole.count,
+            sum: whole.sum,
+            schema: whole.schema,
+            custom_values: whole.custom_values.clone(),
+            ..FloatHistogram::default()
+        });
+        before = Some(whole);
+    }
+}
