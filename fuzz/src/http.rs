@@ -2,8 +2,8 @@
 
 use tsdb_core::MatchOp;
 use tsdb_core::model::is_legacy_metric_name;
+use tsdb_promql::syntax::parse_metric_selector;
 use tsdb_server::sample_json::{LineWriter, parse_line};
-use tsdb_server::selector::parse_selector;
 use tsdb_server::timestamp::{format_rfc3339, parse_time};
 
 /// A line that is accepted is written and read back bit for bit, whatever the pieces.
@@ -56,10 +56,11 @@ pub(crate) fn selector(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
         return;
     };
-    let matchers = match parse_selector(text) {
+    let matchers = match parse_metric_selector(text) {
         Ok(matchers) => matchers,
         Err(error) => {
-            assert!(error.line() >= 1 && error.column() >= 1 && !error.reason().is_empty());
+            let (line, column) = error.line_and_column;
+            assert!(line >= 1 && column >= 1 && !error.message.is_empty());
             return;
         }
     };
@@ -86,7 +87,7 @@ pub(crate) fn selector(input: &[u8]) {
         .collect();
     let printed = format!("{{{}}}", printed.join(","));
     assert_eq!(
-        parse_selector(&printed).as_ref(),
+        parse_metric_selector(&printed).as_ref(),
         Ok(&matchers),
         "{printed}"
     );

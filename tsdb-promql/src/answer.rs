@@ -3,6 +3,7 @@
 use tsdb_core::Labels;
 
 use crate::histogram::FloatHistogram;
+use crate::trace::Trace;
 
 /// A float or a native histogram.
 #[derive(Clone, Debug)]
@@ -67,6 +68,8 @@ pub struct QueryStats {
     pub samples: u64,
     /// Most samples that were held at one time.
     pub peak_samples: u64,
+    /// Most bytes that were held at one time.
+    pub peak_bytes: u64,
 }
 
 /// A query's result and what has to be said of it.
@@ -80,4 +83,6 @@ pub struct Answer {
     pub infos: Vec<String>,
     /// What it cost.
     pub stats: QueryStats,
+    /// Where the time went, if the engine tells.
+    pub trace: Option<Trace>,
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::error::QueryError;
+use crate::eval::{Request, Steps, answer};
+use crate::plan::plan;
 use crate::queryable::Queryable;
+use crate::syntax::{ValueType, parse};
 
 /// What of PromQL is switched on. The default is that of Prometheus 3.14 without flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +82,8 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             features: Features::default(),
-            lookback: Duration::from_mins(5),
-            subquery_step: Duration::from_mins(1),
+            lookback: Duration::from_secs(300),
+            subquery_step: Duration::from_secs(60),
             max_samples: 50_000_000,
             max_memory: 1 << 30,
             max_series: u64::MAX,
@@ -151,9 +154,7 @@ impl Engine {
         time: i64,
         cancel: &Cancel,
     ) -> Result<Answer, QueryError> {
-        let _ = (source, query, time);
-        cancel.check()?;
-        Err(QueryError::Execution("not evaluated yet".to_owned()))
+        self.evaluate(source, query, (time, time, 1), cancel, false)
     }
 
     /// Evaluates `query` at `start`, and every `step` up to `end` (milliseconds).
@@ -167,7 +168,33 @@ impl Engine {
         (start, end, step): (i64, i64, i64),
         cancel: &Cancel,
     ) -> Result<Answer, QueryError> {
-        let _ = (start, end, step);
-        self.instant(source, query, end, cancel)
+        self.evaluate(source, query, (start, end, step), cancel, true)
+    }
+
+    fn evaluate(
+        &self,
+        source: &dyn Queryable,
+        query: &str,
+        (start, end, step): (i64, i64, i64),
+        cancel: &Cancel,
+        is_range: bool,
+    ) -> Result<Answer, QueryError> {
+        let expr = parse(query, &self.options.features)?;
+        let kind = expr.value_type();
+        if is_range && !matches!(kind, ValueType::Scalar | ValueType::Vector) {
+            return Err(QueryError::BadData(format!(
+                "invalid expression type \"{kind}\" for range query, must be Scalar or instant Vector"
+            )));
+        }
+        // Of an instant query `step()` is nothing, as in Prometheus.
+        let planned_step = if is_range { step } else { 0 };
+        let planned = plan(&expr, (start, end, planned_step), &self.options)?;
+        let request = Request {
+            source,
+            options: &self.options,
+            cancel,
+            is_range,
+        };
+        answer(query, &planned, Steps::between(start, end, step), request)
     }
 }

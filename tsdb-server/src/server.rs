@@ -26,6 +26,7 @@ use crate::metadata::EmbeddedMetadata;
 use crate::namespaces::{Configured, Registry};
 use crate::pause::Pause;
 use crate::placements::Placements;
+use crate::query::Register;
 use crate::rpc::RpcClientOptions;
 use crate::runtime::parallelism;
 use crate::store::{Closing, DiskWatch, Store, StoreError, StoreOptions};
@@ -398,22 +399,7 @@ fn prepare(
             }
         }
     }
-    let memory_limit = memory_limit_bytes();
-    let budget = config.memory_budget.or(memory_limit.map(|limit| limit / 2));
-    let mut database = DbOptions::default();
-    if let Some(budget) = budget {
-        database.memory_budget_bytes = budget;
-    }
-    database.limits.max_future = config.max_future.limit();
-    database.pinned_bytes_max = config.pinned_max;
-    database.reader_age_max = Some(config.reader_max_age);
-    database.exemplars_max = config.exemplars_max;
-    if let Some(series) = config.max_series {
-        database.limits.series = series;
-    }
-    if let Some(bytes) = config.log_cap {
-        database.log_cap_bytes = bytes;
-    }
+    let database = database_options(config);
     let mut limits = Limits::default();
     limits.max_inflight_bytes = limits
         .max_inflight_bytes
@@ -434,7 +420,12 @@ fn prepare(
             Registry::in_environment(store.clone(), metadata, configured, environment)
         }
     };
+    let queries = config.queries.options();
     Ok(App {
+        queries,
+        origins: config.queries.web_cors_origin.clone(),
+        settings: config.settings.clone().into(),
+        register: Register::new(queries.slow, Arc::clone(&telemetry)),
         registry,
         placements,
         cluster: cluster.map(|cluster| cluster.data(Arc::clone(&telemetry))),
@@ -450,6 +441,27 @@ fn prepare(
         pairs: pairs(config, pairs_bytes),
         admin: config.enable_admin_api,
     })
+}
+
+/// What the settings say of the database.
+fn database_options(config: &Config) -> DbOptions {
+    let memory_limit = memory_limit_bytes();
+    let budget = config.memory_budget.or(memory_limit.map(|limit| limit / 2));
+    let mut database = DbOptions::default();
+    if let Some(budget) = budget {
+        database.memory_budget_bytes = budget;
+    }
+    database.limits.max_future = config.max_future.limit();
+    database.pinned_bytes_max = config.pinned_max;
+    database.reader_age_max = Some(config.reader_max_age);
+    database.exemplars_max = config.exemplars_max;
+    if let Some(series) = config.max_series {
+        database.limits.series = series;
+    }
+    if let Some(bytes) = config.log_cap {
+        database.log_cap_bytes = bytes;
+    }
+    database
 }
 
 /// Starts the threads for the data of the settings' folder, or for no data.

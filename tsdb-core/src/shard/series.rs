@@ -56,6 +56,13 @@ impl Series {
         self.labels
     }
 
+    /// The labels, and the samples as columns: see [`Series::timestamps`], [`Series::values`] and
+    /// [`Series::histograms`].
+    #[must_use]
+    pub fn into_columns(self) -> (Labels, MergedSamples) {
+        (self.labels, self.samples)
+    }
+
     /// Timestamps of the floats, in milliseconds since the epoch, rising.
     #[must_use]
     pub fn timestamps(&self) -> &[i64] {

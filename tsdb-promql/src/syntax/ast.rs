@@ -72,10 +72,18 @@ pub struct NumberLiteral {
 /// A text, without quotes and escapes.
 #[derive(Clone, Debug)]
 pub struct StringLiteral {
-    /// The text.
-    pub value: String,
+    /// The bytes of the text, which escapes may have made other than UTF-8.
+    pub bytes: Vec<u8>,
     /// Where it stands.
     pub span: Span,
+}
+
+impl StringLiteral {
+    /// The text; what is no UTF-8 becomes U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
 }
 
 /// The time that `@` fixes.
@@ -92,7 +100,7 @@ pub enum At {
 /// Series by their labels.
 #[derive(Clone, Debug)]
 pub struct VectorSelector {
-    /// The metric name, where one was written before or first inside of the braces.
+    /// The metric name, where one was written before the braces.
     pub name: Option<String>,
     /// All matchers, that of the name among them.
     pub matchers: Vec<Matcher>,
@@ -174,6 +182,21 @@ pub enum DurationExpr {
     Range(Span),
 }
 
+impl DurationExpr {
+    /// Where it stands in the text.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Literal(number) => number.span,
+            Self::Binary { span, .. }
+            | Self::Unary { span, .. }
+            | Self::Paren { span, .. }
+            | Self::Step(span)
+            | Self::Range(span) => *span,
+        }
+    }
+}
+
 /// What is done with two durations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DurationOp {
@@ -193,6 +216,23 @@ pub enum DurationOp {
     Min,
     /// `max_of(a, b)`
     Max,
+}
+
+impl DurationOp {
+    /// As it is written.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Mod => "%",
+            Self::Pow => "^",
+            Self::Min => "min_of",
+            Self::Max => "max_of",
+        }
+    }
 }
 
 /// A sign before an expression.
@@ -284,6 +324,15 @@ impl BinaryOp {
                 | Self::Less
                 | Self::GreaterEqual
                 | Self::LessEqual
+        )
+    }
+
+    /// Whether it computes a value that is of no metric any more.
+    #[must_use]
+    pub const fn is_arithmetic(self) -> bool {
+        matches!(
+            self,
+            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Mod | Self::Pow | Self::Atan2
         )
     }
 
@@ -412,6 +461,15 @@ impl AggregateOp {
                 | Self::Quantile
                 | Self::Limitk
                 | Self::LimitRatio
+        )
+    }
+
+    /// Whether its results are some of the series that it is given, labels and all.
+    #[must_use]
+    pub const fn keeps_series(self) -> bool {
+        matches!(
+            self,
+            Self::Topk | Self::Bottomk | Self::Limitk | Self::LimitRatio
         )
     }
 

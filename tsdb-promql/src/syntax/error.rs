@@ -9,16 +9,29 @@ use super::Span;
 pub struct ParseError {
     /// Where.
     pub span: Span,
-    /// Line and column of it, both from 1.
+    /// Line and column of it, both from 1; both 0 where the text is empty.
     pub line_and_column: (usize, usize),
     /// What.
     pub message: String,
 }
 
+impl ParseError {
+    /// An error at `span` of `text`.
+    pub(super) fn new(text: &str, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            span,
+            line_and_column: span.line_and_column(text),
+            message: message.into(),
+        }
+    }
+}
+
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (line, column) = self.line_and_column;
-        write!(f, "{line}:{column}: parse error: {}", self.message)
+        match self.line_and_column {
+            (0, 0) => write!(f, "unknown position: parse error: {}", self.message),
+            (line, column) => write!(f, "{line}:{column}: parse error: {}", self.message),
+        }
     }
 }
 

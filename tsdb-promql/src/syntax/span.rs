@@ -1,7 +1,7 @@
 //! Places in the text of a query.
 
 /// Part of a query's text, in bytes, `start..end`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// The first byte.
     pub start: usize,

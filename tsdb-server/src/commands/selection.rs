@@ -1,9 +1,9 @@
 //! Which samples a command is about: selectors and times, as arguments say them.
 
 use tsdb_core::{Matcher, TimeRange};
+use tsdb_promql::syntax::parse_metric_selector;
 
 use super::CommandError;
-use crate::selector::parse_selector;
 use crate::timestamp::{EARLIEST_MS, LATEST_MS, parse_time};
 
 /// The matchers of each --match, none of which may match everything.
@@ -14,7 +14,7 @@ pub(super) fn matcher_sets(selectors: &[String]) -> Result<Vec<Vec<Matcher>>, Co
             value: selector.clone(),
             why,
         };
-        let set = parse_selector(selector).map_err(|error| wrong(error.to_string()))?;
+        let set = parse_metric_selector(selector).map_err(|error| wrong(error.to_string()))?;
         if set.iter().all(Matcher::matches_empty) {
             return Err(wrong(
                 "it must contain at least one non-empty matcher".to_owned(),

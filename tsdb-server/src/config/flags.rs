@@ -12,6 +12,7 @@ use tsdb_cluster::topology::{ReadLevel, WriteLevel};
 
 use super::load::Origin;
 use super::namespaces::NamespaceSetting;
+use super::query_flags::QueryFlags;
 use super::role::Role;
 use super::tenants::TenantSetting;
 use crate::access::Secret;
@@ -147,12 +148,16 @@ pub struct Config {
     pub disk_high_water: u8,
 
     /// Most queries answered at a time; further ones wait
-    #[arg(long, env = "TSDB_MAX_CONCURRENT_QUERIES", value_name = "COUNT", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, alias = "query.max-concurrency", env = "TSDB_MAX_CONCURRENT_QUERIES", value_name = "COUNT", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_concurrent_queries: u16,
 
     /// Take deletes, snapshots and compaction over HTTP, below /api/v1/admin
-    #[arg(long, env = "TSDB_ENABLE_ADMIN_API")]
+    #[arg(long, alias = "web.enable-admin-api", env = "TSDB_ENABLE_ADMIN_API")]
     pub enable_admin_api: bool,
+
+    /// About expressions.
+    #[command(flatten)]
+    pub queries: QueryFlags,
 
     /// Header by which a request names its tenant, one of tsdb.tenants in the file of settings; paths below /tenant/NAME do it as well
     #[arg(

@@ -102,7 +102,7 @@ pub(super) fn keys() -> Vec<Key> {
 }
 
 /// `memory-budget` as `memoryBudget`.
-fn camel_case(flag: &str) -> String {
+pub(crate) fn camel_case(flag: &str) -> String {
     let mut words = flag.split('-');
     let mut name = words.next().unwrap_or_default().to_owned();
     for word in words {
@@ -126,6 +126,16 @@ const FLAGS: &[(&str, &str)] = &[
     ("db.debugListenAddress", "debug_listen"),
     ("coordinator.logging.level", "log"),
     ("db.logging.level", "log"),
+    ("coordinator.query.timeout", "query_timeout"),
+    (
+        "coordinator.query.prometheus.maxSamplesPerQuery",
+        "query_max_samples",
+    ),
+    (
+        "coordinator.limits.perQuery.maxFetchedSeries",
+        "query_max_series",
+    ),
+    ("coordinator.lookbackDuration", "query_lookback_delta"),
 ];
 
 /// Keys of M3 that say what a flag says, of a server that is of a cluster.
@@ -387,11 +397,10 @@ const WITHOUT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "queries are not answered by expressions, and reads have their own limits (tsdb.maxConcurrentQueries, tsdb.readerMaxAge)",
+        "queries have limits of their own (tsdb.queryTimeout, tsdb.queryMaxSamples, tsdb.queryMaxMemory, tsdb.queryMaxSeries, tsdb.maxConcurrentQueries, tsdb.readerMaxAge)",
         &[
             "coordinator.query.**",
             "coordinator.limits.**",
-            "coordinator.lookbackDuration",
             "coordinator.resultOptions.**",
             "coordinator.storeMetricsType",
             "db.limits.maxRecentlyQueriedSeriesDiskBytesRead.**",

@@ -50,6 +50,12 @@ impl Marks {
         }
     }
 
+    /// The warnings so far, of an answer that has not begun.
+    pub(crate) fn so_far(&self) -> Vec<String> {
+        let state = self.lock();
+        state.warnings.iter().map(|one| one.0.clone()).collect()
+    }
+
     /// The warnings so far. The answer begins with them, and none may come behind where there are
     /// none now.
     pub(crate) fn tell(&self) -> Vec<String> {

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use regex::Regex;
 use tokio::time::Instant;
 use tsdb_remote::{InflightBytes, Limits};
 
 use crate::cluster::Overview;
-use crate::config::Role;
+use crate::config::{Role, Setting};
 use crate::data::{ClusterData, NamespaceData};
 use crate::ha::HaPairs;
 use crate::namespaces::Registry;
 use crate::placements::Placements;
+use crate::query::{QueryOptions, Register};
 use crate::store::{Opened, Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::tenancy::Tenants;
@@ -40,6 +42,14 @@ pub(crate) struct App {
     pub(crate) tenants: Arc<Tenants>,
     /// Pairs of senders, if they are told apart.
     pub(crate) pairs: Option<HaPairs>,
+    /// How expressions are evaluated.
+    pub(crate) queries: QueryOptions,
+    /// Those that are.
+    pub(crate) register: Register,
+    /// Origins of web pages that may ask from browsers.
+    pub(crate) origins: Regex,
+    /// The settings that hold.
+    pub(crate) settings: Arc<[Setting]>,
     /// Whether the routes below `/api/v1/admin` do anything.
     pub(crate) admin: bool,
 }
@@ -52,5 +62,11 @@ impl App {
     pub(crate) fn data(&self, opened: &Opened, name: &str) -> Result<NamespaceData, StoreError> {
         let own = opened.find(name)?;
         Ok(NamespaceData::of(self.cluster.as_ref(), own, None))
+    }
+
+    /// What a flag is, as it was said; `None` where it is left to the server.
+    pub(crate) fn setting(&self, flag: &str) -> Option<&str> {
+        let found = self.settings.iter().find(|setting| setting.flag == flag);
+        found.and_then(|setting| setting.text.as_deref())
     }
 }

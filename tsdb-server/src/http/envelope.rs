@@ -10,7 +10,7 @@ use tsdb_core::ErrorKind;
 use crate::store::StoreError;
 
 /// Prometheus' words for a list that a limit cut short.
-const TRUNCATED: &str = "results truncated due to limit";
+pub(super) const TRUNCATED: &str = "results truncated due to limit";
 
 #[derive(Serialize)]
 struct Success<'a, T> {
@@ -34,6 +34,8 @@ struct Failure<'a, T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorType {
     BadData,
+    /// Whoever asked does not wait any more, or somebody ended it.
+    Canceled,
     /// Not one of Prometheus: somebody else changed what was to be changed.
     Conflict,
     Execution,
@@ -41,18 +43,26 @@ pub(super) enum ErrorType {
     Forbidden,
     Internal,
     NotFound,
+    /// It took longer than it may.
+    Timeout,
     Unavailable,
 }
 
+/// As nginx says it, and Prometheus with it: the client went away.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
 impl ErrorType {
-    fn name(self) -> &'static str {
+    /// As Prometheus names it.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::BadData => "bad_data",
+            Self::Canceled => "canceled",
             Self::Conflict => "conflict",
             Self::Execution => "execution",
             Self::Forbidden => "forbidden",
             Self::Internal => "internal",
             Self::NotFound => "not_found",
+            Self::Timeout => "timeout",
             Self::Unavailable => "unavailable",
         }
     }
@@ -60,11 +70,15 @@ impl ErrorType {
     fn status(self) -> StatusCode {
         match self {
             Self::BadData => StatusCode::BAD_REQUEST,
+            Self::Canceled => {
+                StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST)
+            }
             Self::Conflict => StatusCode::CONFLICT,
             Self::Execution => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
             // Prometheus says 500; 503 tells clients and proxies to come back.
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -80,39 +94,32 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
-    pub(super) fn bad_data(message: impl Into<String>) -> Self {
+    /// Of a kind, without a hint when to come back.
+    pub(super) fn new(kind: ErrorType, message: impl Into<String>) -> Self {
         Self {
-            kind: ErrorType::BadData,
+            kind,
             message: message.into(),
             retry_after_seconds: None,
         }
+    }
+
+    pub(super) fn bad_data(message: impl Into<String>) -> Self {
+        Self::new(ErrorType::BadData, message)
     }
 
     /// Refused to this sender.
     pub(super) fn forbidden(message: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorType::Forbidden,
-            message: message.into(),
-            retry_after_seconds: None,
-        }
+        Self::new(ErrorType::Forbidden, message)
     }
 
     /// Refused as long as the server runs as it does: no reason to come back.
     pub(super) fn unavailable(message: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorType::Unavailable,
-            message: message.into(),
-            retry_after_seconds: None,
-        }
+        Self::new(ErrorType::Unavailable, message)
     }
 
     /// There is nothing of that name, as things are.
     pub(super) fn not_found(message: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorType::NotFound,
-            message: message.into(),
-            retry_after_seconds: None,
-        }
+        Self::new(ErrorType::NotFound, message)
     }
 
     pub(super) fn invalid_parameter(name: &str, error: impl std::fmt::Display) -> Self {

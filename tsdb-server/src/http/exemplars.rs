@@ -1,10 +1,15 @@
-//! `/api/v1/query_exemplars`: the exemplars of the series that meet a selector.
+//! `/api/v1/query_exemplars`: the exemplars of the series that an expression reads.
+
+use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use serde::Serialize;
 use tsdb_core::model::{Exemplar, Matcher};
 use tsdb_core::{SeriesExemplars, TimeRange};
+use tsdb_promql::syntax::{Expr, parse};
+use tsdb_promql::{Features, SampleNumber};
 
 use super::app::App;
 use super::envelope::{ApiError, success};
@@ -13,7 +18,6 @@ use super::reads::Limited;
 use super::scope::Scope;
 use super::series::LabelSet;
 use crate::data::NamespaceData;
-use crate::selector::parse_selector;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,44 +39,70 @@ pub(super) async fn query_exemplars(
     form: Form,
 ) -> Result<Response, ApiError> {
     let range = form.range()?;
-    let range = range.ok_or_else(|| {
-        let reason = "end timestamp must not be before start timestamp";
-        ApiError::invalid_parameter("end", reason)
-    })?;
+    let range = range
+        .ok_or_else(|| ApiError::bad_data("end timestamp must not be before start timestamp"))?;
     scope.reads().check_unbounded()?;
     scope.reads().check_range(Some(range))?;
-    let mut matchers = matchers(&form)?;
-    matchers.extend(scope.reads().matchers.iter().cloned());
-    let admission = app.store.queries().admit().await?;
+    let sets = selectors(&form, app.queries.engine.features)?;
+    if sets.is_empty() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let sets = scope.reads().restrict(sets);
+    let admission = app.store.queries().admit(scope.sender()).await?;
     let store = app.store.clone();
-    let work = move || answer(&scope.data(&store.current()?)?, range, &matchers);
+    let work = move || answer(&scope.data(&store.current()?)?, range, &sets);
     app.store.queries().run(&admission, work).await?
 }
 
 fn answer(
     namespace: &NamespaceData,
     range: TimeRange,
-    matchers: &[Matcher],
+    sets: &[Vec<Matcher>],
 ) -> Result<Response, ApiError> {
-    let found = namespace.exemplars(range, matchers)?;
-    let shown: Vec<OfSeries<'_>> = found.iter().map(show).collect();
+    // A series that several selectors meet is there once.
+    let mut found = BTreeMap::new();
+    for set in sets {
+        for series in namespace.exemplars(range, set)? {
+            found.insert(series.labels.clone(), series);
+        }
+    }
+    let shown: Vec<OfSeries<'_>> = found.values().map(show).collect();
     let told = namespace.marks().tell();
     Ok(Limited::NOT.tell(success(&shown, &told), &told))
 }
 
-/// The matchers of `query`, which must be a selector: no expression is evaluated here.
-fn matchers(form: &Form) -> Result<Vec<Matcher>, ApiError> {
+/// The selectors of the expression `query`, in its order.
+fn selectors(form: &Form, features: Features) -> Result<Vec<Vec<Matcher>>, ApiError> {
     let query = form.one("query").unwrap_or_default();
-    let matchers = parse_selector(query).map_err(|error| {
-        let hint = "send a series selector, as http_requests_total{job=\"a\"}: expressions are not \
-                    evaluated here";
-        ApiError::invalid_parameter("query", format!("{error} ({hint})"))
-    })?;
-    if matchers.iter().all(Matcher::matches_empty) {
-        let reason = "query must contain at least one non-empty matcher";
-        return Err(ApiError::invalid_parameter("query", reason));
+    let expr = parse(query, &features).map_err(|error| ApiError::bad_data(error.to_string()))?;
+    let mut sets = Vec::new();
+    add_selectors(&expr, &mut sets);
+    Ok(sets)
+}
+
+/// Parsed expressions nest as deep as the parser lets them, which is not very deep.
+fn add_selectors(expr: &Expr, sets: &mut Vec<Vec<Matcher>>) {
+    match expr {
+        Expr::Number(_) | Expr::String(_) => {}
+        Expr::Vector(selector) => sets.push(selector.matchers.clone()),
+        Expr::Matrix(matrix) => sets.push(matrix.selector.matchers.clone()),
+        Expr::Subquery(subquery) => add_selectors(&subquery.expr, sets),
+        Expr::Unary(unary) => add_selectors(&unary.expr, sets),
+        Expr::Paren(paren) => add_selectors(&paren.expr, sets),
+        Expr::Binary(binary) => {
+            add_selectors(&binary.left, sets);
+            add_selectors(&binary.right, sets);
+        }
+        Expr::Aggregate(aggregate) => {
+            let parameter = aggregate.parameter.iter();
+            parameter.for_each(|parameter| add_selectors(parameter, sets));
+            add_selectors(&aggregate.expr, sets);
+        }
+        Expr::Call(call) => {
+            let arguments = call.arguments.iter();
+            arguments.for_each(|argument| add_selectors(argument, sets));
+        }
     }
-    Ok(matchers)
 }
 
 fn show(series: &SeriesExemplars) -> OfSeries<'_> {
@@ -85,20 +115,8 @@ fn show(series: &SeriesExemplars) -> OfSeries<'_> {
 fn show_one(exemplar: &Exemplar) -> Shown<'_> {
     Shown {
         labels: LabelSet(&exemplar.labels),
-        value: value_text(exemplar.value),
+        value: SampleNumber(exemplar.value).to_string(),
         timestamp: seconds(exemplar.timestamp),
-    }
-}
-
-/// A value as Prometheus writes it.
-fn value_text(value: f64) -> String {
-    let magnitude = value.abs();
-    match value {
-        f64::INFINITY => "+Inf".to_owned(),
-        f64::NEG_INFINITY => "-Inf".to_owned(),
-        _ if value.is_nan() => "NaN".to_owned(),
-        _ if magnitude == 0.0 || (1e-6..1e21).contains(&magnitude) => value.to_string(),
-        _ => format!("{value:e}"),
     }
 }
 
@@ -120,21 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_and_times_are_written_as_prometheus_does() {
-        let values = [
-            (0.0, "0"),
-            (-0.0, "-0"),
-            (0.25, "0.25"),
-            (1e20, "100000000000000000000"),
-            (1e21, "1e21"),
-            (1e-7, "1e-7"),
-            (f64::NAN, "NaN"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NEG_INFINITY, "-Inf"),
-        ];
-        for (value, text) in values {
-            assert_eq!(value_text(value), text);
-        }
+    fn times_are_written_as_prometheus_does() {
         for (timestamp, text) in [
             (1_600_096_945_479, "1600096945.479"),
             (1_600_096_945_000, "1600096945"),
@@ -145,16 +149,20 @@ mod tests {
     }
 
     #[test]
-    fn only_a_selector_is_taken() {
-        let of = |query: &str| matchers(&Form::of_query(Some(query)));
-        assert_eq!(
-            of("query=up%7Bjob%3D%22a%22%7D").expect("a selector").len(),
-            2
-        );
+    fn selectors_of_any_expression_are_found() {
+        let of = |query: &str| {
+            let query = format!("query={query}");
+            let sets = selectors(&Form::of_query(Some(&query)), Features::default());
+            sets.map(|sets| sets.iter().map(Vec::len).collect::<Vec<_>>())
+        };
+        assert_eq!(of("up%7Bjob%3D%22a%22%7D"), Ok(vec![2]));
+        let query = "histogram_quantile(0.9,sum(rate(a_bucket[5m])))/-(max_over_time(b%7Bc!%3D%22d%22%7D[1h:1m]))";
+        assert_eq!(of(query), Ok(vec![1, 2]));
+        assert_eq!(of("1%2B1"), Ok(Vec::new()));
         for (query, reason) in [
-            ("query=rate(up[5m])", "expressions are not evaluated here"),
-            ("query=", "expressions are not evaluated here"),
-            ("query=%7B%7D", "at least one non-empty matcher"),
+            ("rate(", "parse error: unexpected end of input"),
+            ("", "no expression found in input"),
+            ("%7B%7D", "at least one non-empty matcher"),
         ] {
             let error = of(query).expect_err(query);
             assert!(error.message.contains(reason), "{}", error.message);

@@ -41,7 +41,7 @@ pub(super) async fn export(
     scope.reads().check_unbounded()?;
     scope.reads().check_range(range)?;
     let sets = scope.reads().restrict(required_matcher_sets(&form)?);
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(scope.sender()).await?;
     let store = app.store.clone();
     let telemetry = Arc::clone(&app.telemetry);
     let open = move || -> Result<_, StoreError> {

@@ -58,7 +58,7 @@ impl Form {
     }
 
     /// A time in milliseconds.
-    fn time(&self, name: &str) -> Result<Option<i64>, ApiError> {
+    pub(super) fn time(&self, name: &str) -> Result<Option<i64>, ApiError> {
         let Some(text) = self.one(name) else {
             return Ok(None);
         };

@@ -129,15 +129,15 @@ pub(super) async fn wal_replay(State(app): State<App>) -> Response {
     success(&replay, &[])
 }
 
-/// `/-/healthy`, as Prometheus has it.
+/// `/-/healthy`, in Prometheus' words, as whoever asks this takes the server for one.
 pub(super) async fn healthy() -> &'static str {
-    "tsdb-server is healthy.\n"
+    "Prometheus Server is Healthy.\n"
 }
 
 /// `/-/ready`, as Prometheus has it.
 pub(super) async fn plain_ready(State(app): State<App>) -> Response {
     match app.store.not_ready() {
-        None => "tsdb-server is ready.\n".into_response(),
+        None => "Prometheus Server is Ready.\n".into_response(),
         Some(reason) => {
             let unready = (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"));
             let mut response = unready.into_response();

@@ -76,7 +76,7 @@ async fn lists(
     let range = form.range()?;
     scope.reads().check_range(range)?;
     let sets = scope.reads().restrict(optional_matcher_sets(form)?);
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(scope.sender()).await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
         let namespace = scope.data(&store.current()?)?;

@@ -1,10 +1,10 @@
 //! The `match[]` parameters: sets of matchers, of which a series must meet one.
 
 use tsdb_core::model::Matcher;
+use tsdb_promql::syntax::parse_metric_selector;
 
 use super::envelope::ApiError;
 use super::form::Form;
-use crate::selector::parse_selector;
 
 /// Most sets in one request: each costs a select of its own.
 const MAX_SETS: usize = 1000;
@@ -18,7 +18,7 @@ pub(super) fn matcher_sets(form: &Form) -> Result<Vec<Vec<Matcher>>, ApiError> {
                 format!("more than {MAX_SETS} selectors: join them, as in {{__name__=~\"a|b\"}}");
             return Err(ApiError::invalid_parameter("match[]", reason));
         }
-        let set = parse_selector(selector)
+        let set = parse_metric_selector(selector)
             .map_err(|error| ApiError::invalid_parameter("match[]", error))?;
         if set.iter().all(Matcher::matches_empty) {
             let reason = "match[] must contain at least one non-empty matcher";

@@ -30,7 +30,7 @@ pub(super) async fn metadata(
     // A metric has one entry here, the last that was sent, so this bound holds by itself.
     bound(&form, "limit_per_metric")?;
     let metric = form.one("metric").map(str::to_owned);
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(scope.sender()).await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
         let namespace = scope.data(&store.current()?)?;

@@ -12,8 +12,8 @@ use tsdb_core::model::{Labels, LabelsBuilder, Matcher, TimeRange};
 use super::envelope::ApiError;
 use super::m3_headers::HeaderError;
 use crate::data::NamespaceData;
+use crate::query::Bounds;
 use crate::store::StoreError;
-use crate::units::duration_text;
 
 /// M3's header that says why an answer is not whole.
 const LIMITED: HeaderName = HeaderName::from_static("m3-results-limited");
@@ -62,17 +62,19 @@ impl Reads {
 
     /// Checks how long the time is that the request asks for.
     pub(super) fn check_range(&self, range: Option<TimeRange>) -> Result<(), ApiError> {
-        let (Some(range), Some(limit)) = (range, self.range) else {
-            return Ok(());
-        };
-        let asked_ms = range.max().saturating_sub(range.min()).unsigned_abs();
-        if u128::from(asked_ms) <= limit.as_millis() {
-            return Ok(());
+        match range {
+            Some(range) => Bounds::check(self.range, range).map_err(ApiError::bad_data),
+            None => Ok(()),
         }
-        Err(ApiError::bad_data(format!(
-            "query exceeded limit: its range is longer than {}, the limit M3-Limit-Max-Range",
-            duration_text(limit)
-        )))
+    }
+
+    /// What an expression may read.
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            matchers: self.matchers.clone(),
+            limits: self.limits(),
+            range: self.range,
+        }
     }
 
     /// How many results a list may have, as the request and its headers say.

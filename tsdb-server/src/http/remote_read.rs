@@ -33,11 +33,11 @@ impl Service<ReadRequest> for StoreReader {
     fn call(&mut self, request: ReadRequest) -> Self::Future {
         let store = self.store.clone();
         Box::pin(async move {
-            let admission = store.queries().admit().await?;
+            let scope = Scope::of(&request.parts.extensions);
+            let admission = store.queries().admit(scope.sender()).await?;
             let source = store.clone();
             let work = move || -> Result<(), ReadError> {
                 let opened = source.current()?;
-                let scope = Scope::of(&request.parts.extensions);
                 let refused = |error: ApiError| ReadError::Invalid(error.message);
                 scope.reads().check_samples().map_err(refused)?;
                 let namespace = scope.data(&opened)?;

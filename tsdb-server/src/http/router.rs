@@ -2,12 +2,14 @@
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use tokio::time::Instant;
 
 use super::app::App;
 use super::body_watch::watch_body;
+use super::cors::cors;
+use super::gzip::pack;
 use super::routes::{CLUSTER, DEBUG, METRICS, NODE, Route, api_routes};
 use super::{home, node};
 
@@ -22,6 +24,8 @@ fn of_table(table: impl IntoIterator<Item = &'static Route>, app: &App) -> Route
 pub(crate) fn api(app: &App) -> Router {
     of_table(api_routes(), app)
         .fallback(home::nothing)
+        .layer(from_fn(pack))
+        .layer(from_fn_with_state(app.clone(), cors))
         .layer(from_fn_with_state(app.clone(), observe))
         .with_state(app.clone())
 }

@@ -12,8 +12,8 @@ use super::app::App;
 use super::remote_read::StoreReader;
 use super::remote_write::StoreWriter;
 use super::{
-    admin, cluster, exemplars, export, health, home, import, json_write, labels, m3, metadata,
-    metrics_page, node, openapi, page, pprof, scope, search, series,
+    admin, cluster, exemplars, export, federate, health, home, import, json_write, labels, m3,
+    metadata, metrics_page, node, openapi, page, pprof, prometheus, query, scope, search, series,
 };
 
 /// What a caller must be allowed to do.
@@ -102,6 +102,32 @@ const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
 use Access::{Admin, Inspect, Probe, Read, Write};
 
+const QUERY: &[&str] = &[
+    "query",
+    "time",
+    "timeout",
+    "limit",
+    "lookback_delta",
+    "lookback",
+    "stats",
+    "trace",
+];
+const QUERY_RANGE: &[&str] = &[
+    "query",
+    "start",
+    "end",
+    "step",
+    "timeout",
+    "limit",
+    "lookback_delta",
+    "lookback",
+    "stats",
+    "trace",
+];
+
+const INSTANT: Handler = |_, methods| on(methods, query::instant);
+const RANGE: Handler = |_, methods| on(methods, query::range);
+
 const MATCH: &[&str] = &["match[]", "start", "end"];
 const MATCH_LIMIT: &[&str] = &["match[]", "start", "end", "limit"];
 
@@ -124,6 +150,16 @@ static API: &[Route] = &[
     route(GET, "/api/v1/search", Read, ("completion of tags, as M3 has it", &["query", "result", "tag", "start", "end"]), |_, methods| on(methods, search::complete_tags)),
     route(POST, "/search", Read, ("series by matchers, as M3 has it", &["limit", "seriesLimit"]), |_, methods| on(methods, search::search)),
     route(GET, "/api/v1/metadata", Read, ("type, help and unit", &["metric", "limit", "limit_per_metric"]), |_, methods| on(methods, metadata::metadata)),
+    route(GET_POST, "/api/v1/query", Read, ("an expression at one time", QUERY), INSTANT),
+    route(GET_POST, "/prometheus/api/v1/query", Read, ("an expression at one time, as M3 calls it", QUERY), INSTANT),
+    route(GET_POST, "/m3query/api/v1/query", Read, ("an expression at one time, as M3 calls it", QUERY), INSTANT),
+    route(GET_POST, "/api/v1/query_range", Read, ("an expression over a range of time", QUERY_RANGE), RANGE),
+    route(GET_POST, "/prometheus/api/v1/query_range", Read, ("an expression over a range of time, as M3 calls it", QUERY_RANGE), RANGE),
+    route(GET_POST, "/m3query/api/v1/query_range", Read, ("an expression over a range of time, as M3 calls it", QUERY_RANGE), RANGE),
+    route(GET_POST, "/api/v1/format_query", Read, ("an expression, laid out", &["query"]), |_, methods| on(methods, query::format)),
+    route(GET_POST, "/api/v1/parse_query", Read, ("the tree of an expression", &["query"]), |_, methods| on(methods, query::tree)),
+    server_route(GET, "/api/v1/status/queries", Inspect, ("queries that run, were slow, or cost most", &[]), |_, methods| on(methods, query::queries)),
+    server_route(POST, "/api/v1/status/queries/{id}/cancel", Admin, ("ends a query", &[]), |_, methods| on(methods, query::cancel)),
     route(GET_POST, "/api/v1/query_exemplars", Read, ("exemplars", &["query", "start", "end"]), |_, methods| on(methods, exemplars::query_exemplars)),
     route(POST_PUT, "/api/v1/admin/tsdb/delete_series", Admin, ("deletes samples", MATCH), |_, methods| on(methods, admin::delete_series)),
     server_route(POST_PUT, "/api/v1/admin/tsdb/snapshot", Admin, ("makes a data folder in snapshots/", &["skip_head"]), |_, methods| on(methods, admin::snapshot)),
@@ -132,6 +168,21 @@ static API: &[Route] = &[
     server_route(POST_PUT, "/api/v1/admin/confirm-clock", Admin, ("the clock is right: expiry goes on", &[]), |_, methods| on(methods, admin::confirm_clock)),
     server_route(GET, "/api/v1/cluster", Inspect, ("nodes, shards and what is still to be done in a cluster", &[]), |_, methods| on(methods, cluster::cluster)),
     server_route(POST, "/api/v1/cluster/repair", Admin, ("has nodes compare all their shards with the other replicas now", &["node"]), |_, methods| on(methods, cluster::repair)),
+    route(GET, "/federate", Read, ("the latest samples, as a page to be scraped", &["match[]"]), |_, methods| on(methods, federate::federate)),
+    route(GET, "/api/v1/rules", Read, ("no rules", &[]), |_, methods| on(methods, prometheus::rules)),
+    route(GET, "/api/v1/alerts", Read, ("no alerts", &[]), |_, methods| on(methods, prometheus::alerts)),
+    route(GET, "/api/v1/alertmanagers", Read, ("no Alertmanagers", &[]), |_, methods| on(methods, prometheus::alertmanagers)),
+    route(GET, "/api/v1/targets", Read, ("no targets", &[]), |_, methods| on(methods, prometheus::targets)),
+    route(GET, "/api/v1/targets/metadata", Read, ("no targets", &[]), |_, methods| on(methods, prometheus::target_metadata)),
+    route(GET, "/api/v1/scrape_pools", Read, ("no targets", &[]), |_, methods| on(methods, prometheus::scrape_pools)),
+    route(GET, "/api/v1/notifications", Read, ("no notifications", &[]), |_, methods| on(methods, prometheus::notifications)),
+    route(GET, "/api/v1/features", Read, ("what can be asked for", &[]), |_, methods| on(methods, prometheus::features)),
+    route(GET, "/api/v1/status/buildinfo", Read, ("which Prometheus the API is of", &[]), |_, methods| on(methods, prometheus::build_info)),
+    route(GET, "/version", Read, ("which Prometheus the API is of", &[]), |_, methods| on(methods, prometheus::version)),
+    server_route(GET, "/api/v1/status/runtimeinfo", Inspect, ("since when and where the server runs", &[]), |_, methods| on(methods, prometheus::runtime_info)),
+    server_route(GET, "/api/v1/status/flags", Inspect, ("the settings that hold, by flag", &[]), |_, methods| on(methods, prometheus::flags)),
+    server_route(GET, "/api/v1/status/config", Inspect, ("the settings that hold, as a file", &[]), |_, methods| on(methods, prometheus::config)),
+    route(GET, "/api/v1/status/tsdb", Read, ("names, labels and pairs with most series", &["limit"]), |_, methods| on(methods, prometheus::cardinality)),
     route(GET, "/api/v1/status/walreplay", Read, ("logs to replay at the start, and how many were", &[]), |_, methods| on(methods, health::wal_replay)),
     route(GET, "/health", Probe, ("the process answers", &[]), |_, methods| on(methods, health::health)),
     route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),

@@ -39,6 +39,8 @@ pub(super) struct Scope {
     cluster: Option<ClusterData>,
     /// Who is one sender with it.
     sender: Option<Sender>,
+    /// The tenant that it is of.
+    tenant: Option<Arc<str>>,
 }
 
 /// The tenant that the path of a request named.
@@ -80,7 +82,18 @@ impl Scope {
             reads,
             cluster: app.cluster.clone(),
             sender: sender(parts, name.as_deref()),
+            tenant: name,
         })
+    }
+
+    /// Who is one sender with the request.
+    pub(super) fn sender(&self) -> Option<&Sender> {
+        self.sender.as_ref()
+    }
+
+    /// The tenant that the request is of.
+    pub(super) fn tenant(&self) -> Option<&Arc<str>> {
+        self.tenant.as_ref()
     }
 
     /// What the request may read.

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tsdb_core::model::{Labels, Matcher};
+use tsdb_promql::syntax::parse_metric_selector;
 
 use super::app::App;
 use super::envelope::ApiError;
@@ -17,7 +18,6 @@ use super::reads::Limited;
 use super::scope::Scope;
 use super::tag_values::{MAX_NAMES_AND_VALUES, Wanted};
 use crate::node_json::parse_search;
-use crate::selector::parse_selector;
 use crate::store::SeriesIds;
 
 /// Most series of a search that names no limit.
@@ -44,7 +44,7 @@ pub(super) async fn search(
     let limit = scope.reads().list_limit(Some(limit)).unwrap_or(limit);
     let sets = scope.reads().restrict(vec![asked.matchers]);
     let matchers = sets.into_iter().next().unwrap_or_default();
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(scope.sender()).await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
         let opened = store.current()?;
@@ -119,7 +119,7 @@ pub(super) async fn complete_tags(
     }
     scope.reads().check_range(range)?;
     let sets = scope.reads().restrict(sets);
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(scope.sender()).await?;
     let store = app.store.clone();
     let work = move || -> Result<Response, ApiError> {
         let namespace = scope.data(&store.current()?)?;
@@ -152,7 +152,7 @@ pub(super) async fn complete_tags(
 /// A query as M3 writes it, `city:new_york role:db`, or a selector, `{city=~"new.*"}`.
 fn matchers(query: &str) -> Result<Vec<Matcher>, String> {
     if query.contains(['{', '=']) {
-        return parse_selector(query).map_err(|error| error.to_string());
+        return parse_metric_selector(query).map_err(|error| error.to_string());
     }
     let words = query.split(' ').filter(|word| !word.is_empty());
     words

@@ -330,6 +330,42 @@ const QUERIES: &[Panel] = &[
         ],
     ),
     lines(
+        "Expressions",
+        PerSecond,
+        &[q(
+            "sum by (outcome) (rate(tsdb_expressions_total[$__rate_interval]))",
+            "{{outcome}}",
+        )],
+    ),
+    lines(
+        "Time of expressions",
+        Seconds,
+        &[
+            q(
+                "histogram_quantile(0.5, sum by (le) (rate(tsdb_expression_duration_seconds_bucket[$__rate_interval])))",
+                "median",
+            ),
+            q(
+                "histogram_quantile(0.9, sum by (le) (rate(tsdb_expression_duration_seconds_bucket[$__rate_interval])))",
+                "90th percentile",
+            ),
+        ],
+    ),
+    lines(
+        "Read by expressions",
+        PerSecond,
+        &[
+            q(
+                "sum(rate(tsdb_expression_series_total[$__rate_interval]))",
+                "series",
+            ),
+            q(
+                "sum(rate(tsdb_expression_samples_total[$__rate_interval]))",
+                "samples",
+            ),
+        ],
+    ),
+    lines(
         "Selects",
         Count,
         &[

@@ -13,10 +13,12 @@ mod slot;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod turns;
 
 pub(crate) use disk::{DiskUse, DiskWatch};
 pub(crate) use error::StoreError;
 pub(crate) use handle::{Closing, Figures, Store, StoreOptions};
+pub(crate) use queries::Admission;
 pub(crate) use series_ids::{IDS_NAMESPACE, SeriesIds, id_of};
 pub(crate) use threads::Reply;
 

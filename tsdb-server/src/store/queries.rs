@@ -5,11 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tsdb_remote::Sender;
 
 use super::error::StoreError;
 use super::queue::Queue;
 use super::threads::{Job, Reply, start};
+use super::turns::{Turn, Turns};
 use crate::runtime::parallelism;
 use crate::telemetry::Telemetry;
 
@@ -22,21 +23,20 @@ const PEER_QUEUE: usize = 4096;
 /// The right of one query to run. Dropping it lets the next one run.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    _permit: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 /// Runs queries on threads of their own.
 pub(crate) struct Queries {
     queue: Arc<Queue<Job<()>>>,
     for_peers: Arc<Queue<Job<()>>>,
-    permits: Arc<Semaphore>,
-    limit: usize,
+    turns: Arc<Turns>,
 }
 
 impl fmt::Debug for Queries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queries")
-            .field("limit", &self.limit)
+            .field("turns", &self.turns)
             .finish_non_exhaustive()
     }
 }
@@ -52,20 +52,33 @@ impl Queries {
         Ok(Self {
             queue,
             for_peers,
-            permits: Arc::new(Semaphore::new(limit)),
-            limit,
+            turns: Turns::new(limit),
         })
     }
 
-    /// Waits for its turn.
+    /// Waits for its turn among those of its sender, and for that of its sender.
     ///
     /// # Errors
     /// When too many others run for too long.
-    pub(crate) async fn admit(&self) -> Result<Admission, StoreError> {
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        match tokio::time::timeout(WAIT, permit).await {
-            Ok(Ok(permit)) => Ok(Admission { _permit: permit }),
-            Ok(Err(_)) | Err(_) => Err(StoreError::TooManyQueries { limit: self.limit }),
+    pub(crate) async fn admit(&self, sender: Option<&Sender>) -> Result<Admission, StoreError> {
+        self.admit_within(sender, WAIT).await
+    }
+
+    /// As [`Queries::admit`], for who waits for so long.
+    ///
+    /// # Errors
+    /// When too many others run until then.
+    pub(crate) async fn admit_within(
+        &self,
+        sender: Option<&Sender>,
+        within: Duration,
+    ) -> Result<Admission, StoreError> {
+        let turn = self.turns.ask(sender.map(|sender| Arc::clone(&sender.0)));
+        match tokio::time::timeout(within, turn).await {
+            Ok(Ok(turn)) => Ok(Admission { _turn: turn }),
+            Ok(Err(_)) | Err(_) => Err(StoreError::TooManyQueries {
+                limit: self.turns.limit(),
+            }),
         }
     }
 
@@ -76,6 +89,18 @@ impl Queries {
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         _admission: &Admission,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run_admitted(work).await
+    }
+
+    /// As [`Queries::run`], where `work` itself has the admission: its turn lasts as long as it does,
+    /// even when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// When the server stops, or `work` panicked.
+    pub(crate) async fn run_admitted<T: Send + 'static>(
+        &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = Reply::new();
@@ -92,10 +117,7 @@ impl Queries {
     /// Queries that run, and how many may.
     #[must_use]
     pub(crate) fn load(&self) -> (usize, usize) {
-        (
-            self.limit.saturating_sub(self.permits.available_permits()),
-            self.limit,
-        )
+        (self.turns.running(), self.turns.limit())
     }
 
     /// Takes no more queries; those that run go on.

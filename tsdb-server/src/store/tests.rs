@@ -291,7 +291,7 @@ async fn a_panic_costs_its_own_request_only() {
         .write(|_: Opened, _: &mut _, _: Reply<()>| panic!("on purpose"))
         .await;
     assert!(matches!(lost, Err(StoreError::Lost)));
-    let admission = store.queries().admit().await.expect("a turn");
+    let admission = store.queries().admit(None).await.expect("a turn");
     let lost = store
         .queries()
         .run(&admission, || -> () { panic!("on purpose") })
@@ -308,7 +308,7 @@ async fn a_panic_costs_its_own_request_only() {
     .await;
     for timestamp in 0..10 {
         write(&store, timestamp).await.expect("a write");
-        let admission = store.queries().admit().await.expect("a turn");
+        let admission = store.queries().admit(None).await.expect("a turn");
         assert_eq!(
             store
                 .queries()

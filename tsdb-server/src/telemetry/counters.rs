@@ -9,7 +9,7 @@ use super::access::AccessCounters;
 use tsdb_core::model::{AppendReport, Rejected};
 
 /// Upper bounds of the request durations, in seconds.
-pub(super) const DURATION_BOUNDS: [f64; 12] = [
+const DURATION_BOUNDS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
 ];
 
@@ -45,6 +45,22 @@ pub(super) struct Durations {
     pub(super) count: u64,
 }
 
+impl Durations {
+    fn add(&mut self, seconds: f64) {
+        let bounds = DURATION_BOUNDS.iter().zip(&mut self.buckets);
+        bounds
+            .filter(|(bound, _)| seconds <= **bound)
+            .for_each(|(_, bucket)| *bucket += 1);
+        self.sum_seconds += seconds;
+        self.count += 1;
+    }
+
+    /// Each bound and how many took no longer.
+    pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
+        DURATION_BOUNDS.into_iter().zip(self.buckets).collect()
+    }
+}
+
 /// Requests by route and status, and samples by what became of them.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
@@ -52,6 +68,8 @@ pub(super) struct Tables {
     pub(super) durations: BTreeMap<String, Durations>,
     pub(super) stored: BTreeMap<WriteSource, u64>,
     pub(super) rejected: BTreeMap<(WriteSource, &'static str), u64>,
+    pub(super) queries: BTreeMap<&'static str, u64>,
+    pub(super) query_durations: Durations,
 }
 
 /// All counters of the server. They start at zero with the process.
@@ -71,6 +89,8 @@ pub(crate) struct Telemetry {
     pub(super) export_samples: AtomicU64,
     pub(super) export_samples_left_out: AtomicU64,
     pub(super) answers_below_level: AtomicU64,
+    pub(super) query_series: AtomicU64,
+    pub(super) query_samples: AtomicU64,
     pub(crate) reopenings: AtomicU64,
     pub(super) maintenance_failures: AtomicU64,
     pub(crate) panics: AtomicU64,
@@ -93,12 +113,17 @@ impl Telemetry {
             .entry((route.to_owned(), status))
             .or_default() += 1;
         let durations = tables.durations.entry(route.to_owned()).or_default();
-        let bounds = DURATION_BOUNDS.iter().zip(&mut durations.buckets);
-        bounds
-            .filter(|(bound, _)| seconds <= **bound)
-            .for_each(|(_, bucket)| *bucket += 1);
-        durations.sum_seconds += seconds;
-        durations.count += 1;
+        durations.add(seconds);
+    }
+
+    /// A query ended, which read so many series and samples.
+    pub(crate) fn query(&self, outcome: &'static str, took: Duration, series: u64, samples: u64) {
+        let mut tables = self.tables();
+        *tables.queries.entry(outcome).or_default() += 1;
+        tables.query_durations.add(took.as_secs_f64());
+        drop(tables);
+        add(&self.query_series, series);
+        add(&self.query_samples, samples);
     }
 
     /// A batch was stored, or as much of it as could be.

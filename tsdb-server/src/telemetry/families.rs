@@ -117,6 +117,14 @@ families! {
         "HTTP requests answered, by route and status.";
     HTTP_REQUEST_DURATION_SECONDS = Histogram "tsdb_http_request_duration_seconds" ["route"]
         "Time from a request's headers to its answer's headers.";
+    EXPRESSIONS = Counter "tsdb_expressions_total" ["outcome"]
+        "Expressions evaluated, by outcome: success, or the kind of error.";
+    EXPRESSION_DURATION_SECONDS = Histogram "tsdb_expression_duration_seconds" []
+        "Time from an expression's request to its result, waiting for its turn included.";
+    EXPRESSION_SERIES = Counter "tsdb_expression_series_total" []
+        "Series read by expressions.";
+    EXPRESSION_SAMPLES = Counter "tsdb_expression_samples_total" []
+        "Samples read by expressions.";
     SAMPLES_STORED = Counter "tsdb_samples_stored_total" ["source"]
         "Samples stored, those that were there already included.";
     SAMPLES_REJECTED = Counter "tsdb_samples_rejected_total" ["source", "reason"]

@@ -7,7 +7,7 @@ use tsdb_core::{NamespaceStats, OpeningPhase, OpeningState, Stats};
 
 use super::access::access;
 use super::cluster::cluster;
-use super::counters::{DURATION_BOUNDS, Telemetry};
+use super::counters::Telemetry;
 use super::exposition::{Exposition, count_as_value};
 use super::families::{self, Family};
 use crate::cluster::ClusterFigures;
@@ -49,6 +49,7 @@ pub(crate) fn render(
     server(&mut page, figures, inflight);
     disk(&mut page, figures.disk);
     requests(&mut page, telemetry);
+    queries(&mut page, telemetry);
     samples(&mut page, telemetry);
     share(&mut page, senders);
     plain_counters(&mut page, telemetry);
@@ -177,14 +178,25 @@ fn requests(page: &mut Exposition, telemetry: &Telemetry) {
     }
     page.family(&families::HTTP_REQUEST_DURATION_SECONDS);
     for (route, durations) in &tables.durations {
-        let buckets: Vec<(f64, u64)> = DURATION_BOUNDS.into_iter().zip(durations.buckets).collect();
-        page.histogram(
-            &[("route", route)],
-            &buckets,
-            durations.sum_seconds,
-            durations.count,
-        );
+        let (sum, count) = (durations.sum_seconds, durations.count);
+        page.histogram(&[("route", route)], &durations.buckets(), sum, count);
     }
+}
+
+fn queries(page: &mut Exposition, telemetry: &Telemetry) {
+    let tables = telemetry.tables();
+    page.family(&families::EXPRESSIONS);
+    for (outcome, count) in &tables.queries {
+        page.sample(&[("outcome", outcome)], count_as_value(*count));
+    }
+    let durations = &tables.query_durations;
+    let (sum, count) = (durations.sum_seconds, durations.count);
+    page.family(&families::EXPRESSION_DURATION_SECONDS);
+    page.histogram(&[], &durations.buckets(), sum, count);
+    let series = read(&telemetry.query_series);
+    page.single(&families::EXPRESSION_SERIES, series);
+    let samples = read(&telemetry.query_samples);
+    page.single(&families::EXPRESSION_SAMPLES, samples);
 }
 
 fn samples(page: &mut Exposition, telemetry: &Telemetry) {

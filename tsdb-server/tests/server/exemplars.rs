@@ -89,6 +89,8 @@ async fn they_are_acked_survive_kills_and_are_found_until_deleted() {
     }
     assert_eq!(found(&server, r#"{host=~"b|c"}"#).await, value!([of_b]));
     assert_eq!(found(&server, "other").await, value!([]));
+    let expression = r#"sum(rate(latency_bucket{host="a"}[5m])) / rate({host="b"}[1h])"#;
+    assert_eq!(found(&server, expression).await, all);
     let url = format!("{}/api/v1/query_exemplars", server.api);
     let form = "query=latency_bucket&start=1700000000&end=1700000001";
     let answer = post_form(&url, form).await;
@@ -96,9 +98,14 @@ async fn they_are_acked_survive_kills_and_are_found_until_deleted() {
     assert_eq!(body["data"][0]["exemplars"], value!([of_b["exemplars"][1]]));
     assert_eq!(body["data"][1], Value::Null);
 
+    let none = get(&format!("{url}?query=1%2B1")).await;
+    assert_eq!((none.status, none.text().as_str()), (204, ""));
     for (query, reason) in [
-        ("query=rate(a[1m])", "expressions are not evaluated here"),
-        ("", "expressions are not evaluated here"),
+        (
+            "query=rate(a",
+            "1:7: parse error: unclosed left parenthesis",
+        ),
+        ("", "no expression found in input"),
         (
             "query=a&start=2&end=1",
             "end timestamp must not be before start",

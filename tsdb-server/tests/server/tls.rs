@@ -113,7 +113,7 @@ async fn curl_and_both_versions_of_http_speak_over_tls() {
         let said = String::from_utf8_lossy(&output.stdout);
         let expected = if version == "--http2" { " 2" } else { " 1.1" };
         assert!(
-            said.contains("is ready") && said.ends_with(expected),
+            said.contains("is Ready") && said.ends_with(expected),
             "{said}"
         );
     }

@@ -25,9 +25,3 @@ pub(super) async fn key_values() -> M3Error {
         "there is no store of keys to set at will: namespaces are at /api/v1/services/m3db/namespace, placements at /api/v1/services/m3db/placement, and limits are flags, see --help",
     )
 }
-
-pub(super) async fn queries() -> M3Error {
-    M3Error::not_implemented(
-        "expressions are not evaluated: have a Prometheus with remote_read from /api/v1/read evaluate them, or read samples by /api/v1/export",
-    )
-}

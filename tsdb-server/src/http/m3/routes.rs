@@ -22,7 +22,6 @@ const ADD: Handler = |_, methods| on(methods, namespace::add);
 const UPDATE: Handler = |_, methods| on(methods, namespace::update);
 const REMOVE: Handler = |_, methods| on(methods, namespace::remove);
 const NAMED: Handler = |_, methods| on(methods, namespace::named);
-const QUERIES: Handler = |_, methods| on(methods, absent::queries);
 
 /// The handlers of placements, each for one service.
 macro_rules! of_placement {
@@ -94,12 +93,6 @@ static NAMESPACES: &[Route] = &[
     server_route(ANY, "/api/v1/topic/{*rest}", Inspect, ("501: there are no topics", &[]), |_, methods| on(methods, absent::topics)),
     server_route(ANY, "/api/v1/graphite/{*rest}", Inspect, ("501: there is no Graphite engine", &[]), |_, methods| on(methods, absent::graphite)),
     server_route(ANY, "/api/v1/kvstore", Inspect, ("501: there are no keys to set", &[]), |_, methods| on(methods, absent::key_values)),
-    server_route(ANY, "/api/v1/query", Inspect, ("501: expressions are not evaluated", &[]), QUERIES),
-    server_route(ANY, "/api/v1/query_range", Inspect, ("501: expressions are not evaluated", &[]), QUERIES),
-    server_route(ANY, "/prometheus/api/v1/query", Inspect, ("501: expressions are not evaluated", &[]), QUERIES),
-    server_route(ANY, "/prometheus/api/v1/query_range", Inspect, ("501: expressions are not evaluated", &[]), QUERIES),
-    server_route(ANY, "/m3query/api/v1/query", Inspect, ("501: expressions are not evaluated", &[]), QUERIES),
-    server_route(ANY, "/m3query/api/v1/query_range", Inspect, ("501: expressions are not evaluated", &[]), QUERIES),
 ];
 
 #[rustfmt::skip]

@@ -42,7 +42,7 @@ pub(in crate::http) async fn aggregate(
 ) -> Result<Response, NodeError> {
     let request = parse_aggregate(&body.bytes, body.unknown)?;
     let sets = tagged_sets(&request.query)?;
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(None).await?;
     let store = app.store.clone();
     let own = app.clone();
     let work = move || -> Result<_, StoreError> {

@@ -2,9 +2,9 @@
 //! not meet them, as in M3, whose index does not know them.
 
 use tsdb_core::model::{Labels, METRIC_NAME, Matcher};
+use tsdb_promql::syntax::parse_metric_selector;
 
 use crate::node_json::{BodyError, Query};
-use crate::selector::parse_selector;
 use crate::store::{StoreError, id_of};
 
 /// Name of the metric of all series that have no tags.
@@ -23,7 +23,9 @@ pub(super) fn untagged(id: &str) -> Result<Labels, StoreError> {
 
 /// The labels that an id like `{a="1",b="2"}` follows from.
 pub(super) fn labels_of_id(id: &str) -> Option<Labels> {
-    let matchers = id.starts_with('{').then(|| parse_selector(id).ok())??;
+    let matchers = id
+        .starts_with('{')
+        .then(|| parse_metric_selector(id).ok())??;
     let pairs = matchers.iter().map(|one| (one.name(), one.value()));
     let labels = Labels::from_pairs(pairs).ok()?;
     // Which leaves out other operators and other ways to write the same.

@@ -32,7 +32,7 @@ async fn answer<P: Pieces>(
     app: App,
     open: impl FnOnce(&App) -> Result<(P, Marks), StoreError> + Send + 'static,
 ) -> Result<Response, NodeError> {
-    let admission = app.store.queries().admit().await?;
+    let admission = app.store.queries().admit(None).await?;
     let opener = app.clone();
     let first = move || -> Result<_, StoreError> {
         let (pieces, marks) = open(&opener)?;

@@ -249,13 +249,6 @@ fn lists() -> Vec<Call> {
         Call::get("/api/v1/metadata?metric=requests_total"),
         Call::get("/api/v1/metadata?limit=2"),
         Call::get("/api/v1/metadata?metric=unheard_of"),
-        // What is not there yet is not there in a cluster either.
-        Call::get("/api/v1/query?query=up"),
-        Call::get("/api/v1/query_range?query=up"),
-        Call::get("/prometheus/api/v1/query?query=up"),
-        Call::get("/prometheus/api/v1/query_range?query=up"),
-        Call::get("/m3query/api/v1/query?query=up"),
-        Call::get("/m3query/api/v1/query_range?query=up"),
     ]
 }
 
@@ -287,6 +280,52 @@ fn samples() -> Vec<Call> {
         remote_read("/api/v1/read", &requests, samples)
             .with(&[("M3-Limit-Max-Returned-Datapoints", "241")]),
     ]
+}
+
+/// Expressions, at one time and over a range.
+fn expressions() -> Vec<Call> {
+    const RANGE: &str = "start=1699999990&end=1700000070&step=2";
+    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let texts = [
+        "requests_total",
+        "sum by (host) (rate(requests_total[1m]))",
+        r#"{__name__=~".+"}"#,
+        r#"topk(3, requests_total{host=~"1.*"}) + on (host) group_left () requests_total"#,
+        "histogram_quantile(0.9, latency_seconds_bucket)",
+        "histogram_count({room=\"\",__name__!=\"\"})",
+        "max_over_time(requests_total[10s:2s]) offset -5s",
+        "absent(unheard_of)",
+        "1 + 1",
+        "sum(",
+        "requests_total * on () requests_total",
+    ];
+    let mut calls = Vec::new();
+    for text in texts {
+        let query = encoded(text);
+        let instant = format!("query?query={query}&time=1700000005");
+        calls.push(Call::get(format!("/api/v1/{instant}")));
+        calls.push(Call::get(format!(
+            "/api/v1/query_range?query={query}&{RANGE}"
+        )));
+    }
+    let limited = |name, value| [(name, value)];
+    calls.extend([
+        Call::get("/prometheus/api/v1/query?query=up&time=2"),
+        Call::get(format!("/prometheus/api/v1/query_range?query=up&{RANGE}")),
+        Call::get("/m3query/api/v1/query?query=up&time=2"),
+        Call::get(format!("/m3query/api/v1/query_range?query=up&{RANGE}")),
+        Call::get("/api/v1/query?query=requests_total&time=1700000005&limit=3"),
+        Call::get("/api/v1/query?query=requests_total&time=1700000005")
+            .with(&limited("M3-Limit-Max-Series", "39")),
+        Call::get("/api/v1/query?query=requests_total&time=1700000005")
+            .with(&limited("M3-Limit-Max-Series", "40")),
+        Call::get("/api/v1/query?query=requests_total&time=1700000005").with(&limited(
+            "M3-Restrict-By-Tags-JSON",
+            r#"{"match":[{"name":"host","type":"EQUAL","value":"3"}]}"#,
+        )),
+        Call::get("/federate?match[]=requests_total"),
+    ]);
+    calls
 }
 
 /// Reads of M3's nodes.
@@ -322,7 +361,7 @@ fn of_node() -> Vec<Call> {
 
 /// Reads of every route and form.
 pub(super) fn reads() -> Vec<Call> {
-    [lists(), samples(), of_node()].concat()
+    [lists(), samples(), expressions(), of_node()].concat()
 }
 
 /// What deletes: a series, then all there is.

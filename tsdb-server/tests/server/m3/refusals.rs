@@ -21,8 +21,6 @@ async fn what_has_no_engine_says_what_is_missing_and_what_to_use_instead() {
             "/api/v1/graphite/render?target=a",
             "/api/v1/export",
         ),
-        (Method::GET, "/api/v1/query?query=up", "remote_read"),
-        (Method::POST, "/api/v1/query_range", "remote_read"),
         (
             Method::POST,
             "/api/v1/kvstore",

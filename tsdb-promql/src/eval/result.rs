@@ -1,0 +1,188 @@
+//! From series with values a step to the result of a query.
+
+use std::sync::Arc;
+
+use super::column::Point;
+use super::context::{Evaluation, Held, Request, Union};
+use super::extended::extended_samples;
+use super::series::{RangeSeries, VectorSeries, without_description};
+use super::steps::Steps;
+use super::window::Windows;
+use crate::answer::{Answer, MatrixSeries, PointValue, Value, VectorSample};
+use crate::error::QueryError;
+use crate::histogram::FloatHistogram;
+use crate::plan::{Planned, RangeNode, VectorNode};
+
+/// Evaluates a plan at all steps.
+pub(crate) fn answer(
+    query: &str,
+    planned: &Planned,
+    steps: Steps,
+    request: Request<'_>,
+) -> Result<Answer, QueryError> {
+    let evaluation = Evaluation::new(request);
+    let value = match planned {
+        Planned::Text(text) => Value::String {
+            timestamp: steps.start,
+            value: text.clone(),
+        },
+        Planned::Scalar(scalar) => {
+            let values = evaluation.scalar(scalar, steps)?;
+            scalar_value(&values, steps, request.is_range)
+        }
+        Planned::Vector(node) => evaluation.vector_value(node, steps)?,
+        Planned::Range(range) => evaluation.range_value_at(range, steps)?,
+    };
+    let (warnings, infos, stats) = evaluation.finish(query);
+    Ok(Answer {
+        value,
+        warnings,
+        infos,
+        stats,
+        trace: None,
+    })
+}
+
+fn scalar_value(values: &[f64], steps: Steps, is_range: bool) -> Value {
+    if !is_range {
+        return Value::Scalar {
+            timestamp: steps.start,
+            value: values.first().copied().unwrap_or(f64::NAN),
+        };
+    }
+    Value::Matrix(vec![MatrixSeries {
+        labels: tsdb_core::Labels::default(),
+        floats: steps.times().zip(values.iter().copied()).collect(),
+        histograms: Vec::new(),
+    }])
+}
+
+impl Evaluation<'_> {
+    fn vector_value(&self, node: &VectorNode, steps: Steps) -> Result<Value, QueryError> {
+        let mut held = self.named(self.collect(node, steps)?)?;
+        if !self.request.is_range {
+            let series = held.series.iter_mut();
+            return Ok(Value::Vector(
+                series.filter_map(|one| sample(one, steps)).collect(),
+            ));
+        }
+        held.series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        let series = held.series.iter_mut().map(|one| matrix_series(one, steps));
+        Ok(Value::Matrix(series.collect()))
+    }
+
+    /// Drops the names that were to go at the end.
+    fn named<'e>(&'e self, mut held: Held<'e>) -> Result<Held<'e>, QueryError> {
+        if !self.options().features.delayed_name_removal {
+            return Ok(held);
+        }
+        let mut union = Union::new(&self.budget);
+        for mut series in std::mem::take(&mut held.series) {
+            if series.drop_name {
+                series.labels = without_description(&series.labels);
+            }
+            union.add(&mut series)?;
+        }
+        Ok(union.into_held())
+    }
+
+    /// The samples themselves, of an instant query.
+    fn range_value_at(&self, range: &RangeNode, steps: Steps) -> Result<Value, QueryError> {
+        let mut all: Vec<MatrixSeries> = Vec::new();
+        let mut held = 0;
+        self.stream_range(range, steps, &mut |series| {
+            let samples = series.samples();
+            self.budget.hold(samples, samples * 16)?;
+            held += samples;
+            let one = self.samples_of(range, series, steps.start)?;
+            if !one.floats.is_empty() || !one.histograms.is_empty() {
+                all.push(one);
+            }
+            Ok(())
+        })?;
+        self.budget.release(held, held * 16);
+        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Ok(Value::Matrix(all))
+    }
+
+    fn samples_of(
+        &self,
+        range: &RangeNode,
+        mut series: RangeSeries,
+        time: i64,
+    ) -> Result<MatrixSeries, QueryError> {
+        let end = range.reference(time);
+        let start = end.saturating_sub(range.range());
+        if let RangeNode::Select(select) = range
+            && (select.select.anchored || select.select.smoothed)
+        {
+            if !series.histograms.is_empty() {
+                return Err(QueryError::Execution(
+                    "anchored modifier is not supported with histograms".to_owned(),
+                ));
+            }
+            let mut windows = Windows::new(&series, false);
+            let mut window = windows.between(i64::MIN, i64::MAX);
+            (window.start, window.end) = (start, end);
+            let (timestamps, values) = extended_samples(&window, select.select.smoothed);
+            (series.timestamps, series.values) = (timestamps, values);
+            return Ok(to_matrix(series));
+        }
+        let mut windows = Windows::new(&series, self.options().features.prometheus_2);
+        let window = windows.between(start, end);
+        let floats = window
+            .timestamps
+            .iter()
+            .copied()
+            .zip(window.values.iter().copied());
+        let histograms = window.histograms.iter();
+        Ok(MatrixSeries {
+            floats: floats.collect(),
+            histograms: histograms
+                .map(|one| (one.time, (*one.histogram).clone()))
+                .collect(),
+            labels: match series.drop_name {
+                true => without_description(&series.labels),
+                false => series.labels.clone(),
+            },
+        })
+    }
+}
+
+fn to_matrix(series: RangeSeries) -> MatrixSeries {
+    MatrixSeries {
+        labels: series.labels,
+        floats: series.timestamps.into_iter().zip(series.values).collect(),
+        histograms: Vec::new(),
+    }
+}
+
+fn owned(histogram: Arc<FloatHistogram>) -> FloatHistogram {
+    Arc::try_unwrap(histogram).unwrap_or_else(|shared| (*shared).clone())
+}
+
+fn sample(series: &mut VectorSeries, steps: Steps) -> Option<VectorSample> {
+    let value = match series.column.point(0)? {
+        Point::Float(value) => PointValue::Float(value),
+        Point::Histogram(histogram) => PointValue::Histogram(Box::new(owned(histogram))),
+    };
+    Some(VectorSample {
+        labels: std::mem::take(&mut series.labels),
+        timestamp: steps.start,
+        value,
+    })
+}
+
+fn matrix_series(series: &mut VectorSeries, steps: Steps) -> MatrixSeries {
+    let floats = series
+        .column
+        .floats()
+        .map(|(step, value)| (steps.time(step), value));
+    let histograms = series.column.histograms();
+    let histograms = histograms.map(|(step, one)| (steps.time(step), (**one).clone()));
+    MatrixSeries {
+        floats: floats.collect(),
+        histograms: histograms.collect(),
+        labels: std::mem::take(&mut series.labels),
+    }
+}

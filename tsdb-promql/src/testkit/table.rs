@@ -1,0 +1,150 @@
+//! Series in memory.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use tsdb_core::{Histogram, HistogramCounts, Labels, Matcher};
+
+use super::reset_hints::read_hint;
+use super::script::{Load, LoadedPoint};
+use crate::FloatHistogram;
+use crate::answer::PointValue;
+use crate::queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};
+
+/// In which order a table gives its series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeriesOrder {
+    /// By their labels.
+    #[default]
+    Sorted,
+    /// By their labels, the last first.
+    Reversed,
+}
+
+/// Series in memory, as `load` puts them there.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    order: SeriesOrder,
+    series: BTreeMap<Labels, BTreeMap<i64, LoadedPoint>>,
+}
+
+impl Table {
+    /// An empty table.
+    #[must_use]
+    pub fn new(order: SeriesOrder) -> Self {
+        Self {
+            order,
+            series: BTreeMap::new(),
+        }
+    }
+
+    /// Forgets all series.
+    pub fn clear(&mut self) {
+        self.series.clear();
+    }
+
+    /// Adds the points of a load; a point at a time that a series has already takes its place.
+    pub fn load(&mut self, load: &Load) {
+        for series in &load.series {
+            let points = self.series.entry(series.labels.clone()).or_default();
+            points.extend(
+                series
+                    .points
+                    .iter()
+                    .map(|point| (point.timestamp, point.clone())),
+            );
+        }
+    }
+}
+
+/// The samples of a series in a range of times.
+fn samples(
+    labels: &Labels,
+    points: &BTreeMap<i64, LoadedPoint>,
+    range: &RangeInclusive<i64>,
+) -> SeriesSamples {
+    let mut samples = SeriesSamples {
+        labels: labels.clone(),
+        ..SeriesSamples::default()
+    };
+    let mut before = None;
+    for point in points.values() {
+        match &point.value {
+            PointValue::Float(value) => {
+                before = None;
+                if range.contains(&point.timestamp) {
+                    samples.timestamps.push(point.timestamp);
+                    samples.values.push(*value);
+                    samples.start_timestamps.push(point.start_timestamp);
+                }
+            }
+            PointValue::Histogram(histogram) => {
+                let mut read = stored(histogram);
+                read.start_timestamp = point.start_timestamp;
+                read.reset_hint = read_hint(before, histogram);
+                before = Some(&**histogram);
+                if range.contains(&point.timestamp) {
+                    samples.histograms.push((point.timestamp, read));
+                }
+            }
+        }
+    }
+    if samples.start_timestamps.iter().all(|start| *start == 0) {
+        samples.start_timestamps.clear();
+    }
+    samples
+}
+
+/// The histogram as databases keep it.
+pub(super) fn stored(histogram: &FloatHistogram) -> Histogram {
+    Histogram {
+        schema: histogram.schema,
+        zero_threshold: histogram.zero_threshold,
+        sum: histogram.sum,
+        reset_hint: histogram.reset_hint,
+        start_timestamp: 0,
+        positive_spans: histogram.positive_spans.clone(),
+        negative_spans: histogram.negative_spans.clone(),
+        custom_values: histogram.custom_values.clone(),
+        counts: HistogramCounts::Float {
+            count: histogram.count,
+            zero_count: histogram.zero_count,
+            positive: histogram.positive_buckets.clone(),
+            negative: histogram.negative_buckets.clone(),
+        },
+    }
+}
+
+/// Series of a table, one by one.
+struct TableStream {
+    series: std::vec::IntoIter<SeriesSamples>,
+}
+
+impl SeriesStream for TableStream {
+    fn next_series(&mut self) -> Result<Option<SeriesSamples>, SourceError> {
+        Ok(self.series.next())
+    }
+}
+
+impl Queryable for Table {
+    fn select<'q>(
+        &'q self,
+        selection: &Selection<'_>,
+    ) -> Result<Box<dyn SeriesStream + 'q>, SourceError> {
+        let range = selection.start..=selection.end;
+        let found = self.series.iter().filter(|(labels, points)| {
+            Matcher::all_match(selection.matchers, labels)
+                && !range.is_empty()
+                && points.range(range.clone()).next().is_some()
+        });
+        let mut series: Vec<_> = found
+            .map(|(labels, points)| samples(labels, points, &range))
+            .collect();
+        if self.order == SeriesOrder::Reversed {
+            series.reverse();
+        }
+        Ok(Box::new(TableStream {
+            series: series.into_iter(),
+        }))
+    }
+}

@@ -1,0 +1,17 @@
+//! Expressions over HTTP: `/api/v1/query`, `/api/v1/query_range`, and what runs.
+
+mod error;
+mod evaluate;
+mod parameters;
+mod point;
+mod reply;
+mod result_writer;
+mod routes;
+mod stats;
+mod status;
+mod text;
+
+pub(super) use point::{write_timestamp, write_value};
+pub(super) use routes::{instant, range};
+pub(super) use status::{cancel, queries};
+pub(super) use text::{format, tree};

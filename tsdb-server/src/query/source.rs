@@ -1,0 +1,191 @@
+//! A namespace as expressions read it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tsdb_core::SelectLimits;
+use tsdb_core::model::{MatchOp, Matcher, TimeRange};
+use tsdb_promql::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError, Trace};
+
+use super::progress::Progress;
+use crate::data::{NamespaceData, SeriesSource};
+use crate::store::StoreError;
+use crate::units::duration_text;
+
+/// What a request may read of a namespace.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    /// What holds of every series beside what selectors ask for.
+    pub(crate) matchers: Vec<Matcher>,
+    /// Most series and samples of a selector.
+    pub(crate) limits: SelectLimits,
+    /// Longest time from the start to the end of a selector.
+    pub(crate) range: Option<Duration>,
+}
+
+impl Bounds {
+    /// Checks how long a range is.
+    ///
+    /// # Errors
+    /// When it is longer than it may be.
+    pub(crate) fn check(limit: Option<Duration>, range: TimeRange) -> Result<(), String> {
+        let Some(limit) = limit else {
+            return Ok(());
+        };
+        let asked_ms = range.max().saturating_sub(range.min()).unsigned_abs();
+        if u128::from(asked_ms) <= limit.as_millis() {
+            return Ok(());
+        }
+        Err(format!(
+            "query exceeded limit: its range is longer than {}, the limit M3-Limit-Max-Range",
+            duration_text(limit)
+        ))
+    }
+}
+
+/// A namespace as expressions read it. Waits, so not for async tasks.
+#[derive(Debug)]
+pub(crate) struct Source {
+    namespace: NamespaceData,
+    bounds: Bounds,
+    progress: Arc<Progress>,
+    /// What each selector read, where that is to be told.
+    traces: Option<Mutex<Vec<Trace>>>,
+}
+
+impl Source {
+    /// What `bounds` leave of a namespace; traced, it tells what each selector read.
+    pub(crate) fn new(
+        namespace: NamespaceData,
+        bounds: Bounds,
+        progress: Arc<Progress>,
+        is_traced: bool,
+    ) -> Self {
+        Self {
+            namespace,
+            bounds,
+            progress,
+            traces: is_traced.then(Mutex::default),
+        }
+    }
+
+    /// What each selector read.
+    pub(crate) fn into_traces(self) -> Vec<Trace> {
+        let traces = self.traces.map(Mutex::into_inner);
+        let traces = traces.map(|traces| traces.unwrap_or_else(PoisonError::into_inner));
+        traces.unwrap_or_default()
+    }
+
+    /// The beginning of what is told of a selector, and since when it reads.
+    fn trace(&self, selection: &Selection<'_>) -> Option<(Trace, Instant)> {
+        self.traces.as_ref()?;
+        let trace = Trace {
+            name: "selector".to_owned(),
+            detail: text(selection),
+            ..Trace::default()
+        };
+        Some((trace, Instant::now()))
+    }
+
+    fn open(&self, selection: &Selection<'_>) -> Result<Option<SeriesSource>, StoreError> {
+        let Ok(range) = TimeRange::inclusive(selection.start, selection.end) else {
+            return Ok(None);
+        };
+        Bounds::check(self.bounds.range, range).map_err(StoreError::Refused)?;
+        let more = &self.bounds.matchers;
+        let matchers: Vec<Matcher> = selection.matchers.iter().chain(more).cloned().collect();
+        let limits = self.bounds.limits;
+        self.namespace.select(range, &matchers, limits).map(Some)
+    }
+}
+
+impl Queryable for Source {
+    fn select<'q>(
+        &'q self,
+        selection: &Selection<'_>,
+    ) -> Result<Box<dyn SeriesStream + 'q>, SourceError> {
+        let mut trace = self.trace(selection);
+        let series = self.open(selection)?;
+        add_time(&mut trace);
+        Ok(Box::new(Selected {
+            source: self,
+            series,
+            trace,
+        }))
+    }
+}
+
+/// A selector as it is written, and its time in milliseconds.
+fn text(selection: &Selection<'_>) -> String {
+    let matchers = selection.matchers.iter().map(|matcher| {
+        let op = match matcher.op() {
+            MatchOp::Equal => "=",
+            MatchOp::NotEqual => "!=",
+            MatchOp::Regex => "=~",
+            MatchOp::NotRegex | MatchOp::Shards => "!~",
+        };
+        format!("{}{op}{:?}", matcher.name(), matcher.value())
+    });
+    let matchers: Vec<String> = matchers.collect();
+    let (start, end) = (selection.start, selection.end);
+    format!("{{{}}} from {start} to {end}", matchers.join(","))
+}
+
+/// The time until now is of this selector.
+fn add_time(trace: &mut Option<(Trace, Instant)>) {
+    if let Some((trace, since)) = trace {
+        let nanos = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        trace.nanoseconds = trace.nanoseconds.saturating_add(nanos);
+    }
+}
+
+/// Series on their way to an expression.
+struct Selected<'s> {
+    source: &'s Source,
+    series: Option<SeriesSource>,
+    trace: Option<(Trace, Instant)>,
+}
+
+impl SeriesStream for Selected<'_> {
+    fn next_series(&mut self) -> Result<Option<SeriesSamples>, SourceError> {
+        let Some(source) = &mut self.series else {
+            return Ok(None);
+        };
+        if let Some((_, since)) = &mut self.trace {
+            *since = Instant::now();
+        }
+        let series = source.next_series()?;
+        add_time(&mut self.trace);
+        let Some(series) = series else {
+            return Ok(None);
+        };
+        let samples = series.samples_len() as u64;
+        self.source.progress.add(samples);
+        if let Some((trace, _)) = &mut self.trace {
+            trace.series += 1;
+            trace.samples += samples;
+        }
+        let (labels, samples) = series.into_columns();
+        Ok(Some(SeriesSamples {
+            labels,
+            timestamps: samples.timestamps,
+            values: samples.values,
+            histograms: samples.histograms,
+            start_timestamps: Vec::new(),
+        }))
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.source.namespace.marks().so_far()
+    }
+}
+
+impl Drop for Selected<'_> {
+    fn drop(&mut self) {
+        if let (Some(traces), Some((trace, _))) = (&self.source.traces, self.trace.take()) {
+            let mut traces = traces.lock().unwrap_or_else(PoisonError::into_inner);
+            traces.push(trace);
+        }
+    }
+}
