@@ -56,3 +56,15 @@ const cluster = {
 };
 
 export const answers = { "/api/v1/status/queries": queries, "/api/v1/cluster": cluster };
+
+/** What the expression `native` answers. */
+export const histogram = {
+  resultType: "vector",
+  result: [
+    {
+      metric: { __name__: "http_request_duration_seconds", instance: "a", job: "shop" },
+      histogram: [now, { count: "4312", sum: "612.5", buckets: [[3, "-0.001", "0.001", "12"], [0, "0.0625", "0.088", "811"], [0, "0.088", "0.125", "2102"], [0, "0.125", "0.177", "1204"], [0, "0.177", "0.25", "183"]] }],
+    },
+    { metric: { __name__: "http_request_duration_seconds", instance: "b", job: "shop" }, histogram: [now, { count: "0.5", sum: "0.2", buckets: [[0, "0.25", "0.354", "0.5"]] }] },
+  ],
+};

@@ -29,6 +29,11 @@ function proxy(incoming, outgoing, traced) {
   incoming.on("data", (chunk) => chunks.push(chunk));
   incoming.on("end", () => {
     const body = Buffer.concat(chunks);
+    if (traced && body.includes("query=native")) {
+      outgoing.writeHead(200, { "content-type": "application/json" });
+      outgoing.end(JSON.stringify({ status: "success", data: mock.histogram, infos: ["PromQL info: metric might not be a counter"] }));
+      return;
+    }
     const answer = (response) => {
       const parts = [];
       response.on("data", (part) => parts.push(part));

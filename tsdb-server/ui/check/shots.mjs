@@ -12,6 +12,7 @@ const views = {
   joined: `#/query?g0.expr=node_load1&g1.expr=node_load5&g2.expr=node_load15&joined=1&from=now-5m&to=now`,
   table: "#/query?g0.expr=up&g0.tab=table&g1.expr=scrape_duration_seconds%5B5s%5D&g1.tab=table",
   wrong: "#/query?g0.expr=sum(rate(node_cpu_seconds_total%5B5m%5D)&from=now-1h&to=now",
+  histogram: "#/query?g0.expr=native&g0.tab=table",
   queries: "#/queries",
   cardinality: "#/cardinality",
   metric: "#/cardinality?metric=node_cpu_seconds_total&label=mode",

@@ -37,7 +37,11 @@ export function formatAxis(value: number, step: number): string {
     return value.toExponential(2).replace(/\.?0+e/, "e");
   }
   const [scale, sign] = LARGE.find(([from]) => size >= from) ?? [1, ""];
-  const digits = Math.max(0, Math.min(9, Math.ceil(-Math.log10(step / scale) - 1e-9)));
+  // As many digits as the step has: 0.25 needs two.
+  let digits = 0;
+  for (let width = step / scale; digits < 9 && Math.abs(width - Math.round(width)) > 1e-6 * width; width *= 10) {
+    digits += 1;
+  }
   return `${(value / scale).toFixed(digits)}${sign}`;
 }
 

@@ -52,6 +52,7 @@ describe("numbers", () => {
   test("on an axis differ from their neighbours", () => {
     expect([0, 0.05, 0.1].map((value) => formatAxis(value, 0.05))).toEqual(["0", "0.05", "0.10"]);
     expect([1_000_000, 1_000_200].map((value) => formatAxis(value, 200))).toEqual(["1.0000M", "1.0002M"]);
+    expect([0.25, 0.5, 1, 1.25].map((value) => formatAxis(value, 0.25))).toEqual(["0.25", "0.50", "1.00", "1.25"]);
     expect(formatAxis(1500, 500)).toBe("1.5k");
     expect(formatAxis(20, 10)).toBe("20");
   });

@@ -79,6 +79,8 @@ const look = EditorView.theme({
   ".cm-diagnostic": { padding: "6px 10px", fontFamily: "var(--sans)", fontSize: "13px" },
   ".cm-diagnostic-error": { borderLeft: "4px solid var(--error)" },
   ".cm-diagnosticSource": { color: "var(--muted)", fontSize: "12px" },
+  // There it would lie on the choices.
+  "@media (max-width: 640px)": { ".cm-tooltip.cm-completionInfo": { display: "none" } },
 });
 
 interface Props {

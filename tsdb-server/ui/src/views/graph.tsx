@@ -30,7 +30,7 @@ export function Graph({ times, lines: all, stacked, dark, utc, onZoom }: Props) 
   const color = (at: number) => colors[at % colors.length] ?? "#888";
   const legend = useMemo(() => shortNames(lines), [lines]);
 
-  // A click hides a line, or shows it again; with a key held, or twice, it is left alone.
+  // A click hides a line, or shows it again; with a key held it is left alone. Two clicks undo each other, and leave it alone too.
   const toggle = (at: number, only: boolean) => {
     const name = nameOf(lines[at] as Line);
     const others = lines.map(nameOf).filter((other) => other !== name);
@@ -56,8 +56,9 @@ export function Graph({ times, lines: all, stacked, dark, utc, onZoom }: Props) 
           <li key={nameOf(line)}>
             <button
               aria-pressed={shown[at] === true}
-              title={`${line.name}\nclick: hide or show; Ctrl+click: this one alone`}
+              title={`${line.name}\nclick: hide or show; Ctrl+click or double-click: this one alone`}
               onClick={(event) => toggle(at, event.ctrlKey || event.metaKey || event.altKey)}
+              onDblClick={() => toggle(at, true)}
             >
               <span class="swatch" style={{ background: color(at) }} />
               {line.panel !== "" && <b>{line.panel}</b>}

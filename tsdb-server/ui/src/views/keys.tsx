@@ -8,7 +8,7 @@ const KEYS: [keys: string, does: string][] = [
   ["Shift+Enter", "a new line"],
   ["Ctrl+Space", "complete"],
   ["Esc", "close the popup or the dialog, leave the editor"],
-  ["Ctrl+click on a name below a graph", "this series alone, or all again"],
+  ["Ctrl+click or double-click on a name below a graph", "this series alone, or all again"],
   ["?", "these keys"],
 ];
 

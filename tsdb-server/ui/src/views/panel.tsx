@@ -97,21 +97,18 @@ export function Panel(props: Props) {
             Stacked
           </label>
         )}
-        <div class="grow" />
-        <button onClick={() => setChoosing(true)}>History</button>
-        {!alone && (
-          <button aria-pressed={panel.on} onClick={() => onChange({ ...panel, on: !panel.on })}>
-            {panel.on ? "Hide" : "Show"}
+        <div class="actions">
+          <button onClick={() => setChoosing(true)}>History</button>
+          {!alone && <button onClick={() => onChange({ ...panel, on: !panel.on })}>{panel.on ? "Hide" : "Show"}</button>}
+          <button onClick={props.onCopy} title="Add an expression that begins like this one">
+            Copy
           </button>
-        )}
-        <button onClick={props.onCopy} title="Add an expression that begins like this one">
-          Copy
-        </button>
-        {!alone && (
-          <button onClick={props.onRemove} aria-label={`Remove expression ${name}`}>
-            Remove
-          </button>
-        )}
+          {!alone && (
+            <button onClick={props.onRemove} aria-label={`Remove expression ${name}`}>
+              Remove
+            </button>
+          )}
+        </div>
       </div>
       <div class={running ? "progress" : "progress still"} aria-hidden="true" />
       <Messages outcome={outcome} />

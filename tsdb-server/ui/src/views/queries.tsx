@@ -38,19 +38,19 @@ export function Queries() {
           {running.length === 0 ? (
             <p class="empty">No query is running.</p>
           ) : (
-            <Table label="Running queries" head={["Query", "Tenant", ["For", "number"], ["Series", "number"], ["Samples", "number"], ""]}>
+            <Table label="Running queries" head={["Query", ["For", "number"], "", ["Series", "number"], ["Samples", "number"], "Tenant"]}>
               {running.map((query) => (
                 <tr key={query.id}>
                   <td class="labels"><QueryLink expr={query.query} /></td>
-                  <td>{query.tenant ?? ""}</td>
                   <td class="number">{formatMillis(query.duration_ms)}</td>
-                  <td class="number">{formatCount(query.series)}</td>
-                  <td class="number">{formatCount(query.samples)}</td>
-                  <td class="number">
+                  <td>
                     <button onClick={() => cancel(query.id)} aria-label={`Cancel ${query.query}`}>
                       Cancel
                     </button>
                   </td>
+                  <td class="number">{formatCount(query.series)}</td>
+                  <td class="number">{formatCount(query.samples)}</td>
+                  <td>{query.tenant ?? ""}</td>
                 </tr>
               ))}
             </Table>

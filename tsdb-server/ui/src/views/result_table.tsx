@@ -7,6 +7,8 @@ import { formatCount, parseSample } from "../number";
 import { formatTime } from "../range";
 
 const ROWS_MAX = 500;
+/** Of so many rows at most the buckets are there to see at once. */
+const OPEN_MAX = 5;
 /** Of a matrix this many samples of each series, the newest. */
 const SAMPLES_MAX = 200;
 
@@ -69,7 +71,7 @@ export function ResultTable({ result, utc, onPick }: { result: QueryResult; utc:
               <tr>
                 <td class="labels">{row.labels === null ? result.resultType : <Name labels={row.labels} onPick={onPick} />}</td>
                 <td class="number">
-                  <Samples row={row} utc={utc} />
+                  <Samples row={row} utc={utc} open={rows.length <= OPEN_MAX} />
                 </td>
               </tr>
             ))}
@@ -96,14 +98,14 @@ function Name({ labels, onPick }: { labels: Labels; onPick: (expr: string) => vo
   );
 }
 
-function Samples({ row, utc }: { row: Row; utc: boolean }) {
+function Samples({ row, utc, open }: { row: Row; utc: boolean; open: boolean }) {
   const shown = row.samples.slice(-SAMPLES_MAX);
   return (
     <>
       {row.samples.length > shown.length && <div class="note">the newest {shown.length} of {row.samples.length} samples</div>}
       {shown.map(({ time, value }) => (
         <div class="sample">
-          {typeof value === "string" ? <span>{value}</span> : <Buckets histogram={value} />}
+          {typeof value === "string" ? <span>{value}</span> : <Buckets histogram={value} open={open} />}
           {row.matrix && <span class="when">@ {formatTime(time, utc)}</span>}
         </div>
       ))}
@@ -118,11 +120,11 @@ export function bucketText([bounds, lower, upper]: Bucket): string {
   return `${open}${lower}, ${upper}${close}`;
 }
 
-function Buckets({ histogram }: { histogram: Histogram }) {
+function Buckets({ histogram, open }: { histogram: Histogram; open: boolean }) {
   const buckets = histogram.buckets ?? [];
   const most = Math.max(...buckets.map(([, , , count]) => parseSample(count)), Number.MIN_VALUE);
   return (
-    <details class="histogram">
+    <details class="histogram" open={open}>
       <summary>
         count {histogram.count}, sum {histogram.sum}
       </summary>

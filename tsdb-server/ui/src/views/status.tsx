@@ -5,10 +5,19 @@ import { api, base } from "../api";
 import { useLoaded } from "../use";
 import { Failure, Heading, Table } from "./parts";
 
+type Facts = Record<string, unknown>;
+type Said<T> = PromiseSettledResult<T>;
+
+/** All of it before any is shown, so that nothing moves. */
+function load(): Promise<[Said<Facts>, Said<Facts>, Said<Facts>, Said<{ yaml?: string }>]> {
+  return Promise.allSettled([api.status("buildinfo"), api.status("runtimeinfo"), api.status("flags"), api.config()]);
+}
+
 export function Status() {
+  const { data, loading } = useLoaded(load, []);
   return (
     <>
-      <Heading title="Status">
+      <Heading title="Status" loading={loading}>
         <a class="button" href={`${base()}/api/v1/openapi`}>
           Routes of the API
         </a>
@@ -16,13 +25,26 @@ export function Status() {
           Licences of this page
         </a>
       </Heading>
-      <div class="columns">
-        <Facts title="Build" what="buildinfo" />
-        <Facts title="Runtime" what="runtimeinfo" />
-      </div>
-      <Flags />
-      <Configuration />
+      {data !== null && (
+        <>
+          <div class="columns">
+            <Part title="Build" said={data[0]} show={(facts) => <FactTable title="Build" facts={facts} />} />
+            <Part title="Runtime" said={data[1]} show={(facts) => <FactTable title="Runtime" facts={facts} />} />
+          </div>
+          <Part title="Flags" said={data[2]} show={(facts) => <Flags facts={facts} />} />
+          <Part title="Configuration" said={data[3]} show={({ yaml }) => <pre class="file">{yaml === undefined || yaml === "" ? "There is none." : yaml}</pre>} />
+        </>
+      )}
     </>
+  );
+}
+
+function Part<T>({ title, said, show }: { title: string; said: Said<T>; show: (value: T) => preact.JSX.Element }) {
+  return (
+    <section>
+      <h2>{title}</h2>
+      {said.status === "fulfilled" ? show(said.value) : <Failure error={said.reason as Error} missing="This server does not say." />}
+    </section>
   );
 }
 
@@ -30,64 +52,28 @@ function text(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
-function Facts({ title, what }: { title: string; what: "buildinfo" | "runtimeinfo" }) {
-  const { data, error } = useLoaded(() => api.status(what), [what]);
+function FactTable({ title, facts, flags = false }: { title: string; facts: Facts; flags?: boolean }) {
   return (
-    <section>
-      <h2>{title}</h2>
-      {error !== null && <Failure error={error} missing="The server does not say." />}
-      {data !== null && (
-        <Table label={title} head={["Name", "Value"]}>
-          {Object.entries(data).map(([name, value]) => (
-            <tr>
-              <td>{name}</td>
-              <td class="labels">
-                <code>{text(value)}</code>
-              </td>
-            </tr>
-          ))}
-        </Table>
-      )}
-    </section>
+    <Table label={title} head={[flags ? "Flag" : "Name", "Value"]}>
+      {Object.entries(facts).map(([name, value]) => (
+        <tr>
+          <td>{flags ? <code>--{name.replace(/^-+/, "")}</code> : name}</td>
+          <td class="labels">
+            <code>{text(value)}</code>
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
-function Flags() {
+function Flags({ facts }: { facts: Facts }) {
   const [filter, setFilter] = useState("");
-  const { data, error } = useLoaded(() => api.status("flags"), []);
-  const found = Object.entries(data ?? {}).filter(([name, value]) => `${name} ${text(value)}`.toLowerCase().includes(filter.toLowerCase()));
+  const found = Object.entries(facts).filter(([name, value]) => `${name} ${text(value)}`.toLowerCase().includes(filter.toLowerCase()));
   return (
-    <section>
-      <h2>Flags</h2>
-      {error !== null && <Failure error={error} missing="The server does not say." />}
-      {data !== null && (
-        <>
-          <input type="search" aria-label="Filter flags" placeholder="Filter" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
-          <Table label="Flags" head={["Flag", "Value"]}>
-            {found.map(([name, value]) => (
-              <tr>
-                <td>
-                  <code>{name.startsWith("-") ? name : `--${name}`}</code>
-                </td>
-                <td class="labels">
-                  <code>{text(value)}</code>
-                </td>
-              </tr>
-            ))}
-          </Table>
-        </>
-      )}
-    </section>
-  );
-}
-
-function Configuration() {
-  const { data, error } = useLoaded(() => api.config(), []);
-  return (
-    <section>
-      <h2>Configuration</h2>
-      {error !== null && <Failure error={error} missing="The server does not say." />}
-      {data !== null && <pre class="file">{data.yaml === undefined || data.yaml === "" ? "There is none." : data.yaml}</pre>}
-    </section>
+    <>
+      <input type="search" aria-label="Filter flags" placeholder="Filter" value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+      <FactTable title="Flags" facts={Object.fromEntries(found)} flags />
+    </>
   );
 }

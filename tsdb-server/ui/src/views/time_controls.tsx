@@ -66,7 +66,7 @@ export function TimeControls({ typed, step, range, problem, utc, refresh, onChan
       </label>
       {field("From", from, setFrom, "now-1h or 2026-01-31 12:00")}
       {field("To", to, setTo, "now")}
-      <div class="field narrow">{field("Step", width, setWidth, range === null ? "auto" : `auto`)}</div>
+      <div class="field narrow">{field("Step", width, setWidth, "auto")}</div>
       <div class="buttons">
         <button aria-label="Earlier" title="Earlier" onClick={() => move("back")}>
           {"\u2190"}

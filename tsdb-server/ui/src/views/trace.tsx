@@ -18,10 +18,10 @@ export function Trace({ trace }: { trace: TraceNode }) {
         <thead>
           <tr>
             <th scope="col">Step</th>
-            <th scope="col" class="bar">
-              Part of the whole
-            </th>
             <th scope="col" class="number">Time</th>
+            <th scope="col" class="bar">
+              Of the whole
+            </th>
             <th scope="col" class="number">Own</th>
             <th scope="col" class="number">Series</th>
             <th scope="col" class="number">Samples</th>
@@ -49,10 +49,10 @@ export function Trace({ trace }: { trace: TraceNode }) {
                   </span>
                 </div>
               </td>
+              <td class="number">{formatMillis(node.duration_ms)}</td>
               <td class="bar" title={`${(share * 100).toFixed(1)} %`}>
                 <span class={share > 0.5 ? "hot" : ""} style={{ width: `${Math.max(share * 100, 0.5)}%` }} />
               </td>
-              <td class="number">{formatMillis(node.duration_ms)}</td>
               <td class="number">{children > 0 ? formatMillis(selfMs) : ""}</td>
               <td class="number">{node.series === undefined ? "" : formatCount(node.series)}</td>
               <td class="number">{node.samples === undefined ? "" : formatCount(node.samples)}</td>
