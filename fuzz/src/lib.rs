@@ -24,6 +24,7 @@ mod mutate;
 mod node_json;
 mod page;
 mod prometheus;
+mod promql;
 mod remote;
 mod sealed;
 mod snapshot;

@@ -2,7 +2,7 @@
 
 use crate::{
     access, chunk, cluster, config, exemplars, files, formats, histogram, http, index, labels, m3,
-    matcher, node_json, page, prometheus, remote, snapshot, wire,
+    matcher, node_json, page, prometheus, promql, remote, snapshot, wire,
 };
 
 /// A function that must not panic on any input.
@@ -133,6 +133,13 @@ pub const TARGETS: &[Target] = &[
         base_bytes: 64 << 20,
         slowness: 2,
         ..target("selector", http::selector)
+    },
+    // As of regular expressions, of which a query may hold many.
+    Target {
+        base_bytes: 64 << 20,
+        bytes_per_input_byte: 4096,
+        slowness: 2,
+        ..target("promql_parse", promql::parse_and_print)
     },
     // Each input is held against the flags, which takes long.
     Target {

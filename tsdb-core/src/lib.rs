@@ -29,7 +29,7 @@ pub use db::{
     StoredObject, TornTail, VerifyReport,
 };
 pub use exemplar::SeriesExemplars;
-pub use index::{Cardinality, Counted, CountedPair};
+pub use index::{Cardinality, Counted, CountedPair, Grouping};
 pub use manifest::{Document, check_namespace_name};
 pub use model::{
     AppendReport, BatchExemplar, BucketSpan, EncodedLabels, Exemplar, ExemplarError, Histogram,
@@ -38,10 +38,10 @@ pub use model::{
     STALE_NAN_BITS, Sample, SeriesKey, ShardSet, ShardSetError, TimeRange, TimeRangeError,
     WriteBatch, shard_of,
 };
-pub use series::{ChunkPart, SampleRef};
+pub use series::{ChunkPart, MergedSamples, SampleRef};
 pub use shard::{
-    Appended, ExemplarStats, Limited, MemoryUse, SelectLimits, Series, SeriesChunks, SeriesLimits,
-    SeriesSet,
+    Appended, ExemplarStats, Limited, MemoryUse, ScanOptions, SelectLimits, Series, SeriesChunks,
+    SeriesLimits, SeriesScan, SeriesSet,
 };
 
 pub use vfs::Vfs;

@@ -44,9 +44,7 @@ pub(crate) enum Annotation<'a> {
     StartTimeOverlap {
         metric: &'a str,
     },
-    SortInRangeQuery {
-        function: &'static str,
-    },
+    SortInRangeQuery,
     PossibleNonCounter {
         metric: &'a str,
     },
@@ -108,117 +106,135 @@ impl fmt::Display for ForMetric<'_> {
     }
 }
 
+impl<'a> Annotation<'a> {
+    /// The text of those that are about one metric, which is quoted behind it.
+    fn about_metric(&self) -> Option<(&'static str, &'a str)> {
+        Some(match self {
+            Self::MixedFloatsHistograms { metric } => (
+                "encountered a mix of histograms and floats for metric name",
+                metric,
+            ),
+            Self::NotCounter { metric } => {
+                ("this native histogram metric is not a counter:", metric)
+            }
+            Self::NotGauge { metric } => ("this native histogram metric is not a gauge:", metric),
+            Self::MixedExponentialCustom { metric } => (
+                "vector contains a mix of histograms with exponential and custom buckets schemas for metric name",
+                metric,
+            ),
+            Self::StartTimeOverlap { metric } => (
+                "sample has start time that overlaps with previous sample timestamp for metric",
+                metric,
+            ),
+            Self::PossibleNonCounter { metric } => (
+                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:",
+                metric,
+            ),
+            Self::HistogramIgnoredInRange { metric } => (
+                "ignored histograms in a range containing both floats and histograms for metric name",
+                metric,
+            ),
+            _ => return None,
+        })
+    }
+
+    /// The text of those that name a metric where they know one.
+    fn maybe_about_metric(&self) -> Option<(&'static str, &'a str)> {
+        Some(match self {
+            Self::MixedClassicNative { metric } => (
+                "vector contains a mix of classic and native histograms",
+                metric,
+            ),
+            Self::QuantileOfNaN { metric } => (
+                "input to histogram_quantile has NaN observations, result is NaN",
+                metric,
+            ),
+            Self::QuantileSkewedByNaN { metric } => (
+                "input to histogram_quantile has NaN observations, result is skewed higher",
+                metric,
+            ),
+            Self::FractionWithoutNaN { metric } => (
+                "input to histogram_fraction has NaN observations, which are excluded from all fractions",
+                metric,
+            ),
+            _ => return None,
+        })
+    }
+
+    fn write_other(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidRatio { value, capped } => {
+                let (value, capped) = (GeneralNumber(*value), GeneralNumber(*capped));
+                write!(
+                    f,
+                    "ratio value should be between -1 and 1, got {value}, capping to {capped}"
+                )
+            }
+            Self::InvalidQuantile(value) => {
+                let value = GeneralNumber(*value);
+                write!(f, "quantile value should be between 0 and 1, got {value}")
+            }
+            Self::BadBucketLabel { metric, label } => {
+                let (label, metric) = (go_quoted(label), ForMetric(metric));
+                write!(
+                    f,
+                    "bucket label \"le\" is missing or has a malformed value of {label}{metric}"
+                )
+            }
+            Self::MixedFloatsHistogramsInAggregation => {
+                f.write_str("encountered a mix of histograms and floats for aggregation")
+            }
+            Self::IncompatibleBuckets { op } => {
+                write!(
+                    f,
+                    "incompatible bucket layout encountered for binary operator {op}"
+                )
+            }
+            Self::CounterResetCollision { operation } => {
+                write!(f, "conflicting counter resets during histogram {operation}")
+            }
+            Self::SortInRangeQuery => f.write_str(
+                "sort is ineffective for range queries since results are always ordered by labels",
+            ),
+            Self::PossibleNonCounterType { metric, kind } => {
+                let (metric, kind) = (go_quoted(metric), go_quoted(kind));
+                write!(
+                    f,
+                    "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got {kind}: {metric}"
+                )
+            }
+            Self::IncompatibleTypes { left, op, right } => {
+                let quoted = go_quoted(op);
+                write!(
+                    f,
+                    "incompatible sample types encountered for binary operator {quoted}: {left} {op} {right}"
+                )
+            }
+            Self::HistogramIgnored { aggregation } => {
+                write!(f, "ignored histogram in {aggregation} aggregation")
+            }
+            Self::MismatchedCustomBuckets { operation } => {
+                write!(
+                    f,
+                    "mismatched custom buckets were reconciled during {operation}"
+                )
+            }
+            // Those about a metric are written elsewhere.
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Annotation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let level = if self.is_info() { "info" } else { "warning" };
         write!(f, "PromQL {level}: ")?;
-        match self {
-            Self::InvalidRatio { value, capped } => write!(
-                f,
-                "ratio value should be between -1 and 1, got {}, capping to {}",
-                GeneralNumber(*value),
-                GeneralNumber(*capped)
-            ),
-            Self::InvalidQuantile(value) => write!(
-                f,
-                "quantile value should be between 0 and 1, got {}",
-                GeneralNumber(*value)
-            ),
-            Self::BadBucketLabel { metric, label } => write!(
-                f,
-                "bucket label \"le\" is missing or has a malformed value of {}{}",
-                go_quoted(label),
-                ForMetric(metric)
-            ),
-            Self::MixedFloatsHistograms { metric } => write!(
-                f,
-                "encountered a mix of histograms and floats for metric name {}",
-                go_quoted(metric)
-            ),
-            Self::MixedFloatsHistogramsInAggregation => {
-                f.write_str("encountered a mix of histograms and floats for aggregation")
-            }
-            Self::MixedClassicNative { metric } => write!(
-                f,
-                "vector contains a mix of classic and native histograms{}",
-                ForMetric(metric)
-            ),
-            Self::NotCounter { metric } => write!(
-                f,
-                "this native histogram metric is not a counter: {}",
-                go_quoted(metric)
-            ),
-            Self::NotGauge { metric } => write!(
-                f,
-                "this native histogram metric is not a gauge: {}",
-                go_quoted(metric)
-            ),
-            Self::MixedExponentialCustom { metric } => write!(
-                f,
-                "vector contains a mix of histograms with exponential and custom buckets schemas for metric name {}",
-                go_quoted(metric)
-            ),
-            Self::IncompatibleBuckets { op } => write!(
-                f,
-                "incompatible bucket layout encountered for binary operator {op}"
-            ),
-            Self::CounterResetCollision { operation } => {
-                write!(f, "conflicting counter resets during histogram {operation}")
-            }
-            Self::StartTimeOverlap { metric } => write!(
-                f,
-                "sample has start time that overlaps with previous sample timestamp for metric {}",
-                go_quoted(metric)
-            ),
-            Self::SortInRangeQuery { function } => {
-                write!(
-                    f,
-                    "{function} is ineffective for range queries since results are always ordered by labels"
-                )
-            }
-            Self::PossibleNonCounter { metric } => write!(
-                f,
-                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {}",
-                go_quoted(metric)
-            ),
-            Self::PossibleNonCounterType { metric, kind } => write!(
-                f,
-                "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got {}: {}",
-                go_quoted(kind),
-                go_quoted(metric)
-            ),
-            Self::IncompatibleTypes { left, op, right } => write!(
-                f,
-                "incompatible sample types encountered for binary operator {}: {left} {op} {right}",
-                go_quoted(op)
-            ),
-            Self::HistogramIgnored { aggregation } => {
-                write!(f, "ignored histogram in {aggregation} aggregation")
-            }
-            Self::HistogramIgnoredInRange { metric } => write!(
-                f,
-                "ignored histograms in a range containing both floats and histograms for metric name {}",
-                go_quoted(metric)
-            ),
-            Self::QuantileOfNaN { metric } => write!(
-                f,
-                "input to histogram_quantile has NaN observations, result is NaN{}",
-                ForMetric(metric)
-            ),
-            Self::QuantileSkewedByNaN { metric } => write!(
-                f,
-                "input to histogram_quantile has NaN observations, result is skewed higher{}",
-                ForMetric(metric)
-            ),
-            Self::FractionWithoutNaN { metric } => write!(
-                f,
-                "input to histogram_fraction has NaN observations, which are excluded from all fractions{}",
-                ForMetric(metric)
-            ),
-            Self::MismatchedCustomBuckets { operation } => write!(
-                f,
-                "mismatched custom buckets were reconciled during histogram {operation}"
-            ),
+        if let Some((text, metric)) = self.about_metric() {
+            return write!(f, "{text} {}", go_quoted(metric));
+        }
+        match self.maybe_about_metric() {
+            Some((text, metric)) => write!(f, "{text}{}", ForMetric(metric)),
+            None => self.write_other(f),
         }
     }
 }

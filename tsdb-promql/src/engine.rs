@@ -82,8 +82,8 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             features: Features::default(),
-            lookback: Duration::from_mins(5),
-            subquery_step: Duration::from_mins(1),
+            lookback: Duration::from_secs(300),
+            subquery_step: Duration::from_secs(60),
             max_samples: 50_000_000,
             max_memory: 1 << 30,
             max_series: u64::MAX,

@@ -1,6 +1,7 @@
 //! Texts as Go writes them.
 
-use tsdb_core::model::write_quoted;
+use tsdb_core::Labels;
+use tsdb_core::model::{is_legacy_label_name, write_quoted};
 
 use crate::eval::Date;
 use crate::number::GeneralNumber;
@@ -11,6 +12,18 @@ pub(crate) fn go_quoted(text: &str) -> String {
     // Writing to a string does not fail.
     let _ = write_quoted(&mut out, text);
     out
+}
+
+/// All labels in braces, the name among them, as errors have them.
+pub(crate) fn go_labels(labels: &Labels) -> String {
+    let all = labels.iter().map(|label| {
+        let name = match is_legacy_label_name(label.name) {
+            true => label.name.to_owned(),
+            false => go_quoted(label.name),
+        };
+        format!("{name}={}", go_quoted(label.value))
+    });
+    format!("{{{}}}", all.collect::<Vec<_>>().join(", "))
 }
 
 /// As `%.2g`.

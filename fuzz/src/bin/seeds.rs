@@ -352,6 +352,15 @@ fn texts() {
             selector.as_bytes(),
         );
     }
+    let queries = [
+        r#"sum by (job, "a b") (rate(up{a=~"b.*", "c d"!='e'}[5m])) / on() group_left(x) c @ end()"#,
+        "max_over_time((a - -2 ^ 0x1f > bool b)[1h:step()*2] offset -(5m/2)) or sum_over_time(c[1d])",
+        "topk(5, {\"my.metric\"} atan2 d[300] smoothed) + ignoring(e) fill_left(-1) f # Inf\n",
+        "label_replace(info(g, {h=`i`}), 'j', \"$1\\t\\xc3\\xa9\", 'k', '(.*)') </ 1_000.5e-3 unless NaN",
+    ];
+    for (number, query) in queries.iter().enumerate() {
+        write("promql_parse", &format!("query-{number}"), query.as_bytes());
+    }
     let files = [
         include_str!("../../../tsdb-server/tests/data/m3_classic.yml"),
         "coordinator: {}\ndb: {}\ntsdb: {memoryBudget: 4GiB, enableAdminApi: true}\n",

@@ -1,5 +1,6 @@
 //! The growing end of a chunk: Prometheus' XOR layout, written bit by bit.
 
+use super::ChunkState;
 use crate::bits::{BitWriter, WordSink, put_ivarint, put_pending, put_uvarint};
 use crate::model::Sample;
 
@@ -177,6 +178,29 @@ impl ChunkAppender {
         self.trailing = trailing.to_le_bytes()[0];
     }
 
+    /// What decoding goes on from behind the last sample, of which `words` words went to the sink.
+    #[must_use]
+    pub fn state(&self, words: u16) -> ChunkState {
+        let (leading, trailing) = match self.leading {
+            NO_WINDOW => (0, 0),
+            leading => (leading, self.trailing),
+        };
+        ChunkState {
+            timestamp: self.last_timestamp,
+            delta: self.last_delta,
+            bits: self.last_bits,
+            leading,
+            trailing,
+            count: self.count,
+            position: u32::from(words) * 64 + u32::from(self.filled),
+        }
+    }
+
+    /// Appends what did not go to the sink yet to all that did.
+    pub fn put_pending(&self, target: &mut Vec<u8>) {
+        put_pending(target, self.word, self.filled);
+    }
+
     /// Length of what [`ChunkAppender::snapshot_into`] would append for `out`.
     #[must_use]
     pub fn encoded_len(&self, out: &[u8]) -> usize {
@@ -229,10 +253,15 @@ pub fn sealed_chunk(count: u16, len: usize, copy: impl FnOnce(&mut Vec<u8>)) -> 
     target
 }
 
+/// Appends the front of a chunk of `count` samples, behind which its bits come.
+pub fn put_count(count: u16, target: &mut Vec<u8>) {
+    target.extend_from_slice(&count.swap_bytes().to_le_bytes());
+}
+
 /// The front of a chunk, with room for so many bytes of bits.
 fn begin_chunk(count: u16, len: usize) -> Vec<u8> {
     let mut target = Vec::with_capacity(COUNT_BYTES + len);
-    target.extend_from_slice(&count.swap_bytes().to_le_bytes());
+    put_count(count, &mut target);
     target
 }
 

@@ -24,20 +24,20 @@ pub fn sample_count(chunk: &[u8]) -> Result<u16, DecodeError> {
 #[derive(Clone, Debug)]
 pub struct ChunkIter<'a> {
     chunk: &'a [u8],
-    state: State<'a>,
+    pub(super) state: State<'a>,
     count: u16,
     read: u16,
 }
 
 /// What decoding the next sample needs to know of the ones before.
 #[derive(Clone, Debug)]
-struct State<'a> {
-    reader: BitReader<'a>,
-    timestamp: i64,
-    delta: u64,
-    bits: u64,
-    leading: u32,
-    trailing: u32,
+pub(super) struct State<'a> {
+    pub(super) reader: BitReader<'a>,
+    pub(super) timestamp: i64,
+    pub(super) delta: u64,
+    pub(super) bits: u64,
+    pub(super) leading: u32,
+    pub(super) trailing: u32,
 }
 
 impl<'a> ChunkIter<'a> {
@@ -142,7 +142,12 @@ impl<'a> State<'a> {
 
     #[inline(always)]
     fn read_next(&mut self) -> Result<(), DecodeError> {
-        let word = self.reader.peek();
+        self.read_word(self.reader.peek())
+    }
+
+    /// The sample whose bits stand highest in `word`, which was looked at where the reader stands.
+    #[inline(always)]
+    pub(super) fn read_word(&mut self, word: u64) -> Result<(), DecodeError> {
         if word >> 62 == 0 {
             self.reader.skip(2);
             return self.advance();
@@ -215,57 +220,10 @@ impl<'a> State<'a> {
     }
 
     #[cold]
-    fn error(&self, what: &'static str) -> DecodeError {
+    pub(super) fn error(&self, what: &'static str) -> DecodeError {
         DecodeError {
             what,
             offset: self.reader.offset(),
         }
     }
-}
-
-/// Appends all samples of a complete chunk to two columns.
-///
-/// # Errors
-/// As [`ChunkIter`] does; the columns are then as they were.
-pub fn decode_into(
-    chunk: &[u8],
-    timestamps: &mut Vec<i64>,
-    values: &mut Vec<f64>,
-) -> Result<(), DecodeError> {
-    let mut iter = ChunkIter::new(chunk)?;
-    let begin = (timestamps.len(), values.len());
-    timestamps.resize(begin.0 + usize::from(iter.count), 0);
-    values.resize(begin.1 + usize::from(iter.count), 0.0);
-    let result = fill(
-        &mut iter,
-        timestamps.get_mut(begin.0..).unwrap_or_default(),
-        values.get_mut(begin.1..).unwrap_or_default(),
-    );
-    if result.is_err() {
-        timestamps.truncate(begin.0);
-        values.truncate(begin.1);
-    }
-    result
-}
-
-fn fill(
-    iter: &mut ChunkIter<'_>,
-    timestamps: &mut [i64],
-    values: &mut [f64],
-) -> Result<(), DecodeError> {
-    let mut rows = timestamps.iter_mut().zip(values.iter_mut());
-    for (timestamp, value) in rows.by_ref().take(2) {
-        iter.step()?;
-        iter.read += 1;
-        *timestamp = iter.state.timestamp;
-        *value = f64::from_bits(iter.state.bits);
-    }
-    // A local copy stays in registers.
-    let mut state = iter.state.clone();
-    for (timestamp, value) in rows {
-        state.read_next()?;
-        *timestamp = state.timestamp;
-        *value = f64::from_bits(state.bits);
-    }
-    Ok(())
 }

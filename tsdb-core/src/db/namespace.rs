@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::shard::{
     AppendEnvironment, Appended, Head, Limited, MemoryBounds, MemoryLedger, MemoryUse,
-    ReaderCounts, SelectLimits, SeriesSet, ShardError,
+    ReaderCounts, ScanOptions, SelectLimits, SeriesScan, SeriesSet, ShardError,
 };
 use crate::wal::CommitTicket;
 
@@ -352,6 +352,21 @@ impl Namespace {
     ) -> Result<SeriesSet, Error> {
         self.inner.check_open()?;
         Ok(self.state.head_there()?.select(range, matchers, limits)?)
+    }
+
+    /// The series that match all `matchers` and have samples in `range`, to be read one by one into
+    /// columns that are used again.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::Limit`] when more series match than the options allow.
+    pub fn scan(
+        &self,
+        range: TimeRange,
+        matchers: &[Matcher],
+        options: &ScanOptions,
+    ) -> Result<SeriesScan, Error> {
+        self.inner.check_open()?;
+        Ok(self.state.head_there()?.scan(range, matchers, options)?)
     }
 
     /// Labels of the series that match and have samples in `range`, sorted, at most `limit`.

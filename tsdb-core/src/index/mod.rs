@@ -6,6 +6,7 @@
 mod arena;
 mod cardinality;
 mod disk;
+mod groups;
 mod mem;
 mod mem_terms;
 mod order;
@@ -23,5 +24,6 @@ mod values;
 
 pub use cardinality::{Cardinality, Counted, CountedPair};
 pub use disk::{INDEX_FOOTER_BYTES, IndexError, IndexReader, IndexWriter};
+pub use groups::{Grouper, Grouping};
 pub use mem::{MemIndex, SlotPairs};
 pub use rebuild::{IndexRebuild, SlotMoves};

@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 
 use super::quote::{is_legacy_label_name, write_quoted};
-use super::regex_dialect::translate;
+use super::regex_dialect::{Answer, translate};
 use super::regex_shape::{Gap, Shape, shape_of};
 use super::{Labels, ShardSet, ShardSetError};
 
@@ -100,6 +100,43 @@ enum Test {
     Shards(ShardSet),
 }
 
+/// The expression that `^(?s:pattern)$` is in Go, groups and lazy repetition included.
+///
+/// Groups whose names Go takes and the `regex` crate does not (that of a group before, or one that
+/// begins with a digit) have only their number.
+///
+/// # Errors
+/// When `pattern` is no regular expression, or too large a one.
+pub fn capturing_regex(pattern: &str) -> Result<Regex, MatcherError> {
+    compile(pattern, &anchored_body(pattern, Answer::Captures)?)
+}
+
+fn compile(pattern: &str, body: &str) -> Result<Regex, MatcherError> {
+    RegexBuilder::new(&format!("^{body}$"))
+        .nest_limit(NESTING)
+        .size_limit(PROGRAM_BYTES)
+        .build()
+        .map_err(|_| too_large(pattern))
+}
+
+/// A pattern of Go in the dialect of the `regex` crate, ready to be anchored.
+fn anchored_body(pattern: &str, answer: Answer) -> Result<String, MatcherError> {
+    let translated = translate(pattern, answer).map_err(|error| MatcherError::Regex {
+        pattern: pattern.to_owned(),
+        position: Some(error.position),
+        message: format!("{}: `{}`", error.message, error.fragment),
+    })?;
+    Ok(format!("(?s:{translated})"))
+}
+
+fn too_large(pattern: &str) -> MatcherError {
+    MatcherError::Regex {
+        pattern: pattern.to_owned(),
+        position: None,
+        message: format!("expression too large: `{pattern}`"),
+    }
+}
+
 /// An anchored expression ready to run.
 #[derive(Debug)]
 struct Program {
@@ -110,30 +147,16 @@ struct Program {
 
 impl Program {
     fn new(pattern: &str) -> Result<Self, MatcherError> {
-        let refuse = |position, message| MatcherError::Regex {
-            pattern: pattern.to_owned(),
-            position,
-            message,
-        };
-        let translated = translate(pattern).map_err(|error| {
-            let message = format!("{}: `{}`", error.message, error.fragment);
-            refuse(Some(error.position), message)
-        })?;
-        let too_large = || refuse(None, format!("expression too large: `{pattern}`"));
-        let inner = format!("(?s:{translated})");
+        let inner = anchored_body(pattern, Answer::Match)?;
         let hir = ParserBuilder::new()
             .nest_limit(NESTING)
             .build()
             .parse(&inner);
-        let hir = hir.map_err(|_| too_large())?;
+        let hir = hir.map_err(|_| too_large(pattern))?;
         let shape = shape_of(&hir, pattern.len());
         let regex = match shape {
             Shape::Set(_) | Shape::Around { .. } => None,
-            Shape::Other { .. } => {
-                let mut builder = RegexBuilder::new(&format!("^{inner}$"));
-                builder.nest_limit(NESTING).size_limit(PROGRAM_BYTES);
-                Some(builder.build().map_err(|_| too_large())?)
-            }
+            Shape::Other { .. } => Some(compile(pattern, &inner)?),
         };
         Ok(Self { shape, regex })
     }

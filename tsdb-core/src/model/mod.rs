@@ -39,7 +39,7 @@ pub use id::{BlockId, Generation, Lsn, NamespaceId, RowKey, RunId, SeriesId, Sha
 pub use label::{Label, LabelIter, Labels, LabelsBuilder, LabelsError, METRIC_NAME};
 pub(crate) use label::{RawPairs, put_field};
 pub use lost_part::LostPart;
-pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use matcher::{MatchOp, Matcher, MatcherError, capturing_regex};
 pub use metadata::{MetricKind, MetricMetadata};
 pub(crate) use placement::placement_hash;
 pub use placement::shard_of;

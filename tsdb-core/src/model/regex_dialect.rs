@@ -1,7 +1,7 @@
 //! Regular expressions as Go writes them (RE2), told in the dialect of the `regex` crate.
 //!
-//! Only whether a whole text matches is ever asked, so captures and lazy repetition, which do
-//! not change the answer, are checked and left out. What differs and is translated: `\d \w \s \b`
+//! Captures and lazy repetition, which do not change whether a whole text matches, are checked and
+//! left out where only that is asked. What differs and is translated: `\d \w \s \b`
 //! are ASCII in Go, `{` that begins no repetition is a literal, classes know no set operations,
 //! escapes and flags are fewer, repetitions do not stack.
 
@@ -21,10 +21,21 @@ const MAX_GROUP_DEPTH: usize = 250;
 /// The highest count of a repetition in RE2.
 const MAX_REPEAT: u32 = 1000;
 
+/// What a translated pattern is to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Whether a whole text matches.
+    Match,
+    /// Which parts of it the groups matched as well.
+    Captures,
+}
+
 /// Rewrites an RE2 pattern for the `regex` crate.
-pub(super) fn translate(pattern: &str) -> Result<String, DialectError> {
+pub(super) fn translate(pattern: &str, answer: Answer) -> Result<String, DialectError> {
     let mut translator = Translator {
         pattern,
+        captures: answer == Answer::Captures,
+        names: Vec::new(),
         at: 0,
         out: String::with_capacity(pattern.len() + 16),
         open_groups: 0,
@@ -46,6 +57,9 @@ enum Before {
 
 struct Translator<'p> {
     pattern: &'p str,
+    captures: bool,
+    /// Those of groups so far.
+    names: Vec<&'p str>,
     at: usize,
     out: String,
     open_groups: usize,
@@ -140,7 +154,11 @@ impl<'p> Translator<'p> {
     }
 
     fn repetition(&mut self, start: usize, operator: &str) -> Step {
-        self.accept("?");
+        let lazy = if self.accept("?") && self.captures {
+            "?"
+        } else {
+            ""
+        };
         match self.before {
             Before::Nothing => {
                 Err(self.error_here("missing argument to repetition operator", start))
@@ -149,6 +167,7 @@ impl<'p> Translator<'p> {
                 Err(self.error_here("invalid nested repetition operator", first))
             }
             Before::Atom(end) => {
+                self.out.insert_str(end, lazy);
                 self.out.insert_str(end, operator);
                 self.before = Before::Repetition(start);
                 Ok(())
@@ -201,12 +220,12 @@ impl<'p> Translator<'p> {
     fn group(&mut self, start: usize) -> Step {
         if self.accept("?") {
             if self.accept("P<") || self.accept("<") {
-                self.group_name(start)?;
-            } else {
-                return self.flags(start);
+                let opening = self.group_name(start)?;
+                return self.open_group(start, &opening);
             }
+            return self.flags(start);
         }
-        self.open_group(start, "(?:")
+        self.open_group(start, if self.captures { "(" } else { "(?:" })
     }
 
     fn open_group(&mut self, start: usize, opening: &str) -> Step {
@@ -219,7 +238,9 @@ impl<'p> Translator<'p> {
         Ok(())
     }
 
-    fn group_name(&mut self, start: usize) -> Step {
+    /// What opens a group of the name that comes next. A name that stands for a group before, or
+    /// begins with a digit, is left out: groups still count.
+    fn group_name(&mut self, start: usize) -> Step<String> {
         let Some(len) = self.rest().find('>') else {
             return Err(self.error("invalid named capture", start, self.pattern.len()));
         };
@@ -229,7 +250,14 @@ impl<'p> Translator<'p> {
         if name.is_empty() || !name.bytes().all(word) {
             return Err(self.error_here("invalid named capture", start));
         }
-        Ok(())
+        if !self.captures {
+            return Ok("(?:".to_owned());
+        }
+        if name.starts_with(|char: char| char.is_ascii_digit()) || self.names.contains(&name) {
+            return Ok("(".to_owned());
+        }
+        self.names.push(name);
+        Ok(format!("(?P<{name}>"))
     }
 
     /// `(?flags)` and `(?flags:`; of a flag given twice the last counts.
@@ -241,7 +269,7 @@ impl<'p> Translator<'p> {
             match char {
                 Some('-') if on => (on, seen) = (false, false),
                 Some(end @ (':' | ')')) if seen => {
-                    let flags = flag_text(&set);
+                    let flags = flag_text(&set, self.captures);
                     if end == ':' {
                         return self.open_group(start, &format!("(?{flags}:"));
                     }
@@ -483,10 +511,10 @@ fn push_class_char(class: &mut String, char: char) {
 }
 
 /// The flags as the `regex` crate wants them; `U` only decides what is captured.
-fn flag_text(set: &[(char, Option<bool>)]) -> String {
+fn flag_text(set: &[(char, Option<bool>)], captures: bool) -> String {
     let having = |wanted| {
         set.iter()
-            .filter(move |flag| flag.0 != 'U' && flag.1 == Some(wanted))
+            .filter(move |flag| (captures || flag.0 != 'U') && flag.1 == Some(wanted))
             .map(|flag| flag.0)
     };
     let mut text: String = having(true).collect();

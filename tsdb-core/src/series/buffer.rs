@@ -46,8 +46,8 @@ impl Aside {
 /// What the buffers of a stripe share.
 #[derive(Debug)]
 pub struct BufferArena {
-    segments: Segments,
-    late: LateSamples,
+    pub(super) segments: Segments,
+    pub(super) late: LateSamples,
     asides: Vec<Aside>,
     /// Whether the winner rule knows no order, as it should.
     order_free: bool,
@@ -147,15 +147,15 @@ impl Marks {
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub struct Buffer {
-    open: ChunkAppender,
-    first: i64,
+    pub(super) open: ChunkAppender,
+    pub(super) first: i64,
     /// Number of what lies aside in the arena, and one; 0 for nothing.
     aside: u32,
     /// Samples at or before the open chunk's last timestamp.
-    late: LateEnd,
+    pub(super) late: LateEnd,
     /// Where the open chunk's bits end in the arena.
-    segment: u32,
-    words: u16,
+    pub(super) segment: u32,
+    pub(super) words: u16,
     /// How many blocks late samples take.
     late_blocks: u8,
     marks: Marks,
@@ -210,12 +210,14 @@ impl Buffer {
             _ => self.start_chunk(arena, timestamp),
         }
         self.marks.set(Marks::LOGGED_LATE, false);
+        let words = self.words;
         let mut sink = SegmentSink {
             segments: &mut arena.segments,
             segment: &mut self.segment,
             words: &mut self.words,
         };
         self.open.push(&mut sink, timestamp, f64::from_bits(bits));
+        sink.note(words, |words| self.open.state(words));
     }
 
     #[cold]
@@ -230,13 +232,14 @@ impl Buffer {
 
     /// Ends the open chunk, which has samples.
     fn seal(&mut self, segments: &mut Segments, max: i64) {
-        let bytes = u32::from(self.words) * 8;
+        let (words, bytes) = (self.words, u32::from(self.words) * 8);
         let mut sink = SegmentSink {
             segments,
             segment: &mut self.segment,
             words: &mut self.words,
         };
         let pending = self.open.seal(&mut sink);
+        sink.note(words, |words| self.open.state(words));
         let sealed = SealedChunk {
             min: self.first,
             max,
@@ -249,15 +252,21 @@ impl Buffer {
         self.marks.set(Marks::SEALED, true);
     }
 
+    /// Whether there are full chunks of samples that came in order.
+    #[inline]
+    pub(super) fn is_sealed(&self) -> bool {
+        self.marks.has(Marks::SEALED)
+    }
+
     /// Which segment describes the latest full chunk.
     fn last_sealed(&self, segments: &Segments) -> Option<u32> {
         // The first sample of a chunk fills a word: there is a segment to look at.
         let described = || segments.before(self.segment, self.words);
-        self.marks.has(Marks::SEALED).then(described).flatten()
+        self.is_sealed().then(described).flatten()
     }
 
     /// Full chunks of samples that came in order, the latest first.
-    fn sealed<'a>(&self, arena: &'a BufferArena) -> SealedChunks<'a> {
+    pub(super) fn sealed<'a>(&self, arena: &'a BufferArena) -> SealedChunks<'a> {
         SealedChunks::new(&arena.segments, self.last_sealed(&arena.segments))
     }
 
@@ -384,7 +393,7 @@ impl Buffer {
         })
     }
 
-    fn open_overlaps(&self, range: TimeRange) -> bool {
+    pub(super) fn open_overlaps(&self, range: TimeRange) -> bool {
         self.open
             .last_timestamp()
             .is_some_and(|last| range.overlaps(self.first, last))
@@ -401,7 +410,7 @@ impl Buffer {
     }
 
     /// Full chunks of late samples.
-    fn full<'a>(&self, arena: &'a BufferArena) -> &'a [ChunkPart] {
+    pub(super) fn full<'a>(&self, arena: &'a BufferArena) -> &'a [ChunkPart] {
         arena.aside(self.aside).map_or(&[], |aside| &aside.full)
     }
 }
@@ -440,9 +449,9 @@ impl BufferArena {
 /// and histograms.
 #[derive(Clone, Copy, Debug)]
 pub struct BufferView<'a> {
-    buffer: Option<&'a Buffer>,
-    arena: &'a BufferArena,
-    histograms: Option<&'a HistogramBuffer>,
+    pub(super) buffer: Option<&'a Buffer>,
+    pub(super) arena: &'a BufferArena,
+    pub(super) histograms: Option<&'a HistogramBuffer>,
 }
 
 impl<'a> BufferView<'a> {

@@ -75,6 +75,20 @@ impl MergedSamples {
         self.len() == 0
     }
 
+    /// Forgets all samples; room for floats is kept.
+    pub fn clear(&mut self) {
+        self.timestamps.clear();
+        self.values.clear();
+        self.histograms.clear();
+    }
+
+    /// Whether all floats are earlier than `time`.
+    #[inline]
+    #[must_use]
+    pub fn are_before(&self, time: i64) -> bool {
+        self.timestamps.last().is_none_or(|last| *last < time)
+    }
+
     /// Appends what a chunk holds. What was there must be earlier, or [`MergedSamples::settle`]
     /// called in the end.
     ///

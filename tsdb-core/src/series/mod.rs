@@ -3,6 +3,8 @@
 
 mod ahead;
 mod buffer;
+mod buffer_columns;
+mod buffer_prefetch;
 mod error;
 mod file;
 mod histogram_buffer;
@@ -21,6 +23,8 @@ mod tests;
 
 pub use ahead::HashedRecord;
 pub use buffer::{Buffer, BufferArena, BufferView, ChunkPart, SettleSpace};
+pub use buffer_columns::{DecodeSpace, NewestSample};
+pub use buffer_prefetch::SegmentWalk;
 pub use error::SeriesError;
 pub use file::{
     Definition, SERIES_HEADER_BYTES, SERIES_MAGIC, SERIES_VERSION, SeriesFile, SeriesHeader,

@@ -38,7 +38,7 @@ impl SealedChunk {
     }
 
     /// What a segment describes that [`SealedChunk::put`] told.
-    fn get(segments: &Segments, segment: u32) -> Option<Self> {
+    pub(super) fn get(segments: &Segments, segment: u32) -> Option<Self> {
         let (before, body) = segments.get(segment)?;
         let (min, rest) = body.split_first_chunk()?;
         let (max, rest) = rest.split_first_chunk()?;

@@ -25,13 +25,16 @@ pub const PREFETCH_ROWS: usize = 24;
 /// and so many before, where its late samples end.
 pub const PREFETCH_LATE_ROWS: usize = 8;
 
+/// A reader holds a stripe's lock for so many series at most: some ten microseconds.
+const SCAN_SLOTS: usize = 16;
+
 /// Bytes of a page.
 pub(super) const PAGE_BYTES: usize = PAGE_SLOTS * size_of::<Buffer>();
 
 /// A sample takes no more than this beside its series' hot line, but for the odd one that fills
-/// an arena's page: three segments, where one chunk ends, is described, and another begins, or the
-/// block of a late sample.
-pub(super) const ROW_BYTES: usize = 112;
+/// an arena's page: four segments, where one chunk ends in one that a state is noted in front of, is
+/// described, and another begins, or the block of a late sample.
+pub(super) const ROW_BYTES: usize = 144;
 
 /// Which stripe a slot belongs to.
 #[inline]
@@ -442,6 +445,40 @@ impl GenerationBuffers {
             let stripe = stripe.lock();
             if let Some(view) = stripe.view(slot) {
                 visit(at, view);
+            }
+        }
+    }
+
+    /// As [`GenerationBuffers::read`], with a stripe's lock held for some slots that follow each
+    /// other; what `range` needs of them is asked for at once.
+    pub(super) fn scan(
+        &self,
+        slots: &[u32],
+        range: TimeRange,
+        mut visit: impl FnMut(usize, BufferView<'_>),
+    ) {
+        if self.is_empty() {
+            return;
+        }
+        let (mut at, mut walks) = (0, Vec::with_capacity(SCAN_SLOTS));
+        let of_stripe = slots.chunk_by(|a, b| stripe_of(*a) == stripe_of(*b));
+        for slots in of_stripe.flat_map(|slots| slots.chunks(SCAN_SLOTS)) {
+            let stripe = slots
+                .first()
+                .and_then(|slot| self.stripes.get(stripe_of(*slot)));
+            let Some(stripe) = stripe.map(Mutex::lock) else {
+                return;
+            };
+            let views = || slots.iter().map(|slot| stripe.view(*slot));
+            walks.extend(views().flatten().filter_map(|view| view.walk(range)));
+            if let Some(view) = views().flatten().next() {
+                view.prefetch(range, &mut walks);
+            }
+            for view in views() {
+                if let Some(view) = view {
+                    visit(at, view);
+                }
+                at += 1;
             }
         }
     }

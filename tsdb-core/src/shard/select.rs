@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::deletes::{Delete, Mask, hide_chunks};
-use super::series_set::{Entry, Known, Place};
+use super::parts::{Entry, Known, Place};
 use super::{Head, Limited, Live, Names, SelectLimits, SeriesSet, ShardError};
 use crate::block::BlockReader;
 use crate::index::Cardinality;
@@ -37,8 +37,22 @@ impl Head {
         limits: SelectLimits,
     ) -> Result<SeriesSet, ShardError> {
         let live = self.live();
+        let entries = self.entries(&live, (range, matchers), limits, true)?;
+        let set = SeriesSet::new(Arc::clone(self), live, range, limits, entries);
+        Ok(set)
+    }
+
+    /// The series that match and may have samples in a range, sorted by labels or as they are
+    /// found.
+    pub(super) fn entries(
+        &self,
+        live: &Live,
+        (range, matchers): (TimeRange, &[Matcher]),
+        limits: SelectLimits,
+        sorted: bool,
+    ) -> Result<(Vec<Entry>, Vec<Place>), ShardError> {
         let matching = self.names.read().matches(matchers);
-        let rows = self.block_rows(&live, range, matchers, &matching)?;
+        let rows = self.block_rows(live, range, matchers, &matching)?;
         let series = matching.len() + rows.foreign.len() as u64;
         if series > limits.series as u64 {
             let limit = limits.series as u64;
@@ -48,13 +62,13 @@ impl Head {
                 limit,
             });
         }
+        if !sorted {
+            return Ok(join_unsorted(&matching, rows));
+        }
         let mut slots: Vec<u32> = matching.iter().collect();
         let names = self.names.read();
         names.index.sort(&mut slots);
-        let entries = join(&names, slots, rows);
-        drop(names);
-        let set = SeriesSet::new(Arc::clone(self), live, range, limits, entries);
-        Ok(set)
+        Ok(join(&names, slots, rows))
     }
 
     /// The rows of blocks that match and have samples in `range`, to the exactness of pages.
@@ -587,6 +601,34 @@ fn join(names: &Names, slots: Vec<u32>, mut rows: BlockRows) -> (Vec<Entry>, Vec
         });
     }
     take(&mut entries, later.len());
+    (entries, places)
+}
+
+/// Puts the series of memory, by slot, in front of those that only blocks know.
+fn join_unsorted(matching: &Postings, mut rows: BlockRows) -> (Vec<Entry>, Vec<Place>) {
+    rows.known.sort_unstable();
+    let mut places: Vec<Place> = rows.known.iter().map(|one| one.1).collect();
+    let foreign = rows.foreign.len();
+    let mut entries = Vec::with_capacity(usize::try_from(matching.len()).unwrap_or(0) + foreign);
+    let mut known = rows.known.as_slice();
+    let mut at = 0;
+    for slot in matching.iter() {
+        let of_slot = known.iter().take_while(|one| one.0 == slot).count();
+        known = known.get(of_slot..).unwrap_or_default();
+        entries.push(Entry {
+            known: Known::Slot(slot),
+            places: at..at + of_slot,
+        });
+        at += of_slot;
+    }
+    for (labels, of_one) in rows.foreign {
+        let from = places.len();
+        places.extend(of_one);
+        entries.push(Entry {
+            known: Known::Labels(labels),
+            places: from..places.len(),
+        });
+    }
     (entries, places)
 }
 

@@ -1,57 +1,21 @@
 //! The answer of a select: series by series, read in small batches.
 
 use std::collections::VecDeque;
-use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use super::columns::{in_range, merge_columns};
-use super::deletes::{Delete, Mask};
+use super::columns::merge_columns;
+use super::deletes::Delete;
+use super::parts::{Entry, Known, Parts, PartsReader, Place};
 use super::readers::{Held, Present, Reader};
 use super::{Head, Live, Overtaken, SelectLimits, Series, SeriesChunks, ShardError};
-use crate::block::BlockReader;
 use crate::chunk::Encoding;
 use crate::model::{Labels, TimeRange};
-use crate::series::{ChunkPart, HistogramForm, MergedSamples, disjoint_parts, merge_parts};
+use crate::series::{ChunkPart, HistogramForm, disjoint_parts, merge_parts};
 
 /// How many series are read at a time at most.
 const BATCH_SERIES: u64 = 128;
 /// About how many samples of blocks are read at a time.
-const BATCH_SAMPLES: u64 = 1 << 20;
-
-/// How a series that matches is known.
-#[derive(Clone, Debug)]
-pub(super) enum Known {
-    /// By its slot in memory.
-    Slot(u32),
-    /// By its labels, which only blocks know.
-    Labels(Labels),
-}
-
-/// A series that matches, and its rows in blocks.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) known: Known,
-    /// Which of the set's places are its.
-    pub(super) places: Range<usize>,
-}
-
-/// A row of a block: number of the block among the live ones, and of the row.
-pub(super) type Place = (usize, u32);
-
-/// What was read of a series.
-#[derive(Debug, Default)]
-struct Parts {
-    chunks: Vec<ChunkPart>,
-    columns: Vec<MergedSamples>,
-}
-
-impl Parts {
-    fn heap_bytes(&self) -> usize {
-        let chunks = self.chunks.iter().map(|chunk| chunk.bytes.len());
-        let columns = self.columns.iter().map(MergedSamples::heap_bytes);
-        self.chunks.capacity() * size_of::<ChunkPart>() + chunks.chain(columns).sum::<usize>()
-    }
-}
+pub(super) const BATCH_SAMPLES: u64 = 1 << 20;
 
 /// The series that match, sorted by labels; those without samples in the range are left out.
 /// Lazy: a batch of series is read when it is asked for. An error ends it.
@@ -110,7 +74,13 @@ impl SeriesSet {
             };
             let held = reader.held()?;
             check_pins(&held)?;
-            let found = self.read(&held, &entries)?;
+            let parts = PartsReader {
+                held: &held,
+                range: self.range,
+                deletes: &self.deletes,
+                places: &self.places,
+            };
+            let found = parts.read(&entries)?;
             let names = held.head.names.read();
             for (entry, parts) in entries.into_iter().zip(found) {
                 if parts.chunks.is_empty() && parts.columns.is_empty() {
@@ -134,98 +104,6 @@ impl SeriesSet {
         self.entries.len() * size_of::<Entry>()
             + self.places.capacity() * size_of::<Place>()
             + ready.sum::<usize>()
-    }
-
-    /// What is hidden of each of the entries; nothing at all where nothing was deleted.
-    fn masks(&self, head: &Head, entries: &[Entry]) -> Vec<Mask> {
-        if self.deletes.is_empty() {
-            return Vec::new();
-        }
-        let names = head.names.read();
-        let mask = |entry: &Entry| match &entry.known {
-            Known::Labels(labels) => Mask::of(&self.deletes, labels),
-            Known::Slot(slot) => {
-                let labels = names.index.labels(*slot).unwrap_or_default();
-                Mask::of(&self.deletes, &labels)
-            }
-        };
-        entries.iter().map(mask).collect()
-    }
-
-    /// What each of the entries has in the range, in memory, runs and blocks.
-    fn read(&self, held: &Held, entries: &[Entry]) -> Result<Vec<Parts>, ShardError> {
-        let masks = self.masks(&held.head, entries);
-        let (mut at, mut slots, mut slot_masks) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, entry) in entries.iter().enumerate() {
-            if let Known::Slot(slot) = entry.known {
-                at.push(number);
-                slots.push(slot);
-                slot_masks.extend(masks.get(number).cloned());
-            }
-        }
-        let chunks = held
-            .head
-            .read_parts(&held.live, &slots, &slot_masks, self.range)?;
-        let mut found: Vec<Parts> = Vec::new();
-        found.resize_with(entries.len(), Parts::default);
-        for (number, chunks) in at.into_iter().zip(chunks) {
-            if let Some(parts) = found.get_mut(number) {
-                parts.chunks = chunks;
-            }
-        }
-        let mut rows: Vec<(Place, usize)> = Vec::new();
-        for (number, entry) in entries.iter().enumerate() {
-            let places = self.places.get(entry.places.clone()).unwrap_or_default();
-            rows.extend(places.iter().map(|place| (*place, number)));
-        }
-        rows.sort_unstable();
-        for of_block in rows.chunk_by(|a, b| a.0.0 == b.0.0) {
-            let block = of_block
-                .first()
-                .and_then(|row| held.live.blocks.get(row.0.0));
-            if let Some(block) = block {
-                self.read_block(block, of_block, &masks, &mut found)?;
-            }
-        }
-        Ok(found)
-    }
-
-    fn read_block(
-        &self,
-        block: &BlockReader,
-        rows: &[(Place, usize)],
-        masks: &[Mask],
-        found: &mut [Parts],
-    ) -> Result<(), ShardError> {
-        let source = block.meta().header.last_generation;
-        let numbers: Vec<u32> = rows.iter().map(|row| row.0.1).collect();
-        let mut rows = rows.iter();
-        let mut read: Vec<(u32, MergedSamples)> = Vec::new();
-        block.read_rows(&numbers, self.range, |row, timestamps, values| {
-            read.push((row, in_range(timestamps, values, self.range)));
-            ControlFlow::Continue(())
-        })?;
-        block.read_histograms(&numbers, self.range, |row, histograms| {
-            let at = read.binary_search_by_key(&row, |(row, _)| *row).ok();
-            if let Some((_, column)) = at.and_then(|at| read.get_mut(at)) {
-                column.histograms = histograms;
-                column.settle();
-                column.trim(self.range);
-            }
-        })?;
-        for (row, mut column) in read {
-            let place = rows.find(|(place, _)| place.1 == row);
-            let number = place.map_or(usize::MAX, |place| place.1);
-            if let Some(mask) = masks.get(number).filter(|mask| !mask.is_empty()) {
-                column.hide(&mask.hidden(source));
-            }
-            if let Some(parts) = found.get_mut(number)
-                && !column.is_empty()
-            {
-                parts.columns.push(column);
-            }
-        }
-        Ok(())
     }
 
     fn count(&mut self, samples: u64) -> Result<(), ShardError> {
@@ -281,12 +159,8 @@ impl SeriesSet {
     }
 
     fn next_series(&mut self) -> Result<Option<Series>, ShardError> {
-        while let Some((labels, mut parts)) = self.next_parts()? {
-            if !parts.chunks.is_empty() {
-                let samples = merge_parts(&mut parts.chunks, self.range)?;
-                parts.columns.push(samples);
-            }
-            let samples = merge_columns(parts.columns);
+        while let Some((labels, parts)) = self.next_parts()? {
+            let samples = parts.into_samples(self.range)?;
             if !samples.is_empty() {
                 self.count(samples.len() as u64)?;
                 return Ok(Some(Series::new(labels, samples)));
@@ -337,7 +211,7 @@ fn chunks_of(mut parts: Parts, form: HistogramForm) -> Result<Vec<ChunkPart>, Sh
 }
 
 /// A reader of files that were removed is refused once too much is held of such.
-fn check_pins(held: &Held) -> Result<(), ShardError> {
+pub(super) fn check_pins(held: &Held) -> Result<(), ShardError> {
     let pins = &held.head.pins;
     let (value, limit) = (pins.pinned().bytes, pins.bytes_max());
     if value <= limit || held.is_live(&Present::new(&held.head.live())) {
@@ -353,7 +227,7 @@ fn check_pins(held: &Held) -> Result<(), ShardError> {
 }
 
 /// About how many samples a series has in the blocks that overlap the range.
-fn samples_a_row(live: &Live, range: TimeRange) -> u64 {
+pub(super) fn samples_a_row(live: &Live, range: TimeRange) -> u64 {
     let overlapping = live.blocks.iter().map(|block| block.meta());
     let overlapping = overlapping.filter(|meta| range.overlaps(meta.min_time, meta.max_time));
     let samples = overlapping.map(|meta| {

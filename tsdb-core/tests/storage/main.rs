@@ -26,6 +26,7 @@ mod removal;
 mod removal_crash;
 mod restart;
 mod salvage;
+mod scan;
 mod simulation;
 mod snapshots;
 mod support;

@@ -311,6 +311,7 @@ impl Player {
             return Ok(());
         };
         let (range, matchers) = (self.range(), self.matchers());
+        crate::scan::check(&namespace, range, &matchers, &mut self.random)?;
         let mut set = namespace
             .select(range, &matchers)
             .map_err(|error| chain(&error))?;

@@ -16,6 +16,7 @@ use crate::error::QueryError;
 use crate::histogram::{FloatHistogram, MixedSchemas};
 use crate::plan::{VectorBinary, VectorScalar};
 use crate::syntax::{BinaryOp, Side, Span};
+use crate::text::go_labels;
 
 /// What an operator gives for two values.
 #[derive(Clone, Debug)]
@@ -42,6 +43,12 @@ impl Outcome {
 }
 
 impl Evaluation<'_> {
+    /// Whether what an operator gives is of no metric any more.
+    fn is_of_no_metric(&self, op: BinaryOp) -> bool {
+        let is_forgotten = op == BinaryOp::Atan2 && self.options().features.prometheus_2;
+        op.is_arithmetic() && !is_forgotten
+    }
+
     /// What an operator gives, or `None` and an annotation where it gives nothing.
     fn operate(&self, op: BinaryOp, left: &Point, right: &Point, span: Span) -> Option<Outcome> {
         let types = |point: &Point| match point {
@@ -123,7 +130,7 @@ impl Evaluation<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let numbers = self.scalar(&of.scalar, steps)?;
-        let drops_name = of.op.is_arithmetic() || of.returns_bool;
+        let drops_name = self.is_of_no_metric(of.op) || of.returns_bool;
         let mut change = |series: &mut VectorSeries| {
             self.operate_all(of, &mut series.column, &numbers);
             if drops_name {
@@ -305,7 +312,7 @@ impl Evaluation<'_> {
     ) -> Result<Labels, QueryError> {
         let (of, matching) = (join.of, &join.of.matching);
         let mut labels = many.labels.clone();
-        if of.op.is_arithmetic() {
+        if self.is_of_no_metric(of.op) {
             labels = without_description(&labels);
         }
         if matching.group.is_none() {
@@ -352,8 +359,9 @@ impl MatchGroup<'_> {
             };
             let matching = &join.of.matching;
             let group = matched_labels(&second.labels, matching.on, &matching.labels);
+            let group = go_labels(&group);
             let side = if join.is_swapped { "left" } else { "right" };
-            let mut texts = [first.labels.to_string(), second.labels.to_string()];
+            let mut texts = [go_labels(&first.labels), go_labels(&second.labels)];
             texts.sort_unstable();
             let [first, second] = texts;
             return Err(QueryError::Execution(format!(

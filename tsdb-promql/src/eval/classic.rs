@@ -13,7 +13,7 @@ use crate::histogram::{
     ClassicBucket, FloatHistogram, NanObservations, bucket_fraction, bucket_quantile,
 };
 use crate::number::{GeneralNumber, parse_float};
-use crate::plan::{HistogramInput, VectorNode};
+use crate::plan::{HistogramInput, ScalarNode, VectorNode};
 use crate::syntax::Span;
 
 const BUCKET_LABEL: &str = "le";
@@ -46,7 +46,7 @@ impl Evaluation<'_> {
         (argument, steps): (Span, Steps),
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let (asked, first_argument) = self.asked(input, steps, argument)?;
+        let asked = self.asked(input, steps)?;
         let held = self.collect(node, steps)?;
         let mut union = Union::new(&self.budget);
         let (classic, numbers) = self.buckets(&held.series, argument);
@@ -57,8 +57,7 @@ impl Evaluation<'_> {
                 .filter(|series| series.column.has_histograms())
             {
                 let conflicting = numbers.get(&series.labels).and_then(|at| classic.get(*at));
-                let places = (first_argument, argument);
-                let mut out = self.native(asked, series, conflicting, places);
+                let mut out = self.native(asked, series, conflicting, argument);
                 self.give(asked, &mut out, &mut union)?;
             }
             for buckets in &classic {
@@ -73,32 +72,29 @@ impl Evaluation<'_> {
         union.into_held().series.iter_mut().try_for_each(sink)
     }
 
-    fn asked(
-        &self,
-        input: &HistogramInput,
-        steps: Steps,
-        argument: Span,
-    ) -> Result<(Vec<Asked>, Span), QueryError> {
+    fn asked(&self, input: &HistogramInput, steps: Steps) -> Result<Vec<Asked>, QueryError> {
+        let quantiles = |scalar: &ScalarNode, span: Span| {
+            Ok::<_, QueryError>(self.checked_quantiles(self.scalar(scalar, steps)?, span))
+        };
         Ok(match input {
-            HistogramInput::Quantile(scalar, span) => {
-                let values = self.checked_quantiles(self.scalar(scalar, steps)?, *span);
-                let label = None;
-                (vec![Asked::Quantile { values, label }], *span)
-            }
+            HistogramInput::Quantile(scalar, span) => vec![Asked::Quantile {
+                values: quantiles(scalar, *span)?,
+                label: None,
+            }],
             HistogramInput::Quantiles(name, all) => {
                 let mut asked = Vec::new();
                 for (scalar, span) in all {
-                    let values = self.checked_quantiles(self.scalar(scalar, steps)?, *span);
+                    let values = quantiles(scalar, *span)?;
                     let first = values.first().copied().unwrap_or(f64::NAN);
                     let label = Some((name.clone(), open_metrics_number(first)));
                     asked.push(Asked::Quantile { values, label });
                 }
-                (asked, argument)
+                asked
             }
-            HistogramInput::Fraction(lower, upper, span) => {
-                let (lower, upper) = (self.scalar(lower, steps)?, self.scalar(upper, steps)?);
-                (vec![Asked::Fraction { lower, upper }], *span)
-            }
+            HistogramInput::Fraction(lower, upper) => vec![Asked::Fraction {
+                lower: self.scalar(lower, steps)?,
+                upper: self.scalar(upper, steps)?,
+            }],
         })
     }
 
@@ -165,7 +161,7 @@ impl Evaluation<'_> {
         asked: &Asked,
         series: &VectorSeries,
         conflicting: Option<&Buckets<'_>>,
-        (first_argument, argument): (Span, Span),
+        argument: Span,
     ) -> VectorSeries {
         let mut out = VectorSeries::new(series.labels.clone(), Column::new(series.column.steps()));
         let metric = series.labels.metric_name().unwrap_or_default();
@@ -188,7 +184,7 @@ impl Evaluation<'_> {
                 Some(NanObservations::ResultIsHigher) => Annotation::QuantileSkewedByNaN { metric },
                 Some(NanObservations::NotInFractions) => Annotation::FractionWithoutNaN { metric },
             };
-            self.annotate(&annotation, first_argument);
+            self.annotate(&annotation, argument);
         }
         out
     }

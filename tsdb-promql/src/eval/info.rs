@@ -10,6 +10,7 @@ use super::steps::Steps;
 use crate::error::QueryError;
 use crate::plan::{InfoNode, Select};
 use crate::syntax::Span;
+use crate::text::go_labels;
 
 const METRIC_NAME: &str = "__name__";
 const DEFAULT_INFO: &str = "target_info";
@@ -102,8 +103,8 @@ impl Evaluation<'_> {
         matchers.extend(of.matchers.iter().cloned());
         let select = Select {
             matchers,
-            offset: 0,
-            at: None,
+            offset: of.offset,
+            at: of.at,
             anchored: false,
             smoothed: false,
             statistics_only: false,
@@ -202,7 +203,9 @@ fn newest_at(info: &InfoSeries, same: &[usize], step: usize) -> Option<usize> {
 
 fn ambiguous(existing: &Labels, new: &Labels, time: f64) -> QueryError {
     QueryError::Execution(format!(
-        "found duplicate series for info metric: existing {existing} @ {time}, new {new} @ {time}"
+        "found duplicate series for info metric: existing {} @ {time}, new {} @ {time}",
+        go_labels(existing),
+        go_labels(new)
     ))
 }
 

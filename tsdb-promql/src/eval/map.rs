@@ -9,6 +9,9 @@ use super::steps::Steps;
 use crate::error::QueryError;
 use crate::plan::{FloatFunction, HistogramFunction, MapFunction, VectorNode};
 
+/// What is done to the column of each series.
+type Change<'f> = Box<dyn FnMut(&mut Column) + 'f>;
+
 impl Evaluation<'_> {
     pub(super) fn map(
         &self,
@@ -32,7 +35,7 @@ impl Evaluation<'_> {
         &self,
         function: &'f MapFunction,
         steps: Steps,
-    ) -> Result<Box<dyn FnMut(&mut Column) + 'f>, QueryError> {
+    ) -> Result<Change<'f>, QueryError> {
         let all = |scalar: Option<&crate::plan::ScalarNode>, default: f64| match scalar {
             Some(scalar) => self.scalar(scalar, steps),
             None => Ok(vec![default; steps.count]),

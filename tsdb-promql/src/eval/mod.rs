@@ -7,6 +7,7 @@ mod classic;
 mod column;
 mod context;
 mod dates;
+mod extended;
 mod info;
 mod label;
 mod map;

@@ -7,7 +7,7 @@ use tsdb_core::ResetHint;
 use super::column::Point;
 use super::context::Evaluation;
 use super::range::AtStep;
-use super::rates::{Bounds, starts_anew};
+use super::rates::starts_anew;
 use super::series::HistogramSample;
 use super::window::Window;
 use crate::annotations::Annotation;
@@ -166,25 +166,11 @@ fn pairs(
     window: &Window<'_>,
     differ: impl Fn(Sampled<'_>, Sampled<'_>) -> bool,
 ) -> Option<usize> {
-    let mut first_float = 0;
-    if let RangeNode::Select(select) = &at.call.range
-        && select.select.anchored
-    {
-        // From the sample at the start, or before it, on.
-        if window
-            .timestamps
-            .last()
-            .is_none_or(|&time| time <= window.start)
-        {
-            return None;
-        }
-        let newest = window.timestamps.len() - 1;
-        let times = window.timestamps.get(..newest).unwrap_or_default();
-        first_float = times
-            .partition_point(|&t| t <= window.start)
-            .saturating_sub(1);
-    }
-    let floats = (first_float..window.timestamps.len()).filter_map(|place| {
+    let is_anchored = match &at.call.range {
+        RangeNode::Select(select) => select.select.anchored,
+        RangeNode::Subquery(_) => false,
+    };
+    let floats = (0..window.timestamps.len()).filter_map(|place| {
         let time = window.timestamps.get(place).copied()?;
         let value = window.values.get(place).copied()?;
         Some(Sampled::Float(value, (window.start_of(place), time)))
@@ -197,13 +183,24 @@ fn pairs(
         }
         found
     };
-    if window.histograms.is_empty() {
+    if window.histograms.is_empty() && !is_anchored {
         let mut floats = floats;
         return Some(differing(&mut floats));
     }
     let mut all: Vec<Sampled<'_>> = floats.collect();
     all.extend(window.histograms.iter().map(Sampled::Histogram));
     all.sort_by_key(Sampled::time);
+    if is_anchored {
+        // From the sample at the start, or before it, on.
+        if all
+            .last()
+            .is_none_or(|newest| newest.time() <= window.start)
+        {
+            return None;
+        }
+        let behind = all.partition_point(|sample| sample.time() <= window.start);
+        all.drain(..behind.saturating_sub(1));
+    }
     Some(differing(&mut all.into_iter()))
 }
 
@@ -337,6 +334,9 @@ fn variance(values: &[f64]) -> f64 {
 }
 
 fn median_deviation(values: &[f64]) -> f64 {
+    if values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
     let median = quantile(0.5, &mut values.to_vec());
     let mut deviations: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
     quantile(0.5, &mut deviations)
@@ -459,20 +459,4 @@ impl HistogramMean {
         self.sum.add_compensation(&self.compensation);
         self.sum
     }
-}
-
-/// The values at the bounds and inside of an extended window, with their times.
-pub(super) fn extended_samples(window: &Window<'_>, smoothed: bool) -> (Vec<i64>, Vec<f64>) {
-    let Some(bounds) = Bounds::of(window, smoothed, false) else {
-        return (Vec::new(), Vec::new());
-    };
-    let times = [window.start].into_iter();
-    let times = times
-        .chain(bounds.inside_times.iter().copied())
-        .chain([window.end]);
-    let values = [bounds.left].into_iter();
-    let values = values
-        .chain(bounds.inside.iter().copied())
-        .chain([bounds.right]);
-    (times.collect(), values.collect())
 }

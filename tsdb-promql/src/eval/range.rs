@@ -185,6 +185,10 @@ impl Evaluation<'_> {
             if window.is_empty() {
                 continue;
             }
+            // Held for the step alone.
+            let held = window.samples();
+            self.budget.hold(held, 0)?;
+            self.budget.release(held, 0);
             (window.time, window.start, window.end) = (time, start, end);
             let at = AtStep {
                 call,

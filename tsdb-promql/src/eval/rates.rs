@@ -7,7 +7,6 @@ use tsdb_core::ResetHint;
 use super::column::Point;
 use super::context::Evaluation;
 use super::range::AtStep;
-use super::select::interpolate;
 use super::series::HistogramSample;
 use super::window::Window;
 use crate::annotations::Annotation;
@@ -34,19 +33,19 @@ struct Counted<T> {
 /// Whether counting began anew between two samples, as their start times tell.
 pub(super) fn starts_anew(before: (i64, i64), now: (i64, i64)) -> bool {
     let ((start_before, time_before), (start, time)) = (before, now);
-    if start == 0 || start > time || start < time_before {
+    if start == 0 || start >= time || start < time_before {
         return false;
     }
     // A start at the sample before is a reset for deltas, and not where that start was unknown
     // or no start at all.
-    start > time_before || (start_before != 0 && start_before <= time_before)
+    start > time_before || (start_before != 0 && start_before < time_before)
 }
 
 #[expect(
     clippy::cast_precision_loss,
     reason = "spans of windows are far below 2^53 ms"
 )]
-fn seconds(millis: i64) -> f64 {
+pub(super) fn seconds(millis: i64) -> f64 {
     millis as f64 / 1000.0
 }
 
@@ -57,7 +56,7 @@ impl Window<'_> {
     }
 }
 
-fn histogram_start(sample: &HistogramSample) -> (i64, i64) {
+pub(super) fn histogram_start(sample: &HistogramSample) -> (i64, i64) {
     (sample.start, sample.time)
 }
 
@@ -72,13 +71,7 @@ impl Evaluation<'_> {
         if let RangeNode::Select(select) = &at.call.range
             && (select.select.anchored || select.select.smoothed)
         {
-            if !window.histograms.is_empty() {
-                return Err(QueryError::Execution(
-                    "smoothed and anchored modifiers do not work with native histograms".to_owned(),
-                ));
-            }
-            let value = extended_rate(window, select.select.smoothed, is_counter);
-            return Ok(value.map(|value| Point::Float(self.per_second(at, value))));
+            return Ok(self.extended_rate(at, window, (select.select.smoothed, is_counter)));
         }
         if !window.histograms.is_empty() && !window.timestamps.is_empty() {
             let annotation = Annotation::MixedFloatsHistograms { metric: at.metric };
@@ -99,13 +92,6 @@ impl Evaluation<'_> {
         let factor = self.extrapolation(at, window, &counted, count, is_counter);
         counted.value.mul(factor);
         Ok(Some(Point::Histogram(Arc::new(counted.value))))
-    }
-
-    fn per_second(&self, at: &AtStep<'_>, value: f64) -> f64 {
-        match at.call.function {
-            RangeFunction::Rate => value / seconds(at.call.range.range()),
-            _ => value,
-        }
     }
 
     fn count_floats(
@@ -246,7 +232,7 @@ impl Evaluation<'_> {
         })
     }
 
-    fn annotate_mixed(&self, at: &AtStep<'_>) {
+    pub(super) fn annotate_mixed(&self, at: &AtStep<'_>) {
         let annotation = Annotation::MixedExponentialCustom { metric: at.metric };
         self.annotate(&annotation, at.call.first_argument);
     }
@@ -310,7 +296,7 @@ impl Evaluation<'_> {
     }
 
     /// Says what an operation on histograms came upon; `None` when it could not be done.
-    fn reconciled(
+    pub(super) fn reconciled(
         &self,
         at: &AtStep<'_>,
         outcome: Result<crate::histogram::Reconciled, crate::histogram::MixedSchemas>,
@@ -415,68 +401,4 @@ fn last_two(window: &Window<'_>) -> Option<(Timed, Timed)> {
     newest.sort_by_key(|sample| sample.start.1);
     let (now, before) = (newest.pop()?, newest.pop()?);
     Some((before, now))
-}
-
-/// A rate between the values at the very bounds of a window.
-fn extended_rate(window: &Window<'_>, smoothed: bool, is_counter: bool) -> Option<f64> {
-    let bounds = Bounds::of(window, smoothed, is_counter)?;
-    let mut value = bounds.right - bounds.left;
-    if is_counter {
-        let mut before = bounds.left;
-        for &now in bounds.inside.iter().chain([&bounds.right]) {
-            if now < before {
-                value += before;
-            }
-            before = now;
-        }
-    }
-    Some(value)
-}
-
-/// The values at the bounds of a window, and those inside.
-pub(super) struct Bounds<'w> {
-    pub(super) left: f64,
-    pub(super) right: f64,
-    pub(super) inside: &'w [f64],
-    pub(super) inside_times: &'w [i64],
-}
-
-impl<'w> Bounds<'w> {
-    /// None where no sample lies behind the start.
-    pub(super) fn of(window: &Window<'w>, smoothed: bool, is_counter: bool) -> Option<Self> {
-        let (times, values) = (window.timestamps, window.values);
-        let sample = |place: usize| Some((*times.get(place)?, *values.get(place)?));
-        let newest = times.len().checked_sub(1)?;
-        let behind = times.get(..newest)?.partition_point(|&t| t <= window.start);
-        let mut first = behind.saturating_sub(1);
-        let mut last = match smoothed {
-            true => times.get(..newest)?.partition_point(|&t| t < window.end),
-            false => newest,
-        };
-        if sample(last)?.0 <= window.start {
-            return None;
-        }
-        let left = match sample(first)? {
-            (time, _) if smoothed && time < window.start => {
-                interpolate(sample(first)?, sample(first + 1)?, window.start, is_counter)
-            }
-            (_, value) => value,
-        };
-        let right = match sample(last)? {
-            (time, _) if smoothed && last > 0 && time > window.end => {
-                interpolate(sample(last - 1)?, sample(last)?, window.end, is_counter)
-            }
-            (_, value) => value,
-        };
-        first += usize::from(sample(first)?.0 <= window.start);
-        // One behind the last sample inside.
-        last += usize::from(sample(last)?.0 < window.end);
-        let inside = first..last.max(first);
-        Some(Self {
-            left,
-            right,
-            inside: values.get(inside.clone()).unwrap_or_default(),
-            inside_times: times.get(inside).unwrap_or_default(),
-        })
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::column::Point;
 use super::context::{Evaluation, Held, Request, Union};
-use super::over_time::extended_samples;
+use super::extended::extended_samples;
 use super::series::{RangeSeries, VectorSeries, without_description};
 use super::steps::Steps;
 use super::window::Windows;

@@ -9,6 +9,7 @@ use super::column::Column;
 use super::context::{Evaluation, Sink};
 use super::series::{HistogramSample, RangeSeries, VectorSeries};
 use super::steps::Steps;
+use super::window::Windows;
 use crate::error::QueryError;
 use crate::histogram::FloatHistogram;
 use crate::plan::Select;
@@ -16,6 +17,9 @@ use crate::queryable::{Selection, SeriesSamples};
 
 /// How many series are read between looks at whether the query was ended.
 const SERIES_BETWEEN_CHECKS: u64 = 64;
+
+/// What a sample takes in columns.
+const SAMPLE_BYTES: u64 = 16;
 
 /// What an instant selector finds at a step.
 #[derive(Clone, Copy, Debug)]
@@ -78,10 +82,11 @@ impl Evaluation<'_> {
             let series = self.ranged(series, select);
             let samples = series.samples();
             self.count_read(samples);
-            let bytes = (series.timestamps.len() * 16) as u64;
-            self.budget.hold(samples, bytes)?;
+            // Of what is read only what a step looks at counts as samples; memory counts all.
+            let bytes = samples * SAMPLE_BYTES;
+            self.budget.hold(0, bytes)?;
             let done = each(series);
-            self.budget.release(samples, bytes);
+            self.budget.release(0, bytes);
             done?;
         }
         stream
@@ -252,19 +257,13 @@ impl Evaluation<'_> {
             if time < oldest || (time == oldest && !closed) {
                 continue;
             }
-            match (float, histogram) {
-                (_, Some(sample)) if sample.time == time && float_time != Some(time) => {
-                    if !sample.histogram.is_stale() {
-                        found(step, Newest::Histogram(sample));
-                    }
+            if let Some(place) = float.filter(|_| float_time == Some(time)) {
+                let value = series.values.get(place).copied().unwrap_or_default();
+                if !is_stale(value) {
+                    found(step, Newest::Float { place });
                 }
-                (Some(place), _) => {
-                    let value = series.values.get(place).copied().unwrap_or_default();
-                    if !is_stale(value) {
-                        found(step, Newest::Float { place });
-                    }
-                }
-                _ => {}
+            } else if let Some(sample) = histogram.filter(|one| !one.histogram.is_stale()) {
+                found(step, Newest::Histogram(sample));
             }
         }
     }
@@ -280,16 +279,16 @@ impl Evaluation<'_> {
         let mut scratch = VectorSeries::default();
         self.read(select, steps, (lookback, lookback), &mut |mut series| {
             without_stale(&mut series);
-            if !series.histograms.is_empty() {
-                return Err(QueryError::Execution(
-                    "smoothed and anchored modifiers do not work with native histograms".to_owned(),
-                ));
-            }
             scratch.column.reset(steps.count);
+            let mut windows = Windows::new(&series, false);
             for step in steps.indices() {
-                let reference = select.reference(steps.time(step));
-                if let Some(value) = smoothed(&series, reference, lookback) {
-                    scratch.column.set_float(step, value);
+                let time = select.reference(steps.time(step));
+                let first = time.saturating_sub(lookback);
+                let mut window = windows.between(first, time.saturating_add(lookback));
+                window.time = time;
+                let place = (series.metric(), select.span);
+                if let Some(point) = self.smoothed_point(&window, place) {
+                    scratch.column.set(step, point);
                 }
             }
             if scratch.column.is_empty() {
@@ -299,46 +298,6 @@ impl Evaluation<'_> {
             sink(&mut scratch)
         })
     }
-}
-
-/// The value at a time, between the samples around it.
-fn smoothed(series: &RangeSeries, time: i64, lookback: i64) -> Option<f64> {
-    let times = &series.timestamps;
-    let at = times.partition_point(|&t| t < time);
-    let sample = |place: usize| Some((*times.get(place)?, *series.values.get(place)?));
-    let near = |(t, _): &(i64, f64)| t.abs_diff(time) <= lookback.unsigned_abs();
-    let next = sample(at).filter(near);
-    if let Some((t, value)) = next
-        && t == time
-    {
-        return Some(value);
-    }
-    let before = at.checked_sub(1).and_then(sample);
-    let before = before.filter(|(t, _)| *t > time.saturating_sub(lookback));
-    match (before, next) {
-        (Some(left), Some(right)) => Some(interpolate(left, right, time, false)),
-        (Some((_, value)), None) => Some(value),
-        (None, _) => None,
-    }
-}
-
-/// The value at a time on the line through two samples; a counter that fell began at zero.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "spans of windows are far below 2^53 ms"
-)]
-pub(crate) fn interpolate(
-    (left_time, left): (i64, f64),
-    (right_time, right): (i64, f64),
-    time: i64,
-    is_counter: bool,
-) -> f64 {
-    let left = if is_counter && right < left {
-        0.0
-    } else {
-        left
-    };
-    left + (right - left) * (time - left_time) as f64 / (right_time - left_time) as f64
 }
 
 /// Takes stale markers out.
@@ -383,6 +342,8 @@ fn keep_statistics(samples: &mut [HistogramSample]) {
             reset_hint,
             count: whole.count,
             sum: whole.sum,
+            schema: whole.schema,
+            custom_values: whole.custom_values.clone(),
             ..FloatHistogram::default()
         });
         before = Some(whole);

@@ -6,17 +6,22 @@ use tsdb_core::Labels;
 
 use super::context::{Evaluation, Sink};
 use super::steps::Steps;
+use crate::annotations::Annotation;
 use crate::error::QueryError;
 use crate::plan::{SortBy, VectorNode};
+use crate::syntax::Span;
 
 impl Evaluation<'_> {
     pub(super) fn sort(
         &self,
-        by: &SortBy,
+        (by, span): (&SortBy, Span),
         node: &VectorNode,
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
+        if self.request.is_range {
+            self.annotate(&Annotation::SortInRangeQuery, span);
+        }
         let mut held = self.collect(node, steps)?;
         match by {
             SortBy::Value { descending } => {

@@ -229,18 +229,26 @@ fn is_in_ratio(labels: &Labels, ratio: f64) -> bool {
     }
 }
 
-/// A number from 0 up to 1 that depends on the labels alone (FNV-1a, its bits mixed).
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a place needs no more than 53 bits"
-)]
+/// A number from 0 up to 1 that depends on the labels alone: Prometheus' hash of them.
+#[expect(clippy::cast_precision_loss, reason = "as Prometheus divides them")]
 fn place_of(labels: &Labels) -> f64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in labels.as_bytes() {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let mut bytes = Vec::with_capacity(labels.as_bytes().len());
+    for label in labels {
+        for text in [label.name, label.value] {
+            put_length(text.len(), &mut bytes);
+            bytes.extend_from_slice(text.as_bytes());
+        }
     }
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash ^= hash >> 33;
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
+    xxhash_rust::xxh64::xxh64(&bytes, 0) as f64 / u64::MAX as f64
+}
+
+/// A length as Prometheus keeps it before a label's text: a byte, or 255 and three bytes.
+fn put_length(length: usize, out: &mut Vec<u8>) {
+    match u8::try_from(length) {
+        Ok(short) if short < u8::MAX => out.push(short),
+        _ => {
+            out.push(u8::MAX);
+            out.extend((0..3).map(|place| (length >> (8 * place) & 0xff) as u8));
+        }
+    }
 }

@@ -36,7 +36,7 @@ impl Evaluation<'_> {
             VectorNode::Range(call) => self.stream_range_call(call, steps, sink),
             VectorNode::Map { function, node } => self.map(function, node, steps, sink),
             VectorNode::Label { change, node } => self.change_labels(change, node, steps, sink),
-            VectorNode::Sort { by, node } => self.sort(by, node, steps, sink),
+            VectorNode::Sort { by, node, span } => self.sort((by, *span), node, steps, sink),
             VectorNode::Absent { node, labels } => {
                 let mut absent = Column::of_floats(vec![1.0; steps.count]);
                 self.stream(node, steps, &mut |series| {

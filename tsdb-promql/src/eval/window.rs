@@ -21,6 +21,12 @@ impl Window<'_> {
         self.timestamps.is_empty() && self.histograms.is_empty()
     }
 
+    /// How many samples it has, histograms counted by their size.
+    pub(crate) fn samples(&self) -> u64 {
+        let histograms = self.histograms.iter().map(|one| one.histogram.samples());
+        self.timestamps.len() as u64 + histograms.sum::<u64>()
+    }
+
     /// When the counting of a float began, 0 where unknown.
     pub(crate) fn start_of(&self, place: usize) -> i64 {
         self.starts.get(place).copied().unwrap_or_default()

@@ -2,7 +2,9 @@
 
 use crate::engine::EngineOptions;
 use crate::error::QueryError;
-use crate::syntax::{Aggregate, AggregateOp, Binary, Call, Expr, Span, Subquery, Unary, ValueType};
+use crate::syntax::{
+    Aggregate, AggregateOp, Binary, BinaryOp, Call, Expr, Span, Subquery, Unary, ValueType,
+};
 
 use super::durations::QueryTimes;
 use super::histogram_use::HistogramUse;
@@ -168,6 +170,10 @@ impl Planner<'_> {
         let Binary {
             op, left, right, ..
         } = binary;
+        let used = match op {
+            BinaryOp::TrimUpper | BinaryOp::TrimLower => HistogramUse::whole(),
+            _ => used,
+        };
         let with_scalar = |vector: &Expr, scalar: &Expr, scalar_is_left: bool| {
             Ok(VectorNode::WithScalar(VectorScalar {
                 op: *op,

@@ -87,7 +87,7 @@ fn is_input_invariant(input: &HistogramInput) -> bool {
     match input {
         HistogramInput::Quantile(of, _) => is_scalar_invariant(of),
         HistogramInput::Quantiles(_, all) => all.iter().all(|(of, _)| is_scalar_invariant(of)),
-        HistogramInput::Fraction(lower, upper, _) => {
+        HistogramInput::Fraction(lower, upper) => {
             is_scalar_invariant(lower) && is_scalar_invariant(upper)
         }
     }

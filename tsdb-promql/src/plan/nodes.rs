@@ -34,7 +34,7 @@ pub(crate) struct Select {
     pub(crate) smoothed: bool,
     /// Whether of histograms only counts and sums are used.
     pub(crate) statistics_only: bool,
-    /// Bounds of what is read for it, in milliseconds, both included, over all steps it is part of.
+    /// Where it stands.
     pub(crate) span: Span,
 }
 
@@ -255,7 +255,7 @@ pub(crate) enum HistogramInput {
     Quantile(ScalarNode, Span),
     /// One series a quantile, told apart by a label.
     Quantiles(String, Vec<(ScalarNode, Span)>),
-    Fraction(ScalarNode, ScalarNode, Span),
+    Fraction(ScalarNode, ScalarNode),
 }
 
 /// Labels of info metrics.
@@ -328,6 +328,7 @@ pub(crate) enum VectorNode {
     Sort {
         by: SortBy,
         node: Box<VectorNode>,
+        span: Span,
     },
     Absent {
         node: Box<VectorNode>,

@@ -1,5 +1,6 @@
 //! Selectors and calls of functions.
 
+use tsdb_core::model::is_legacy_label_name;
 use tsdb_core::{MatchOp, Matcher};
 
 use super::build::{Planner, arguments_span, bare, text, unfit};
@@ -190,7 +191,7 @@ impl Planner<'_> {
         let mut next = || texts.next().unwrap_or_default();
         let change = if call.function.name == "label_replace" {
             let (target, replacement, source, pattern) = (next(), next(), next(), next());
-            check_label(&target, "destination", "label_replace")?;
+            self.check_label(&target, "destination", "label_replace")?;
             let regex = regex::Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| {
                 QueryError::Execution(format!(
                     "invalid regular expression in label_replace(): {pattern}"
@@ -206,9 +207,9 @@ impl Planner<'_> {
             let (target, separator) = (next(), next());
             let sources: Vec<String> = texts.collect();
             for source in &sources {
-                check_label(source, "source", "label_join")?;
+                self.check_label(source, "source", "label_join")?;
             }
-            check_label(&target, "destination", "label_join")?;
+            self.check_label(&target, "destination", "label_join")?;
             LabelChange::Join {
                 target,
                 separator,
@@ -231,7 +232,8 @@ impl Planner<'_> {
             SortBy::Value { descending }
         };
         let node = Box::new(self.vector(self.argument(call, 0)?, used)?);
-        Ok(VectorNode::Sort { by, node })
+        let span = call.span;
+        Ok(VectorNode::Sort { by, node, span })
     }
 
     fn histogram(&self, call: &Call, used: HistogramUse) -> Result<VectorNode, QueryError> {
@@ -239,10 +241,7 @@ impl Planner<'_> {
         let number = |index: usize| self.scalar(self.argument(call, index)?, used);
         let (input, vector) = match call.function.name {
             "histogram_quantile" => (HistogramInput::Quantile(number(0)?, place(0)?), 1),
-            "histogram_fraction" => {
-                let (lower, upper) = (number(0)?, number(1)?);
-                (HistogramInput::Fraction(lower, upper, place(0)?), 2)
-            }
+            "histogram_fraction" => (HistogramInput::Fraction(number(0)?, number(1)?), 2),
             _ => {
                 let label = text(self.argument(call, 1)?)?;
                 let all =
@@ -261,16 +260,25 @@ impl Planner<'_> {
 
     fn info(&self, call: &Call, used: HistogramUse) -> Result<VectorNode, QueryError> {
         let of = self.argument(call, 0)?;
-        let matchers = match call.arguments.get(1).map(bare) {
+        let mut matchers = match call.arguments.get(1).map(bare) {
             Some(Expr::Vector(selector)) => selector.matchers.clone(),
             Some(other) => return Err(unfit("a selector of labels", other)),
             None => vec![Matcher::equal(METRIC_NAME, "target_info")],
         };
-        let (mut offset, mut at) = (0, None);
-        if let Some(selector) = first_selector(of) {
-            offset = self.times.offset(selector.offset.as_ref())?;
-            at = self.at(selector.at);
+        let is_excluding = |matcher: &Matcher| {
+            matcher.name() == METRIC_NAME
+                && matches!(matcher.op(), MatchOp::NotEqual | MatchOp::NotRegex)
+        };
+        let mut of_name = matchers
+            .iter()
+            .filter(|matcher| matcher.name() == METRIC_NAME)
+            .peekable();
+        // Who only excludes some means all other info metrics.
+        if of_name.peek().is_some() && of_name.all(is_excluding) {
+            let info = Matcher::regex(METRIC_NAME, ".+_info");
+            matchers.push(info.map_err(|error| QueryError::Execution(error.to_string()))?);
         }
+        let (offset, at) = self.reference_of(of)?.unwrap_or_default();
         Ok(VectorNode::Info(InfoNode {
             node: Box::new(self.vector(of, used)?),
             matchers,
@@ -280,29 +288,60 @@ impl Planner<'_> {
     }
 }
 
-/// The first selector of an expression, from the left.
-fn first_selector(expr: &Expr) -> Option<&VectorSelector> {
-    match expr {
-        Expr::Number(_) | Expr::String(_) => None,
-        Expr::Vector(selector) => Some(selector),
-        Expr::Matrix(matrix) => Some(&matrix.selector),
-        Expr::Subquery(subquery) => first_selector(&subquery.expr),
-        Expr::Unary(unary) => first_selector(&unary.expr),
-        Expr::Paren(paren) => first_selector(&paren.expr),
-        Expr::Binary(binary) => {
-            first_selector(&binary.left).or_else(|| first_selector(&binary.right))
-        }
-        Expr::Aggregate(aggregate) => first_selector(&aggregate.expr),
-        Expr::Call(call) => call.arguments.iter().find_map(first_selector),
+impl Planner<'_> {
+    /// The time that the first selector of an expression, from the left, looks back from: how far
+    /// before the step, or before one time for all steps.
+    fn reference_of(&self, expr: &Expr) -> Result<Option<(i64, Option<i64>)>, QueryError> {
+        Ok(match expr {
+            Expr::Number(_) | Expr::String(_) => None,
+            Expr::Vector(selector) => Some(self.reference_of_selector(selector)?),
+            Expr::Matrix(matrix) => Some(self.reference_of_selector(&matrix.selector)?),
+            Expr::Subquery(subquery) => match self.reference_of(&subquery.expr)? {
+                Some((offset, None)) => {
+                    let own = self.times.offset(subquery.offset.as_ref())?;
+                    Some((offset.saturating_add(own), self.at(subquery.at)))
+                }
+                settled => settled,
+            },
+            Expr::Unary(unary) => self.reference_of(&unary.expr)?,
+            Expr::Paren(paren) => self.reference_of(&paren.expr)?,
+            Expr::Binary(binary) => match self.reference_of(&binary.left)? {
+                None => self.reference_of(&binary.right)?,
+                found => found,
+            },
+            Expr::Aggregate(aggregate) => self.reference_of(&aggregate.expr)?,
+            Expr::Call(call) => {
+                let all = call
+                    .arguments
+                    .iter()
+                    .map(|argument| self.reference_of(argument));
+                let mut found = all.filter_map(Result::transpose);
+                found.next().transpose()?
+            }
+        })
+    }
+
+    fn reference_of_selector(
+        &self,
+        selector: &VectorSelector,
+    ) -> Result<(i64, Option<i64>), QueryError> {
+        let offset = self.times.offset(selector.offset.as_ref())?;
+        Ok((offset, self.at(selector.at)))
     }
 }
 
-fn check_label(name: &str, role: &str, function: &str) -> Result<(), QueryError> {
-    match name.is_empty() {
-        true => Err(QueryError::Execution(format!(
-            "invalid {role} label name in {function}(): {name}"
-        ))),
-        false => Ok(()),
+impl Planner<'_> {
+    fn check_label(&self, name: &str, role: &str, function: &str) -> Result<(), QueryError> {
+        let is_valid = match self.options.features.prometheus_2 {
+            true => is_legacy_label_name(name),
+            false => !name.is_empty(),
+        };
+        match is_valid {
+            true => Ok(()),
+            false => Err(QueryError::Execution(format!(
+                "invalid {role} label name in {function}(): {name}"
+            ))),
+        }
     }
 }
 

@@ -294,10 +294,7 @@ impl<'t> Lexer<'t> {
                 return Err(self.error("unexpected colon ':'"));
             }
             self.got_colon = true;
-            return Ok(match self.accept(":") {
-                true => Kind::DoubleColon,
-                false => Kind::Colon,
-            });
+            return Ok(Kind::Colon);
         }
         if let Some(kind) = self.duration_word() {
             return Ok(kind);

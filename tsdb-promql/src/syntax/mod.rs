@@ -11,6 +11,8 @@ mod parser;
 mod prettify;
 mod print;
 mod span;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use ast::{

@@ -98,7 +98,7 @@ fn write_duration(out: &mut impl fmt::Write, seconds: f64) -> fmt::Result {
         return out.write_str("0s");
     }
     for (unit, size, whole) in UNITS {
-        if rest < size || (whole && rest % size != 0) {
+        if rest < size || (whole && !rest.is_multiple_of(size)) {
             continue;
         }
         write!(out, "{}{unit}", rest / size)?;

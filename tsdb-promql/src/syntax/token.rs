@@ -10,7 +10,6 @@ pub(super) enum Kind {
     End,
     Comma,
     Colon,
-    DoubleColon,
     LeftBrace,
     RightBrace,
     LeftBracket,

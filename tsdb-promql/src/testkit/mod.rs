@@ -20,8 +20,11 @@ mod runner;
 mod script;
 mod series_line;
 mod start_line;
+mod suite;
 mod table;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub use bucket_map::{Bucket, buckets};
 pub use comparison::almost_equal;
@@ -31,5 +34,6 @@ pub use reply::{Reply, ReplyHistogram, ReplySeries, ReplyValue};
 pub use runner::{Case, Subject, run};
 pub use script::{Command, Eval, Load, LoadedPoint, LoadedSeries, Query, Script, ScriptError};
 pub use series_line::{SequencePoint, WrittenHistogram};
+pub use suite::Suite;
 pub use table::{SeriesOrder, Table};
 pub use tally::{Count, Ratchet, RatchetVerdict, Tally};

@@ -1,6 +1,7 @@
 //! Series in memory.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use tsdb_core::{Histogram, HistogramCounts, Labels, Matcher};
 
@@ -56,7 +57,12 @@ impl Table {
     }
 }
 
-fn samples(labels: &Labels, points: &BTreeMap<i64, LoadedPoint>) -> SeriesSamples {
+/// The samples of a series in a range of times.
+fn samples(
+    labels: &Labels,
+    points: &BTreeMap<i64, LoadedPoint>,
+    range: &RangeInclusive<i64>,
+) -> SeriesSamples {
     let mut samples = SeriesSamples {
         labels: labels.clone(),
         ..SeriesSamples::default()
@@ -65,17 +71,21 @@ fn samples(labels: &Labels, points: &BTreeMap<i64, LoadedPoint>) -> SeriesSample
     for point in points.values() {
         match &point.value {
             PointValue::Float(value) => {
-                samples.timestamps.push(point.timestamp);
-                samples.values.push(*value);
-                samples.start_timestamps.push(point.start_timestamp);
                 before = None;
+                if range.contains(&point.timestamp) {
+                    samples.timestamps.push(point.timestamp);
+                    samples.values.push(*value);
+                    samples.start_timestamps.push(point.start_timestamp);
+                }
             }
             PointValue::Histogram(histogram) => {
                 let mut read = stored(histogram);
                 read.start_timestamp = point.start_timestamp;
                 read.reset_hint = read_hint(before, histogram);
-                samples.histograms.push((point.timestamp, read));
                 before = Some(&**histogram);
+                if range.contains(&point.timestamp) {
+                    samples.histograms.push((point.timestamp, read));
+                }
             }
         }
     }
@@ -128,7 +138,7 @@ impl Queryable for Table {
                 && points.range(range.clone()).next().is_some()
         });
         let mut series: Vec<_> = found
-            .map(|(labels, points)| samples(labels, points))
+            .map(|(labels, points)| samples(labels, points, &range))
             .collect();
         if self.order == SeriesOrder::Reversed {
             series.reverse();

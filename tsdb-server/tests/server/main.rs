@@ -40,6 +40,7 @@ mod node_json;
 mod opening;
 mod packages;
 mod profiles;
+mod promqltest;
 mod query_api;
 mod support;
 mod tenancy;

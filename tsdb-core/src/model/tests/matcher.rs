@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::model::{MatchOp, Matcher, MatcherError};
+use crate::model::{MatchOp, Matcher, MatcherError, capturing_regex};
 
 fn regex(pattern: &str) -> Matcher {
     Matcher::regex("n", pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"))
@@ -270,6 +270,61 @@ fn what_go_refuses_is_refused_with_its_words() {
     );
 }
 
+/// Pattern, text, and what its groups match, the whole first: as Go's regexp does.
+const CAPTURES: &[(&str, &str, &[Option<&str>])] = &[
+    (
+        "(.*)-(.*)",
+        "a-b-c",
+        &[Some("a-b-c"), Some("a-b"), Some("c")],
+    ),
+    ("(a*?)(a*)", "aaa", &[Some("aaa"), Some(""), Some("aaa")]),
+    ("(?U)(a*)(a*)", "aaa", &[Some("aaa"), Some(""), Some("aaa")]),
+    (
+        "(?U:(a*?))(a*)",
+        "aaa",
+        &[Some("aaa"), Some("aaa"), Some("")],
+    ),
+    (
+        "(a|ab)(c|bcd)(d*)",
+        "abcd",
+        &[Some("abcd"), Some("a"), Some("bcd"), Some("")],
+    ),
+    ("(a)?(b)?", "b", &[Some("b"), None, Some("b")]),
+    (
+        "(a{1,2}?)(a*)",
+        "aaa",
+        &[Some("aaa"), Some("a"), Some("aa")],
+    ),
+    ("(a+?){2}", "aaa", &[Some("aaa"), Some("aa")]),
+    ("(?i)(A)(?-i)(b)", "ab", &[Some("ab"), Some("a"), Some("b")]),
+    ("(?:x)(y)", "xy", &[Some("xy"), Some("y")]),
+    ("(.+)", "a\nb", &[Some("a\nb"), Some("a\nb")]),
+    // Go takes a name twice, and one that begins with a digit.
+    ("(?P<n>a)(?<n>b)", "ab", &[Some("ab"), Some("a"), Some("b")]),
+    ("(?P<1a>x)", "x", &[Some("x"), Some("x")]),
+];
+
+#[test]
+fn groups_capture_as_in_go() {
+    for (pattern, text, expected) in CAPTURES {
+        let regex = capturing_regex(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+        let captures = regex
+            .captures(text)
+            .unwrap_or_else(|| panic!("{pattern} does not match {text}"));
+        let groups: Vec<Option<&str>> = captures
+            .iter()
+            .map(|group| group.map(|group| group.as_str()))
+            .collect();
+        assert_eq!(groups, *expected, "{pattern} on {text}");
+    }
+    let named = capturing_regex("(?P<city>.*):(?<port>[0-9]+)").unwrap();
+    let captures = named.captures("oslo:80").unwrap();
+    assert_eq!((&captures["city"], &captures["port"]), ("oslo", "80"));
+    assert!(!named.is_match("oslo:80 "));
+    let error = capturing_regex("(").unwrap_err();
+    assert_eq!(error, Matcher::regex("n", "(").unwrap_err());
+}
+
 #[test]
 fn huge_expressions_are_refused_and_deep_ones_do_not_overflow() {
     let huge = "((a{0,1000}){0,1000}){0,1000}b.";
@@ -405,6 +460,14 @@ proptest! {
             if let Some(prefix) = matcher.prefix() {
                 prop_assert!(text.starts_with(prefix) || !judge.is_match(text));
             }
+        }
+    }
+
+    #[test]
+    fn captures_change_no_answer(pattern in common_pattern(), text in "[abc1 .-]{0,6}") {
+        if let Ok(matcher) = Matcher::regex("n", pattern.clone()) {
+            let capturing = capturing_regex(&pattern).expect("a pattern that a matcher takes");
+            prop_assert_eq!(capturing.is_match(&text), matcher.matches(&text), "{}", pattern);
         }
     }
 

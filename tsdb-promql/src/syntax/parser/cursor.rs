@@ -50,6 +50,9 @@ pub fn parse_metric_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
     Ok(selector.matchers)
 }
 
+/// How deep parentheses, signs and right sides may nest: reading them takes stack.
+const MAX_NESTING: usize = 64;
+
 /// What is being read, as an error about an unexpected token tells it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Context {
@@ -179,9 +182,9 @@ impl<'t> Parser<'t> {
 
     /// Reads something one level deeper.
     pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        if self.depth == MAX_DEPTH {
+        if self.depth == MAX_NESTING {
             let span = self.peek()?.span();
-            return Err(self.too_deep(span));
+            return Err(self.too_deep(span, MAX_NESTING));
         }
         self.depth += 1;
         let result = read(self);
@@ -196,12 +199,12 @@ impl<'t> Parser<'t> {
                 expr,
                 height: below + 1,
             }),
-            false => Err(self.too_deep(span)),
+            false => Err(self.too_deep(span, MAX_DEPTH)),
         }
     }
 
-    fn too_deep(&self, span: Span) -> ParseError {
-        let message = format!("expression nests deeper than {MAX_DEPTH} levels");
+    fn too_deep(&self, span: Span, limit: usize) -> ParseError {
+        let message = format!("expression nests deeper than {limit} levels");
         self.error(span, message)
     }
 }

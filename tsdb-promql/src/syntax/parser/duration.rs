@@ -237,20 +237,23 @@ impl<'t> Parser<'t> {
             }
             Kind::Word(word) => {
                 let of = self.duration_word(token, word)?;
-                self.signed(sign, of)
+                let span = Span::new(sign.start, of.expr.span().end);
+                let expr = DurationExpr::Unary {
+                    negative: sign.kind == Kind::Operator(BinaryOp::Sub),
+                    of: Box::new(of.expr),
+                    span,
+                };
+                self.above(of.height, span, expr)
             }
             Kind::LeftParen => {
                 let inner = self.duration(0)?;
                 let close = self.expect(Kind::RightParen)?;
                 let span = Span::new(token.start, close.end());
-                let negative = sign.kind == Kind::Operator(BinaryOp::Sub);
-                match inner.expr {
-                    DurationExpr::Literal(_) if !negative => Ok(inner),
-                    _ => {
-                        let wrapped = self.wrapped(inner, span)?;
-                        self.signed(sign, wrapped)
-                    }
-                }
+                let inner = match inner.expr {
+                    DurationExpr::Literal(_) => inner,
+                    _ => self.wrapped(inner, span)?,
+                };
+                self.signed(sign, inner)
             }
             Kind::Operator(BinaryOp::Add | BinaryOp::Sub) => {
                 let inner = self.duration(POWER)?;

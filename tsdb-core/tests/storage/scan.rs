@@ -1,0 +1,119 @@
+//! What a scan gives is what a select gives, in whatever order, however it is split, and its groups
+//! are those that the labels tell.
+
+use std::collections::BTreeSet;
+
+use tsdb_core::vfs::SplitMix64;
+use tsdb_core::{
+    Grouping, Labels, Matcher, MergedSamples, Namespace, ScanOptions, SeriesScan, TimeRange,
+};
+
+use crate::support::{chain, coded};
+
+type Samples = Vec<(i64, u64)>;
+
+/// A grouping, and whether it keeps a label.
+fn grouping(random: &mut SplitMix64) -> (Option<Grouping>, fn(&str) -> bool) {
+    match random.below(5) {
+        0 => (None, |_| false),
+        1 => (Some(Grouping::by(Vec::<String>::new())), |_| false),
+        2 => (Some(Grouping::by(["zone", "absent"])), |name| {
+            name == "zone"
+        }),
+        3 => (Some(Grouping::by(["host", "__name__"])), |name| {
+            ["host", "__name__"].contains(&name)
+        }),
+        _ => (Some(Grouping::without(["__name__", "zone"])), |name| {
+            !["__name__", "zone"].contains(&name)
+        }),
+    }
+}
+
+fn selected(
+    namespace: &Namespace,
+    range: TimeRange,
+    matchers: &[Matcher],
+) -> Result<Vec<(Labels, Samples)>, String> {
+    let set = namespace.select(range, matchers);
+    let mut expected = Vec::new();
+    for series in set.map_err(|error| chain(&error))? {
+        let series = series.map_err(|error| chain(&error))?;
+        let samples: Result<Samples, String> = series.all_samples().map(coded).collect();
+        expected.push((series.labels().clone(), samples?));
+    }
+    Ok(expected)
+}
+
+/// All that a scan gives, each with the labels of its group.
+fn scanned(mut scan: SeriesScan) -> Result<Vec<((Labels, Samples), Labels)>, String> {
+    let mut columns = MergedSamples::default();
+    let mut found = Vec::new();
+    while scan
+        .next_into(&mut columns)
+        .map_err(|error| chain(&error))?
+    {
+        let samples: Result<Samples, String> = columns.samples().map(coded).collect();
+        let labels = scan.labels().map_err(|error| chain(&error))?;
+        let group = scan.groups().get(scan.group() as usize);
+        found.push(((labels, samples?), group.ok_or("no such group")?.clone()));
+    }
+    if !columns.is_empty() {
+        return Err("columns that the end left behind".to_owned());
+    }
+    Ok(found)
+}
+
+/// Compares a scan, made and split at random, with a select.
+pub fn check(
+    namespace: &Namespace,
+    range: TimeRange,
+    matchers: &[Matcher],
+    random: &mut SplitMix64,
+) -> Result<(), String> {
+    let expected = selected(namespace, range, matchers)?;
+    let (grouping, keeps) = grouping(random);
+    let options = ScanOptions {
+        sorted: random.coin(),
+        grouping,
+        ..ScanOptions::default()
+    };
+    let scan = namespace.scan(range, matchers, &options);
+    let mut scan = scan.map_err(|error| chain(&error))?;
+    let all: BTreeSet<_> = scan.groups().iter().cloned().collect();
+    if all.len() != scan.groups().len() {
+        return Err(format!("a group twice: {:?}", scan.groups()));
+    }
+    let (mut found, mut groups) = (Vec::new(), Vec::new());
+    let mut columns = MergedSamples::default();
+    if random.coin()
+        && scan
+            .next_into(&mut columns)
+            .map_err(|error| chain(&error))?
+    {
+        let samples: Result<Samples, String> = columns.samples().map(coded).collect();
+        found.push((scan.labels().map_err(|error| chain(&error))?, samples?));
+        groups.push(scan.groups()[scan.group() as usize].clone());
+    }
+    for part in scan.split(1 + random.index(8)) {
+        for (series, group) in scanned(part)? {
+            found.push(series);
+            groups.push(group);
+        }
+    }
+    for ((labels, _), group) in found.iter().zip(&groups) {
+        let kept = labels.iter().filter(|label| keeps(label.name));
+        let kept = Labels::from_pairs(kept.map(|label| (label.name, label.value)));
+        if kept.as_ref() != Ok(group) {
+            return Err(format!("{labels} is in the group {group} by {options:?}"));
+        }
+    }
+    if !options.sorted {
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "a scan {options:?} of {range:?} {matchers:?} gives {found:?}, not {expected:?}"
+    ))
+}
