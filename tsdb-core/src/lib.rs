@@ -40,8 +40,8 @@ pub use model::{
 };
 pub use series::{ChunkPart, MergedSamples, SampleRef};
 pub use shard::{
-    Appended, ExemplarStats, Limited, MemoryUse, ScanOptions, SelectLimits, Series, SeriesChunks,
-    SeriesLimits, SeriesScan, SeriesSet,
+    Appended, ExemplarStats, Limited, MemoryUse, Newest, NewestScan, NewestValue, ScanOptions,
+    SelectLimits, Series, SeriesChunks, SeriesLimits, SeriesScan, SeriesSet,
 };
 
 pub use vfs::Vfs;

@@ -8,6 +8,7 @@ mod error;
 mod eval;
 mod histogram;
 mod kahan;
+mod namespace;
 mod number;
 mod plan;
 mod queryable;
@@ -25,6 +26,7 @@ pub use histogram::{
     NanObservations, Reconciled, bucket_fraction, bucket_quantile,
 };
 pub use kahan::KahanSum;
+pub use namespace::NamespaceStream;
 pub use number::{GeneralNumber, PlainNumber, SampleNumber, parse_float};
 pub use queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};
 pub use trace::Trace;

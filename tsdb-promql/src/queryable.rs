@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use tsdb_core::{Histogram, Labels, Matcher};
+use tsdb_core::{Grouping, Histogram, Labels, Matcher};
 
 /// What a source of series is asked for.
 #[derive(Clone, Debug)]
@@ -14,6 +14,11 @@ pub struct Selection<'a> {
     pub start: i64,
     /// The last millisecond of interest, included.
     pub end: i64,
+    /// Whether only the newest sample of each series is of interest; others may be given as well.
+    pub newest_only: bool,
+    /// By which labels the series are aggregated, where nothing else of them is of interest: a source
+    /// that numbers its groups by itself need not make labels.
+    pub grouping: Option<&'a Grouping>,
 }
 
 /// One series and its samples.
@@ -41,6 +46,30 @@ pub trait SeriesStream: Send {
     /// # Errors
     /// When it cannot be read. Nothing more is asked for then.
     fn next_series(&mut self) -> Result<Option<SeriesSamples>, SourceError>;
+
+    /// Replaces `into` by the next series, whose memory may be used again; false at the end. Where
+    /// the stream has groups, it may leave the labels empty.
+    ///
+    /// # Errors
+    /// As [`SeriesStream::next_series`].
+    fn next_into(&mut self, into: &mut SeriesSamples) -> Result<bool, SourceError> {
+        let next = self.next_series()?;
+        let is_some = next.is_some();
+        *into = next.unwrap_or_default();
+        Ok(is_some)
+    }
+
+    /// The group of the series that came last, of those [`Selection::grouping`] asked for; `None`
+    /// where the source does not number them.
+    fn group(&self) -> Option<u32> {
+        None
+    }
+
+    /// The labels of a group.
+    fn group_labels(&self, group: u32) -> Labels {
+        let _ = group;
+        Labels::default()
+    }
 
     /// What has to be said of what was read so far, beside the series.
     fn warnings(&self) -> Vec<String> {

@@ -135,6 +135,21 @@ fn scan(
     (series, samples)
 }
 
+/// Counts the newest samples by job.
+fn newest(metrics: &Namespace, range: TimeRange, matchers: &[Matcher]) -> u64 {
+    let grouping = Some(Grouping::by(["job"]));
+    let options = ScanOptions {
+        grouping,
+        ..ScanOptions::default()
+    };
+    let mut scan = metrics.newest(range, matchers, &options).expect("a scan");
+    let mut counts = vec![0; scan.groups().len()];
+    while let Some(newest) = scan.next_newest().expect("a series") {
+        counts[newest.group as usize] += 1;
+    }
+    counts.iter().sum()
+}
+
 fn range(from: i64, to: i64) -> TimeRange {
     TimeRange::inclusive(from, to).expect("a range")
 }
@@ -171,6 +186,11 @@ fn instant() {
             &format!("5 min of all series, {place}, scan by job"),
             "a series",
             || scan(&metrics, (last, &name), by_job()).0,
+        );
+        say(
+            &format!("newest of all series, {place}, by job"),
+            "a series",
+            || newest(&metrics, last, &name),
         );
         say(
             &format!("5 min of all series, {place}, select alone"),

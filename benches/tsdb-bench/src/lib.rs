@@ -5,7 +5,9 @@
 mod capture;
 mod chance;
 mod column;
+pub mod counters;
 mod counting;
+pub mod cpu;
 mod encoder;
 mod fleet;
 mod order;

@@ -122,6 +122,34 @@ impl ChunkAppender {
         self.count += 1;
     }
 
+    /// Appends samples behind the second one.
+    fn push_rest(&mut self, out: &mut Vec<u8>, samples: impl Iterator<Item = Sample>) {
+        let mut writer = BitWriter::resume(out, self.word, self.filled);
+        // Locals stay in registers.
+        let (mut time, mut delta) = (self.last_timestamp, self.last_delta);
+        for sample in samples {
+            assert!(
+                self.count < u16::MAX,
+                "a chunk counts its samples in two bytes: begin a new one"
+            );
+            debug_assert!(sample.timestamp > time, "timestamps must rise");
+            let step = sample.timestamp.wrapping_sub(time).cast_unsigned();
+            let change = step.wrapping_sub(delta).cast_signed();
+            let bits = sample.value.to_bits();
+            if change == 0 && bits == self.last_bits {
+                writer.write(0b00, 2);
+            } else {
+                write_change(&mut writer, change);
+                self.write_value(&mut writer, bits);
+                self.last_bits = bits;
+            }
+            (time, delta) = (sample.timestamp, step);
+            self.count += 1;
+        }
+        (self.word, self.filled) = writer.suspend();
+        (self.last_timestamp, self.last_delta) = (time, delta);
+    }
+
     /// The first sample in full, the second with a plain delta.
     #[cold]
     fn write_beginning(
@@ -290,10 +318,16 @@ fn write_change(writer: &mut BitWriter<'_, impl WordSink>, change: i64) {
 /// As [`ChunkAppender::push`].
 #[must_use]
 pub fn encode(samples: impl IntoIterator<Item = Sample>) -> Vec<u8> {
+    let mut samples = samples.into_iter();
     let mut appender = ChunkAppender::new();
-    let mut out = Vec::new();
-    for sample in samples {
+    let mut out = Vec::with_capacity(COUNT_BYTES + 4 * samples.size_hint().0);
+    put_count(0, &mut out);
+    for sample in samples.by_ref().take(2) {
         appender.push(&mut out, sample.timestamp, sample.value);
     }
-    appender.finish(&out)
+    appender.push_rest(&mut out, samples);
+    appender.put_pending(&mut out);
+    let count = appender.count.swap_bytes().to_le_bytes();
+    out.iter_mut().zip(count).for_each(|(to, from)| *to = from);
+    out
 }

@@ -14,7 +14,7 @@ use crate::model::{
     AppendReport, Labels, Matcher, MetricMetadata, NamespaceId, RunId, Texts, TimeRange, WriteBatch,
 };
 use crate::shard::{
-    AppendEnvironment, Appended, Head, Limited, MemoryBounds, MemoryLedger, MemoryUse,
+    AppendEnvironment, Appended, Head, Limited, MemoryBounds, MemoryLedger, MemoryUse, NewestScan,
     ReaderCounts, ScanOptions, SelectLimits, SeriesScan, SeriesSet, ShardError,
 };
 use crate::wal::CommitTicket;
@@ -367,6 +367,21 @@ impl Namespace {
     ) -> Result<SeriesScan, Error> {
         self.inner.check_open()?;
         Ok(self.state.head_there()?.scan(range, matchers, options)?)
+    }
+
+    /// The newest sample in `range` of each series that matches all `matchers`. Where the range
+    /// reaches the present that takes no look at a chunk.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::Limit`] when more series match than the options allow.
+    pub fn newest(
+        &self,
+        range: TimeRange,
+        matchers: &[Matcher],
+        options: &ScanOptions,
+    ) -> Result<NewestScan, Error> {
+        self.inner.check_open()?;
+        Ok(self.state.head_there()?.newest(range, matchers, options)?)
     }
 
     /// Labels of the series that match and have samples in `range`, sorted, at most `limit`.

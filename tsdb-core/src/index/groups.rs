@@ -30,6 +30,14 @@ impl Grouping {
         }
     }
 
+    /// The labels of the group that a series of these labels is in.
+    #[must_use]
+    pub fn labels_of(&self, labels: &Labels) -> Labels {
+        let counting = labels.iter().filter(|label| self.wants(label.name));
+        // A part of a valid set is one.
+        Labels::from_pairs(counting.map(|label| (label.name, label.value))).unwrap_or_default()
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.names.iter().any(|one| one == name) != self.without
     }

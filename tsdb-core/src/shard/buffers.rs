@@ -7,7 +7,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::bits::{DecodeError, prefetch};
 use crate::model::{Generation, HashMap, SeriesId, TimeRange};
-use crate::series::{Buffer, BufferArena, BufferView, ChunkPart, HistogramBuffer, SettleSpace};
+use crate::series::{
+    Buffer, BufferArena, BufferView, ChunkPart, HistogramBuffer, NewestSample, SettleSpace,
+};
 
 /// How many stripes there are.
 pub const STRIPES: usize = 16;
@@ -27,6 +29,8 @@ pub const PREFETCH_LATE_ROWS: usize = 8;
 
 /// A reader holds a stripe's lock for so many series at most: some ten microseconds.
 const SCAN_SLOTS: usize = 16;
+/// The same where it looks at hot lines alone.
+const NEWEST_SLOTS: usize = 256;
 
 /// Bytes of a page.
 pub(super) const PAGE_BYTES: usize = PAGE_SLOTS * size_of::<Buffer>();
@@ -97,8 +101,14 @@ impl Stripe {
     }
 
     /// What a slot of this stripe has, if anything was appended to it.
+    #[inline]
     fn view(&self, slot: u32) -> Option<BufferView<'_>> {
-        BufferView::new(self.get(slot), &self.arena, self.histograms.get(&slot))
+        // Most namespaces have no histograms, and a look into an empty map is not for nothing.
+        let histograms = match self.histograms.is_empty() {
+            true => None,
+            false => self.histograms.get(&slot),
+        };
+        BufferView::new(self.get(slot), &self.arena, histograms)
     }
 
     /// Makes the page of a slot.
@@ -477,6 +487,30 @@ impl GenerationBuffers {
             for view in views() {
                 if let Some(view) = view {
                     visit(at, view);
+                }
+                at += 1;
+            }
+        }
+    }
+
+    /// Calls `visit` with the newest sample of those of the slots that have any, as far as hot lines
+    /// tell it.
+    pub(super) fn newest(&self, slots: &[u32], mut visit: impl FnMut(usize, NewestSample)) {
+        if self.is_empty() {
+            return;
+        }
+        let mut at = 0;
+        let of_stripe = slots.chunk_by(|a, b| stripe_of(*a) == stripe_of(*b));
+        for slots in of_stripe.flat_map(|slots| slots.chunks(NEWEST_SLOTS)) {
+            let stripe = slots
+                .first()
+                .and_then(|slot| self.stripes.get(stripe_of(*slot)));
+            let Some(stripe) = stripe.map(Mutex::lock) else {
+                return;
+            };
+            for &slot in slots {
+                if let Some(view) = stripe.view(slot) {
+                    visit(at, view.newest());
                 }
                 at += 1;
             }

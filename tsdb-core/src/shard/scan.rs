@@ -227,28 +227,12 @@ impl SeriesScan {
     /// other in order, for as many threads. They share limits and groups.
     #[must_use]
     pub fn split(self, parts: usize) -> Vec<Self> {
-        let parts = parts.max(1);
         let Some(reader) = &self.reader else {
             return vec![self];
         };
-        let (first, len) = (self.ready.start.min(self.rest.start), self.len_at_most());
-        let first = if self.ready.is_empty() {
-            self.rest.start
-        } else {
-            first
-        };
-        let at = |part: usize| first + len * part / parts;
-        (0..parts)
-            .filter(|&part| at(part) < at(part + 1) || part == 0)
-            .map(|part| {
-                let reader = match (part, reader.held()) {
-                    (1.., Ok(held)) => Arc::clone(&held.head).pins.readers().add(held),
-                    // Refused, each of them says so.
-                    _ => Arc::clone(reader),
-                };
-                Self::new(reader, Arc::clone(&self.plan), at(part)..at(part + 1))
-            })
-            .collect()
+        let rest = self.rest.start - self.ready.len()..self.rest.end;
+        let part = |(reader, rest)| Self::new(reader, Arc::clone(&self.plan), rest);
+        split(reader, rest, parts).into_iter().map(part).collect()
     }
 
     fn end(&mut self) {
@@ -258,6 +242,25 @@ impl SeriesScan {
         self.reader = None;
         self.space = BatchSpace::default();
     }
+}
+
+/// Parts entries into `parts` that have about as many, at least one, each with a reader of its own.
+pub(super) fn split(
+    reader: &Arc<Reader>,
+    entries: Range<usize>,
+    parts: usize,
+) -> Vec<(Arc<Reader>, Range<usize>)> {
+    let parts = parts.clamp(1, entries.len().max(1));
+    let at = |part: usize| entries.start + entries.len() * part / parts;
+    let part = |part: usize| {
+        let reader = match (part, reader.held()) {
+            (1.., Ok(held)) => Arc::clone(&held.head).pins.readers().add(held),
+            // Refused, each of them says so.
+            _ => Arc::clone(reader),
+        };
+        (reader, at(part)..at(part + 1))
+    };
+    (0..parts).map(part).collect()
 }
 
 impl Head {

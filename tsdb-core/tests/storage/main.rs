@@ -20,6 +20,7 @@ mod lazy_files;
 mod model;
 mod namespace_limits;
 mod placement;
+mod read_only;
 mod readers;
 mod regressions;
 mod removal;

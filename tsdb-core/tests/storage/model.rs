@@ -311,7 +311,9 @@ impl Player {
             return Ok(());
         };
         let (range, matchers) = (self.range(), self.matchers());
-        crate::scan::check(&namespace, range, &matchers, &mut self.random)?;
+        if self.random.chance(1, 3) {
+            crate::scan::check(&namespace, range, &matchers, &mut self.random)?;
+        }
         let mut set = namespace
             .select(range, &matchers)
             .map_err(|error| chain(&error))?;

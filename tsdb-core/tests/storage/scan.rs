@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 
 use tsdb_core::vfs::SplitMix64;
 use tsdb_core::{
-    Grouping, Labels, Matcher, MergedSamples, Namespace, ScanOptions, SeriesScan, TimeRange,
+    Grouping, Labels, Matcher, MergedSamples, Namespace, NewestValue, Sample, SampleRef,
+    ScanOptions, SeriesScan, TimeRange,
 };
 
 use crate::support::{chain, coded};
 
 type Samples = Vec<(i64, u64)>;
+/// A series, and the labels of its group.
+type InGroup = ((Labels, Samples), Labels);
 
 /// A grouping, and whether it keeps a label.
 fn grouping(random: &mut SplitMix64) -> (Option<Grouping>, fn(&str) -> bool) {
@@ -45,7 +48,7 @@ fn selected(
 }
 
 /// All that a scan gives, each with the labels of its group.
-fn scanned(mut scan: SeriesScan) -> Result<Vec<((Labels, Samples), Labels)>, String> {
+fn scanned(mut scan: SeriesScan) -> Result<Vec<InGroup>, String> {
     let mut columns = MergedSamples::default();
     let mut found = Vec::new();
     while scan
@@ -64,13 +67,14 @@ fn scanned(mut scan: SeriesScan) -> Result<Vec<((Labels, Samples), Labels)>, Str
 }
 
 /// Compares a scan, made and split at random, with a select.
-pub fn check(
+pub(crate) fn check(
     namespace: &Namespace,
     range: TimeRange,
     matchers: &[Matcher],
     random: &mut SplitMix64,
 ) -> Result<(), String> {
     let expected = selected(namespace, range, matchers)?;
+    check_newest(namespace, (range, matchers), &expected)?;
     let (grouping, keeps) = grouping(random);
     let options = ScanOptions {
         sorted: random.coin(),
@@ -115,5 +119,47 @@ pub fn check(
     }
     Err(format!(
         "a scan {options:?} of {range:?} {matchers:?} gives {found:?}, not {expected:?}"
+    ))
+}
+
+/// Compares the newest samples with the last ones that a select gave.
+fn check_newest(
+    namespace: &Namespace,
+    (range, matchers): (TimeRange, &[Matcher]),
+    selected: &[(Labels, Samples)],
+) -> Result<(), String> {
+    let options = ScanOptions {
+        grouping: Some(Grouping::without(["host"])),
+        ..ScanOptions::default()
+    };
+    let scan = namespace.newest(range, matchers, &options);
+    let mut scan = scan.map_err(|error| chain(&error))?;
+    let mut found = Vec::new();
+    while let Some(newest) = scan.next_newest().map_err(|error| chain(&error))? {
+        let sample = match &newest.value {
+            NewestValue::Float(value) => SampleRef::Float(Sample::new(newest.timestamp, *value)),
+            NewestValue::Histogram(one) => SampleRef::Histogram(newest.timestamp, one),
+        };
+        let labels = scan.labels().map_err(|error| chain(&error))?;
+        let kept = labels.iter().filter(|label| label.name != "host");
+        let kept = Labels::from_pairs(kept.map(|label| (label.name, label.value)));
+        if kept.as_ref() != Ok(&scan.groups()[newest.group as usize]) {
+            return Err(format!(
+                "{labels} is in group {} of newest samples",
+                newest.group
+            ));
+        }
+        found.push((labels, coded(sample)?));
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    let expected = selected
+        .iter()
+        .filter_map(|(labels, samples)| Some((labels.clone(), *samples.last()?)));
+    let expected: Vec<_> = expected.collect();
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "newest of {range:?} {matchers:?} gives {found:?}, not {expected:?}"
     ))
 }

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use tsdb_core::{Labels, ResetHint};
+use tsdb_core::{Grouping as SourceGrouping, Labels, ResetHint};
 
 use super::column::{Column, Point};
 use super::context::{Evaluation, Sink};
 use super::matching::LabelKeys;
 use super::over_time::{HistogramMean, Mean, quantile};
+use super::range::has_one_name;
 use super::scalar::{go_max, go_min};
-use super::series::{VectorSeries, only, without};
+use super::series::{DESCRIBING, VectorSeries, only, without};
 use super::steps::Steps;
 use crate::annotations::Annotation;
 use crate::error::QueryError;
 use crate::histogram::{FloatHistogram, MixedSchemas};
 use crate::kahan::KahanSum;
-use crate::plan::AggregateNode;
+use crate::plan::{AggregateNode, RangeFunction, RangeNode, VectorNode};
 use crate::syntax::{AggregateOp, Grouping};
 
 /// What a group has at one step of native histograms.
@@ -48,7 +49,6 @@ impl Combined {
 #[derive(Clone, Copy, Debug)]
 enum Folded {
     Nothing,
-    Sum(KahanSum),
     Mean(Mean),
     Value(f64),
     Deviation { count: f64, mean: f64, squares: f64 },
@@ -59,7 +59,6 @@ impl Folded {
         match self {
             Self::Nothing => {
                 *self = match op {
-                    AggregateOp::Sum => Self::Sum(KahanSum::new(value)),
                     AggregateOp::Avg => {
                         let mut mean = Mean::default();
                         mean.add(value);
@@ -74,7 +73,6 @@ impl Folded {
                     _ => Self::Value(value),
                 };
             }
-            Self::Sum(sum) => sum.add(value),
             Self::Mean(mean) => mean.add(value),
             Self::Value(present) => match op {
                 AggregateOp::Count => *present += 1.0,
@@ -98,7 +96,6 @@ impl Folded {
     fn finish(self, op: AggregateOp) -> Option<f64> {
         Some(match self {
             Self::Nothing => return None,
-            Self::Sum(sum) => sum.value(),
             Self::Mean(mean) => mean.value(),
             Self::Value(value) => value,
             Self::Deviation { count, squares, .. } => match op {
@@ -109,11 +106,51 @@ impl Folded {
     }
 }
 
+/// The sums of a group, which are asked for most.
+#[derive(Debug)]
+struct Sums {
+    sums: Vec<KahanSum>,
+    is_there: Vec<bool>,
+}
+
+impl Sums {
+    fn new(steps: usize) -> Self {
+        Self {
+            // The sum of nothing: -0 is what adding to changes nothing.
+            sums: vec![KahanSum::new(-0.0); steps],
+            is_there: vec![false; steps],
+        }
+    }
+
+    fn add(&mut self, column: &Column) {
+        if let Some(values) = column.all_floats() {
+            for (sum, value) in self.sums.iter_mut().zip(values) {
+                sum.add(*value);
+            }
+            self.is_there.fill(true);
+            return;
+        }
+        for (step, value) in column.floats() {
+            if let Some((sum, is_there)) = self.sums.get_mut(step).zip(self.is_there.get_mut(step))
+            {
+                sum.add(value);
+                *is_there = true;
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let there = self.is_there.iter().zip(&self.sums).enumerate();
+        there.filter_map(|(step, (is_there, sum))| is_there.then(|| (step, sum.value())))
+    }
+}
+
 /// A group in the making.
 #[derive(Debug)]
 struct Group {
     labels: Labels,
     drop_name: bool,
+    sums: Sums,
     floats: Vec<Folded>,
     /// One a step, or none at all where there were no histograms.
     histograms: Vec<Option<Combined>>,
@@ -124,13 +161,38 @@ struct Group {
 impl Group {
     fn new(labels: Labels, op: AggregateOp, steps: usize) -> Self {
         let is_quantile = op == AggregateOp::Quantile;
+        let is_sum = op == AggregateOp::Sum;
         Self {
             labels,
             drop_name: false,
-            floats: vec![Folded::Nothing; if is_quantile { 0 } else { steps }],
+            sums: Sums::new(if is_sum { steps } else { 0 }),
+            floats: vec![Folded::Nothing; if is_quantile || is_sum { 0 } else { steps }],
             histograms: Vec::new(),
             values: vec![Vec::new(); if is_quantile { steps } else { 0 }],
         }
+    }
+}
+
+/// Whether a node passes series on with no more than their values changed, and whether it drops
+/// their names; `None` where it does more.
+fn is_grouped_by_source(node: &VectorNode) -> Option<bool> {
+    match node {
+        VectorNode::Select(select) => (!select.smoothed).then_some(false),
+        VectorNode::Range(call) => match &call.range {
+            RangeNode::Select(select) if call.function != RangeFunction::Absent => {
+                let is_named = select.select.has_one_name();
+                is_named.then_some(!call.function.keeps_name())
+            }
+            _ => None,
+        },
+        VectorNode::Map { node, .. } | VectorNode::Negate(node) => {
+            (has_one_name(node) && is_grouped_by_source(node).is_some()).then_some(true)
+        }
+        VectorNode::WithScalar(of) if has_one_name(&of.vector) => {
+            let drops = of.op.is_arithmetic() || of.returns_bool;
+            is_grouped_by_source(&of.vector).map(|dropped| dropped || drops)
+        }
+        _ => None,
     }
 }
 
@@ -159,14 +221,22 @@ impl Evaluation<'_> {
         let quantiles = self.quantiles(of, steps)?;
         let mut keys = LabelKeys::of_grouping(&of.grouping);
         let mut groups: Vec<Group> = Vec::new();
+        let by_source = self.grouping_of(of);
         let mut held = 0;
         let bytes_of_group = (steps.count * size_of::<Folded>()) as u64;
-        let streamed = self.stream(&of.node, steps, &mut |series| {
-            let number = keys.number(&series.labels);
+        let asked = (steps, by_source.as_ref());
+        let streamed = self.stream_grouped(&of.node, asked, &mut |series| {
+            let number = match series.group {
+                Some(group) => keys.number_of_group(group),
+                None => keys.number(&series.labels),
+            };
             if number == groups.len() {
                 held += 1;
                 self.budget.hold(steps.count as u64, bytes_of_group)?;
-                let labels = group_labels(&series.labels, &of.grouping);
+                let labels = match series.group {
+                    Some(_) => series.labels.clone(),
+                    None => group_labels(&series.labels, &of.grouping),
+                };
                 groups.push(Group::new(labels, of.op, steps.count));
             }
             if let Some(group) = groups.get_mut(number) {
@@ -186,6 +256,25 @@ impl Evaluation<'_> {
         self.budget
             .release(held * steps.count as u64, held * bytes_of_group);
         given
+    }
+
+    /// What the source may group by, where nothing but the groups of the series matters.
+    fn grouping_of(&self, of: &AggregateNode) -> Option<SourceGrouping> {
+        let names = &of.grouping.labels;
+        let is_of_groups = is_grouped_by_source(&of.node);
+        // Labels that are dropped on the way are no part of any group.
+        let drops = is_of_groups? && !self.options().features.delayed_name_removal;
+        let dropped = DESCRIBING
+            .iter()
+            .filter(|name| drops || **name == "__name__");
+        let dropped: Vec<&str> = dropped.copied().collect();
+        match of.grouping.without {
+            true => Some(SourceGrouping::without(
+                names.iter().map(String::as_str).chain(dropped),
+            )),
+            false if names.iter().any(|name| dropped.contains(&name.as_str())) => None,
+            false => Some(SourceGrouping::by(names.iter().map(String::as_str))),
+        }
     }
 
     /// The quantile at each step.
@@ -225,12 +314,17 @@ impl Evaluation<'_> {
             }
             // Held until the query ends: there is no telling when the last group is done.
             self.budget.hold(0, added * 8)?;
+        } else if of.op == AggregateOp::Sum {
+            group.sums.add(&series.column);
         } else {
             for (step, value) in series.column.floats() {
                 if let Some(folded) = group.floats.get_mut(step) {
                     folded.fold(of.op, value);
                 }
             }
+        }
+        if !series.column.has_histograms() {
+            return Ok(());
         }
         for (step, histogram) in series.column.histograms() {
             self.fold_histogram(of, group, step, (series, histogram));
@@ -260,7 +354,7 @@ impl Evaluation<'_> {
             }
         }
         if group.histograms.is_empty() {
-            group.histograms.resize(group.floats.len(), None);
+            group.histograms.resize(series.column.steps(), None);
         }
         let Some(place) = group.histograms.get_mut(step) else {
             return;
@@ -301,6 +395,9 @@ impl Evaluation<'_> {
             if !values.is_empty() {
                 series.column.set_float(step, quantile(*q, &mut values));
             }
+        }
+        for (step, value) in group.sums.all() {
+            series.column.set_float(step, value);
         }
         for (step, folded) in group.floats.iter().enumerate() {
             if let Some(value) = folded.finish(of.op) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tsdb_core::model::HashMap;
-use tsdb_core::{Labels, ResetHint};
+use tsdb_core::{Grouping, Labels, ResetHint};
 
 use super::column::{Column, Point};
 use super::context::{Evaluation, Sink, Union};
@@ -126,7 +126,7 @@ impl Evaluation<'_> {
     pub(super) fn with_scalar(
         &self,
         of: &VectorScalar,
-        steps: Steps,
+        (steps, grouping): (Steps, Option<&Grouping>),
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let numbers = self.scalar(&of.scalar, steps)?;
@@ -138,7 +138,7 @@ impl Evaluation<'_> {
             }
             Ok(())
         };
-        self.stream_changed(&of.vector, steps, &mut change, sink)
+        self.stream_changed(&of.vector, (steps, grouping), &mut change, sink)
     }
 
     fn operate_all(&self, of: &VectorScalar, column: &mut Column, numbers: &[f64]) {

@@ -163,6 +163,17 @@ impl Column {
             + histograms.sum::<u64>()
     }
 
+    /// All values, where there is a float at every step.
+    pub(crate) fn all_floats(&self) -> Option<&[f64]> {
+        let steps = self.values.len();
+        let mut words = self.present.iter().enumerate();
+        let is_full = |(number, word): (usize, &u64)| {
+            let bits = (steps - number * 64).min(64);
+            *word == u64::MAX >> (64 - bits)
+        };
+        (self.histograms.is_empty() && words.all(is_full)).then_some(&self.values)
+    }
+
     /// Steps with a float, rising.
     pub(crate) fn floats(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
         let words = self.present.iter().enumerate();

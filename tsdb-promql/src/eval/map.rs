@@ -1,5 +1,7 @@
 //! Functions of each sample by itself.
 
+use tsdb_core::Grouping;
+
 use super::column::Column;
 use super::context::{Evaluation, Sink};
 use super::dates::date_part;
@@ -17,7 +19,7 @@ impl Evaluation<'_> {
         &self,
         function: &MapFunction,
         node: &VectorNode,
-        steps: Steps,
+        (steps, grouping): (Steps, Option<&Grouping>),
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let mut change = self.change_of(function, steps)?;
@@ -26,7 +28,7 @@ impl Evaluation<'_> {
             self.drop_name(series);
             Ok(())
         };
-        self.stream_changed(node, steps, &mut change, sink)
+        self.stream_changed(node, (steps, grouping), &mut change, sink)
     }
 
     /// What a function does to a column.

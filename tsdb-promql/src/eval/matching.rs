@@ -13,6 +13,8 @@ pub(super) struct LabelKeys<'m> {
     only: bool,
     numbers: HashMap<Box<[u8]>, usize>,
     scratch: Vec<u8>,
+    of_groups: Vec<Option<usize>>,
+    of_groups_len: usize,
 }
 
 impl<'m> LabelKeys<'m> {
@@ -36,7 +38,25 @@ impl<'m> LabelKeys<'m> {
             only,
             numbers: HashMap::default(),
             scratch: Vec::new(),
+            of_groups: Vec::new(),
+            of_groups_len: 0,
         }
+    }
+
+    /// The number of a group that the source numbers, in the order they come in.
+    pub(super) fn number_of_group(&mut self, group: u32) -> usize {
+        let place = group as usize;
+        if place >= self.of_groups.len() {
+            self.of_groups.resize(place + 1, None);
+        }
+        let count = self.of_groups_len;
+        let Some(number) = self.of_groups.get_mut(place) else {
+            return count;
+        };
+        if number.is_none() {
+            self.of_groups_len += 1;
+        }
+        *number.get_or_insert(count)
     }
 
     /// The number of a series' combination.

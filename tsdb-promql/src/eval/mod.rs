@@ -9,6 +9,7 @@ mod context;
 mod dates;
 mod extended;
 mod info;
+mod kernels;
 mod label;
 mod map;
 mod matching;

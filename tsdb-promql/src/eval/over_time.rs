@@ -312,7 +312,7 @@ impl Mean {
     }
 }
 
-fn extreme(values: &[f64], is_better: impl Fn(f64, f64) -> bool) -> f64 {
+pub(super) fn extreme(values: &[f64], is_better: impl Fn(f64, f64) -> bool) -> f64 {
     let best = values.iter().copied().reduce(|best, value| {
         match is_better(value, best) || best.is_nan() {
             true => value,

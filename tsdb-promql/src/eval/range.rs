@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::column::{Column, Point};
 use super::context::{Evaluation, Sink, same_labels};
-use super::select::without_stale;
+use super::select::{Reading, without_stale};
 use super::series::{HistogramSample, RangeSeries, VectorSeries};
 use super::steps::Steps;
 use super::window::{Window, Windows};
 use crate::annotations::Annotation;
 use crate::error::QueryError;
 use crate::plan::{RangeCall, RangeFunction, RangeNode, SubqueryNode, VectorNode};
-use tsdb_core::{Labels, ResetHint};
+use tsdb_core::{Grouping, Labels, ResetHint};
 
 /// A call at a step, for functions that look at more than the samples.
 #[derive(Clone, Copy, Debug)]
@@ -50,15 +50,20 @@ impl Evaluation<'_> {
     pub(crate) fn stream_range(
         &self,
         range: &RangeNode,
-        steps: Steps,
-        each: &mut dyn FnMut(RangeSeries) -> Result<(), QueryError>,
+        (steps, grouping): (Steps, Option<&Grouping>),
+        each: &mut dyn FnMut(&mut RangeSeries) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let reach = self.reach(range);
         match range {
             RangeNode::Select(select) => {
-                let bounds = (select.range.saturating_add(reach.back), reach.ahead);
-                self.read(&select.select, steps, bounds, &mut |mut series| {
-                    without_stale(&mut series);
+                let back = select.range.saturating_add(reach.back);
+                let reading = Reading {
+                    ahead: reach.ahead,
+                    grouping,
+                    ..Reading::new(&select.select, steps, back)
+                };
+                self.read(&reading, &mut |series| {
+                    without_stale(series);
                     each(series)
                 })
             }
@@ -85,7 +90,7 @@ impl Evaluation<'_> {
         &self,
         subquery: &SubqueryNode,
         steps: Steps,
-        each: &mut dyn FnMut(RangeSeries) -> Result<(), QueryError>,
+        each: &mut dyn FnMut(&mut RangeSeries) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         if steps.count == 0 {
             return Ok(());
@@ -108,7 +113,7 @@ impl Evaluation<'_> {
                     histogram: without_hint(histogram),
                 });
             }
-            each(range)
+            each(&mut range)
         })
     }
 
@@ -116,7 +121,7 @@ impl Evaluation<'_> {
     pub(crate) fn stream_range_call(
         &self,
         call: &RangeCall,
-        steps: Steps,
+        (steps, grouping): (Steps, Option<&Grouping>),
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         if call.function == RangeFunction::Absent {
@@ -126,14 +131,15 @@ impl Evaluation<'_> {
         let scalars = scalars.collect::<Result<Vec<_>, _>>()?;
         let mut seen = (!self.is_unique_without_name(call)).then(LabelSets::default);
         let mut scratch = VectorSeries::default();
-        self.stream_range(&call.range, steps, &mut |mut series| {
-            self.evaluate(call, &series, &scalars, steps, &mut scratch.column)?;
+        self.stream_range(&call.range, (steps, grouping), &mut |series| {
+            self.evaluate(call, series, &scalars, steps, &mut scratch.column)?;
             if scratch.column.is_empty() {
                 return Ok(());
             }
-            self.check_counter(call, &series, &scratch.column);
+            self.check_counter(call, series, &scratch.column);
             scratch.labels = std::mem::take(&mut series.labels);
             scratch.drop_name = series.drop_name;
+            scratch.group = series.group;
             if !call.function.keeps_name() {
                 self.drop_name(&mut scratch);
             }
@@ -165,6 +171,13 @@ impl Evaluation<'_> {
         out: &mut Column,
     ) -> Result<(), QueryError> {
         out.reset(steps.count);
+        if self.evaluate_floats(call, series, steps, out) {
+            // Held for a step alone: as many at most as there are.
+            let held = series.samples().min(self.options().max_samples);
+            self.budget.hold(held, 0)?;
+            self.budget.release(held, 0);
+            return Ok(());
+        }
         let reach = self.reach(&call.range);
         let range = call.range.range();
         let mut windows = Windows::new(series, self.options().features.prometheus_2);
@@ -192,7 +205,7 @@ impl Evaluation<'_> {
             (window.time, window.start, window.end) = (time, start, end);
             let at = AtStep {
                 call,
-                metric: series.metric(),
+                metric: metric_of(call, series),
                 scalars: [scalar(0, step), scalar(1, step)],
             };
             if let Some(point) = self.range_value(&at, &window)? {
@@ -224,7 +237,7 @@ impl Evaluation<'_> {
     /// Says that a metric whose rate is asked for may be no counter.
     fn check_counter(&self, call: &RangeCall, series: &RangeSeries, column: &Column) {
         let is_rate = matches!(call.function, RangeFunction::Rate | RangeFunction::Increase);
-        let metric = series.metric();
+        let metric = metric_of(call, series);
         if !is_rate || metric.is_empty() || column.floats().next().is_none() {
             return;
         }
@@ -257,8 +270,8 @@ impl Evaluation<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let mut absent = Column::of_floats(vec![1.0; steps.count]);
-        self.stream_range(&call.range, steps, &mut |series| {
-            let mut windows = Windows::new(&series, self.options().features.prometheus_2);
+        self.stream_range(&call.range, (steps, None), &mut |series| {
+            let mut windows = Windows::new(series, self.options().features.prometheus_2);
             for step in steps.indices() {
                 let end = call.range.reference(steps.time(step));
                 let start = end.saturating_sub(call.range.range());
@@ -284,6 +297,14 @@ impl Evaluation<'_> {
         let labels = Labels::from_pairs(labels.iter().map(|(name, value)| (name, value)));
         let labels = labels.map_err(|error| QueryError::Execution(error.to_string()))?;
         sink(&mut VectorSeries::new(labels, column))
+    }
+}
+
+/// The metric that samples are of; where labels were not made, the selector names it.
+fn metric_of<'s>(call: &'s RangeCall, series: &'s RangeSeries) -> &'s str {
+    match (&call.range, series.group) {
+        (RangeNode::Select(select), Some(_)) => select.select.name().unwrap_or_default(),
+        _ => series.metric(),
     }
 }
 

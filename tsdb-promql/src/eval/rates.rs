@@ -12,22 +12,74 @@ use super::window::Window;
 use crate::annotations::Annotation;
 use crate::error::QueryError;
 use crate::histogram::FloatHistogram;
-use crate::plan::{RangeFunction, RangeNode};
+use crate::plan::{RangeCall, RangeFunction, RangeNode};
 
 /// How much longer than usual a gap to a bound may be to be bridged.
 const GAP_FACTOR: f64 = 1.1;
 
 /// What was counted over a window, before it is extrapolated to the bounds.
-struct Counted<T> {
-    value: T,
-    first_time: i64,
-    last_time: i64,
+pub(super) struct Counted<T> {
+    pub(super) value: T,
+    pub(super) first_time: i64,
+    pub(super) last_time: i64,
     /// How many steps there are between samples.
-    gaps: usize,
+    pub(super) gaps: usize,
     /// The count that the window began with.
-    first_value: f64,
+    pub(super) first_value: f64,
     /// When counting began, where that lies inside of the window.
-    began: Option<i64>,
+    pub(super) began: Option<i64>,
+}
+
+/// How a count of the samples of a window becomes one of the whole window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extrapolation {
+    pub(super) is_counter: bool,
+    /// Prometheus 2 looked for the zero before the threshold.
+    zero_first: bool,
+    /// Seconds of the range where a rate is asked for, else one.
+    divisor: f64,
+}
+
+impl Extrapolation {
+    /// By what the count of a window is multiplied.
+    #[inline]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a window has far fewer than 2^53 samples"
+    )]
+    pub(super) fn factor<T>(
+        &self,
+        counted: &Counted<T>,
+        result: f64,
+        (start, end): (i64, i64),
+    ) -> f64 {
+        let mut to_start = seconds(counted.first_time - start);
+        let mut to_end = seconds(end - counted.last_time);
+        let sampled = seconds(counted.last_time - counted.first_time);
+        let average = match counted.gaps {
+            0 => 0.0,
+            gaps => sampled / gaps as f64,
+        };
+        let mut interval = sampled;
+        let threshold = average * GAP_FACTOR;
+        if self.is_counter && self.zero_first {
+            to_start = to_start.min(to_zero(counted, result, sampled));
+        }
+        if to_start >= threshold {
+            to_start = average / 2.0;
+        }
+        if self.is_counter && !self.zero_first {
+            to_start = to_start.min(to_zero(counted, result, sampled));
+        }
+        if let Some(began) = counted.began {
+            interval = seconds(counted.last_time - began);
+            to_start = 0.0;
+        }
+        if to_end >= threshold {
+            to_end = average / 2.0;
+        }
+        (interval + to_start + to_end) / interval / self.divisor
+    }
 }
 
 /// Whether counting began anew between two samples, as their start times tell.
@@ -81,7 +133,9 @@ impl Evaluation<'_> {
         if window.histograms.is_empty() {
             let counted = self.count_floats(at, window, is_counter);
             return Ok(counted.map(|counted| {
-                let factor = self.extrapolation(at, window, &counted, counted.value, is_counter);
+                let extrapolation = self.extrapolation(at.call);
+                let bounds = (window.start, window.end);
+                let factor = extrapolation.factor(&counted, counted.value, bounds);
                 Point::Float(counted.value * factor)
             }));
         }
@@ -89,7 +143,8 @@ impl Evaluation<'_> {
             return Ok(None);
         };
         let count = counted.value.count;
-        let factor = self.extrapolation(at, window, &counted, count, is_counter);
+        let bounds = (window.start, window.end);
+        let factor = self.extrapolation(at.call).factor(&counted, count, bounds);
         counted.value.mul(factor);
         Ok(Some(Point::Histogram(Arc::new(counted.value))))
     }
@@ -147,50 +202,15 @@ impl Evaluation<'_> {
         }
     }
 
-    /// By what a count of a window is multiplied to be that of the whole range.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a window has far fewer than 2^53 samples"
-    )]
-    fn extrapolation<T>(
-        &self,
-        at: &AtStep<'_>,
-        window: &Window<'_>,
-        counted: &Counted<T>,
-        result: f64,
-        is_counter: bool,
-    ) -> f64 {
-        let mut to_start = seconds(counted.first_time - window.start);
-        let mut to_end = seconds(window.end - counted.last_time);
-        let sampled = seconds(counted.last_time - counted.first_time);
-        let average = match counted.gaps {
-            0 => 0.0,
-            gaps => sampled / gaps as f64,
-        };
-        let mut interval = sampled;
-        let threshold = average * GAP_FACTOR;
-        // Prometheus 2 looked for the zero before the threshold.
-        let zero_first = self.options().features.prometheus_2;
-        if is_counter && zero_first {
-            to_start = to_start.min(to_zero(counted, result, sampled));
-        }
-        if to_start >= threshold {
-            to_start = average / 2.0;
-        }
-        if is_counter && !zero_first {
-            to_start = to_start.min(to_zero(counted, result, sampled));
-        }
-        if let Some(began) = counted.began {
-            interval = seconds(counted.last_time - began);
-            to_start = 0.0;
-        }
-        if to_end >= threshold {
-            to_end = average / 2.0;
-        }
-        let factor = (interval + to_start + to_end) / interval;
-        match at.call.function {
-            RangeFunction::Rate => factor / seconds(at.call.range.range()),
-            _ => factor,
+    /// How counts of a call are extrapolated.
+    pub(super) fn extrapolation(&self, call: &RangeCall) -> Extrapolation {
+        Extrapolation {
+            is_counter: call.function != RangeFunction::Delta,
+            zero_first: self.options().features.prometheus_2,
+            divisor: match call.function {
+                RangeFunction::Rate => seconds(call.range.range()),
+                _ => 1.0,
+            },
         }
     }
 

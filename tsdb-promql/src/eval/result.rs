@@ -90,11 +90,11 @@ impl Evaluation<'_> {
     fn range_value_at(&self, range: &RangeNode, steps: Steps) -> Result<Value, QueryError> {
         let mut all: Vec<MatrixSeries> = Vec::new();
         let mut held = 0;
-        self.stream_range(range, steps, &mut |series| {
+        self.stream_range(range, (steps, None), &mut |series| {
             let samples = series.samples();
             self.budget.hold(samples, samples * 16)?;
             held += samples;
-            let one = self.samples_of(range, series, steps.start)?;
+            let one = self.samples_of(range, std::mem::take(series), steps.start)?;
             if !one.floats.is_empty() || !one.histograms.is_empty() {
                 all.push(one);
             }

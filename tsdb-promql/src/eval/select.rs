@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tsdb_core::ResetHint;
 use tsdb_core::model::STALE_NAN_BITS;
+use tsdb_core::{Grouping, ResetHint};
 
 use super::column::Column;
 use super::context::{Evaluation, Sink};
@@ -20,6 +20,34 @@ const SERIES_BETWEEN_CHECKS: u64 = 64;
 
 /// What a sample takes in columns.
 const SAMPLE_BYTES: u64 = 16;
+
+/// What is read of the source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'r> {
+    pub(crate) select: &'r Select,
+    pub(crate) steps: Steps,
+    /// How long before the first step, in milliseconds.
+    pub(crate) back: i64,
+    /// How long behind the last step.
+    pub(crate) ahead: i64,
+    /// Whether of one step only the newest sample is of interest.
+    pub(crate) newest_only: bool,
+    pub(crate) grouping: Option<&'r Grouping>,
+}
+
+impl<'r> Reading<'r> {
+    /// All samples up to the last step.
+    pub(crate) fn new(select: &'r Select, steps: Steps, back: i64) -> Self {
+        Self {
+            select,
+            steps,
+            back,
+            ahead: 0,
+            newest_only: false,
+            grouping: None,
+        }
+    }
+}
 
 /// What an instant selector finds at a step.
 #[derive(Clone, Copy, Debug)]
@@ -45,48 +73,43 @@ impl Evaluation<'_> {
         }
     }
 
-    /// Every series with samples in the time from `back` before the first step to `ahead` behind
-    /// the last, stale markers among them.
+    /// Every series with samples in the time that `reading` asks for, stale markers among them.
     pub(crate) fn read(
         &self,
-        select: &Select,
-        steps: Steps,
-        (back, ahead): (i64, i64),
-        each: &mut dyn FnMut(RangeSeries) -> Result<(), QueryError>,
+        reading: &Reading<'_>,
+        each: &mut dyn FnMut(&mut RangeSeries) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
+        let Reading { select, steps, .. } = *reading;
         if steps.count == 0 {
             return Ok(());
         }
-        let first = select.reference(steps.time(0)).saturating_sub(back);
-        let last = select.reference(steps.end()).saturating_add(ahead);
+        let first = select.reference(steps.time(0)).saturating_sub(reading.back);
+        let last = select.reference(steps.end());
         let selection = Selection {
             matchers: &select.matchers,
             start: first.saturating_add(self.before_start()),
-            end: last,
+            end: last.saturating_add(reading.ahead),
+            newest_only: reading.newest_only && steps.count == 1,
+            grouping: reading.grouping,
         };
-        let mut stream = self
-            .request
-            .source
-            .select(&selection)
-            .map_err(QueryError::Source)?;
-        let mut count: u64 = 0;
-        while let Some(series) = stream.next_series().map_err(QueryError::Source)? {
-            if count.is_multiple_of(SERIES_BETWEEN_CHECKS) {
-                self.request.cancel.check()?;
-            }
+        let source = self.request.source;
+        let mut stream = source.select(&selection).map_err(QueryError::Source)?;
+        let (mut count, mut seen) = (0, Vec::new());
+        let (mut samples, mut series) = (SeriesSamples::default(), RangeSeries::default());
+        while stream.next_into(&mut samples).map_err(QueryError::Source)? {
             count += 1;
-            if count > self.options().max_series {
-                let limit = self.options().max_series;
-                return Err(QueryError::TooManySeries { limit });
+            self.check_series(count)?;
+            self.range(&mut samples, &mut series, select);
+            series.group = stream.group();
+            if let Some(group) = series.group.filter(|group| is_new(&mut seen, *group)) {
+                series.labels = stream.group_labels(group);
             }
-            let series = self.ranged(series, select);
-            let samples = series.samples();
-            self.count_read(samples);
+            let read = series.samples();
+            self.count_read(read);
             // Of what is read only what a step looks at counts as samples; memory counts all.
-            let bytes = samples * SAMPLE_BYTES;
-            self.budget.hold(0, bytes)?;
-            let done = each(series);
-            self.budget.release(0, bytes);
+            self.budget.hold(0, read * SAMPLE_BYTES)?;
+            let done = each(&mut series);
+            self.budget.release(0, read * SAMPLE_BYTES);
             done?;
         }
         stream
@@ -96,9 +119,34 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    fn ranged(&self, series: SeriesSamples, select: &Select) -> RangeSeries {
+    /// Checks how many series a selector has found, and now and then whether to go on.
+    fn check_series(&self, count: u64) -> Result<(), QueryError> {
+        if count > self.options().max_series {
+            let limit = self.options().max_series;
+            return Err(QueryError::TooManySeries { limit });
+        }
+        match count % SERIES_BETWEEN_CHECKS == 1 {
+            true => self.request.cancel.check(),
+            false => Ok(()),
+        }
+    }
+
+    /// Makes what was read the present series; what that held before is left to be used again.
+    fn range(&self, from: &mut SeriesSamples, into: &mut RangeSeries, select: &Select) {
+        into.labels = std::mem::take(&mut from.labels);
+        into.drop_name = false;
+        std::mem::swap(&mut into.timestamps, &mut from.timestamps);
+        std::mem::swap(&mut into.values, &mut from.values);
+        into.histograms.clear();
+        into.starts.clear();
         let use_starts = self.options().features.start_timestamps;
-        let mut histograms: Vec<HistogramSample> = series
+        if use_starts {
+            std::mem::swap(&mut into.starts, &mut from.start_timestamps);
+        }
+        if from.histograms.is_empty() {
+            return;
+        }
+        let samples = from
             .histograms
             .iter()
             .map(|(time, histogram)| HistogramSample {
@@ -109,22 +157,10 @@ impl Evaluation<'_> {
                     0
                 },
                 histogram: Arc::new(FloatHistogram::from_core(histogram)),
-            })
-            .collect();
+            });
+        into.histograms.extend(samples);
         if select.statistics_only {
-            keep_statistics(&mut histograms);
-        }
-        RangeSeries {
-            labels: series.labels,
-            drop_name: false,
-            timestamps: series.timestamps,
-            values: series.values,
-            starts: if use_starts {
-                series.start_timestamps
-            } else {
-                Vec::new()
-            },
-            histograms,
+            keep_statistics(&mut into.histograms);
         }
     }
 
@@ -132,17 +168,22 @@ impl Evaluation<'_> {
     pub(crate) fn stream_select(
         &self,
         select: &Select,
-        steps: Steps,
+        (steps, grouping): (Steps, Option<&Grouping>),
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         if select.smoothed {
             return self.stream_smoothed(select, steps, sink);
         }
         let mut scratch = VectorSeries::default();
-        self.read(select, steps, (self.lookback(), 0), &mut |series| {
+        let reading = Reading {
+            newest_only: true,
+            grouping,
+            ..Reading::new(select, steps, self.lookback())
+        };
+        self.read(&reading, &mut |series| {
             scratch.column.reset(steps.count);
             scratch.drop_name = false;
-            self.newest(&series, select, steps, |step, newest| match newest {
+            self.newest(series, select, steps, |step, newest| match newest {
                 Newest::Float { place } => {
                     let value = series.values.get(place).copied().unwrap_or_default();
                     scratch.column.set_float(step, value);
@@ -156,7 +197,8 @@ impl Evaluation<'_> {
             if scratch.column.is_empty() {
                 return Ok(());
             }
-            scratch.labels = series.labels;
+            scratch.labels = std::mem::take(&mut series.labels);
+            scratch.group = series.group;
             sink(&mut scratch)
         })
     }
@@ -169,9 +211,13 @@ impl Evaluation<'_> {
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.read(select, steps, (self.lookback(), 0), &mut |series| {
+        let reading = Reading {
+            newest_only: true,
+            ..Reading::new(select, steps, self.lookback())
+        };
+        self.read(&reading, &mut |series| {
             let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
-            self.newest(&series, select, steps, |step, newest| {
+            self.newest(series, select, steps, |step, newest| {
                 let time = match (newest, of_start) {
                     (Newest::Float { place }, false) => series.timestamps.get(place).copied(),
                     (Newest::Float { place }, true) => series.starts.get(place).copied(),
@@ -197,10 +243,14 @@ impl Evaluation<'_> {
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.read(select, steps, (self.lookback(), 0), &mut |series| {
+        let reading = Reading {
+            newest_only: true,
+            ..Reading::new(select, steps, self.lookback())
+        };
+        self.read(&reading, &mut |series| {
             let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
             let mut has_histograms = false;
-            self.newest(&series, select, steps, |step, newest| match newest {
+            self.newest(series, select, steps, |step, newest| match newest {
                 Newest::Float { place } => {
                     let time = series.timestamps.get(place).copied().unwrap_or_default();
                     out.column.set_float(step, time as f64);
@@ -277,10 +327,14 @@ impl Evaluation<'_> {
     ) -> Result<(), QueryError> {
         let lookback = self.lookback();
         let mut scratch = VectorSeries::default();
-        self.read(select, steps, (lookback, lookback), &mut |mut series| {
-            without_stale(&mut series);
+        let reading = Reading {
+            ahead: lookback,
+            ..Reading::new(select, steps, lookback)
+        };
+        self.read(&reading, &mut |series| {
+            without_stale(series);
             scratch.column.reset(steps.count);
-            let mut windows = Windows::new(&series, false);
+            let mut windows = Windows::new(series, false);
             for step in steps.indices() {
                 let time = select.reference(steps.time(step));
                 let first = time.saturating_sub(lookback);
@@ -294,10 +348,22 @@ impl Evaluation<'_> {
             if scratch.column.is_empty() {
                 return Ok(());
             }
-            scratch.labels = series.labels;
+            scratch.labels = std::mem::take(&mut series.labels);
             sink(&mut scratch)
         })
     }
+}
+
+/// Whether a group has not been seen before.
+fn is_new(seen: &mut Vec<bool>, group: u32) -> bool {
+    let place = group as usize;
+    if place >= seen.len() {
+        seen.resize(place + 1, false);
+    }
+    let was_seen = seen
+        .get_mut(place)
+        .is_none_or(|seen| std::mem::replace(seen, true));
+    !was_seen
 }
 
 /// Takes stale markers out.

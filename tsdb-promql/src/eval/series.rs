@@ -9,7 +9,7 @@ use crate::error::QueryError;
 use crate::histogram::FloatHistogram;
 
 /// Labels that a metric is described with.
-const DESCRIBING: [&str; 3] = ["__name__", "__type__", "__unit__"];
+pub(crate) const DESCRIBING: [&str; 3] = ["__name__", "__type__", "__unit__"];
 
 /// A series with a value a step.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,9 @@ pub(crate) struct VectorSeries {
     pub(crate) labels: Labels,
     /// Whether its name goes at the end of the query.
     pub(crate) drop_name: bool,
+    /// Its group, where the source numbers groups: only the first of a group has labels then, those
+    /// of the group.
+    pub(crate) group: Option<u32>,
     pub(crate) column: Column,
 }
 
@@ -25,6 +28,7 @@ impl VectorSeries {
         Self {
             labels,
             drop_name: false,
+            group: None,
             column,
         }
     }
@@ -35,6 +39,8 @@ impl VectorSeries {
 pub(crate) struct RangeSeries {
     pub(crate) labels: Labels,
     pub(crate) drop_name: bool,
+    /// As [`VectorSeries::group`].
+    pub(crate) group: Option<u32>,
     pub(crate) timestamps: Vec<i64>,
     pub(crate) values: Vec<f64>,
     /// When the counting of each float began; empty where nothing is known.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tsdb_core::Labels;
+use tsdb_core::{Grouping, Labels};
 
 use super::column::Column;
 use super::context::{Evaluation, Sink, Union};
@@ -20,12 +20,23 @@ impl Evaluation<'_> {
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
+        self.stream_grouped(node, (steps, None), sink)
+    }
+
+    /// The same for an aggregation by `grouping`: labels may be left out of series that come with
+    /// the number of their group.
+    pub(crate) fn stream_grouped(
+        &self,
+        node: &VectorNode,
+        (steps, grouping): (Steps, Option<&Grouping>),
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
         self.request.cancel.check()?;
         if steps.count == 0 {
             return Ok(());
         }
         match node {
-            VectorNode::Select(select) => self.stream_select(select, steps, sink),
+            VectorNode::Select(select) => self.stream_select(select, (steps, grouping), sink),
             VectorNode::TimeOf { select, of_start } => {
                 self.stream_times((select, *of_start), steps, sink)
             }
@@ -33,8 +44,8 @@ impl Evaluation<'_> {
                 let column = Column::of_floats(self.scalar(scalar, steps)?);
                 sink(&mut VectorSeries::new(Labels::default(), column))
             }
-            VectorNode::Range(call) => self.stream_range_call(call, steps, sink),
-            VectorNode::Map { function, node } => self.map(function, node, steps, sink),
+            VectorNode::Range(call) => self.stream_range_call(call, (steps, grouping), sink),
+            VectorNode::Map { function, node } => self.map(function, node, (steps, grouping), sink),
             VectorNode::Label { change, node } => self.change_labels(change, node, steps, sink),
             VectorNode::Sort { by, node, span } => self.sort((by, *span), node, steps, sink),
             VectorNode::Absent { node, labels } => {
@@ -53,8 +64,8 @@ impl Evaluation<'_> {
                 argument,
             } => self.histogram(input, node, (*argument, steps), sink),
             VectorNode::Info(info) => self.info(info, steps, sink),
-            VectorNode::Negate(node) => self.negate(node, steps, sink),
-            VectorNode::WithScalar(of) => self.with_scalar(of, steps, sink),
+            VectorNode::Negate(node) => self.negate(node, (steps, grouping), sink),
+            VectorNode::WithScalar(of) => self.with_scalar(of, (steps, grouping), sink),
             VectorNode::Binary(of) if of.op.is_set() => self.set_operation(of, steps, sink),
             VectorNode::Binary(of) => self.binary(of, steps, sink),
             VectorNode::Aggregate(of) => self.aggregate(of, steps, sink),
@@ -70,12 +81,12 @@ impl Evaluation<'_> {
     pub(crate) fn stream_changed(
         &self,
         node: &VectorNode,
-        steps: Steps,
+        (steps, grouping): (Steps, Option<&Grouping>),
         change: &mut dyn FnMut(&mut VectorSeries) -> Result<(), QueryError>,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         if self.options().features.delayed_name_removal || has_one_name(node) {
-            return self.stream(node, steps, &mut |series| {
+            return self.stream_grouped(node, (steps, grouping), &mut |series| {
                 change(series)?;
                 match series.column.is_empty() {
                     true => Ok(()),
@@ -97,7 +108,7 @@ impl Evaluation<'_> {
     fn negate(
         &self,
         node: &VectorNode,
-        steps: Steps,
+        steps: (Steps, Option<&Grouping>),
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let mut change = |series: &mut VectorSeries| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use tsdb_core::{Histogram, HistogramCounts, Labels, Matcher};
+use tsdb_core::{Grouping, Histogram, HistogramCounts, Labels, Matcher};
 
 use super::reset_hints::read_hint;
 use super::script::{Load, LoadedPoint};
@@ -115,14 +115,37 @@ pub(super) fn stored(histogram: &FloatHistogram) -> Histogram {
     }
 }
 
-/// Series of a table, one by one.
+/// Series of a table, one by one; without labels but with the numbers of groups, where those are
+/// asked for.
 struct TableStream {
     series: std::vec::IntoIter<SeriesSamples>,
+    grouping: Option<Grouping>,
+    groups: Vec<Labels>,
+    group: Option<u32>,
 }
 
 impl SeriesStream for TableStream {
     fn next_series(&mut self) -> Result<Option<SeriesSamples>, SourceError> {
-        Ok(self.series.next())
+        let mut series = self.series.next();
+        if let (Some(grouping), Some(series)) = (&self.grouping, &mut series) {
+            let labels = grouping.labels_of(&std::mem::take(&mut series.labels));
+            let known = self.groups.iter().position(|group| *group == labels);
+            let place = known.unwrap_or_else(|| {
+                self.groups.push(labels);
+                self.groups.len() - 1
+            });
+            self.group = u32::try_from(place).ok();
+        }
+        Ok(series)
+    }
+
+    fn group(&self) -> Option<u32> {
+        self.group
+    }
+
+    fn group_labels(&self, group: u32) -> Labels {
+        let labels = self.groups.get(group as usize);
+        labels.cloned().unwrap_or_default()
     }
 }
 
@@ -145,6 +168,9 @@ impl Queryable for Table {
         }
         Ok(Box::new(TableStream {
             series: series.into_iter(),
+            grouping: selection.grouping.cloned(),
+            groups: Vec::new(),
+            group: None,
         }))
     }
 }

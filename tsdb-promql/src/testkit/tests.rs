@@ -77,10 +77,11 @@ fn verdict(script: &str, answers: impl Fn(&str, i64) -> Result<Reply, String> + 
     cases[0].failure.clone().unwrap_or_default()
 }
 
+const TWO: &str = "eval instant at 0 q\n a 1\n b 2";
+const ORDERED: &str = "eval instant at 0 q\n expect ordered\n a 1\n b 2";
+
 #[test]
 fn what_is_not_expected_fails_its_case() {
-    const TWO: &str = "eval instant at 0 q\n a 1\n b 2";
-    const ORDERED: &str = "eval instant at 0 q\n expect ordered\n a 1\n b 2";
     let both = || vector(&[("b", 2.0), ("a", 1.0)]);
     assert_eq!(verdict(TWO, move |_, _| both()), "");
     for (script, answer, why) in [

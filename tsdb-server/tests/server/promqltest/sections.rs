@@ -33,8 +33,8 @@ impl Sections {
         for (name, time) in times {
             form.append_pair(name, &seconds(*time));
         }
-        let answer = post_form(&self.url(path), &form.finish());
-        let answer = self.handle.block_on(answer);
+        let (url, form) = (self.url(path), form.finish());
+        let answer = self.handle.block_on(post_form(&url, &form));
         reply::read(&answer.body)
     }
 }
