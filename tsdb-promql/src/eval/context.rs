@@ -6,6 +6,7 @@ use tsdb_core::Labels;
 
 use super::budget::Budget;
 use super::column::Column;
+use super::kernels::Rates;
 use super::series::{VectorSeries, without_description};
 use super::steps::Steps;
 use crate::annotations::{Annotation, Annotations, ForcedMonotonicity};
@@ -35,6 +36,8 @@ pub(crate) struct Evaluation<'q> {
     pub(crate) request: Request<'q>,
     pub(crate) budget: Budget,
     annotations: RefCell<Annotations>,
+    /// Memory that is used again for each series.
+    pub(super) rates: RefCell<Rates>,
     series: Cell<u64>,
     samples: Cell<u64>,
 }
@@ -82,6 +85,7 @@ impl<'q> Evaluation<'q> {
             request,
             budget: Budget::new(request.options),
             annotations: RefCell::default(),
+            rates: RefCell::default(),
             series: Cell::new(0),
             samples: Cell::new(0),
         }
