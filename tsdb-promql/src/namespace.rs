@@ -1,7 +1,7 @@
 //! A namespace of an embedded database as a source of series.
 
 use tsdb_core::{
-    Labels, MergedSamples, Namespace, NewestScan, NewestValue, ScanOptions, SelectLimits,
+    Error, Labels, MergedSamples, Namespace, NewestScan, NewestValue, ScanOptions, SelectLimits,
     SeriesScan, TimeRange,
 };
 
@@ -35,7 +35,7 @@ impl NamespaceStream {
         namespace: &Namespace,
         selection: &Selection<'_>,
         limits: SelectLimits,
-    ) -> Result<Self, tsdb_core::Error> {
+    ) -> Result<Self, Error> {
         let options = ScanOptions {
             limits,
             sorted: false,
@@ -64,7 +64,8 @@ impl NamespaceStream {
         into.timestamps.clear();
         into.values.clear();
         into.histograms.clear();
-        let Some(newest) = scan.next_newest()? else {
+        let newest = scan.next_newest().map_err(Error::from)?;
+        let Some(newest) = newest else {
             return Ok(false);
         };
         match newest.value {
@@ -78,7 +79,7 @@ impl NamespaceStream {
         }
         self.group = newest.group;
         if !self.is_grouped {
-            into.labels = scan.labels()?;
+            into.labels = scan.labels().map_err(Error::from)?;
         }
         Ok(true)
     }
@@ -106,11 +107,11 @@ impl SeriesStream for NamespaceStream {
         };
         // What the caller is done with is read into.
         swap(&mut self.columns, into);
-        let is_some = scan.next_into(&mut self.columns)?;
+        let is_some = scan.next_into(&mut self.columns).map_err(Error::from)?;
         swap(&mut self.columns, into);
         self.group = scan.group();
         if is_some && !self.is_grouped {
-            into.labels = scan.labels()?;
+            into.labels = scan.labels().map_err(Error::from)?;
         }
         Ok(is_some)
     }

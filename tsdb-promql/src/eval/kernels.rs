@@ -7,11 +7,30 @@
 
 use super::column::Column;
 use super::context::Evaluation;
-use super::over_time::{Mean, extreme, sum};
+use super::over_time::{extreme, mean, mean_of, sum};
 use super::rates::Extrapolation;
 use super::series::RangeSeries;
+use super::sliding::Sliding;
 use super::steps::Steps;
+use crate::kahan::KahanSum;
 use crate::plan::{RangeCall, RangeFunction, RangeNode};
+
+/// One sum of two.
+fn joined(left: KahanSum, right: KahanSum) -> KahanSum {
+    let mut sum = left;
+    sum.add(right.sum);
+    sum.compensation += right.compensation;
+    sum
+}
+
+/// The next where it is better or there was no number before.
+fn pick(best: f64, next: f64, is_better: bool) -> f64 {
+    if is_better || best.is_nan() {
+        next
+    } else {
+        best
+    }
+}
 
 /// Where a window begins and ends: places in the columns, and times.
 #[derive(Clone, Copy, Debug)]
@@ -54,14 +73,30 @@ impl Evaluation<'_> {
                     .borrow_mut()
                     .evaluate(&walk, values, &extrapolation, out);
             }
+            RangeFunction::Sum | RangeFunction::Avg if walk.is_overlapping() => {
+                let mut sums = Sliding::new(values, KahanSum::new, joined);
+                let is_sum = call.function == RangeFunction::Sum;
+                walk.each(out, |at| {
+                    let window = &values[at.from..at.to];
+                    let all = sums.window(at.from, at.to)?;
+                    Some(match (all.sum.is_finite(), is_sum) {
+                        (true, true) => all.value(),
+                        (true, false) => mean_of(all, window.len()),
+                        (false, true) => sum(window),
+                        (false, false) => mean(window),
+                    })
+                });
+            }
+            RangeFunction::Min | RangeFunction::Max if walk.is_overlapping() => {
+                let better = match call.function {
+                    RangeFunction::Min => |best: f64, next: f64| pick(best, next, next < best),
+                    _ => |best: f64, next: f64| pick(best, next, next > best),
+                };
+                let mut best = Sliding::new(values, |value| value, better);
+                walk.each(out, |at| best.window(at.from, at.to));
+            }
             RangeFunction::Sum => walk.each(out, |at| Some(sum(&values[at.from..at.to]))),
-            RangeFunction::Avg => walk.each(out, |at| {
-                let mut mean = Mean::default();
-                values[at.from..at.to]
-                    .iter()
-                    .for_each(|value| mean.add(*value));
-                Some(mean.value())
-            }),
+            RangeFunction::Avg => walk.each(out, |at| Some(mean(&values[at.from..at.to]))),
             RangeFunction::Min => walk.each(out, |at| {
                 Some(extreme(&values[at.from..at.to], |value, least| {
                     value < least
@@ -123,7 +158,22 @@ impl Mark {
     }
 }
 
+/// Samples of a window from which on it pays to use again what is known of those that stay. Shorter
+/// windows are folded from their first sample on, bit for bit as Prometheus folds them.
+const OVERLAPPING_SAMPLES: i64 = 64;
+
 impl Walk<'_> {
+    /// Whether windows are long, and share most of their samples.
+    fn is_overlapping(&self) -> bool {
+        let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
+            return false;
+        };
+        let count = i64::try_from(self.times.len()).unwrap_or(i64::MAX);
+        let range = self.call.range.range();
+        let samples = range.saturating_mul(count) / (last - first).max(1);
+        samples >= OVERLAPPING_SAMPLES && range / self.steps.step.max(1) >= 4
+    }
+
     /// Tells each window that has any samples, with its step.
     #[inline]
     fn windows(&self, mut found: impl FnMut(usize, Place)) {
