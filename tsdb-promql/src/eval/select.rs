@@ -47,6 +47,14 @@ impl<'r> Reading<'r> {
             grouping: None,
         }
     }
+
+    /// The samples that may be the newest of a step.
+    fn newest(select: &'r Select, steps: Steps, back: i64) -> Self {
+        Self {
+            newest_only: true,
+            ..Self::new(select, steps, back)
+        }
+    }
 }
 
 /// What an instant selector finds at a step.
@@ -258,28 +266,27 @@ impl Evaluation<'_> {
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let reading = Reading {
-            newest_only: true,
-            ..Reading::new(select, steps, self.lookback())
-        };
-        self.read(&reading, &mut |series| {
-            let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
-            self.newest(series, select, steps, |step, newest| {
-                let time = match (newest, of_start) {
-                    (Newest::Float { place }, false) => series.timestamps.get(place).copied(),
-                    (Newest::Float { place }, true) => series.starts.get(place).copied(),
-                    (Newest::Histogram(sample), false) => Some(sample.time),
-                    (Newest::Histogram(sample), true) => Some(sample.start),
-                };
-                let millis = time.unwrap_or_default();
-                out.column.set_float(step, millis as f64 / 1000.0);
-            });
-            if out.column.is_empty() {
-                return Ok(());
-            }
-            self.drop_name(&mut out);
-            sink(&mut out)
-        })
+        self.read(
+            &Reading::newest(select, steps, self.lookback()),
+            &mut |series| {
+                let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
+                self.newest(series, select, steps, |step, newest| {
+                    let time = match (newest, of_start) {
+                        (Newest::Float { place }, false) => series.timestamps.get(place).copied(),
+                        (Newest::Float { place }, true) => series.starts.get(place).copied(),
+                        (Newest::Histogram(sample), false) => Some(sample.time),
+                        (Newest::Histogram(sample), true) => Some(sample.start),
+                    };
+                    let millis = time.unwrap_or_default();
+                    out.column.set_float(step, millis as f64 / 1000.0);
+                });
+                if out.column.is_empty() {
+                    return Ok(());
+                }
+                self.drop_name(&mut out);
+                sink(&mut out)
+            },
+        )
     }
 
     /// When the newest float of each series was taken, in milliseconds, names and all.
@@ -290,31 +297,30 @@ impl Evaluation<'_> {
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let reading = Reading {
-            newest_only: true,
-            ..Reading::new(select, steps, self.lookback())
-        };
-        self.read(&reading, &mut |series| {
-            let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
-            let mut has_histograms = false;
-            self.newest(series, select, steps, |step, newest| match newest {
-                Newest::Float { place } => {
-                    let time = series.timestamps.get(place).copied().unwrap_or_default();
-                    out.column.set_float(step, time as f64);
+        self.read(
+            &Reading::newest(select, steps, self.lookback()),
+            &mut |series| {
+                let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
+                let mut has_histograms = false;
+                self.newest(series, select, steps, |step, newest| match newest {
+                    Newest::Float { place } => {
+                        let time = series.timestamps.get(place).copied().unwrap_or_default();
+                        out.column.set_float(step, time as f64);
+                    }
+                    Newest::Histogram(_) => has_histograms = true,
+                });
+                if has_histograms {
+                    return Err(QueryError::Execution(format!(
+                        "this should be an info metric, with float samples: {}",
+                        series.labels
+                    )));
                 }
-                Newest::Histogram(_) => has_histograms = true,
-            });
-            if has_histograms {
-                return Err(QueryError::Execution(format!(
-                    "this should be an info metric, with float samples: {}",
-                    series.labels
-                )));
-            }
-            match out.column.is_empty() {
-                true => Ok(()),
-                false => sink(&mut out),
-            }
-        })
+                match out.column.is_empty() {
+                    true => Ok(()),
+                    false => sink(&mut out),
+                }
+            },
+        )
     }
 
     /// Tells the newest sample at each step that has one within the lookback.
