@@ -102,14 +102,15 @@ impl Evaluation<'_> {
         };
         let source = self.request.source;
         let mut stream = source.select(&selection).map_err(QueryError::Source)?;
-        let (mut count, mut seen) = (0, Vec::new());
+        let mut count = 0;
         let (mut samples, mut series) = (SeriesSamples::default(), RangeSeries::default());
         while stream.next_into(&mut samples).map_err(QueryError::Source)? {
             count += 1;
             self.check_series(count)?;
             self.range(&mut samples, &mut series, select);
             series.group = stream.group();
-            if let Some(group) = series.group.filter(|group| is_new(&mut seen, *group)) {
+            // Of all series, not the first of a group alone: that may have no point at any step.
+            if let Some(group) = series.group {
                 series.labels = stream.group_labels(group);
             }
             let read = series.samples();
@@ -232,7 +233,7 @@ impl Evaluation<'_> {
         };
         let source = self.request.source;
         let mut stream = source.select(&selection).map_err(QueryError::Source)?;
-        let (mut count, mut seen) = (0, Vec::new());
+        let mut count = 0;
         let (mut samples, mut out) = (SeriesSamples::default(), VectorSeries::default());
         while stream.next_into(&mut samples).map_err(QueryError::Source)? {
             count += 1;
@@ -246,7 +247,7 @@ impl Evaluation<'_> {
             out.drop_name = false;
             out.labels = std::mem::take(&mut samples.labels);
             out.group = stream.group();
-            if let Some(group) = out.group.filter(|group| is_new(&mut seen, *group)) {
+            if let Some(group) = out.group {
                 out.labels = stream.group_labels(group);
             }
             sink(&mut out)?;
@@ -428,18 +429,6 @@ fn newest_of(samples: &SeriesSamples, (first, last): (i64, i64)) -> Option<Point
         ),
         _ => None,
     }
-}
-
-/// Whether a group has not been seen before.
-fn is_new(seen: &mut Vec<bool>, group: u32) -> bool {
-    let place = group as usize;
-    if place >= seen.len() {
-        seen.resize(place + 1, false);
-    }
-    let was_seen = seen
-        .get_mut(place)
-        .is_none_or(|seen| std::mem::replace(seen, true));
-    !was_seen
 }
 
 /// Takes stale markers out.
