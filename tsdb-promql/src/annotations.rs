@@ -311,6 +311,12 @@ impl Annotations {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        let forced: u64 = self.forced.iter().map(|one| one.samples).sum();
+        self.seen.len() + usize::try_from(forced).unwrap_or(usize::MAX)
+    }
+
     /// What the source of series says.
     pub(crate) fn warn(&mut self, text: String) {
         if self.seen.insert((text.clone(), Span::default())) {

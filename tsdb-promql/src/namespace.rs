@@ -1,17 +1,29 @@
 //! A namespace of an embedded database as a source of series.
 
 use tsdb_core::{
-    Labels, MergedSamples, Namespace, ScanOptions, SelectLimits, SeriesScan, TimeRange,
+    Error, Labels, MergedSamples, Namespace, NewestScan, NewestValue, ScanOptions, SelectLimits,
+    SeriesScan, TimeRange,
 };
 
 use crate::queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};
 
+/// How series are read.
+#[derive(Debug)]
+enum Reading {
+    /// Not at all: the range holds no time.
+    Nothing,
+    Samples(Box<SeriesScan>),
+    /// The newest sample alone.
+    Newest(Box<NewestScan>),
+}
+
 /// Series of a namespace, in any order.
 #[derive(Debug)]
 pub struct NamespaceStream {
-    scan: Option<SeriesScan>,
+    reading: Reading,
     is_grouped: bool,
     columns: MergedSamples,
+    group: u32,
 }
 
 impl NamespaceStream {
@@ -23,20 +35,61 @@ impl NamespaceStream {
         namespace: &Namespace,
         selection: &Selection<'_>,
         limits: SelectLimits,
-    ) -> Result<Self, tsdb_core::Error> {
+    ) -> Result<Self, Error> {
         let options = ScanOptions {
             limits,
             sorted: false,
             grouping: selection.grouping.cloned(),
         };
-        let range = TimeRange::inclusive(selection.start, selection.end).ok();
-        let scan = range.map(|range| namespace.scan(range, selection.matchers, &options));
+        let matchers = selection.matchers;
+        let reading = match TimeRange::inclusive(selection.start, selection.end) {
+            Err(_) => Reading::Nothing,
+            Ok(range) if selection.newest_only => {
+                Reading::Newest(Box::new(namespace.newest(range, matchers, &options)?))
+            }
+            Ok(range) => Reading::Samples(Box::new(namespace.scan(range, matchers, &options)?)),
+        };
         Ok(Self {
-            scan: scan.transpose()?,
+            reading,
             is_grouped: selection.grouping.is_some(),
             columns: MergedSamples::default(),
+            group: 0,
         })
     }
+
+    fn next_newest(&mut self, into: &mut SeriesSamples) -> Result<bool, SourceError> {
+        let Reading::Newest(scan) = &mut self.reading else {
+            return Ok(false);
+        };
+        into.timestamps.clear();
+        into.values.clear();
+        into.histograms.clear();
+        let newest = scan.next_newest().map_err(Error::from)?;
+        let Some(newest) = newest else {
+            return Ok(false);
+        };
+        match newest.value {
+            NewestValue::Float(value) => {
+                into.timestamps.push(newest.timestamp);
+                into.values.push(value);
+            }
+            NewestValue::Histogram(histogram) => {
+                into.histograms.push((newest.timestamp, histogram));
+            }
+        }
+        self.group = newest.group;
+        if !self.is_grouped {
+            into.labels = scan.labels().map_err(Error::from)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Hands columns over, to be read or to be read into.
+fn swap(columns: &mut MergedSamples, samples: &mut SeriesSamples) {
+    std::mem::swap(&mut columns.timestamps, &mut samples.timestamps);
+    std::mem::swap(&mut columns.values, &mut samples.values);
+    std::mem::swap(&mut columns.histograms, &mut samples.histograms);
 }
 
 impl SeriesStream for NamespaceStream {
@@ -46,35 +99,33 @@ impl SeriesStream for NamespaceStream {
     }
 
     fn next_into(&mut self, into: &mut SeriesSamples) -> Result<bool, SourceError> {
-        let Some(scan) = &mut self.scan else {
-            return Ok(false);
+        into.start_timestamps.clear();
+        let scan = match &mut self.reading {
+            Reading::Nothing => return Ok(false),
+            Reading::Newest(_) => return self.next_newest(into),
+            Reading::Samples(scan) => scan,
         };
         // What the caller is done with is read into.
-        std::mem::swap(&mut self.columns.timestamps, &mut into.timestamps);
-        std::mem::swap(&mut self.columns.values, &mut into.values);
-        std::mem::swap(&mut self.columns.histograms, &mut into.histograms);
-        let is_some = scan.next_into(&mut self.columns)?;
-        std::mem::swap(&mut self.columns.timestamps, &mut into.timestamps);
-        std::mem::swap(&mut self.columns.values, &mut into.values);
-        std::mem::swap(&mut self.columns.histograms, &mut into.histograms);
-        into.start_timestamps.clear();
+        swap(&mut self.columns, into);
+        let is_some = scan.next_into(&mut self.columns).map_err(Error::from)?;
+        swap(&mut self.columns, into);
+        self.group = scan.group();
         if is_some && !self.is_grouped {
-            into.labels = scan.labels()?;
+            into.labels = scan.labels().map_err(Error::from)?;
         }
         Ok(is_some)
     }
 
     fn group(&self) -> Option<u32> {
-        let scan = self.scan.as_ref().filter(|_| self.is_grouped);
-        scan.map(SeriesScan::group)
+        self.is_grouped.then_some(self.group)
     }
 
     fn group_labels(&self, group: u32) -> Labels {
-        let groups = self
-            .scan
-            .as_ref()
-            .map(SeriesScan::groups)
-            .unwrap_or_default();
+        let groups = match &self.reading {
+            Reading::Nothing => &[],
+            Reading::Samples(scan) => scan.groups(),
+            Reading::Newest(scan) => scan.groups(),
+        };
         groups.get(group as usize).cloned().unwrap_or_default()
     }
 }

@@ -34,11 +34,19 @@ pub fn say(what: &str, unit: &str, mut run: impl FnMut() -> u64) {
         return;
     }
     let mut least = f64::INFINITY;
-    for _ in 0..if is_tiny() { 1 } else { 5 } {
+    for _ in 0..runs() {
         let start = cpu_ns();
         let units = black_box(run());
         assert!(units > 0, "{what} reads nothing");
         least = least.min((cpu_ns() - start) as f64 / units as f64);
     }
     println!("{what:<64} {least:>10.2} ns {unit}");
+}
+
+/// How often a measurement is repeated: `RUNS`, or 5 times.
+fn runs() -> u32 {
+    let asked = std::env::var("RUNS")
+        .ok()
+        .and_then(|runs| runs.parse().ok());
+    if is_tiny() { 1 } else { asked.unwrap_or(5) }
 }

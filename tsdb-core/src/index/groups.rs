@@ -30,6 +30,12 @@ impl Grouping {
         }
     }
 
+    /// Whether all series make one group.
+    #[must_use]
+    pub fn is_of_all(&self) -> bool {
+        self.names.is_empty() && !self.without
+    }
+
     /// The labels of the group that a series of these labels is in.
     #[must_use]
     pub fn labels_of(&self, labels: &Labels) -> Labels {

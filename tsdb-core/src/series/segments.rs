@@ -89,7 +89,7 @@ impl Segments {
     #[cold]
     fn note(&mut self, segment: u32, state: &ChunkState) {
         let before = self.get(segment).map_or(0, |found| found.0);
-        let note = self.put(before, &encode_state(state));
+        let note = self.put(before, &note_of(state));
         if let Some(link) = self.segment_mut(segment).get_mut(..LINK_BYTES) {
             link.copy_from_slice(&note.to_le_bytes());
         }
@@ -153,7 +153,7 @@ impl Segments {
             segment = self.get(segment)?.0;
             if is_noted(number) {
                 let (before, note) = self.get(segment)?;
-                let state = decode_state(note)?;
+                let state = noted_state(note)?;
                 if state.timestamp < time {
                     return Some((state, number * BODY_BYTES));
                 }
@@ -181,7 +181,7 @@ const fn notes(segments: usize) -> usize {
     segments.saturating_sub(1) / NOTED_SEGMENTS
 }
 
-fn encode_state(state: &ChunkState) -> [u8; BODY_BYTES] {
+fn note_of(state: &ChunkState) -> [u8; BODY_BYTES] {
     // A step of more than 49 days tells nothing, and is noted as none.
     let delta = u32::try_from(state.delta).unwrap_or(0);
     let fields = (state.timestamp.to_le_bytes().into_iter())
@@ -197,8 +197,8 @@ fn encode_state(state: &ChunkState) -> [u8; BODY_BYTES] {
     body
 }
 
-/// What [`encode_state`] made, where it can be gone on from.
-fn decode_state(body: &[u8; BODY_BYTES]) -> Option<ChunkState> {
+/// What [`note_of`] made, where it can be gone on from.
+fn noted_state(body: &[u8; BODY_BYTES]) -> Option<ChunkState> {
     let (timestamp, rest) = body.split_first_chunk()?;
     let (bits, rest) = rest.split_first_chunk()?;
     let (delta, rest) = rest.split_first_chunk()?;

@@ -1,6 +1,7 @@
 //! Series files give back what was defined, registries find it, buffers keep every sample.
 
 mod ahead;
+mod columns;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};

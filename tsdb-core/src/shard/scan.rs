@@ -290,7 +290,8 @@ impl Head {
         let limits = options.limits;
         let (entries, places) = self.entries(&live, (range, matchers), limits, options.sorted)?;
         let names = self.names.read();
-        let (entry_groups, groups) = match &options.grouping {
+        let grouping = options.grouping.as_ref();
+        let (entry_groups, groups) = match grouping.filter(|grouping| !grouping.is_of_all()) {
             Some(grouping) => group(&names, &entries, grouping),
             None => (Vec::new(), vec![Labels::default()]),
         };

@@ -15,7 +15,6 @@ use super::steps::Steps;
 use crate::annotations::Annotation;
 use crate::error::QueryError;
 use crate::histogram::{FloatHistogram, MixedSchemas};
-use crate::kahan::KahanSum;
 use crate::plan::{AggregateNode, RangeFunction, RangeNode, VectorNode};
 use crate::syntax::{AggregateOp, Grouping};
 
@@ -106,10 +105,11 @@ impl Folded {
     }
 }
 
-/// The sums of a group, which are asked for most.
+/// The sums of a group, which are asked for most: columns, so that several steps are added at a time.
 #[derive(Debug)]
 struct Sums {
-    sums: Vec<KahanSum>,
+    sums: Vec<f64>,
+    compensations: Vec<f64>,
     is_there: Vec<bool>,
 }
 
@@ -117,32 +117,54 @@ impl Sums {
     fn new(steps: usize) -> Self {
         Self {
             // The sum of nothing: -0 is what adding to changes nothing.
-            sums: vec![KahanSum::new(-0.0); steps],
+            sums: vec![-0.0; steps],
+            compensations: vec![0.0; steps],
             is_there: vec![false; steps],
         }
     }
 
     fn add(&mut self, column: &Column) {
+        let sums = self.sums.iter_mut().zip(&mut self.compensations);
         if let Some(values) = column.all_floats() {
-            for (sum, value) in self.sums.iter_mut().zip(values) {
-                sum.add(*value);
+            for ((sum, compensation), value) in sums.zip(values) {
+                add_to(sum, compensation, *value);
             }
             self.is_there.fill(true);
             return;
         }
         for (step, value) in column.floats() {
-            if let Some((sum, is_there)) = self.sums.get_mut(step).zip(self.is_there.get_mut(step))
+            let sum = self
+                .sums
+                .get_mut(step)
+                .zip(self.compensations.get_mut(step));
+            if let (Some((sum, compensation)), Some(is_there)) = (sum, self.is_there.get_mut(step))
             {
-                sum.add(value);
+                add_to(sum, compensation, value);
                 *is_there = true;
             }
         }
     }
 
     fn all(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
-        let there = self.is_there.iter().zip(&self.sums).enumerate();
-        there.filter_map(|(step, (is_there, sum))| is_there.then(|| (step, sum.value())))
+        let sums = self.sums.iter().zip(&self.compensations);
+        let there = self.is_there.iter().zip(sums).enumerate();
+        there.filter_map(|(step, (is_there, (sum, compensation)))| {
+            is_there.then(|| (step, sum + compensation))
+        })
     }
+}
+
+/// [`KahanSum::add`](crate::KahanSum::add) without a branch.
+#[inline]
+fn add_to(sum: &mut f64, compensation: &mut f64, value: f64) {
+    let total = *sum + value;
+    let (large, small) = match sum.abs() >= value.abs() {
+        true => (*sum, value),
+        false => (value, *sum),
+    };
+    let lost = *compensation + ((large - total) + small);
+    *compensation = if total.is_infinite() { 0.0 } else { lost };
+    *sum = total;
 }
 
 /// A group in the making.

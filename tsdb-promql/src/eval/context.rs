@@ -1,11 +1,14 @@
 //! One query while it runs.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use tsdb_core::Labels;
+use tsdb_core::model::HashMap;
 
 use super::budget::Budget;
 use super::column::Column;
+use super::kernels::Rates;
 use super::series::{VectorSeries, without_description};
 use super::steps::Steps;
 use crate::annotations::{Annotation, Annotations, ForcedMonotonicity};
@@ -35,6 +38,10 @@ pub(crate) struct Evaluation<'q> {
     pub(crate) request: Request<'q>,
     pub(crate) budget: Budget,
     annotations: RefCell<Annotations>,
+    /// Memory that is used again for each series.
+    pub(super) rates: RefCell<Rates>,
+    /// What is written more than once, by its text and steps.
+    pub(super) shared: RefCell<HashMap<(String, Steps), Rc<Vec<VectorSeries>>>>,
     series: Cell<u64>,
     samples: Cell<u64>,
 }
@@ -56,6 +63,12 @@ impl<'e> Held<'e> {
             samples: 0,
             bytes: 0,
         }
+    }
+
+    /// The series, which go on being accounted for until the query ends.
+    pub(crate) fn keep(mut self) -> Vec<VectorSeries> {
+        (self.samples, self.bytes) = (0, 0);
+        std::mem::take(&mut self.series)
     }
 
     /// Takes a series, whose column is left empty.
@@ -82,6 +95,8 @@ impl<'q> Evaluation<'q> {
             request,
             budget: Budget::new(request.options),
             annotations: RefCell::default(),
+            rates: RefCell::default(),
+            shared: RefCell::default(),
             series: Cell::new(0),
             samples: Cell::new(0),
         }
@@ -93,6 +108,11 @@ impl<'q> Evaluation<'q> {
 
     pub(crate) fn annotate(&self, annotation: &Annotation<'_>, span: Span) {
         self.annotations.borrow_mut().add(annotation, span);
+    }
+
+    /// How much there is to be said so far.
+    pub(crate) fn annotations_len(&self) -> usize {
+        self.annotations.borrow().len()
     }
 
     pub(crate) fn annotate_forced(&self, forced: ForcedMonotonicity) {
@@ -154,14 +174,14 @@ pub(crate) fn same_labels() -> QueryError {
 #[derive(Debug)]
 pub(crate) struct Union<'e> {
     held: Held<'e>,
-    places: tsdb_core::model::HashMap<Labels, usize>,
+    places: HashMap<Labels, usize>,
 }
 
 impl<'e> Union<'e> {
     pub(crate) fn new(budget: &'e Budget) -> Self {
         Self {
             held: Held::new(budget),
-            places: tsdb_core::model::HashMap::default(),
+            places: HashMap::default(),
         }
     }
 

@@ -7,15 +7,34 @@
 
 use super::column::Column;
 use super::context::Evaluation;
-use super::over_time::{Mean, extreme, sum};
-use super::rates::{Counted, Extrapolation};
+use super::over_time::{extreme, mean, mean_of, sum};
+use super::rates::Extrapolation;
 use super::series::RangeSeries;
+use super::sliding::Sliding;
 use super::steps::Steps;
+use crate::kahan::KahanSum;
 use crate::plan::{RangeCall, RangeFunction, RangeNode};
+
+/// One sum of two.
+fn joined(left: KahanSum, right: KahanSum) -> KahanSum {
+    let mut sum = left;
+    sum.add(right.sum);
+    sum.compensation += right.compensation;
+    sum
+}
+
+/// The next where it is better or there was no number before.
+fn pick(best: f64, next: f64, is_better: bool) -> f64 {
+    if is_better || best.is_nan() {
+        next
+    } else {
+        best
+    }
+}
 
 /// Where a window begins and ends: places in the columns, and times.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(super) struct Place {
     from: usize,
     to: usize,
     start: i64,
@@ -50,19 +69,34 @@ impl Evaluation<'_> {
         match call.function {
             RangeFunction::Rate | RangeFunction::Increase | RangeFunction::Delta => {
                 let extrapolation = self.extrapolation(call);
-                let mut resets = Resets::of(values, extrapolation.is_counter);
-                walk.each(out, |place| {
-                    rate(times, values, place, &mut resets, &extrapolation)
+                self.rates
+                    .borrow_mut()
+                    .evaluate(&walk, values, &extrapolation, out);
+            }
+            RangeFunction::Sum | RangeFunction::Avg if walk.is_overlapping() => {
+                let mut sums = Sliding::new(values, KahanSum::new, joined);
+                let is_sum = call.function == RangeFunction::Sum;
+                walk.each(out, |at| {
+                    let window = &values[at.from..at.to];
+                    let all = sums.window(at.from, at.to)?;
+                    Some(match (all.sum.is_finite(), is_sum) {
+                        (true, true) => all.value(),
+                        (true, false) => mean_of(all, window.len()),
+                        (false, true) => sum(window),
+                        (false, false) => mean(window),
+                    })
                 });
             }
+            RangeFunction::Min | RangeFunction::Max if walk.is_overlapping() => {
+                let better = match call.function {
+                    RangeFunction::Min => |best: f64, next: f64| pick(best, next, next < best),
+                    _ => |best: f64, next: f64| pick(best, next, next > best),
+                };
+                let mut best = Sliding::new(values, |value| value, better);
+                walk.each(out, |at| best.window(at.from, at.to));
+            }
             RangeFunction::Sum => walk.each(out, |at| Some(sum(&values[at.from..at.to]))),
-            RangeFunction::Avg => walk.each(out, |at| {
-                let mut mean = Mean::default();
-                values[at.from..at.to]
-                    .iter()
-                    .for_each(|value| mean.add(*value));
-                Some(mean.value())
-            }),
+            RangeFunction::Avg => walk.each(out, |at| Some(mean(&values[at.from..at.to]))),
             RangeFunction::Min => walk.each(out, |at| {
                 Some(extreme(&values[at.from..at.to], |value, least| {
                     value < least
@@ -90,7 +124,7 @@ fn number(count: usize) -> f64 {
 }
 
 /// The windows of all steps, one after the other.
-struct Walk<'w> {
+pub(super) struct Walk<'w> {
     call: &'w RangeCall,
     times: &'w [i64],
     steps: Steps,
@@ -98,93 +132,183 @@ struct Walk<'w> {
     is_closed: bool,
 }
 
-impl Walk<'_> {
-    /// Asks for the value of each window that has any samples.
+/// A place in times that only moves ahead, mostly as far as the last time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    place: usize,
+    stride: usize,
+}
+
+impl Mark {
+    /// Moves behind all times before `bound`.
     #[inline]
-    fn each(&self, out: &mut Column, mut value: impl FnMut(Place) -> Option<f64>) {
+    fn advance(&mut self, times: &[i64], bound: i64) {
+        let guess = self.place + self.stride;
+        let is_before = |place: usize| times.get(place).is_some_and(|time| *time < bound);
+        let is_right = guess > self.place && is_before(guess - 1) && !is_before(guess);
+        if is_right {
+            self.place = guess;
+            return;
+        }
+        let from = self.place;
+        while is_before(self.place) {
+            self.place += 1;
+        }
+        self.stride = self.place - from;
+    }
+}
+
+/// Samples of a window from which on it pays to use again what is known of those that stay. Shorter
+/// windows are folded from their first sample on, bit for bit as Prometheus folds them.
+const OVERLAPPING_SAMPLES: i64 = 64;
+
+impl Walk<'_> {
+    /// Whether windows are long, and share most of their samples.
+    fn is_overlapping(&self) -> bool {
+        let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
+            return false;
+        };
+        let count = i64::try_from(self.times.len()).unwrap_or(i64::MAX);
         let range = self.call.range.range();
-        let (mut from, mut to) = (0, 0);
+        let samples = range.saturating_mul(count) / (last - first).max(1);
+        samples >= OVERLAPPING_SAMPLES && range / self.steps.step.max(1) >= 4
+    }
+
+    /// Tells each window that has any samples, with its step.
+    #[inline]
+    fn windows(&self, mut found: impl FnMut(usize, Place)) {
+        let range = self.call.range.range();
+        let (mut from, mut to) = (Mark::default(), Mark::default());
         for step in 0..self.steps.count {
             let end = self.call.range.reference(self.steps.time(step));
             let start = end.saturating_sub(range);
-            let first = start.saturating_add(i64::from(!self.is_closed));
-            while to < self.times.len() && self.times[to] <= end {
-                to += 1;
+            to.advance(self.times, end.saturating_add(1));
+            from.advance(self.times, start.saturating_add(i64::from(!self.is_closed)));
+            let (from, to) = (from.place, to.place);
+            if from < to {
+                found(
+                    step,
+                    Place {
+                        from,
+                        to,
+                        start,
+                        end,
+                    },
+                );
             }
-            while from < to && self.times[from] < first {
-                from += 1;
-            }
-            let place = Place {
-                from,
-                to,
-                start,
-                end,
-            };
-            if from < to
-                && let Some(value) = value(place)
-            {
+        }
+    }
+
+    /// Asks for the value of each window that has any samples.
+    #[inline]
+    fn each(&self, out: &mut Column, mut value: impl FnMut(Place) -> Option<f64>) {
+        self.windows(|step, place| {
+            if let Some(value) = value(place) {
                 out.set_float(step, value);
             }
+        });
+    }
+}
+
+/// Rates of one series at all steps: first what windows hold, a column each, then the arithmetic in
+/// one loop that needs no branch, so that it is done for several steps at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Rates {
+    resets: Vec<usize>,
+    to_start: Vec<f64>,
+    to_end: Vec<f64>,
+    sampled: Vec<f64>,
+    gaps: Vec<f64>,
+    first: Vec<f64>,
+}
+
+impl Rates {
+    fn reset(&mut self, steps: usize) {
+        for column in [
+            &mut self.to_start,
+            &mut self.to_end,
+            &mut self.sampled,
+            &mut self.gaps,
+            &mut self.first,
+        ] {
+            column.clear();
+            column.resize(steps, 0.0);
+        }
+    }
+
+    /// Notes places of the samples that are smaller than the one before.
+    fn find_resets(&mut self, values: &[f64], is_counter: bool) {
+        self.resets.clear();
+        let pairs = || values.iter().zip(values.get(1..).unwrap_or_default());
+        if !is_counter || pairs().map(|(a, b)| usize::from(b < a)).sum::<usize>() == 0 {
+            return;
+        }
+        let fell = pairs()
+            .enumerate()
+            .filter(|(_, (before, now))| now < before);
+        self.resets.extend(fell.map(|(place, _)| place + 1));
+    }
+
+    fn evaluate(
+        &mut self,
+        walk: &Walk<'_>,
+        values: &[f64],
+        extrapolation: &Extrapolation,
+        out: &mut Column,
+    ) {
+        self.reset(walk.steps.count);
+        self.find_resets(values, extrapolation.is_counter);
+        let mut next_reset = 0;
+        walk.windows(|step, place| {
+            let (first, last) = (place.from, place.to - 1);
+            if first == last {
+                return;
+            }
+            let mut value = values[last] - values[first];
+            if !self.resets.is_empty() {
+                while self
+                    .resets
+                    .get(next_reset)
+                    .is_some_and(|reset| *reset <= first)
+                {
+                    next_reset += 1;
+                }
+                let inside = self.resets[next_reset..].iter();
+                for reset in inside.take_while(|reset| **reset <= last) {
+                    value += values[reset - 1];
+                }
+            }
+            out.set_float(step, value);
+            let times = walk.times;
+            self.to_start[step] = span(place.start, times[first]);
+            self.to_end[step] = span(times[last], place.end);
+            self.sampled[step] = span(times[first], times[last]);
+            self.gaps[step] = number(last - first);
+            self.first[step] = values[first];
+        });
+        self.extrapolate(extrapolation, &mut out.values);
+    }
+
+    fn extrapolate(&self, extrapolation: &Extrapolation, results: &mut [f64]) {
+        let starts = self.to_start.iter().zip(&self.to_end);
+        let windows = self.sampled.iter().zip(&self.gaps).zip(&self.first);
+        for ((result, (to_start, to_end)), ((sampled, gaps), first)) in
+            results.iter_mut().zip(starts).zip(windows)
+        {
+            let factor = extrapolation.plain_factor(
+                (*to_start, *to_end),
+                (*sampled, *gaps),
+                (*first, *result),
+            );
+            *result *= factor;
         }
     }
 }
 
-/// Places of the samples that are smaller than the one before.
-struct Resets {
-    places: Vec<usize>,
-    /// The first that may lie in a window.
-    next: usize,
-}
-
-impl Resets {
-    fn of(values: &[f64], is_counter: bool) -> Self {
-        let mut places = Vec::new();
-        if is_counter {
-            let fell = values
-                .windows(2)
-                .enumerate()
-                .filter(|(_, pair)| pair[1] < pair[0]);
-            places.extend(fell.map(|(place, _)| place + 1));
-        }
-        Self { places, next: 0 }
-    }
-
-    /// Adds what was counted before each reset in a window.
-    #[inline]
-    fn add(&mut self, values: &[f64], place: Place, value: &mut f64) {
-        while self.next < self.places.len() && self.places[self.next] <= place.from {
-            self.next += 1;
-        }
-        let ahead = self.places[self.next..].iter();
-        for reset in ahead.take_while(|reset| **reset < place.to) {
-            *value += values[reset - 1];
-        }
-    }
-}
-
-#[inline]
-fn rate(
-    times: &[i64],
-    values: &[f64],
-    place: Place,
-    resets: &mut Resets,
-    extrapolation: &Extrapolation,
-) -> Option<f64> {
-    let (first, last) = (place.from, place.to - 1);
-    if first == last {
-        return None;
-    }
-    let mut value = values[last] - values[first];
-    if !resets.places.is_empty() {
-        resets.add(values, place, &mut value);
-    }
-    let counted = Counted {
-        value: (),
-        first_time: times[first],
-        last_time: times[last],
-        gaps: last - first,
-        first_value: values[first],
-        began: None,
-    };
-    Some(value * extrapolation.factor(&counted, value, (place.start, place.end)))
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "spans of windows are far below 2^53 ms"
+)]
+fn span(from: i64, to: i64) -> f64 {
+    (to - from) as f64
 }

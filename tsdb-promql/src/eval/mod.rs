@@ -22,6 +22,7 @@ mod scalar;
 mod select;
 mod series;
 mod set;
+mod sliding;
 mod sort;
 mod steps;
 mod top;

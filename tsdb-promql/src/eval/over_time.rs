@@ -262,10 +262,21 @@ pub(super) fn sum(values: &[f64]) -> f64 {
 }
 
 /// The mean: of the sum, until that would overflow, and then step by step.
-fn mean(values: &[f64]) -> f64 {
+pub(super) fn mean(values: &[f64]) -> f64 {
+    let mut all = KahanSum::new(-0.0);
+    values.iter().for_each(|value| all.add(*value));
+    if all.sum.is_finite() {
+        return mean_of(all, values.len());
+    }
     let mut mean = Mean::default();
     values.iter().for_each(|value| mean.add(*value));
     mean.value()
+}
+
+/// The mean of so many values with a sum.
+pub(super) fn mean_of(sum: KahanSum, values: usize) -> f64 {
+    let count = count(values);
+    sum.sum / count + sum.compensation / count
 }
 
 /// A mean in the making.

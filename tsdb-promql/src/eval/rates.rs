@@ -80,6 +80,46 @@ impl Extrapolation {
         }
         (interval + to_start + to_end) / interval / self.divisor
     }
+
+    /// The same where nothing is known of starts, from milliseconds and without a branch.
+    #[inline]
+    pub(super) fn plain_factor(
+        &self,
+        (to_start, to_end): (f64, f64),
+        (sampled, gaps): (f64, f64),
+        (first, result): (f64, f64),
+    ) -> f64 {
+        let (to_start, to_end, sampled) = (to_start / 1000.0, to_end / 1000.0, sampled / 1000.0);
+        let average = sampled / gaps;
+        let threshold = average * GAP_FACTOR;
+        let zero = sampled * (first / result);
+        let has_zero = self.is_counter & (result > 0.0) & (first >= 0.0);
+        let at_most = |to_start: f64| match has_zero & (zero < to_start) {
+            true => zero,
+            false => to_start,
+        };
+        let to_start = if self.zero_first {
+            at_most(to_start)
+        } else {
+            to_start
+        };
+        let to_start = if to_start >= threshold {
+            average / 2.0
+        } else {
+            to_start
+        };
+        let to_start = if self.zero_first {
+            to_start
+        } else {
+            at_most(to_start)
+        };
+        let to_end = if to_end >= threshold {
+            average / 2.0
+        } else {
+            to_end
+        };
+        (sampled + to_start + to_end) / sampled / self.divisor
+    }
 }
 
 /// Whether counting began anew between two samples, as their start times tell.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tsdb_core::model::STALE_NAN_BITS;
 use tsdb_core::{Grouping, ResetHint};
 
-use super::column::Column;
+use super::column::{Column, Point};
 use super::context::{Evaluation, Sink};
 use super::series::{HistogramSample, RangeSeries, VectorSeries};
 use super::steps::Steps;
@@ -174,9 +174,11 @@ impl Evaluation<'_> {
         if select.smoothed {
             return self.stream_smoothed(select, steps, sink);
         }
+        if steps.count == 1 && !select.statistics_only {
+            return self.stream_newest(select, (steps, grouping), sink);
+        }
         let mut scratch = VectorSeries::default();
         let reading = Reading {
-            newest_only: true,
             grouping,
             ..Reading::new(select, steps, self.lookback())
         };
@@ -201,6 +203,51 @@ impl Evaluation<'_> {
             scratch.group = series.group;
             sink(&mut scratch)
         })
+    }
+
+    /// The newest sample of each series at one step, without columns between.
+    fn stream_newest(
+        &self,
+        select: &Select,
+        (steps, grouping): (Steps, Option<&Grouping>),
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let reference = select.reference(steps.start);
+        let selection = Selection {
+            matchers: &select.matchers,
+            start: reference
+                .saturating_sub(self.lookback())
+                .saturating_add(self.before_start()),
+            end: reference,
+            newest_only: true,
+            grouping,
+        };
+        let source = self.request.source;
+        let mut stream = source.select(&selection).map_err(QueryError::Source)?;
+        let (mut count, mut seen) = (0, Vec::new());
+        let (mut samples, mut out) = (SeriesSamples::default(), VectorSeries::default());
+        while stream.next_into(&mut samples).map_err(QueryError::Source)? {
+            count += 1;
+            self.check_series(count)?;
+            self.count_read(1);
+            let Some(point) = newest_of(&samples, (selection.start, selection.end)) else {
+                continue;
+            };
+            out.column.reset(1);
+            out.column.set(0, point);
+            out.drop_name = false;
+            out.labels = std::mem::take(&mut samples.labels);
+            out.group = stream.group();
+            if let Some(group) = out.group.filter(|group| is_new(&mut seen, *group)) {
+                out.labels = stream.group_labels(group);
+            }
+            sink(&mut out)?;
+        }
+        stream
+            .warnings()
+            .into_iter()
+            .for_each(|text| self.warn(text));
+        Ok(())
     }
 
     /// When the newest sample of each series was taken, or its counting began, in seconds.
@@ -354,6 +401,29 @@ impl Evaluation<'_> {
     }
 }
 
+/// The newest sample within bounds, both included, unless it is a stale marker.
+fn newest_of(samples: &SeriesSamples, (first, last): (i64, i64)) -> Option<Point> {
+    let floats = samples.timestamps.partition_point(|&time| time <= last);
+    let float = floats
+        .checked_sub(1)
+        .and_then(|place| Some((*samples.timestamps.get(place)?, *samples.values.get(place)?)));
+    let histograms = samples
+        .histograms
+        .partition_point(|(time, _)| *time <= last);
+    let histogram = histograms
+        .checked_sub(1)
+        .and_then(|place| samples.histograms.get(place));
+    match (float, histogram) {
+        (Some((time, value)), other) if other.is_none_or(|(later, _)| *later <= time) => {
+            (time >= first && !is_stale(value)).then_some(Point::Float(value))
+        }
+        (_, Some((time, histogram))) if *time >= first && !histogram.is_stale() => Some(
+            Point::Histogram(Arc::new(FloatHistogram::from_core(histogram))),
+        ),
+        _ => None,
+    }
+}
+
 /// Whether a group has not been seen before.
 fn is_new(seen: &mut Vec<bool>, group: u32) -> bool {
     let place = group as usize;
@@ -368,7 +438,12 @@ fn is_new(seen: &mut Vec<bool>, group: u32) -> bool {
 
 /// Takes stale markers out.
 pub(crate) fn without_stale(series: &mut RangeSeries) {
-    if series.values.iter().any(|value| is_stale(*value)) {
+    let stale = series
+        .values
+        .iter()
+        .map(|value| usize::from(is_stale(*value)));
+    // A sum is found faster than the first of them.
+    if stale.sum::<usize>() > 0 {
         let kept: Vec<bool> = series
             .values
             .iter()

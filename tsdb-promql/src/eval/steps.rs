@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Times in milliseconds, evenly spaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Steps {
     pub(crate) start: i64,
     pub(crate) step: i64,

@@ -1,5 +1,6 @@
 //! Nodes that give series with a value a step.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tsdb_core::{Grouping, Labels};
@@ -69,11 +70,38 @@ impl Evaluation<'_> {
             VectorNode::Binary(of) if of.op.is_set() => self.set_operation(of, steps, sink),
             VectorNode::Binary(of) => self.binary(of, steps, sink),
             VectorNode::Aggregate(of) => self.aggregate(of, steps, sink),
+            VectorNode::Shared { key, node } => self.stream_shared(key, node, steps, sink),
             VectorNode::Invariant(node) => self.stream(node, steps.first(), &mut |series| {
                 series.column.repeat_first(steps.count);
                 sink(series)
             }),
         }
+    }
+
+    /// Gives the series of what is written more than once, which are kept until the query ends.
+    fn stream_shared(
+        &self,
+        key: &str,
+        node: &VectorNode,
+        steps: Steps,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let place = (key.to_owned(), steps);
+        let known = self.shared.borrow().get(&place).cloned();
+        if let Some(known) = known {
+            return known
+                .iter()
+                .try_for_each(|series| sink(&mut series.clone()));
+        }
+        let noted = self.annotations_len();
+        let mut held = self.collect(node, steps)?;
+        if self.annotations_len() != noted {
+            // Each place it is written at is to be told of: it is evaluated there again.
+            return held.series.iter_mut().try_for_each(sink);
+        }
+        let kept = Rc::new(held.keep());
+        self.shared.borrow_mut().insert(place, Rc::clone(&kept));
+        kept.iter().try_for_each(|series| sink(&mut series.clone()))
     }
 
     /// Gives every series of `node` to `sink`, changed; those without any value are left out, and

@@ -12,6 +12,7 @@ use super::invariant::settle;
 use super::nodes::{
     AggregateNode, RangeNode, ScalarNode, SubqueryNode, VectorBinary, VectorNode, VectorScalar,
 };
+use super::repeated::Repeated;
 
 /// A whole query.
 #[derive(Clone, Debug)]
@@ -24,6 +25,7 @@ pub(crate) enum Planned {
 
 /// What a plan is made with.
 pub(super) struct Planner<'o> {
+    repeated: Repeated,
     pub(super) times: QueryTimes,
     pub(super) options: &'o EngineOptions,
 }
@@ -35,6 +37,7 @@ pub(crate) fn plan(
     options: &EngineOptions,
 ) -> Result<Planned, QueryError> {
     let planner = Planner {
+        repeated: Repeated::of(expr),
         times: QueryTimes { start, end, step },
         options,
     };
@@ -154,6 +157,22 @@ impl Planner<'_> {
     }
 
     pub(super) fn vector(&self, expr: &Expr, used: HistogramUse) -> Result<VectorNode, QueryError> {
+        let node = self.unshared(expr, used)?;
+        let key = match bare(expr) {
+            repeated @ (Expr::Aggregate(_) | Expr::Call(_)) => self.repeated.text(repeated),
+            _ => None,
+        };
+        Ok(match key {
+            // What is read of histograms depends on what it is for.
+            Some(key) => VectorNode::Shared {
+                key: format!("{key} {}", used.is_statistics_only()),
+                node: Box::new(node),
+            },
+            None => node,
+        })
+    }
+
+    fn unshared(&self, expr: &Expr, used: HistogramUse) -> Result<VectorNode, QueryError> {
         Ok(match bare(expr) {
             Expr::Vector(selector) => VectorNode::Select(self.select(selector, used)?),
             Expr::Unary(Unary { negative, expr, .. }) => {

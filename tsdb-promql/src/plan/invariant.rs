@@ -28,6 +28,7 @@ pub(super) fn settle(node: &mut VectorNode) {
         | VectorNode::Sort { node, .. }
         | VectorNode::Absent { node, .. }
         | VectorNode::Histogram { node, .. }
+        | VectorNode::Shared { node, .. }
         | VectorNode::Negate(node) => settle(node),
         VectorNode::Info(of) => settle(&mut of.node),
         VectorNode::WithScalar(of) => settle(&mut of.vector),
@@ -52,6 +53,7 @@ fn is_invariant(node: &VectorNode) -> bool {
         VectorNode::Label { node, .. }
         | VectorNode::Sort { node, .. }
         | VectorNode::Absent { node, .. }
+        | VectorNode::Shared { node, .. }
         | VectorNode::Negate(node) => is_invariant(node),
         VectorNode::Info(of) => of.at.is_some() && is_invariant(&of.node),
         VectorNode::WithScalar(of) => is_invariant(&of.vector) && is_scalar_invariant(&of.scalar),

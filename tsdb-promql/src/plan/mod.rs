@@ -5,6 +5,7 @@ mod durations;
 mod histogram_use;
 mod invariant;
 mod nodes;
+mod repeated;
 mod selectors;
 
 pub(crate) use build::{Planned, plan};

@@ -347,4 +347,9 @@ pub(crate) enum VectorNode {
     Aggregate(Box<AggregateNode>),
     /// The same at each step: evaluated at the first alone.
     Invariant(Box<VectorNode>),
+    /// Written more than once, as `key`: evaluated once.
+    Shared {
+        key: String,
+        node: Box<VectorNode>,
+    },
 }

@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(of(query), Ok(vec![1, 2]));
         assert_eq!(of("1%2B1"), Ok(Vec::new()));
         for (query, reason) in [
-            ("rate(", "parse error: unexpected end of input"),
+            ("rate(", "parse error: unclosed left parenthesis"),
             ("", "no expression found in input"),
             ("%7B%7D", "at least one non-empty matcher"),
         ] {

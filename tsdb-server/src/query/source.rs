@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tsdb_core::SelectLimits;
 use tsdb_core::model::{MatchOp, Matcher, TimeRange};
-use tsdb_promql::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError, Trace};
+use tsdb_core::{Labels, SelectLimits};
+use tsdb_promql::{
+    NamespaceStream, Queryable, Selection, SeriesSamples, SeriesStream, SourceError, Trace,
+};
 
 use super::progress::Progress;
 use crate::data::{NamespaceData, SeriesSource};
@@ -88,15 +90,24 @@ impl Source {
         Some((trace, Instant::now()))
     }
 
-    fn open(&self, selection: &Selection<'_>) -> Result<Option<SeriesSource>, StoreError> {
+    fn open(&self, selection: &Selection<'_>) -> Result<Series, StoreError> {
         let Ok(range) = TimeRange::inclusive(selection.start, selection.end) else {
-            return Ok(None);
+            return Ok(Series::None);
         };
         Bounds::check(self.bounds.range, range).map_err(StoreError::Refused)?;
         let more = &self.bounds.matchers;
         let matchers: Vec<Matcher> = selection.matchers.iter().chain(more).cloned().collect();
         let limits = self.bounds.limits;
-        self.namespace.select(range, &matchers, limits).map(Some)
+        let NamespaceData::Own(own) = &self.namespace else {
+            let selected = self.namespace.select(range, &matchers, limits)?;
+            return Ok(Series::Cluster(selected));
+        };
+        let selection = Selection {
+            matchers: &matchers,
+            ..selection.clone()
+        };
+        let stream = NamespaceStream::new(own, &selection, limits)?;
+        Ok(Series::Database(stream))
     }
 }
 
@@ -140,40 +151,88 @@ fn add_time(trace: &mut Option<(Trace, Instant)>) {
     }
 }
 
+/// Where series come from.
+enum Series {
+    /// Nowhere: the range holds no time.
+    None,
+    Database(NamespaceStream),
+    Cluster(SeriesSource),
+}
+
+impl Series {
+    fn next_into(&mut self, into: &mut SeriesSamples) -> Result<bool, SourceError> {
+        match self {
+            Self::None => Ok(false),
+            Self::Database(stream) => stream.next_into(into).map_err(of_database),
+            Self::Cluster(source) => {
+                let Some(series) = source.next_series()? else {
+                    return Ok(false);
+                };
+                let (labels, samples) = series.into_columns();
+                *into = SeriesSamples {
+                    labels,
+                    timestamps: samples.timestamps,
+                    values: samples.values,
+                    histograms: samples.histograms,
+                    start_timestamps: Vec::new(),
+                };
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// An error of the database as the server tells it.
+fn of_database(error: SourceError) -> SourceError {
+    match error.downcast::<tsdb_core::Error>() {
+        Ok(error) => Box::new(StoreError::database(*error)),
+        Err(other) => other,
+    }
+}
+
 /// Series on their way to an expression.
 struct Selected<'s> {
     source: &'s Source,
-    series: Option<SeriesSource>,
+    series: Series,
     trace: Option<(Trace, Instant)>,
 }
 
 impl SeriesStream for Selected<'_> {
     fn next_series(&mut self) -> Result<Option<SeriesSamples>, SourceError> {
-        let Some(source) = &mut self.series else {
-            return Ok(None);
-        };
+        let mut series = SeriesSamples::default();
+        Ok(self.next_into(&mut series)?.then_some(series))
+    }
+
+    fn next_into(&mut self, into: &mut SeriesSamples) -> Result<bool, SourceError> {
         if let Some((_, since)) = &mut self.trace {
             *since = Instant::now();
         }
-        let series = source.next_series()?;
+        let is_some = self.series.next_into(into)?;
         add_time(&mut self.trace);
-        let Some(series) = series else {
-            return Ok(None);
-        };
-        let samples = series.samples_len() as u64;
+        if !is_some {
+            return Ok(false);
+        }
+        let samples = (into.timestamps.len() + into.histograms.len()) as u64;
         self.source.progress.add(samples);
         if let Some((trace, _)) = &mut self.trace {
             trace.series += 1;
             trace.samples += samples;
         }
-        let (labels, samples) = series.into_columns();
-        Ok(Some(SeriesSamples {
-            labels,
-            timestamps: samples.timestamps,
-            values: samples.values,
-            histograms: samples.histograms,
-            start_timestamps: Vec::new(),
-        }))
+        Ok(true)
+    }
+
+    fn group(&self) -> Option<u32> {
+        match &self.series {
+            Series::Database(stream) => stream.group(),
+            Series::None | Series::Cluster(_) => None,
+        }
+    }
+
+    fn group_labels(&self, group: u32) -> Labels {
+        match &self.series {
+            Series::Database(stream) => stream.group_labels(group),
+            Series::None | Series::Cluster(_) => Labels::default(),
+        }
     }
 
     fn warnings(&self) -> Vec<String> {

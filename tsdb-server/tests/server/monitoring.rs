@@ -38,6 +38,7 @@ async fn load(server: &Server) {
     let lines = "{\"metric\":{\"__name__\":\"up\"},\"values\":[1],\"timestamps\":[1000]}\nnonsense";
     post(&format!("{}/api/v1/import", server.api), &[], lines).await;
     get(&format!("{}/api/v1/export?match[]=up", server.api)).await;
+    get(&format!("{}/api/v1/query?query=up", server.api)).await;
 }
 
 fn promtool(arguments: &[&str], input: &str) -> Option<Output> {

@@ -39,6 +39,7 @@ const OF_NO_DATA: &[&str] = &[
     "/assets/{name}",
     "/api/v1/targets",
     "/api/v1/targets/metadata",
+    "/assets/host",
     "/health",
     "/ready",
     "/routes",

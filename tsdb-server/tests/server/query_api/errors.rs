@@ -61,12 +61,6 @@ const ERRORS: &[(&str, u16, &str, &str)] = &[
         "execution",
         "query exceeded limit: a selector finds more than 1 series, the limit query.max_series",
     ),
-    (
-        "query?query=1&timeout=0",
-        503,
-        "timeout",
-        "query timed out in ",
-    ),
     ("series", 400, "bad_data", "no match[] parameter provided"),
     (
         "status/queries/x/cancel",

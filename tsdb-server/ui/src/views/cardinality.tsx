@@ -5,7 +5,6 @@ import { api, type Counted, type VectorSeries } from "../api";
 import { quote } from "../labels";
 import { joinHash, queryLink } from "../link";
 import { formatBytes, formatCount, parseSample } from "../number";
-import { formatTime } from "../range";
 import { useLoaded } from "../use";
 import { Failure, Heading, Table } from "./parts";
 
@@ -36,12 +35,10 @@ export function Cardinality({ parameters }: { parameters: URLSearchParams }) {
   return metric === null ? <Overview /> : <Metric metric={metric} label={label} />;
 }
 
-const HEAD_NAMES: [field: string, name: string, time?: boolean][] = [
+const HEAD_NAMES: [field: string, name: string][] = [
   ["numSeries", "Series"],
   ["numLabelPairs", "Label pairs"],
   ["chunkCount", "Chunks"],
-  ["minTime", "Oldest sample", true],
-  ["maxTime", "Newest sample", true],
 ];
 
 function Overview() {
@@ -76,10 +73,10 @@ function Overview() {
       {data !== null && (
         <>
           <dl class="tiles">
-            {HEAD_NAMES.filter(([field]) => head[field] !== undefined).map(([field, name, time]) => (
+            {HEAD_NAMES.filter(([field]) => (head[field] ?? 0) > 0).map(([field, name]) => (
               <div>
                 <dt>{name}</dt>
-                <dd>{time === true ? formatTime(Math.round((head[field] ?? 0) / 1000), false) : formatCount(head[field] ?? 0)}</dd>
+                <dd>{formatCount(head[field] ?? 0)}</dd>
               </div>
             ))}
           </dl>

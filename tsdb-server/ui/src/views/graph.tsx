@@ -152,7 +152,7 @@ function options(box: HTMLElement, latest: { current: CanvasProps }, tip: { curr
     focus: { alpha: 1 },
     scales: { y: { range: (_, low, high) => yRange(low, high, stacked) } },
     axes: [
-      { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, values: timeTicks },
+      { stroke: text, font, space: 76, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, values: timeTicks },
       {
         stroke: text,
         font,
