@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Labels,
     /// When a series has points.
     Times,
+    /// A value, which is a number on one side alone.
+    Nan,
     /// A value.
     Value,
 }
@@ -101,8 +103,11 @@ fn of_points(theirs: &[&Value], ours: &[&Value]) -> Option<Kind> {
         return Some(Kind::Times);
     }
     let mut pairs = theirs.iter().zip(ours);
-    let differ = pairs.any(|(theirs, ours)| !is_near(&theirs[1], &ours[1]));
-    differ.then_some(Kind::Value)
+    let (theirs, ours) = pairs.find(|(theirs, ours)| !is_near(&theirs[1], &ours[1]))?;
+    match theirs[1] == "NaN" || ours[1] == "NaN" {
+        true => Some(Kind::Nan),
+        false => Some(Kind::Value),
+    }
 }
 
 /// Whether two values are the same number but for the order of additions, or the same text.

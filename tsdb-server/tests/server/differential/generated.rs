@@ -128,7 +128,13 @@ async fn queries_by_chance_are_answered_as_prometheus_2_42_does() {
 async fn queries_by_chance_differ_from_prometheus_2_42_as_known_of_3_14() {
     let folder = tempfile::tempdir().expect("a folder");
     if let Some(pair) = Pair::filled(folder.path(), 7123, &[]).await {
-        run("as 3.14, off the edges", &pair, &["as_3.14.txt"], &[3000]).await;
+        run(
+            "as 3.14, off the edges",
+            &pair,
+            &["as_2.42.txt", "as_3.14.txt"],
+            &[3000],
+        )
+        .await;
     }
 }
 
@@ -137,7 +143,7 @@ async fn queries_by_chance_differ_from_prometheus_2_42_as_known_of_3_14() {
 async fn queries_by_chance_differ_at_the_edges_of_windows_as_known_of_3_14() {
     let folder = tempfile::tempdir().expect("a folder");
     if let Some(pair) = Pair::filled(folder.path(), 0, &[]).await {
-        let lists = ["as_3.14.txt", "as_3.14_at_edges.txt"];
+        let lists = ["as_2.42.txt", "as_3.14.txt", "as_3.14_at_edges.txt"];
         run("as 3.14, at the edges", &pair, &lists, &[0]).await;
     }
 }
