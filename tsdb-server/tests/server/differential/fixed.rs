@@ -10,7 +10,7 @@ use super::pair::Pair;
 
 /// Paths below `/api/v1/` with parameters that are not yet encoded; `END` and `START` are the
 /// seconds of the last samples and of 20 minutes before.
-const REQUESTS: [&str; 88] = [
+const REQUESTS: [&str; 107] = [
     "query?query=1&time=END",
     "query?query=1e21&time=END",
     "query?query=1e20&time=END",
@@ -99,6 +99,25 @@ const REQUESTS: [&str; 88] = [
     "label/room/values?start=START&end=END",
     "label/no-name/values?start=START&end=END",
     "format_query?query=sum  by(job)( rate(a[5m]) )>bool 2",
+    "format_query?query=sum(",
+    "format_query?query=a offset 5m @ 1.5",
+    "format_query?query=foo{a!~\"b\",c=\"<d>\"} unless on(x) bar[5m:1m]",
+    "query_exemplars?query=requests_total&start=START&end=END",
+    "query_exemplars?query=sum(&start=START&end=END",
+    "query_exemplars?query=a&start=END&end=START",
+    "metadata?metric=none",
+    "metadata?limit=no",
+    "series?match[]={}&start=START&end=END",
+    "series?match[]=a&start=never&end=END",
+    "labels?match[]=sum(a)&start=START&end=END",
+    "labels?start=START&end=END&match[]=odd&match[]=build_info",
+    "label/__name__/values?match[]={instance=\"a:1\"}&start=START&end=END",
+    "label/none/values?start=START&end=END",
+    "label/room/values?match[]=b{&start=START&end=END",
+    "targets?state=none",
+    "rules?type=none",
+    "alerts?a=b",
+    "query?time=END",
 ];
 
 /// Encodes the values of the parameters.
