@@ -108,11 +108,12 @@ impl Evaluation<'_> {
             count += 1;
             self.check_series(count)?;
             self.range(&mut samples, &mut series, select);
-            series.group = stream.group();
-            // Of all series, not the first of a group alone: that may have no point at any step.
-            if let Some(group) = series.group {
-                series.labels = stream.group_labels(group);
+            match stream.group() {
+                None => series.labels = std::mem::take(&mut samples.labels),
+                group if group == series.group => {}
+                Some(group) => series.labels = stream.group_labels(group),
             }
+            series.group = stream.group();
             let read = series.samples();
             self.count_read(read);
             // Of what is read only what a step looks at counts as samples; memory counts all.
@@ -142,7 +143,6 @@ impl Evaluation<'_> {
 
     /// Makes what was read the present series; what that held before is left to be used again.
     fn range(&self, from: &mut SeriesSamples, into: &mut RangeSeries, select: &Select) {
-        into.labels = std::mem::take(&mut from.labels);
         into.drop_name = false;
         std::mem::swap(&mut into.timestamps, &mut from.timestamps);
         std::mem::swap(&mut into.values, &mut from.values);
@@ -208,8 +208,7 @@ impl Evaluation<'_> {
             if scratch.column.is_empty() {
                 return Ok(());
             }
-            scratch.labels = std::mem::take(&mut series.labels);
-            scratch.group = series.group;
+            scratch.become_series(series);
             sink(&mut scratch)
         })
     }
@@ -245,11 +244,12 @@ impl Evaluation<'_> {
             out.column.reset(1);
             out.column.set(0, point);
             out.drop_name = false;
-            out.labels = std::mem::take(&mut samples.labels);
-            out.group = stream.group();
-            if let Some(group) = out.group {
-                out.labels = stream.group_labels(group);
+            match stream.group() {
+                None => out.labels = std::mem::take(&mut samples.labels),
+                group if group == out.group => {}
+                Some(group) => out.labels = stream.group_labels(group),
             }
+            out.group = stream.group();
             sink(&mut out)?;
         }
         stream
