@@ -41,10 +41,13 @@ pub(crate) struct Evaluation<'q> {
     /// Memory that is used again for each series.
     pub(super) rates: RefCell<Rates>,
     /// What is written more than once, by its text and steps.
-    pub(super) shared: RefCell<HashMap<(String, Steps), Rc<Vec<VectorSeries>>>>,
+    pub(super) shared: RefCell<Shared>,
     series: Cell<u64>,
     samples: Cell<u64>,
 }
+
+/// The series of what is written more than once.
+type Shared = HashMap<(String, Steps), Rc<Vec<VectorSeries>>>;
 
 /// Series that are held, until it is dropped.
 #[derive(Debug)]

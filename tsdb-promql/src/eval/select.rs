@@ -47,6 +47,14 @@ impl<'r> Reading<'r> {
             grouping: None,
         }
     }
+
+    /// The samples that may be the newest of a step.
+    fn newest(select: &'r Select, steps: Steps, back: i64) -> Self {
+        Self {
+            newest_only: true,
+            ..Self::new(select, steps, back)
+        }
+    }
 }
 
 /// What an instant selector finds at a step.
@@ -94,14 +102,15 @@ impl Evaluation<'_> {
         };
         let source = self.request.source;
         let mut stream = source.select(&selection).map_err(QueryError::Source)?;
-        let (mut count, mut seen) = (0, Vec::new());
+        let mut count = 0;
         let (mut samples, mut series) = (SeriesSamples::default(), RangeSeries::default());
         while stream.next_into(&mut samples).map_err(QueryError::Source)? {
             count += 1;
             self.check_series(count)?;
             self.range(&mut samples, &mut series, select);
             series.group = stream.group();
-            if let Some(group) = series.group.filter(|group| is_new(&mut seen, *group)) {
+            // Of all series, not the first of a group alone: that may have no point at any step.
+            if let Some(group) = series.group {
                 series.labels = stream.group_labels(group);
             }
             let read = series.samples();
@@ -224,7 +233,7 @@ impl Evaluation<'_> {
         };
         let source = self.request.source;
         let mut stream = source.select(&selection).map_err(QueryError::Source)?;
-        let (mut count, mut seen) = (0, Vec::new());
+        let mut count = 0;
         let (mut samples, mut out) = (SeriesSamples::default(), VectorSeries::default());
         while stream.next_into(&mut samples).map_err(QueryError::Source)? {
             count += 1;
@@ -238,7 +247,7 @@ impl Evaluation<'_> {
             out.drop_name = false;
             out.labels = std::mem::take(&mut samples.labels);
             out.group = stream.group();
-            if let Some(group) = out.group.filter(|group| is_new(&mut seen, *group)) {
+            if let Some(group) = out.group {
                 out.labels = stream.group_labels(group);
             }
             sink(&mut out)?;
@@ -258,28 +267,27 @@ impl Evaluation<'_> {
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let reading = Reading {
-            newest_only: true,
-            ..Reading::new(select, steps, self.lookback())
-        };
-        self.read(&reading, &mut |series| {
-            let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
-            self.newest(series, select, steps, |step, newest| {
-                let time = match (newest, of_start) {
-                    (Newest::Float { place }, false) => series.timestamps.get(place).copied(),
-                    (Newest::Float { place }, true) => series.starts.get(place).copied(),
-                    (Newest::Histogram(sample), false) => Some(sample.time),
-                    (Newest::Histogram(sample), true) => Some(sample.start),
-                };
-                let millis = time.unwrap_or_default();
-                out.column.set_float(step, millis as f64 / 1000.0);
-            });
-            if out.column.is_empty() {
-                return Ok(());
-            }
-            self.drop_name(&mut out);
-            sink(&mut out)
-        })
+        self.read(
+            &Reading::newest(select, steps, self.lookback()),
+            &mut |series| {
+                let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
+                self.newest(series, select, steps, |step, newest| {
+                    let time = match (newest, of_start) {
+                        (Newest::Float { place }, false) => series.timestamps.get(place).copied(),
+                        (Newest::Float { place }, true) => series.starts.get(place).copied(),
+                        (Newest::Histogram(sample), false) => Some(sample.time),
+                        (Newest::Histogram(sample), true) => Some(sample.start),
+                    };
+                    let millis = time.unwrap_or_default();
+                    out.column.set_float(step, millis as f64 / 1000.0);
+                });
+                if out.column.is_empty() {
+                    return Ok(());
+                }
+                self.drop_name(&mut out);
+                sink(&mut out)
+            },
+        )
     }
 
     /// When the newest float of each series was taken, in milliseconds, names and all.
@@ -290,31 +298,30 @@ impl Evaluation<'_> {
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let reading = Reading {
-            newest_only: true,
-            ..Reading::new(select, steps, self.lookback())
-        };
-        self.read(&reading, &mut |series| {
-            let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
-            let mut has_histograms = false;
-            self.newest(series, select, steps, |step, newest| match newest {
-                Newest::Float { place } => {
-                    let time = series.timestamps.get(place).copied().unwrap_or_default();
-                    out.column.set_float(step, time as f64);
+        self.read(
+            &Reading::newest(select, steps, self.lookback()),
+            &mut |series| {
+                let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
+                let mut has_histograms = false;
+                self.newest(series, select, steps, |step, newest| match newest {
+                    Newest::Float { place } => {
+                        let time = series.timestamps.get(place).copied().unwrap_or_default();
+                        out.column.set_float(step, time as f64);
+                    }
+                    Newest::Histogram(_) => has_histograms = true,
+                });
+                if has_histograms {
+                    return Err(QueryError::Execution(format!(
+                        "this should be an info metric, with float samples: {}",
+                        series.labels
+                    )));
                 }
-                Newest::Histogram(_) => has_histograms = true,
-            });
-            if has_histograms {
-                return Err(QueryError::Execution(format!(
-                    "this should be an info metric, with float samples: {}",
-                    series.labels
-                )));
-            }
-            match out.column.is_empty() {
-                true => Ok(()),
-                false => sink(&mut out),
-            }
-        })
+                match out.column.is_empty() {
+                    true => Ok(()),
+                    false => sink(&mut out),
+                }
+            },
+        )
     }
 
     /// Tells the newest sample at each step that has one within the lookback.
@@ -422,18 +429,6 @@ fn newest_of(samples: &SeriesSamples, (first, last): (i64, i64)) -> Option<Point
         ),
         _ => None,
     }
-}
-
-/// Whether a group has not been seen before.
-fn is_new(seen: &mut Vec<bool>, group: u32) -> bool {
-    let place = group as usize;
-    if place >= seen.len() {
-        seen.resize(place + 1, false);
-    }
-    let was_seen = seen
-        .get_mut(place)
-        .is_none_or(|seen| std::mem::replace(seen, true));
-    !was_seen
 }
 
 /// Takes stale markers out.

@@ -229,8 +229,9 @@ impl Planner<'_> {
         let (mut parameter, mut label) = (None, None);
         match &aggregate.parameter {
             Some(expr) if aggregate.op == AggregateOp::CountValues => {
-                let invalid = |_| QueryError::Execution(format!("invalid label name {expr}"));
-                label = Some(text(expr).map_err(invalid)?);
+                let name = text(expr).ok().filter(|name| self.is_label_name(name));
+                let invalid = || QueryError::Execution(format!("invalid label name {expr}"));
+                label = Some(name.ok_or_else(invalid)?);
             }
             Some(expr) => parameter = Some((self.scalar(expr, used)?, bare(expr).span())),
             None => {}

@@ -13,6 +13,7 @@ use tsdb_promql::Answer;
 
 use super::super::app::App;
 use super::super::envelope::TRUNCATED;
+use super::super::html_safe::html_safe;
 use super::super::reads::Limited;
 use super::super::streamed::streamed;
 use super::result_writer::{ResultWriter, truncate};
@@ -33,6 +34,20 @@ pub(super) struct Said {
     pub(super) limit: Option<usize>,
     /// For how long the query waited and was evaluated, where its cost is told.
     pub(super) times: Option<(Duration, Duration)>,
+}
+
+/// The whole answer, as the API has it.
+pub(crate) fn write_answer(answer: Answer) -> Vec<u8> {
+    let said = Said {
+        told: Vec::new(),
+        limit: None,
+        times: None,
+    };
+    let tail = tail(&answer, &said, false);
+    let mut out = Vec::new();
+    let mut writer = ResultWriter::begin(answer.value, tail, &mut out);
+    while !writer.fill(&mut out, usize::MAX) {}
+    out
 }
 
 /// An answer whose first piece is made.
@@ -182,8 +197,10 @@ fn field(out: &mut Vec<u8>, name: &str, value: &impl serde::Serialize) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
-    let written = serde_json::to_writer(out, value);
+    let start = out.len();
+    let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok(), "writing to a vector failed");
+    html_safe(out, start);
 }
 
 /// The first of a list, and how many more there are.
