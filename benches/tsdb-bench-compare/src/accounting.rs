@@ -1,5 +1,7 @@
 //! CPU and memory of another process, from /proc.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
@@ -33,18 +35,32 @@ impl Accounting {
         Ok(by_ticks.max(self.threads_ns()?))
     }
 
+    /// CPU time as it is now, to be compared with a later one.
+    pub(crate) fn reading(&self) -> Result<Reading, Error> {
+        Ok(Reading {
+            by_ticks: stat(&self.read("stat")?)?.cpu_ns,
+            threads: self.threads()?,
+        })
+    }
+
     fn threads_ns(&self) -> Result<u64, Error> {
+        Ok(self.threads()?.values().sum())
+    }
+
+    /// CPU time of each thread that lives, by its number.
+    fn threads(&self) -> Result<BTreeMap<OsString, u64>, Error> {
         let folder = self.folder.join("task");
         let threads = fs::read_dir(&folder).map_err(Error::io("listing", &folder))?;
-        let mut sum = 0;
+        let mut found = BTreeMap::new();
         for thread in threads {
-            let path = thread.map_err(Error::io("listing", &folder))?.path();
+            let thread = thread.map_err(Error::io("listing", &folder))?;
             // A thread may end between the two readings.
-            if let Ok(text) = fs::read_to_string(path.join("schedstat")) {
-                sum += schedstat_ns(&text).unwrap_or_default();
+            if let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) {
+                let ns = schedstat_ns(&text).unwrap_or_default();
+                found.insert(thread.file_name(), ns);
             }
         }
-        Ok(sum)
+        Ok(found)
     }
 
     /// Whether it ended and was not waited for yet: its CPU time still stands there.
@@ -70,6 +86,30 @@ impl Accounting {
     /// Most memory it ever held, in bytes, since `forget_peak` if that was called.
     pub(crate) fn peak_bytes(&self) -> Result<u64, Error> {
         status_bytes(&self.read("status")?, "VmHWM:")
+    }
+}
+
+/// CPU time of a process at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reading {
+    pub(crate) by_ticks: u64,
+    pub(crate) threads: BTreeMap<OsString, u64>,
+}
+
+impl Reading {
+    /// CPU time from an earlier reading to this one: of the threads that live, to the nanosecond,
+    /// unless ticks tell that others took some and ended.
+    pub(crate) fn since_ns(&self, earlier: &Self) -> u64 {
+        let of = |(thread, ns): (&OsString, &u64)| {
+            let before = earlier.threads.get(thread).copied().unwrap_or_default();
+            ns.saturating_sub(before)
+        };
+        let living: u64 = self.threads.iter().map(of).sum();
+        let by_ticks = self.by_ticks.saturating_sub(earlier.by_ticks);
+        match by_ticks > living + TICK_NS {
+            true => by_ticks,
+            false => living,
+        }
     }
 }
 

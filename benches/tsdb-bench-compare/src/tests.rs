@@ -9,7 +9,7 @@ use tsdb_bench::Capture;
 use tsdb_core::Sample;
 use tsdb_remote::write::WriteProtocol;
 
-use crate::accounting::{Accounting, schedstat_ns, stat, status_bytes};
+use crate::accounting::{Accounting, Reading, schedstat_ns, stat, status_bytes};
 use crate::deliveries::Deliveries;
 use crate::disk::DiskBytes;
 use crate::error::Error;
@@ -201,6 +201,20 @@ fn cpu_and_memory_of_a_process_are_seen() {
     assert!(own.peak_bytes().unwrap() >= own.rss_bytes().unwrap() / 2);
     assert!(!own.has_ended().unwrap());
     assert!(Accounting::of(u32::MAX).cpu_ns().is_err());
+}
+
+#[test]
+fn cpu_between_two_readings_is_of_living_threads_unless_others_took_more() {
+    let reading = |by_ticks: u64, threads: &[(&str, u64)]| Reading {
+        by_ticks: by_ticks * 1_000_000,
+        threads: threads.iter().map(|(id, ns)| ((*id).into(), *ns)).collect(),
+    };
+    let before = reading(900, &[("1", 100), ("2", 7_000_000)]);
+    // Another thread began, and one ended whose time ticks know.
+    let after = reading(910, &[("1", 130), ("3", 5)]);
+    assert_eq!(after.since_ns(&before), 35);
+    let after = reading(920, &[("1", 130), ("3", 5)]);
+    assert_eq!(after.since_ns(&before), 20_000_000);
 }
 
 #[test]
