@@ -30,7 +30,7 @@ const ORDERED: [&str; 11] = [
 ];
 
 /// What depends on the whole range.
-const RANGED: [&str; 5] = ["start()", "end()", "range()", "step()", "anchored"];
+const RANGED: [&str; 4] = ["start()", "end()", "range()", "step()"];
 
 /// A query has the same result whatever the order of series is, and at one time the one that it has at this
 /// step of a range; nothing that is switched on or off makes it panic.
