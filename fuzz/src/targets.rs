@@ -2,7 +2,7 @@
 
 use crate::{
     access, chunk, cluster, config, exemplars, files, formats, histogram, http, index, labels, m3,
-    matcher, node_json, page, prometheus, promql, remote, snapshot, wire,
+    matcher, node_json, page, prometheus, promql, promql_eval, remote, snapshot, wire,
 };
 
 /// A function that must not panic on any input.
@@ -140,6 +140,13 @@ pub const TARGETS: &[Target] = &[
         bytes_per_input_byte: 4096,
         slowness: 2,
         ..target("promql_parse", promql::parse_and_print)
+    },
+    // A query may hold so much, twice, and its result is compared as text.
+    Target {
+        base_bytes: 256 << 20,
+        bytes_per_input_byte: 4096,
+        slowness: 8,
+        ..target("promql_eval", promql_eval::evaluate)
     },
     // Each input is held against the flags, which takes long.
     Target {

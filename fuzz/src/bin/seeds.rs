@@ -361,6 +361,20 @@ fn texts() {
     for (number, query) in queries.iter().enumerate() {
         write("promql_parse", &format!("query-{number}"), query.as_bytes());
     }
+    let evaluated = [
+        "sum by (job) (rate(c[5m])) / on (job) group_left () count by (job) (g)",
+        "histogram_quantile(0.9, sum by (le, job) (rate(b_bucket[5m])))",
+        "histogram_fraction(0, 2, rate(h[5m])) or histogram_avg(n) unless m",
+        "max_over_time((c - c offset 1m)[5m:30s]) > bool 0",
+        "quantile by (job) (0.5, {__name__=~\"[cg]\"} @ end())",
+        "label_replace(info(c, {version=~\".+\"}), \"new\", \"$1\", \"job\", \"(.*)\")",
+        "increase(c[90s] smoothed) + fill(0) delta(g[5m] anchored)",
+        "h + n - h or m",
+    ];
+    for (number, query) in evaluated.iter().enumerate() {
+        let bytes = [b"\0", query.as_bytes()].concat();
+        write("promql_eval", &format!("query-{number}"), &bytes);
+    }
     let files = [
         include_str!("../../../tsdb-server/tests/data/m3_classic.yml"),
         "coordinator: {}\ndb: {}\ntsdb: {memoryBudget: 4GiB, enableAdminApi: true}\n",

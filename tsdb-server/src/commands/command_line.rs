@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     Backup, CommandError, Compact, ConfigCommand, Ctl, Delete, Export, Generate, Health, Import,
-    Restore, Verify,
+    Query, Restore, Verify,
 };
 use crate::access::Secret;
 use crate::config::{Config, EXAMPLES, SettleError, settle};
@@ -43,6 +43,8 @@ pub enum Command {
     Import(Import),
     /// Write samples as JSON lines or OpenMetrics
     Export(Export),
+    /// Evaluate a PromQL expression over a folder or a running server
+    Query(Query),
     /// Operate a cluster: its placement, namespaces and nodes
     Ctl(Ctl),
     /// Check a file of settings, and show what holds and who decided it
@@ -92,6 +94,7 @@ impl Command {
             Self::Restore(restore) => restore.run(config),
             Self::Import(import) => import.run(config),
             Self::Export(export) => export.run(config),
+            Self::Query(query) => query.run(config),
             Self::Ctl(ctl) => ctl.run(config),
             Self::Config(command) => command.run(config),
             Self::Health(health) => health.run(config),

@@ -58,6 +58,9 @@ pub enum CommandError {
         /// What it said.
         text: String,
     },
+    /// An expression has no result, though nothing is wrong with its text.
+    #[error("{0}")]
+    Unevaluated(String),
     /// A file cannot be written.
     #[error("cannot write {path}: {source}", path = path.display())]
     Unwritten {

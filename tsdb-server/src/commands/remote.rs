@@ -286,12 +286,22 @@ impl Server {
 
     /// Sends a form to a route; the answer, if it was done.
     pub(super) fn post(&self, route: &str, form: &str) -> Result<String, CommandError> {
+        self.post_for_much(route, form, ANSWER_BYTES_MAX)
+    }
+
+    /// Sends a form to a route whose answer may have so many bytes; the answer, if it was done.
+    pub(super) fn post_for_much(
+        &self,
+        route: &str,
+        form: &str,
+        bytes_max: usize,
+    ) -> Result<String, CommandError> {
         let route = self.route(route);
         let request = route
             .request(Method::POST)?
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Full::new(Bytes::copy_from_slice(form.as_bytes())));
-        route.ask(request, None)
+        route.ask(request, None, bytes_max)
     }
 
     /// Sends JSON, or nothing, to a route, with headers; the answer, if it is a good one.
@@ -311,14 +321,14 @@ impl Server {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(json.unwrap_or_default()));
-        route.ask(request, Some(within))
+        route.ask(request, Some(within), ANSWER_BYTES_MAX)
     }
 
     /// Asks a route that is to answer soon; its answer, if it is a good one.
     pub(super) fn get(&self, route: &str) -> Result<String, CommandError> {
         let route = self.route(route);
         let request = route.request(Method::GET)?.body(Full::default());
-        route.ask(request, Some(HEALTH_TIMEOUT))
+        route.ask(request, Some(HEALTH_TIMEOUT), ANSWER_BYTES_MAX)
     }
 }
 
@@ -383,13 +393,14 @@ impl Route<'_> {
         &self,
         request: http::Result<Request<Full<Bytes>>>,
         within: Option<Duration>,
+        bytes_max: usize,
     ) -> Result<String, CommandError> {
         let request = request.map_err(|error| self.unreachable(error.to_string()))?;
         let answered = self.runtime()?.block_on(async {
             let exchange = async {
                 let response = self.server.send(request).await?;
                 let status = response.status().as_u16();
-                Ok((status, text_of(response, ANSWER_BYTES_MAX).await?))
+                Ok((status, text_of(response, bytes_max).await?))
             };
             match within {
                 None => exchange.await,

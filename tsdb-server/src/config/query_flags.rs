@@ -136,7 +136,8 @@ impl Feature {
         }
     }
 
-    fn switch_on(self, features: &mut Features) {
+    /// Switches it on.
+    pub(crate) fn switch_on(self, features: &mut Features) {
         let switch = match self {
             Self::ExperimentalFunctions => &mut features.experimental_functions,
             Self::DurationExpressions => &mut features.duration_expressions,

@@ -46,5 +46,6 @@ mod tag_values;
 pub(crate) use app::App;
 pub(crate) use body_watch::watch_body;
 pub(crate) use listener::{Connections, serve};
+pub(crate) use query::write_answer;
 pub(crate) use router::{api, debug, metrics, of_cluster, of_node};
 pub(crate) use routes::{Access, find as find_route};

@@ -43,6 +43,7 @@ mod packages;
 mod profiles;
 mod promqltest;
 mod query_api;
+mod query_command;
 mod support;
 mod tenancy;
 mod text_commands;

@@ -12,6 +12,7 @@ mod status;
 mod text;
 
 pub(super) use point::{write_timestamp, write_value};
+pub(crate) use reply::write_answer;
 pub(super) use routes::{instant, range};
 pub(super) use status::{cancel, queries};
 pub(super) use text::{format, tree};

@@ -36,6 +36,20 @@ pub(super) struct Said {
     pub(super) times: Option<(Duration, Duration)>,
 }
 
+/// The whole answer, as the API has it.
+pub(crate) fn write_answer(answer: Answer) -> Vec<u8> {
+    let said = Said {
+        told: Vec::new(),
+        limit: None,
+        times: None,
+    };
+    let tail = tail(&answer, &said, false);
+    let mut out = Vec::new();
+    let mut writer = ResultWriter::begin(answer.value, tail, &mut out);
+    while !writer.fill(&mut out, usize::MAX) {}
+    out
+}
+
 /// An answer whose first piece is made.
 #[derive(Debug)]
 pub(super) struct Reply {

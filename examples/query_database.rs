@@ -1,0 +1,46 @@
+//! PromQL over a database inside a program.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+
+use tsdb_core::{Db, DbOptions, Labels, Sample, WriteBatch};
+use tsdb_promql::{Cancel, Engine, Value};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let db = Db::open(folder.path(), DbOptions::default())?;
+    let mut batch = WriteBatch::new();
+    for job in ["api", "db"] {
+        let labels = Labels::from_pairs([("__name__", "requests_total"), ("job", job)])?;
+        for at in 0..=20 {
+            batch.push(&labels, Sample::new(at * 15_000, at as f64 * 30.0));
+        }
+    }
+    db.default_namespace().write(&batch)?;
+
+    // A namespace is a source of series as it is.
+    let engine = Engine::default();
+    let query = "sum by (job) (rate(requests_total[2m]))";
+    let answer = engine.instant(&db.default_namespace(), query, 300_000, &Cancel::default())?;
+    let Value::Vector(samples) = answer.value else {
+        return Err("an aggregation gives a vector".into());
+    };
+    for sample in &samples {
+        println!("{} {:?}", sample.labels, sample.value);
+    }
+    assert_eq!(samples.len(), 2);
+
+    let times = (60_000, 300_000, 60_000); // First, last, step; milliseconds.
+    let answer = engine.range(&db.default_namespace(), query, times, &Cancel::default())?;
+    let Value::Matrix(series) = answer.value else {
+        return Err("a range gives a matrix".into());
+    };
+    println!("{} series, {:?}", series.len(), answer.stats);
+    assert!(
+        series
+            .iter()
+            .all(|one| one.floats.last() == Some(&(300_000, 2.0)))
+    );
+    db.close()?;
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! A result depends neither on where an embedded database keeps its samples nor on the order of series.
+
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tsdb_core::{Db, DbOptions, Labels, Sample, WriteBatch};
+use tsdb_promql::testkit::{Load, LoadedPoint, LoadedSeries, SeriesOrder, Table};
+use tsdb_promql::{
+    Cancel, Engine, EngineOptions, Features, FloatHistogram, PointValue, Queryable, Value,
+};
+
+const STEP_MS: i64 = 15_000;
+const END_MS: i64 = 600_000;
+
+/// Every way that samples are read: raw, in windows, aggregated, joined, in subqueries.
+const QUERIES: [&str; 44] = [
+    "c",
+    "g offset 1m",
+    "g @ 120",
+    "-g",
+    "h",
+    "{__name__=~'[ghm]',job!='b'}",
+    "last_over_time(c{instance=~'x|y'}[1m:15s])",
+    "rate(c[2m])",
+    "increase(c[45s])",
+    "irate(c[5m])",
+    "resets(c[10m])",
+    "changes(g[3m])",
+    "delta(g[2m])",
+    "deriv(g[5m])",
+    "predict_linear(g[5m], 60)",
+    "sum_over_time(g[3m])",
+    "avg_over_time(g[3m])",
+    "min_over_time(g[90s])",
+    "max_over_time(g[90s])",
+    "last_over_time(m[1m])",
+    "first_over_time(m[1m])",
+    "quantile_over_time(0.7, g[4m])",
+    "stddev_over_time(g[4m])",
+    "count_over_time(m[4m])",
+    "present_over_time(g[30s])",
+    "absent_over_time(g{job='a'}[30s])",
+    "rate(h[2m])",
+    "sum_over_time(h[2m])",
+    "histogram_quantile(0.9, rate(h[5m]))",
+    "sum by (job) (rate(c[1m]))",
+    "sum without (instance) (h)",
+    "avg by (job) (g)",
+    "count by (instance) (c)",
+    "min by (job) (c)",
+    "max(g)",
+    "group by (job) ({__name__=~'c|g'})",
+    "quantile by (job) (0.5, c)",
+    "stddev(c)",
+    "count_values('v', round(c, 50))",
+    "c / on (job, instance) g > 0",
+    "g * on (job) group_left () max by (job) (c)",
+    "c and g unless g > 50",
+    "max_over_time(rate(c[1m])[5m:30s])",
+    "rate(c[2m] smoothed) or increase(c[1m] anchored)",
+];
+
+/// A point: a counter's, a gauge's, a histogram's number.
+#[derive(Clone, Debug)]
+struct Drawn {
+    series: usize,
+    at: i64,
+    number: u16,
+}
+
+fn labels(series: usize) -> Labels {
+    let name = ["c", "g", "h", "m"][series % 4];
+    let (job, instance) = (["a", "b"][series / 4 % 2], ["x", "y", "z"][series / 8 % 3]);
+    Labels::from_pairs([("__name__", name), ("instance", instance), ("job", job)]).unwrap()
+}
+
+fn value(drawn: &Drawn) -> PointValue {
+    let number = f64::from(drawn.number % 200);
+    let is_histogram = match drawn.series % 4 {
+        2 => true,
+        3 => drawn.number % 3 == 0,
+        _ => false,
+    };
+    if !is_histogram {
+        return PointValue::Float(match drawn.number {
+            0 => f64::from_bits(0x7ff0_0000_0000_0002),
+            1 if drawn.series % 4 == 1 => f64::NAN,
+            _ if drawn.series % 4 == 1 => number - 100.0,
+            // A counter, mostly.
+            _ => (drawn.at * 7 + drawn.at % 3) as f64 % 190.0 + number / 100.0,
+        });
+    }
+    let mut histogram = FloatHistogram {
+        schema: i32::from(drawn.number % 2),
+        zero_threshold: 0.001,
+        zero_count: 1.0,
+        count: 4.0 + number + drawn.at as f64,
+        sum: number * 3.0,
+        ..FloatHistogram::default()
+    };
+    histogram.positive_spans = vec![tsdb_core::BucketSpan {
+        offset: 1,
+        length: 2,
+    }];
+    histogram.positive_buckets = vec![3.0, number + drawn.at as f64];
+    PointValue::Histogram(Box::new(histogram))
+}
+
+fn point(drawn: &Drawn) -> LoadedPoint {
+    LoadedPoint {
+        timestamp: drawn.at * STEP_MS,
+        start_timestamp: 0,
+        value: value(drawn),
+    }
+}
+
+/// What a program that holds them in memory has: a point a series and time.
+fn table(all: &BTreeMap<(usize, i64), Drawn>, order: SeriesOrder) -> Table {
+    let mut series: BTreeMap<usize, Vec<LoadedPoint>> = BTreeMap::new();
+    for drawn in all.values() {
+        series.entry(drawn.series).or_default().push(point(drawn));
+    }
+    let series = series.into_iter().map(|(number, points)| LoadedSeries {
+        labels: labels(number),
+        points,
+    });
+    let mut table = Table::new(order);
+    table.load(&Load {
+        line: 0,
+        series: series.collect(),
+    });
+    table
+}
+
+fn write(db: &Db, all: &[&Drawn]) {
+    let labels: Vec<Labels> = all.iter().map(|drawn| labels(drawn.series)).collect();
+    let mut batch = WriteBatch::new();
+    for (drawn, labels) in all.iter().zip(&labels) {
+        let at = drawn.at * STEP_MS;
+        match value(drawn) {
+            PointValue::Float(value) => batch.push(labels, Sample::new(at, value)),
+            PointValue::Histogram(histogram) => {
+                batch.push_histogram(labels, at, histogram.to_core());
+            }
+        }
+    }
+    let report = db.default_namespace().write(&batch).unwrap();
+    assert!(report.rejected.is_empty());
+}
+
+/// The numbers of each point of a result.
+type Points = BTreeMap<(Labels, i64), Vec<f64>>;
+
+fn numbers(histogram: &FloatHistogram) -> Vec<f64> {
+    let buckets = histogram.buckets();
+    let buckets = buckets.flat_map(|bucket| [bucket.lower, bucket.upper, bucket.count]);
+    [histogram.count, histogram.sum]
+        .into_iter()
+        .chain(buckets)
+        .collect()
+}
+
+fn points(source: &dyn Queryable, query: &str) -> Result<Points, String> {
+    let engine = Engine::new(EngineOptions {
+        features: Features::ALL,
+        ..EngineOptions::default()
+    });
+    let cancel = Cancel::default();
+    let range = engine.range(source, query, (0, END_MS, 20_000), &cancel);
+    let answer = range.or_else(|_| engine.instant(source, query, END_MS, &cancel));
+    let answer = answer.map_err(|error| error.to_string())?;
+    let mut all = Points::new();
+    match answer.value {
+        Value::Matrix(series) => {
+            for one in series {
+                for (time, value) in one.floats {
+                    all.insert((one.labels.clone(), time), vec![value]);
+                }
+                for (time, histogram) in one.histograms {
+                    all.insert((one.labels.clone(), time), numbers(&histogram));
+                }
+            }
+        }
+        other => panic!("{query}: {other:?}"),
+    }
+    Ok(all)
+}
+
+fn is_near(a: f64, b: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-9 * (a.abs() + b.abs()) + 1e-9
+}
+
+/// The results of all queries are those that the table in memory has, but for the last digits of sums.
+fn check(source: &dyn Queryable, expected: &[Result<Points, String>], what: &str) {
+    for (query, expected) in QUERIES.iter().zip(expected) {
+        let found = points(source, query);
+        let (found, expected) = match (&found, expected) {
+            (Ok(found), Ok(expected)) => (found, expected),
+            (Err(_), Err(_)) => continue,
+            (found, expected) => panic!("{what}: {query}: {found:?} is not {expected:?}"),
+        };
+        let keys = |points: &Points| points.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(found), keys(expected), "{what}: {query}");
+        for ((key, found), expected) in found.iter().zip(expected.values()) {
+            let near = found.iter().zip(expected).all(|(a, b)| is_near(*a, *b));
+            assert!(
+                near && found.len() == expected.len(),
+                "{what}: {query}: {key:?}: {found:?} is not {expected:?}"
+            );
+        }
+    }
+}
+
+fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+    let one = (0..24_usize, 0..=40_i64, 0..400_u16);
+    let one = one.prop_map(|(series, at, number)| Drawn { series, at, number });
+    prop::collection::vec(one, 1..400)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn results_depend_on_neither_storage_nor_order(drawn in drawn(), cut in any::<prop::sample::Index>()) {
+        // Of two points of a series at a time the last one written would hold: there is one.
+        let all: BTreeMap<(usize, i64), Drawn> =
+            drawn.iter().map(|one| ((one.series, one.at), one.clone())).collect();
+        let sorted = table(&all, SeriesOrder::Sorted);
+        let expected: Vec<_> = QUERIES.iter().map(|query| points(&sorted, query)).collect();
+        check(&table(&all, SeriesOrder::Reversed), &expected, "in another order");
+
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DbOptions::default()).unwrap();
+        let source = db.default_namespace();
+        // As they were drawn: late ones are among them.
+        let written: Vec<&Drawn> = drawn
+            .iter()
+            .filter_map(|one| all.get(&(one.series, one.at)))
+            .collect();
+        let (first, second) = written.split_at(cut.index(written.len()));
+        write(&db, first);
+        db.flush().unwrap();
+        write(&db, second);
+        check(&source, &expected, "in a run and a buffer");
+        db.flush().unwrap();
+        check(&source, &expected, "in runs");
+        db.compact().unwrap();
+        check(&source, &expected, "in blocks");
+        db.close().unwrap();
+        let db = Db::open_read_only(folder.path()).unwrap();
+        check(&db.default_namespace(), &expected, "opened again");
+    }
+}
