@@ -93,5 +93,8 @@ fn read_point(point: &Value) -> Option<(i64, f64)> {
 }
 
 fn is_close(a: f64, b: f64) -> bool {
-    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs())
+    let apart = (a - b).abs();
+    a == b
+        || (a.is_nan() && b.is_nan())
+        || (apart.is_finite() && apart <= TOLERANCE * a.abs().max(b.abs()))
 }
