@@ -57,7 +57,17 @@ impl Accounting {
         status_bytes(&self.read("status")?, "VmRSS:")
     }
 
-    /// Most memory it ever held, in bytes.
+    /// Takes what it holds now for the most it ever held.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a harness works on the machine's real files"
+    )]
+    pub(crate) fn forget_peak(&self) -> Result<(), Error> {
+        let path = self.folder.join("clear_refs");
+        fs::write(&path, "5").map_err(Error::io("writing", &path))
+    }
+
+    /// Most memory it ever held, in bytes, since `forget_peak` if that was called.
     pub(crate) fn peak_bytes(&self) -> Result<u64, Error> {
         status_bytes(&self.read("status")?, "VmHWM:")
     }

@@ -13,6 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::load::Load;
 use crate::options::{LoadName, Options};
 use crate::progress::Progress;
+use crate::queries::queries;
 use crate::run::Bench;
 use crate::table::{Row, Table};
 use crate::wait::Watch;
@@ -37,6 +38,18 @@ pub fn compare(options: &Options) -> Result<(), Error> {
     let mut results = Vec::new();
     let mut findings = Vec::new();
     for name in LoadName::expand(&options.load) {
+        if name == LoadName::Queries {
+            let report = queries(&bench)?;
+            progress.clear();
+            let table = match options.markdown {
+                true => report.table().turned(),
+                false => report.table(),
+            };
+            print(&report.description, &table, options.markdown)?;
+            findings.extend(report.findings());
+            results.push(report.json());
+            continue;
+        }
         let load = Load::new(name, options, capture.clone(), watch.clock.now_ms())?;
         let mut rows: Vec<Row> = Vec::new();
         for server in &options.only {
@@ -47,7 +60,7 @@ pub fn compare(options: &Options) -> Result<(), Error> {
             rows.push((*server, outcome.map_err(|error| error.to_string())));
         }
         let table = Table::new(&rows);
-        print(&load, &table, options.markdown)?;
+        print(&load.description(), &table, options.markdown)?;
         findings.extend(check(&rows, &table));
         results.push(json_of(&load, &rows));
     }
@@ -87,10 +100,10 @@ fn check(rows: &[Row], table: &Table) -> Vec<String> {
     findings
 }
 
-fn print(load: &Load, table: &Table, markdown: bool) -> Result<(), Error> {
+fn print(description: &str, table: &Table, markdown: bool) -> Result<(), Error> {
     let text = match markdown {
-        true => format!("{}\n\n{}\n", load.description(), table.markdown()),
-        false => format!("{}\n{}", load.description(), table.aligned()),
+        true => format!("{description}\n\n{}\n", table.markdown()),
+        false => format!("{description}\n{}", table.aligned()),
     };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}").map_err(Error::io("writing", "standard output"))

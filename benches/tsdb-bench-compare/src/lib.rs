@@ -18,6 +18,7 @@ mod options;
 mod process;
 mod program;
 mod progress;
+mod queries;
 mod read_back;
 mod run;
 mod sender;

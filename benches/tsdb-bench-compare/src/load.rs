@@ -46,7 +46,7 @@ impl Load {
         now_ms: i64,
     ) -> Result<Self, Error> {
         let (series, rounds, interval_ms) = match name {
-            LoadName::Steady | LoadName::All => (320_000, 60, 15_000),
+            LoadName::Steady | LoadName::All | LoadName::Queries => (320_000, 60, 15_000),
             LoadName::Long => (50_000, 680, 15_000),
             LoadName::Churn => (100_000, 120, 15_000),
             LoadName::Late | LoadName::InOrder => (50_000, 680, MINUTE_MS),

@@ -7,7 +7,7 @@ use crate::options::ServerName;
 pub(crate) type Row = (ServerName, Result<Figures, String>);
 
 /// A cell that has no figure.
-const NOTHING: &str = "-";
+pub(crate) const NOTHING: &str = "-";
 
 const HEADINGS: &[&str] = &[
     "server",
@@ -64,6 +64,19 @@ impl Table {
         self.rows.iter().flatten().all(|cell| cell != NOTHING)
     }
 
+    /// The same with a row for each column.
+    pub(crate) fn turned(&self) -> Self {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        let rows = (0..columns).map(|column| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column).cloned());
+            cells.collect()
+        });
+        Self {
+            rows: rows.collect(),
+            notes: self.notes.clone(),
+        }
+    }
+
     /// As Markdown.
     pub(crate) fn markdown(&self) -> String {
         let mut text = String::new();
@@ -92,7 +105,8 @@ impl Table {
             .iter()
             .map(|row| row.iter().map(String::len).max().unwrap_or_default())
             .collect();
-        for line in 0..HEADINGS.len() {
+        let lines = self.rows.first().map_or(0, Vec::len);
+        for line in 0..lines {
             let cells = self.rows.iter().zip(&widths).enumerate();
             let cells: Vec<String> = cells
                 .filter_map(|(index, (row, width))| {

@@ -5,11 +5,7 @@ use std::hint::black_box;
 use crate::is_tiny;
 
 /// Nanoseconds this thread was on a processor.
-#[expect(
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "a benchmark may panic, and reads /proc"
-)]
+#[expect(clippy::expect_used, reason = "a benchmark may panic, and reads /proc")]
 fn cpu_ns() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux counts it");
     let first = text.split_whitespace().next();

@@ -148,9 +148,8 @@ impl Sums {
     fn all(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
         let sums = self.sums.iter().zip(&self.compensations);
         let there = self.is_there.iter().zip(sums).enumerate();
-        there.filter_map(|(step, (is_there, (sum, compensation)))| {
-            is_there.then(|| (step, sum + compensation))
-        })
+        let there = there.filter(|(_, (is_there, _))| **is_there);
+        there.map(|(step, (_, (sum, compensation)))| (step, sum + compensation))
     }
 }
 

@@ -9,7 +9,7 @@ use tsdb_core::model::HashMap;
 use super::budget::Budget;
 use super::column::Column;
 use super::kernels::Rates;
-use super::series::{VectorSeries, without_description};
+use super::series::{VectorSeries, is_described, without_description};
 use super::steps::Steps;
 use crate::annotations::{Annotation, Annotations, ForcedMonotonicity};
 use crate::answer::QueryStats;
@@ -41,10 +41,13 @@ pub(crate) struct Evaluation<'q> {
     /// Memory that is used again for each series.
     pub(super) rates: RefCell<Rates>,
     /// What is written more than once, by its text and steps.
-    pub(super) shared: RefCell<HashMap<(String, Steps), Rc<Vec<VectorSeries>>>>,
+    pub(super) shared: RefCell<Shared>,
     series: Cell<u64>,
     samples: Cell<u64>,
 }
+
+/// The series of what is written more than once.
+type Shared = HashMap<(String, Steps), Rc<Vec<VectorSeries>>>;
 
 /// Series that are held, until it is dropped.
 #[derive(Debug)]
@@ -150,7 +153,8 @@ impl<'q> Evaluation<'q> {
 
     /// Drops the name of a series: now, or at the end of the query.
     pub(crate) fn drop_name(&self, series: &mut VectorSeries) {
-        if !self.options().features.delayed_name_removal {
+        let is_now = !self.options().features.delayed_name_removal;
+        if is_now && is_described(&series.labels) {
             series.labels = without_description(&series.labels);
         }
         series.drop_name = true;

@@ -137,9 +137,7 @@ impl Evaluation<'_> {
                 return Ok(());
             }
             self.check_counter(call, series, &scratch.column);
-            scratch.labels = std::mem::take(&mut series.labels);
-            scratch.drop_name = series.drop_name;
-            scratch.group = series.group;
+            scratch.become_series(series);
             if !call.function.keeps_name() {
                 self.drop_name(&mut scratch);
             }

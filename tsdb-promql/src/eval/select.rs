@@ -47,6 +47,14 @@ impl<'r> Reading<'r> {
             grouping: None,
         }
     }
+
+    /// The samples that may be the newest of a step.
+    fn newest(select: &'r Select, steps: Steps, back: i64) -> Self {
+        Self {
+            newest_only: true,
+            ..Self::new(select, steps, back)
+        }
+    }
 }
 
 /// What an instant selector finds at a step.
@@ -100,11 +108,12 @@ impl Evaluation<'_> {
             count += 1;
             self.check_series(count)?;
             self.range(&mut samples, &mut series, select);
-            series.group = stream.group();
-            // Of all series, not the first of a group alone: that may have no point at any step.
-            if let Some(group) = series.group {
-                series.labels = stream.group_labels(group);
+            match stream.group() {
+                None => series.labels = std::mem::take(&mut samples.labels),
+                group if group == series.group => {}
+                Some(group) => series.labels = stream.group_labels(group),
             }
+            series.group = stream.group();
             let read = series.samples();
             self.count_read(read);
             // Of what is read only what a step looks at counts as samples; memory counts all.
@@ -134,7 +143,6 @@ impl Evaluation<'_> {
 
     /// Makes what was read the present series; what that held before is left to be used again.
     fn range(&self, from: &mut SeriesSamples, into: &mut RangeSeries, select: &Select) {
-        into.labels = std::mem::take(&mut from.labels);
         into.drop_name = false;
         std::mem::swap(&mut into.timestamps, &mut from.timestamps);
         std::mem::swap(&mut into.values, &mut from.values);
@@ -200,8 +208,7 @@ impl Evaluation<'_> {
             if scratch.column.is_empty() {
                 return Ok(());
             }
-            scratch.labels = std::mem::take(&mut series.labels);
-            scratch.group = series.group;
+            scratch.become_series(series);
             sink(&mut scratch)
         })
     }
@@ -237,11 +244,12 @@ impl Evaluation<'_> {
             out.column.reset(1);
             out.column.set(0, point);
             out.drop_name = false;
-            out.labels = std::mem::take(&mut samples.labels);
-            out.group = stream.group();
-            if let Some(group) = out.group {
-                out.labels = stream.group_labels(group);
+            match stream.group() {
+                None => out.labels = std::mem::take(&mut samples.labels),
+                group if group == out.group => {}
+                Some(group) => out.labels = stream.group_labels(group),
             }
+            out.group = stream.group();
             sink(&mut out)?;
         }
         stream
@@ -259,28 +267,27 @@ impl Evaluation<'_> {
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let reading = Reading {
-            newest_only: true,
-            ..Reading::new(select, steps, self.lookback())
-        };
-        self.read(&reading, &mut |series| {
-            let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
-            self.newest(series, select, steps, |step, newest| {
-                let time = match (newest, of_start) {
-                    (Newest::Float { place }, false) => series.timestamps.get(place).copied(),
-                    (Newest::Float { place }, true) => series.starts.get(place).copied(),
-                    (Newest::Histogram(sample), false) => Some(sample.time),
-                    (Newest::Histogram(sample), true) => Some(sample.start),
-                };
-                let millis = time.unwrap_or_default();
-                out.column.set_float(step, millis as f64 / 1000.0);
-            });
-            if out.column.is_empty() {
-                return Ok(());
-            }
-            self.drop_name(&mut out);
-            sink(&mut out)
-        })
+        self.read(
+            &Reading::newest(select, steps, self.lookback()),
+            &mut |series| {
+                let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
+                self.newest(series, select, steps, |step, newest| {
+                    let time = match (newest, of_start) {
+                        (Newest::Float { place }, false) => series.timestamps.get(place).copied(),
+                        (Newest::Float { place }, true) => series.starts.get(place).copied(),
+                        (Newest::Histogram(sample), false) => Some(sample.time),
+                        (Newest::Histogram(sample), true) => Some(sample.start),
+                    };
+                    let millis = time.unwrap_or_default();
+                    out.column.set_float(step, millis as f64 / 1000.0);
+                });
+                if out.column.is_empty() {
+                    return Ok(());
+                }
+                self.drop_name(&mut out);
+                sink(&mut out)
+            },
+        )
     }
 
     /// When the newest float of each series was taken, in milliseconds, names and all.
@@ -291,31 +298,30 @@ impl Evaluation<'_> {
         steps: Steps,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let reading = Reading {
-            newest_only: true,
-            ..Reading::new(select, steps, self.lookback())
-        };
-        self.read(&reading, &mut |series| {
-            let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
-            let mut has_histograms = false;
-            self.newest(series, select, steps, |step, newest| match newest {
-                Newest::Float { place } => {
-                    let time = series.timestamps.get(place).copied().unwrap_or_default();
-                    out.column.set_float(step, time as f64);
+        self.read(
+            &Reading::newest(select, steps, self.lookback()),
+            &mut |series| {
+                let mut out = VectorSeries::new(series.labels.clone(), Column::new(steps.count));
+                let mut has_histograms = false;
+                self.newest(series, select, steps, |step, newest| match newest {
+                    Newest::Float { place } => {
+                        let time = series.timestamps.get(place).copied().unwrap_or_default();
+                        out.column.set_float(step, time as f64);
+                    }
+                    Newest::Histogram(_) => has_histograms = true,
+                });
+                if has_histograms {
+                    return Err(QueryError::Execution(format!(
+                        "this should be an info metric, with float samples: {}",
+                        series.labels
+                    )));
                 }
-                Newest::Histogram(_) => has_histograms = true,
-            });
-            if has_histograms {
-                return Err(QueryError::Execution(format!(
-                    "this should be an info metric, with float samples: {}",
-                    series.labels
-                )));
-            }
-            match out.column.is_empty() {
-                true => Ok(()),
-                false => sink(&mut out),
-            }
-        })
+                match out.column.is_empty() {
+                    true => Ok(()),
+                    false => sink(&mut out),
+                }
+            },
+        )
     }
 
     /// Tells the newest sample at each step that has one within the lookback.

@@ -17,13 +17,24 @@ pub(crate) struct VectorSeries {
     pub(crate) labels: Labels,
     /// Whether its name goes at the end of the query.
     pub(crate) drop_name: bool,
-    /// Its group, where the source numbers groups: only the first of a group has labels then, those
-    /// of the group.
+    /// Its group, where the source numbers groups: its labels are those of the group then.
     pub(crate) group: Option<u32>,
     pub(crate) column: Column,
 }
 
 impl VectorSeries {
+    /// Becomes the series that `range` is, whose labels are taken; those of a group are kept by both,
+    /// and made once where series of one group follow each other.
+    pub(crate) fn become_series(&mut self, range: &mut RangeSeries) {
+        match range.group {
+            None => self.labels = std::mem::take(&mut range.labels),
+            group if group == self.group => {}
+            Some(_) => self.labels.clone_from(&range.labels),
+        }
+        self.group = range.group;
+        self.drop_name = range.drop_name;
+    }
+
     pub(crate) fn new(labels: Labels, column: Column) -> Self {
         Self {
             labels,
@@ -82,6 +93,11 @@ pub(crate) fn without(labels: &Labels, is_dropped: impl Fn(&str) -> bool) -> Lab
     let kept = labels.iter().filter(|label| !is_dropped(label.name));
     // A part of a valid set is one.
     Labels::from_pairs(kept.map(|label| (label.name, label.value))).unwrap_or_default()
+}
+
+/// Whether there is anything that [`without_description`] leaves out.
+pub(crate) fn is_described(labels: &Labels) -> bool {
+    labels.iter().any(|label| DESCRIBING.contains(&label.name))
 }
 
 /// Labels without name, type and unit.

@@ -331,12 +331,16 @@ impl Planner<'_> {
 }
 
 impl Planner<'_> {
-    fn check_label(&self, name: &str, role: &str, function: &str) -> Result<(), QueryError> {
-        let is_valid = match self.options.features.prometheus_2 {
+    /// Whether an expression may give a label this name.
+    pub(super) fn is_label_name(&self, name: &str) -> bool {
+        match self.options.features.prometheus_2 {
             true => is_legacy_label_name(name),
             false => !name.is_empty(),
-        };
-        match is_valid {
+        }
+    }
+
+    fn check_label(&self, name: &str, role: &str, function: &str) -> Result<(), QueryError> {
+        match self.is_label_name(name) {
             true => Ok(()),
             false => Err(QueryError::Execution(format!(
                 "invalid {role} label name in {function}(): {name}"

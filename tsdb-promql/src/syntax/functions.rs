@@ -38,13 +38,9 @@ const fn experimental(
     variadic: i8,
     returns: ValueType,
 ) -> Function {
-    Function {
-        name,
-        arguments,
-        variadic,
-        returns,
-        experimental: true,
-    }
+    let mut function = stable(name, arguments, variadic, returns);
+    function.experimental = true;
+    function
 }
 
 /// All functions, sorted by name.

@@ -288,7 +288,14 @@ impl fmt::Display for DurationExpr {
                 op, left, right, ..
             } => write!(f, "{left} {} {right}", op.text()),
             Self::Unary { negative, of, .. } => {
-                write!(f, "{}{of}", if *negative { "-" } else { "" })
+                let sign = if *negative { "-" } else { "" };
+                match &**of {
+                    // Without parentheses an operator behind a sign is none of the duration's.
+                    Self::Binary { op, .. } if !matches!(op, DurationOp::Min | DurationOp::Max) => {
+                        write!(f, "{sign}({of})")
+                    }
+                    of => write!(f, "{sign}{of}"),
+                }
             }
             Self::Paren { of, .. } => write!(f, "({of})"),
             Self::Step(_) => f.write_str("step()"),

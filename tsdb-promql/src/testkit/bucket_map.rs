@@ -72,7 +72,8 @@ pub(super) fn add(counts: &mut Counts, other: &Counts, factor: f64) {
     }
 }
 
-/// The buckets of a histogram that are not empty, from the lowest up, with their bounds.
+/// The buckets of a histogram that are not empty, from the lowest up, with their bounds, as the API
+/// gives them: without a zero bucket whose count is negative or no number.
 #[must_use]
 pub fn buckets(histogram: &FloatHistogram) -> Vec<Bucket> {
     let positive = counts(&histogram.positive_spans, &histogram.positive_buckets);
@@ -89,11 +90,11 @@ pub fn buckets(histogram: &FloatHistogram) -> Vec<Bucket> {
         }));
     }
     let bound = |index: i32| (f64::from(index) * (-f64::from(histogram.schema)).exp2()).exp2();
-    let zero = Bucket {
+    let zero = (histogram.zero_count > 0.0).then_some(Bucket {
         lower: -histogram.zero_threshold,
         upper: histogram.zero_threshold,
         count: histogram.zero_count,
-    };
+    });
     let below = negative.iter().rev().map(|(index, count)| Bucket {
         lower: -bound(*index),
         upper: -bound(index - 1),
@@ -104,7 +105,7 @@ pub fn buckets(histogram: &FloatHistogram) -> Vec<Bucket> {
         upper: bound(*index),
         count: *count,
     });
-    filled(below.chain([zero]).chain(above))
+    filled(below.chain(zero).chain(above))
 }
 
 fn filled(buckets: impl Iterator<Item = Bucket>) -> Vec<Bucket> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tsdb_cluster::coordinator::CoordinatorError;
 use tsdb_core::ErrorKind;
 
+use super::html_safe::html_safe;
 use crate::store::StoreError;
 
 /// Prometheus' words for a list that a limit cut short.
@@ -211,7 +212,8 @@ pub(super) fn success<T: Serialize>(data: &T, warnings: &[String]) -> Response {
 
 fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     match serde_json::to_vec(body) {
-        Ok(body) => {
+        Ok(mut body) => {
+            html_safe(&mut body, 0);
             let headers = HeaderMap::from_iter([(
                 CONTENT_TYPE,
                 HeaderValue::from_static("application/json"),

@@ -13,6 +13,7 @@ mod form;
 mod gzip;
 mod health;
 mod home;
+mod html_safe;
 mod import;
 mod import_report;
 mod import_text;

@@ -20,6 +20,7 @@ mod cluster_roles;
 mod cluster_storm;
 mod commands;
 mod config;
+mod differential;
 mod etcd;
 mod exemplars;
 mod export_import;

@@ -39,6 +39,8 @@ const HARD: &[&str] = &[
     "x[(-5m)^2 + 1h]",
     "x offset --5m + 3",
     "x offset +-(1h) * 2",
+    "x offset +-9888^1.5",
+    "x offset +9888^1.5",
     "info(x, {})",
     "{__name__=\"\", a=\"b\"}",
 ];

@@ -2,7 +2,10 @@
 
 use std::io::Write;
 
-use tsdb_promql::SampleNumber;
+use tsdb_promql::{PlainNumber, SampleNumber};
+
+use crate::http::html_safe::html_safe;
+use crate::sample_json::write_string;
 
 /// Appends a value.
 pub(in crate::http) fn write_value(out: &mut Vec<u8>, value: f64) {
@@ -19,6 +22,27 @@ pub(in crate::http) fn write_timestamp(out: &mut Vec<u8>, ms: i64) {
         0 => write!(out, "{sign}{seconds}"),
         _ => write!(out, "{sign}{seconds}.{fraction:03}"),
     };
+}
+
+/// Appends a text.
+pub(super) fn write_text(out: &mut Vec<u8>, text: &str) {
+    let start = out.len();
+    write_string(text, out);
+    html_safe(out, start);
+}
+
+/// Appends the value of a scalar, which has all its digits, unlike that of a sample.
+pub(super) fn write_scalar(out: &mut Vec<u8>, value: f64) {
+    // Writing to a vector cannot fail.
+    let _written = write!(out, "\"{}\"", PlainNumber(value));
+}
+
+/// Appends the time of a scalar or string, which has no zeros at its end, unlike that of a sample.
+pub(super) fn write_short_timestamp(out: &mut Vec<u8>, ms: i64) {
+    write_timestamp(out, ms);
+    while ms % 1000 != 0 && out.ends_with(b"0") {
+        out.pop();
+    }
 }
 
 #[cfg(test)]
@@ -39,6 +63,28 @@ mod tests {
         for (ms, expected) in cases {
             let mut out = Vec::new();
             write_timestamp(&mut out, ms);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+        }
+    }
+
+    #[test]
+    fn scalars_have_short_times_and_long_numbers() {
+        for (ms, expected) in [
+            (1000, "1"),
+            (10_500, "10.5"),
+            (10, "0.01"),
+            (-1_500, "-1.5"),
+        ] {
+            let mut out = Vec::new();
+            write_short_timestamp(&mut out, ms);
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+        }
+        for (value, expected) in [
+            (1e21, "\"1000000000000000000000\""),
+            (1e-7, "\"0.0000001\""),
+        ] {
+            let mut out = Vec::new();
+            write_scalar(&mut out, value);
             assert_eq!(String::from_utf8_lossy(&out), expected);
         }
     }

@@ -13,6 +13,7 @@ use tsdb_promql::Answer;
 
 use super::super::app::App;
 use super::super::envelope::TRUNCATED;
+use super::super::html_safe::html_safe;
 use super::super::reads::Limited;
 use super::super::streamed::streamed;
 use super::result_writer::{ResultWriter, truncate};
@@ -196,8 +197,10 @@ fn field(out: &mut Vec<u8>, name: &str, value: &impl serde::Serialize) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
-    let written = serde_json::to_writer(out, value);
+    let start = out.len();
+    let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok(), "writing to a vector failed");
+    html_safe(out, start);
 }
 
 /// The first of a list, and how many more there are.

@@ -6,8 +6,7 @@ use std::vec::IntoIter;
 use tsdb_core::Labels;
 use tsdb_promql::{FloatHistogram, MatrixSeries, PointValue, Value, VectorSample};
 
-use super::point::{write_timestamp, write_value};
-use crate::sample_json::write_string;
+use super::point::{write_scalar, write_short_timestamp, write_text, write_timestamp, write_value};
 
 /// Writes a result; remembers where it stopped.
 #[derive(Debug)]
@@ -87,11 +86,11 @@ impl ResultWriter {
             let part = std::mem::replace(&mut self.part, Part::Done);
             self.part = match part {
                 Part::Single(timestamp, text) => {
-                    write_timestamp(out, timestamp);
+                    write_short_timestamp(out, timestamp);
                     out.push(b',');
                     match text {
-                        Text::Number(value) => write_quoted(out, value),
-                        Text::String(text) => write_string(&text, out),
+                        Text::Number(value) => write_scalar(out, value),
+                        Text::String(text) => write_text(out, &text),
                     }
                     Part::Tail
                 }
@@ -164,9 +163,9 @@ fn write_metric(out: &mut Vec<u8>, labels: &Labels) {
         if index > 0 {
             out.push(b',');
         }
-        write_string(label.name, out);
+        write_text(out, label.name);
         out.push(b':');
-        write_string(label.value, out);
+        write_text(out, label.value);
     }
     out.push(b'}');
 }

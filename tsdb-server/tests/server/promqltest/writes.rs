@@ -12,11 +12,14 @@ use crate::support::snappy;
 /// The body of a write of a load.
 pub(super) fn body(load: &Load) -> Bytes {
     let mut symbols = vec![String::new()];
-    let filled = load
-        .series
-        .iter()
-        .filter(|series| !series.points.is_empty());
-    let timeseries = filled.map(|series| time_series(series, &mut symbols));
+    // A line of a script takes the place of one before with the same labels.
+    let is_last = |place: usize, series: &LoadedSeries| {
+        let mut behind = load.series.iter().skip(place + 1);
+        behind.all(|other| other.labels != series.labels)
+    };
+    let series = load.series.iter().enumerate();
+    let filled = series.filter(|(place, one)| !one.points.is_empty() && is_last(*place, one));
+    let timeseries = filled.map(|(_, series)| time_series(series, &mut symbols));
     let timeseries = timeseries.collect();
     let request = Request {
         symbols,
