@@ -9,13 +9,15 @@ use tsdb_promql::{Cancel, Engine, Value};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let db = Db::open(folder.path(), DbOptions::default())?;
-    let name = ("__name__", "requests_total");
-    let api = Labels::from_pairs([name, ("job", "api")])?;
-    let database = Labels::from_pairs([name, ("job", "database")])?;
+    let jobs: Vec<Labels> = ["api", "db"]
+        .iter()
+        .map(|job| Labels::from_pairs([("__name__", "requests_total"), ("job", job)]))
+        .collect::<Result<_, _>>()?;
     let mut batch = WriteBatch::new();
-    for at in 0..=20 {
-        batch.push(&api, Sample::new(at * 15_000, at as f64 * 30.0));
-        batch.push(&database, Sample::new(at * 15_000, at as f64 * 30.0));
+    for labels in &jobs {
+        for at in 0..=20 {
+            batch.push(labels, Sample::new(at * 15_000, at as f64 * 30.0));
+        }
     }
     db.default_namespace().write(&batch)?;
 

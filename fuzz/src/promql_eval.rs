@@ -86,7 +86,9 @@ fn check(text: &str, features: Features) {
         let _any = at(sorted, END_MS);
         return;
     };
-    if is_in(&RANGED) || text.contains('@') && is_in(&WITH_PARAMETER) {
+    // Names that go at the very end go from a whole series, also where it is of both sides of an `or`.
+    let is_joined = features.delayed_name_removal && text.contains(" or");
+    if is_joined || is_in(&RANGED) || text.contains('@') && is_in(&WITH_PARAMETER) {
         return;
     }
     let along = points(&along);
