@@ -9,11 +9,14 @@ use tsdb_promql::{Cancel, Engine, Value};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let db = Db::open(folder.path(), DbOptions::default())?;
+    let jobs: Vec<Labels> = ["api", "db"]
+        .iter()
+        .map(|job| Labels::from_pairs([("__name__", "requests_total"), ("job", job)]))
+        .collect::<Result<_, _>>()?;
     let mut batch = WriteBatch::new();
-    for job in ["api", "db"] {
-        let labels = Labels::from_pairs([("__name__", "requests_total"), ("job", job)])?;
+    for labels in &jobs {
         for at in 0..=20 {
-            batch.push(&labels, Sample::new(at * 15_000, at as f64 * 30.0));
+            batch.push(labels, Sample::new(at * 15_000, at as f64 * 30.0));
         }
     }
     db.default_namespace().write(&batch)?;

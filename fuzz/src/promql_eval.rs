@@ -30,7 +30,11 @@ const ORDERED: [&str; 11] = [
 ];
 
 /// What depends on the whole range.
-const RANGED: [&str; 5] = ["start()", "end()", "range()", "step()", "anchored"];
+const RANGED: [&str; 4] = ["start()", "end()", "range()", "step()"];
+
+/// Aggregations whose parameter may change where what they are over does not: Prometheus evaluates them
+/// once, and so does this engine.
+const WITH_PARAMETER: [&str; 5] = ["topk", "bottomk", "quantile", "limitk", "limit_ratio"];
 
 /// A query has the same result whatever the order of series is, and at one time the one that it has at this
 /// step of a range; nothing that is switched on or off makes it panic.
@@ -82,7 +86,9 @@ fn check(text: &str, features: Features) {
         let _any = at(sorted, END_MS);
         return;
     };
-    if is_in(&RANGED) {
+    // Names that go at the very end go from a whole series, also where it is of both sides of an `or`.
+    let is_joined = features.delayed_name_removal && text.contains(" or");
+    if is_joined || is_in(&RANGED) || text.contains('@') && is_in(&WITH_PARAMETER) {
         return;
     }
     let along = points(&along);

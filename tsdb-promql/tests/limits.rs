@@ -38,7 +38,12 @@ impl Queryable for Many {
         &'q self,
         selection: &Selection<'_>,
     ) -> Result<Box<dyn SeriesStream + 'q>, SourceError> {
-        assert_eq!(selection.matchers[0].op(), MatchOp::Equal);
+        assert!(
+            selection
+                .matchers
+                .iter()
+                .all(|matcher| matcher.op() == MatchOp::Equal)
+        );
         Ok(Box::new(ManyStream {
             left: self.series,
             samples: self.samples,

@@ -80,7 +80,7 @@ fn value(drawn: &Drawn) -> PointValue {
     let number = f64::from(drawn.number % 200);
     let is_histogram = match drawn.series % 4 {
         2 => true,
-        3 => drawn.number % 3 == 0,
+        3 => drawn.number.is_multiple_of(3),
         _ => false,
     };
     if !is_histogram {

@@ -170,7 +170,7 @@ impl Walk<'_> {
         };
         let count = i64::try_from(self.times.len()).unwrap_or(i64::MAX);
         let range = self.call.range.range();
-        let samples = range.saturating_mul(count) / (last - first).max(1);
+        let samples = range.saturating_mul(count) / last.saturating_sub(*first).max(1);
         samples >= OVERLAPPING_SAMPLES && range / self.steps.step.max(1) >= 4
     }
 

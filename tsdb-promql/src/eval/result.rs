@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::column::Point;
-use super::context::{Evaluation, Held, Request, Union};
+use super::context::{Evaluation, Held, Request, Union, same_labels};
 use super::extended::extended_samples;
 use super::series::{RangeSeries, VectorSeries, without_description};
 use super::steps::Steps;
@@ -102,7 +102,7 @@ impl Evaluation<'_> {
         })?;
         self.budget.release(held, held * 16);
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(Value::Matrix(all))
+        Ok(Value::Matrix(united(all)?))
     }
 
     fn samples_of(
@@ -147,6 +147,30 @@ impl Evaluation<'_> {
             },
         })
     }
+}
+
+/// One series of those that have the same labels since their names were dropped.
+fn united(sorted: Vec<MatrixSeries>) -> Result<Vec<MatrixSeries>, QueryError> {
+    let mut all: Vec<MatrixSeries> = Vec::with_capacity(sorted.len());
+    for series in sorted {
+        match all.last_mut().filter(|known| known.labels == series.labels) {
+            None => all.push(series),
+            Some(known) => {
+                known.floats.extend(series.floats);
+                known.histograms.extend(series.histograms);
+                known.floats.sort_by_key(|(time, _)| *time);
+                known.histograms.sort_by_key(|(time, _)| *time);
+                let times = known.floats.iter().map(|(time, _)| *time);
+                let histograms = known.histograms.iter().map(|(time, _)| *time);
+                let mut times: Vec<i64> = times.chain(histograms).collect();
+                times.sort_unstable();
+                if times.windows(2).any(|pair| pair.first() == pair.last()) {
+                    return Err(same_labels());
+                }
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn to_matrix(series: RangeSeries) -> MatrixSeries {

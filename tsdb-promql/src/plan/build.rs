@@ -121,7 +121,7 @@ impl Planner<'_> {
             "start" => seconds(self.times.start),
             "end" => seconds(self.times.end),
             "step" => seconds(self.times.step),
-            "range" => seconds(self.times.end - self.times.start),
+            "range" => seconds(self.times.end.saturating_sub(self.times.start)),
             "min_of" => {
                 let (left, right) = both()?;
                 ScalarNode::Min(left, right)
@@ -262,7 +262,8 @@ impl Planner<'_> {
             node: Box::new(self.settled_in_subquery(&subquery.expr)?),
             range: self.times.length(&subquery.range)?,
             step: match &subquery.step {
-                Some(step) => self.times.length(step)?,
+                // Times are milliseconds: there is nothing between two of them.
+                Some(step) => self.times.length(step)?.max(1),
                 None => default.max(1),
             },
             offset: self.times.offset(subquery.offset.as_ref())?,

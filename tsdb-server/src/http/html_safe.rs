@@ -9,8 +9,7 @@ pub(super) fn html_safe(out: &mut Vec<u8>, start: usize) {
     {
         return;
     }
-    let mut rest = out.split_off(start.min(out.len())).into_iter();
-    while let Some(byte) = rest.next() {
+    for byte in out.split_off(start.min(out.len())) {
         match byte {
             b'<' => out.extend_from_slice(b"\\u003c"),
             b'>' => out.extend_from_slice(b"\\u003e"),

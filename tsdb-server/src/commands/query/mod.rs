@@ -1,13 +1,13 @@
 //! `tsdb-server query`: an expression over a folder or a running server, shown to a person.
 
+mod command;
 mod complaint;
 mod csv;
 mod here;
-mod query;
 mod reply;
 mod sparkline;
 mod table;
 mod times;
 mod width;
 
-pub use query::Query;
+pub use command::Query;

@@ -126,7 +126,7 @@ fn gauges(start: i64, lines: &mut Vec<Line>) {
         let value = move |at: usize| match number {
             0 => Some(odd[at % odd.len()]),
             1 => Some(odd[3 + (at / 4) % 5]),
-            _ => Some(if at % 9 == 0 {
+            _ => Some(if at.is_multiple_of(9) {
                 f64::NAN
             } else {
                 noise(7, at, 10)

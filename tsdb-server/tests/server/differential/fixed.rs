@@ -134,20 +134,22 @@ fn encoded(request: &str, end: i64) -> String {
     format!("/api/v1/{path}?{}", form.finish())
 }
 
+#[derive(serde::Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    result: &'a RawValue,
+}
+
+#[derive(serde::Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    data: Data<'a>,
+}
+
 /// An answer with the series of a vector in the order of their text, where theirs says nothing.
 fn in_order(request: &str, body: &str) -> String {
     if request.contains("=sort") || !body.contains("\"resultType\":\"vector\"") {
         return body.to_owned();
-    }
-    #[derive(serde::Deserialize)]
-    struct Data<'a> {
-        #[serde(borrow)]
-        result: &'a RawValue,
-    }
-    #[derive(serde::Deserialize)]
-    struct Body<'a> {
-        #[serde(borrow)]
-        data: Data<'a>,
     }
     let result = serde_json::from_str::<Body<'_>>(body)
         .expect("JSON")
