@@ -61,6 +61,10 @@ impl Evaluation<'_> {
     fn vector_value(&self, node: &VectorNode, steps: Steps) -> Result<Value, QueryError> {
         let mut held = self.named(self.collect(node, steps)?)?;
         if !self.request.is_range {
+            if !is_in_order(node) {
+                // Sources give series in any order, and not always in the same.
+                held.series.sort_by(|a, b| a.labels.cmp(&b.labels));
+            }
             let series = held.series.iter_mut();
             return Ok(Value::Vector(
                 series.filter_map(|one| sample(one, steps)).collect(),
@@ -146,6 +150,21 @@ impl Evaluation<'_> {
                 false => series.labels.clone(),
             },
         })
+    }
+}
+
+/// Whether the order of a node's series is one that the query asked for.
+fn is_in_order(node: &VectorNode) -> bool {
+    match node {
+        VectorNode::Sort { .. } => true,
+        VectorNode::Aggregate(of) => of.op.keeps_series(),
+        VectorNode::WithScalar(of) => is_in_order(&of.vector),
+        VectorNode::Map { node, .. }
+        | VectorNode::Label { node, .. }
+        | VectorNode::Negate(node)
+        | VectorNode::Shared { node, .. }
+        | VectorNode::Invariant(node) => is_in_order(node),
+        _ => false,
     }
 }
 

@@ -42,7 +42,7 @@ async fn filled(folder: &Path) -> Server {
             r#"{{"metric":{{"__name__":"requests_total","job":"{job}"}},"values":{values:?},"timestamps":{times:?}}}"#
         ));
     }
-    lines.push(r#"{"metric":{"__name__":"latency"},"histograms":[[600000,{"count_int":3,"sum":4.5,"positive_spans":[[0,2]],"positive_deltas":[2,-1]}]]}"#.to_owned());
+    lines.push(r#"{"metric":{"__name__":"latency"},"values":[],"timestamps":[],"histograms":[[600000,{"count_int":3,"sum":4.5,"positive_spans":[[0,2]],"positive_deltas":[2,-1]}]]}"#.to_owned());
     let answer = post(
         &format!("{}/api/v1/import", server.api),
         &[],

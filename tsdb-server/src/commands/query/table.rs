@@ -246,10 +246,10 @@ mod tests {
             {"metric":{"__name__":"up","instance":"b:1","job":"b"},"value":[1,"-2.5"]},
             {"metric":{},"histogram":[1,{"count":"3","sum":"4","buckets":[[3,"-1","1","2"],[1,"1","2","1"]]}]}]}"#;
         let expected = concat!(
-            "METRIC  instance  job                                              VALUE\n",
-            "up                a\\u{1b}[31m                                          1\n",
-            "up      b:1       b                                                 -2.5\n",
-            "                              {count:3, sum:4, [-1,1]:2, [1,2):1}\n",
+            "METRIC  instance  job                                        VALUE\n",
+            "up                a\\u{1b}[31m                                    1\n",
+            "up      b:1       b                                           -2.5\n",
+            "                               {count:3, sum:4, [-1,1]:2, [1,2):1}\n",
         );
         assert_eq!(shown(vector, None), expected);
         let narrow = shown(vector, Some(40));
@@ -273,10 +273,10 @@ mod tests {
             {"metric":{"a":"y"},"values":[[0,"NaN"]],"histograms":[[30,{"count":"3","sum":"4"}]]},
             {"metric":{"a":"z"},"values":[[0,"NaN"]]}]}"#;
         let expected = concat!(
-            "a        MIN  MAX             LAST\n",
-            "x  \u{2581} \u{2588}\u{2585}    1   10              5.5\n",
+            "a        MIN  MAX              LAST\n",
+            "x  \u{2581} \u{2588}\u{2585}    1   10               5.5\n",
             "y     \u{2584}    3    3  {count:3, sum:4}\n",
-            "z        NaN  NaN              NaN\n",
+            "z        NaN  NaN               NaN\n",
         );
         assert_eq!(shown(matrix, None), expected);
         let span = Some(Span {
