@@ -261,14 +261,13 @@ impl Group {
             .ok()
     }
 
-    /// The pages of a row that overlap `range`, in order of time.
+    /// Appends the pages of a row that overlap `range`, in order of time.
     pub(super) fn pages(
         &self,
         row: usize,
         range: TimeRange,
         pages: &mut Vec<PagePlace>,
     ) -> Result<(), DecodeError> {
-        pages.clear();
         let Some(place) = self.rows.get(row) else {
             return Err(error_at(0, "a row that is not there"));
         };

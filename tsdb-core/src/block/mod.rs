@@ -22,7 +22,7 @@ pub use error::BlockError;
 pub use layout::FORMAT_VERSION;
 pub use meta::{BlockHeader, BlockMeta, Sealing};
 pub use reader::BlockReader;
-pub use rows::BlockScan;
+pub use rows::{BlockScan, RowSpace};
 pub use salvage::{BlockPart, SalvagedRow};
 pub use verify::BlockTotals;
 pub use writer::{BlockWriter, ROW_SAMPLES_MAX};

@@ -225,6 +225,7 @@ impl BlockReader {
             for &row in rows {
                 let at = (row - summary.first_row) as usize;
                 if !all {
+                    pages.clear();
                     group
                         .pages(at, range, &mut pages)
                         .map_err(|error| self.directory_error(summary, error))?;

@@ -10,6 +10,33 @@ use super::pages::GroupPages;
 use super::reader::BlockReader;
 use crate::model::{Histogram, RowKey, TimeRange};
 
+/// Memory that reading rows needs. Used for one block after the other.
+#[derive(Debug, Default)]
+pub struct RowSpace {
+    pages: GroupPages,
+    values: Vec<f64>,
+    batch: Batch,
+}
+
+/// Rows and the places of their pages.
+#[derive(Debug, Default)]
+struct Batch {
+    /// Each row, and where its places end.
+    rows: Vec<(u32, usize)>,
+    places: Vec<PagePlace>,
+}
+
+impl RowSpace {
+    /// Bytes of memory held.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.pages.heap_bytes()
+            + self.values.capacity() * size_of::<f64>()
+            + self.batch.rows.capacity() * size_of::<(u32, usize)>()
+            + self.batch.places.capacity() * size_of::<PagePlace>()
+    }
+}
+
 /// The places of about so many pages are gathered before they are read.
 const PLACES_MAX: usize = 1 << 14;
 
@@ -24,13 +51,30 @@ impl BlockReader {
         &self,
         rows: &[u32],
         range: TimeRange,
+        visit: impl FnMut(u32, &[i64], &[f64]) -> ControlFlow<()>,
+    ) -> Result<(), BlockError> {
+        self.read_rows_in(&mut RowSpace::default(), rows, range, visit)
+    }
+
+    /// The same, in memory that is used again.
+    ///
+    /// # Errors
+    /// As [`BlockReader::read_rows`].
+    pub fn read_rows_in(
+        &self,
+        space: &mut RowSpace,
+        rows: &[u32],
+        range: TimeRange,
         mut visit: impl FnMut(u32, &[i64], &[f64]) -> ControlFlow<()>,
     ) -> Result<(), BlockError> {
         if !range.overlaps(self.meta().min_time, self.meta().max_time) {
             return Ok(());
         }
-        let mut pages = GroupPages::default();
-        let mut values = Vec::new();
+        let RowSpace {
+            pages,
+            values,
+            batch,
+        } = space;
         let mut flow = ControlFlow::Continue(());
         self.by_group(rows.iter().copied(), |summary, group, rows| {
             if flow.is_break() || !range.overlaps(summary.min_time, summary.max_time) {
@@ -38,51 +82,51 @@ impl BlockReader {
             }
             pages.start(group);
             let mut rest = rows;
-            while let Some((batch, later)) = self.places(group, rest, range)? {
-                for (_, found) in &batch {
-                    pages.want(group, found);
-                }
+            while !rest.is_empty() {
+                rest = self.places(group, rest, range, batch)?;
+                pages.want(group, &batch.places);
                 pages.load(self, group)?;
-                for (row, found) in batch.iter().filter(|(_, found)| !found.is_empty()) {
-                    let timestamps = pages.decode(self, group, found, &mut values)?;
-                    flow = visit(*row, timestamps, &values);
+                let mut from = 0;
+                for &(row, end) in &batch.rows {
+                    let places = batch.places.get(from..end).unwrap_or_default();
+                    from = end;
+                    if places.is_empty() {
+                        continue;
+                    }
+                    let timestamps = pages.decode(self, group, places, values)?;
+                    flow = visit(row, timestamps, values);
                     if flow.is_break() {
                         return Ok(());
                     }
                 }
-                rest = later;
             }
             Ok(())
         })
     }
 
-    /// The places of the pages of the first ones of `rows`, which are in one group, and the rows
-    /// behind them; none if there are no rows.
+    /// Makes `batch` that of the first of `rows`, which are in one group; the rows behind them.
     fn places<'r>(
         &self,
         group: &Group,
         rows: &'r [u32],
         range: TimeRange,
-    ) -> Result<Option<Batch<'r>>, BlockError> {
+        batch: &mut Batch,
+    ) -> Result<&'r [u32], BlockError> {
         let first = group.summary().first_row;
-        let (mut batch, mut places) = (Vec::new(), 0);
+        batch.rows.clear();
+        batch.places.clear();
         for (at, &row) in rows.iter().enumerate() {
-            if places >= PLACES_MAX {
-                return Ok(rows.get(at..).map(|later| (batch, later)));
+            if batch.places.len() >= PLACES_MAX {
+                return Ok(rows.get(at..).unwrap_or_default());
             }
-            let mut found = Vec::new();
             group
-                .pages((row - first) as usize, range, &mut found)
+                .pages((row - first) as usize, range, &mut batch.places)
                 .map_err(|error| self.directory_error(group.summary(), error))?;
-            places += found.len();
-            batch.push((row, found));
+            batch.rows.push((row, batch.places.len()));
         }
-        Ok((!batch.is_empty()).then_some((batch, &[])))
+        Ok(&[])
     }
 }
-
-/// Rows with the places of their pages, and the rows that come later.
-type Batch<'r> = (Vec<(u32, Vec<PagePlace>)>, &'r [u32]);
 
 /// A pass over a block, standing on one row at a time, in order. Holds one group.
 #[derive(Debug)]
@@ -146,6 +190,7 @@ impl BlockScan {
                 "a row behind the last row",
             ));
         };
+        self.places.clear();
         group
             .pages(self.row, TimeRange::ALL, &mut self.places)
             .map_err(|error| self.reader.directory_error(group.summary(), error))?;

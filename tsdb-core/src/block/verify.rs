@@ -73,6 +73,7 @@ impl BlockReader {
         let (mut values, mut samples, mut longest) = (Vec::new(), 0, 0);
         let mut times = (i64::MAX, i64::MIN);
         for row in 0..group.rows() {
+            places.clear();
             group
                 .pages(row, TimeRange::ALL, &mut places)
                 .map_err(|error| self.directory_error(summary, error))?;

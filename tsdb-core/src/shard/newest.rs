@@ -220,8 +220,9 @@ impl NewestScan {
         if entries.is_empty() {
             return Ok(());
         }
-        // Few at a time: of a long range they may have many samples.
-        for (entries, places) in entries.chunks(128).zip(places.chunks_mut(128)) {
+        // Fewer at a time where they may have many samples.
+        let batch = self.plan.batch_max;
+        for (entries, places) in entries.chunks(batch).zip(places.chunks_mut(batch)) {
             self.space.read(parts, entries)?;
             for (columns, place) in self.space.columns.iter_mut().zip(places) {
                 **place = newest_of(columns);

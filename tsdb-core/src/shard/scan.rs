@@ -48,7 +48,7 @@ pub(super) struct Plan {
     entry_groups: Vec<u32>,
     pub(super) groups: Vec<Labels>,
     /// The most series of a batch, for what blocks hold of them.
-    batch_max: usize,
+    pub(super) batch_max: usize,
 }
 
 impl Plan {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use super::ShardError;
 use super::deletes::Mask;
 use super::parts::{Entry, Known, PartsReader, Place};
-use crate::block::BlockReader;
+use crate::block::{BlockReader, RowSpace};
 use crate::chunk::{Encoding, decode_range};
 use crate::model::RowKey;
 use crate::run::RunReader;
@@ -27,6 +27,8 @@ pub(super) struct BatchSpace {
     sorted: Vec<RowKey>,
     rows: Vec<(Place, usize)>,
     decode: DecodeSpace,
+    block: RowSpace,
+    numbers: Vec<u32>,
 }
 
 impl BatchSpace {
@@ -39,6 +41,7 @@ impl BatchSpace {
             + self.sorted.capacity() * size_of::<RowKey>()
             + self.rows.capacity() * size_of::<(Place, usize)>()
             + self.decode.heap_bytes()
+            + self.block.heap_bytes()
     }
 
     /// Makes the columns of `entries`.
@@ -122,10 +125,17 @@ impl BatchSpace {
         rows: &[(Place, usize)],
     ) -> Result<(), ShardError> {
         let range = source.range;
-        let numbers: Vec<u32> = rows.iter().map(|row| row.0.1).collect();
         let mut rest = rows.iter();
-        let Self { columns, merge, .. } = self;
-        block.read_rows(&numbers, range, |row, timestamps, values| {
+        let Self {
+            columns,
+            merge,
+            block: space,
+            numbers,
+            ..
+        } = self;
+        numbers.clear();
+        numbers.extend(rows.iter().map(|row| row.0.1));
+        block.read_rows_in(space, numbers, range, |row, timestamps, values| {
             let place = rest.find(|(place, _)| place.1 == row);
             let number = place.map_or(usize::MAX, |place| place.1);
             let from = timestamps.partition_point(|&t| t < range.min());
@@ -143,7 +153,7 @@ impl BatchSpace {
             ControlFlow::Continue(())
         })?;
         let mut rest = rows.iter();
-        block.read_histograms(&numbers, range, |row, _| {
+        block.read_histograms(numbers, range, |row, _| {
             let place = rest.find(|(place, _)| place.1 == row);
             if let Some(merge) = place.and_then(|place| merge.get_mut(place.1)) {
                 *merge = true;

@@ -22,7 +22,43 @@ struct BlockRows {
     /// Of series that are in memory: slot and place.
     known: Vec<(u32, Place)>,
     /// Of series that only blocks know.
-    foreign: BTreeMap<Labels, Vec<Place>>,
+    foreign: Foreign,
+}
+
+/// Series that only blocks know, in the order they were found.
+#[derive(Debug, Default)]
+struct Foreign {
+    numbers: HashMap<Labels, usize>,
+    /// Number of the series, and a row of it.
+    places: Vec<(usize, Place)>,
+}
+
+impl Foreign {
+    fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    fn add(&mut self, labels: Labels, place: Place) {
+        let next = self.numbers.len();
+        let number = *self.numbers.entry(labels).or_insert(next);
+        self.places.push((number, place));
+    }
+
+    /// Each series with its rows, as found.
+    fn into_series(mut self) -> Vec<(Labels, Vec<Place>)> {
+        let mut series = vec![(Labels::default(), Vec::new()); self.numbers.len()];
+        for (labels, number) in self.numbers.drain() {
+            if let Some(of_one) = series.get_mut(number) {
+                of_one.0 = labels;
+            }
+        }
+        for (number, place) in self.places {
+            if let Some(of_one) = series.get_mut(number) {
+                of_one.1.push(place);
+            }
+        }
+        series
+    }
 }
 
 impl Head {
@@ -124,7 +160,7 @@ impl Head {
                 let among = |slot| matching.contains(slot);
                 match names.find_labels_where(fingerprint, &labels, among) {
                     Some(slot) => rows.known.push((slot, (number, row))),
-                    None => rows.foreign.entry(labels).or_default().push((number, row)),
+                    None => rows.foreign.add(labels, (number, row)),
                 }
             }
         }
@@ -278,16 +314,12 @@ impl Head {
             }
         }
         rows.known = known;
-        for (labels, places) in std::mem::take(&mut rows.foreign) {
+        for (labels, places) in std::mem::take(&mut rows.foreign).into_series() {
             let mask = Mask::of(&deletes, &labels);
-            let mut left = Vec::new();
             for place in places {
                 if visible(place, &mask)? {
-                    left.push(place);
+                    rows.foreign.add(labels.clone(), place);
                 }
-            }
-            if !left.is_empty() {
-                rows.foreign.insert(labels, left);
             }
         }
         Ok(())
@@ -590,7 +622,9 @@ fn join(names: &Names, slots: Vec<u32>, mut rows: BlockRows) -> (Vec<Entry>, Vec
         rest
     };
     let mut later = take(&mut entries, 0);
-    for (labels, of_one) in rows.foreign {
+    let mut foreign = rows.foreign.into_series();
+    foreign.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    for (labels, of_one) in foreign {
         let before = |slot: &u32| names.index.labels(*slot).is_some_and(|one| one < labels);
         later = take(&mut entries, later.partition_point(before));
         let from = places.len();
@@ -621,7 +655,7 @@ fn join_unsorted(matching: &Postings, mut rows: BlockRows) -> (Vec<Entry>, Vec<P
         });
         at += of_slot;
     }
-    for (labels, of_one) in rows.foreign {
+    for (labels, of_one) in rows.foreign.into_series() {
         let from = places.len();
         places.extend(of_one);
         entries.push(Entry {

@@ -124,12 +124,16 @@ impl Sums {
     }
 
     fn add(&mut self, column: &Column) {
-        let sums = self.sums.iter_mut().zip(&mut self.compensations);
-        if let Some(values) = column.all_floats() {
+        if let Some((from, values)) = column.stretch() {
+            let places = from..from + values.len();
+            let sums = self.sums.get_mut(places.clone()).unwrap_or_default();
+            let compensations = self.compensations.get_mut(places.clone());
+            let sums = sums.iter_mut().zip(compensations.unwrap_or_default());
             for ((sum, compensation), value) in sums.zip(values) {
                 add_to(sum, compensation, *value);
             }
-            self.is_there.fill(true);
+            let is_there = self.is_there.get_mut(places);
+            is_there.unwrap_or_default().fill(true);
             return;
         }
         for (step, value) in column.floats() {

@@ -14,7 +14,7 @@ pub(crate) enum Point {
 /// A series' values at all steps: at each a float, a native histogram, or nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Column {
-    /// Only those of steps in `present` count.
+    /// Only those of steps in `present` count; the others may be anything.
     pub(crate) values: Vec<f64>,
     /// A bit a step that has a float.
     present: Vec<u64>,
@@ -43,9 +43,8 @@ impl Column {
         column
     }
 
-    /// Nothing at any of `steps`; memory is kept.
+    /// Nothing at any of `steps`; memory is kept, and values that do not count.
     pub(crate) fn reset(&mut self, steps: usize) {
-        self.values.clear();
         self.values.resize(steps, 0.0);
         self.present.clear();
         self.present.resize(steps.div_ceil(64), 0);
@@ -163,15 +162,18 @@ impl Column {
             + histograms.sum::<u64>()
     }
 
-    /// All values, where there is a float at every step.
-    pub(crate) fn all_floats(&self) -> Option<&[f64]> {
-        let steps = self.values.len();
-        let mut words = self.present.iter().enumerate();
-        let is_full = |(number, word): (usize, &u64)| {
-            let bits = (steps - number * 64).min(64);
-            *word == u64::MAX >> (64 - bits)
-        };
-        (self.histograms.is_empty() && words.all(is_full)).then_some(&self.values)
+    /// The steps from the first float to the last one, and their values, where there is a float at
+    /// every step between.
+    pub(crate) fn stretch(&self) -> Option<(usize, &[f64])> {
+        let used = |word: &u64| *word != 0;
+        let first = self.present.iter().position(used)?;
+        let last = self.present.iter().rposition(used)?;
+        let word = |number: usize| self.present.get(number).copied().unwrap_or_default();
+        let from = first * 64 + word(first).trailing_zeros() as usize;
+        let to = last * 64 + 64 - word(last).leading_zeros() as usize;
+        let count: u32 = self.present.iter().map(|word| word.count_ones()).sum();
+        let values = self.values.get(from..to)?;
+        (values.len() == count as usize).then_some((from, values))
     }
 
     /// Steps with a float, rising.

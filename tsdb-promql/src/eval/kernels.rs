@@ -5,6 +5,8 @@
     reason = "places come from windows that lie inside of both columns, which are equally long"
 )]
 
+use std::ops::Range;
+
 use super::column::Column;
 use super::context::Evaluation;
 use super::over_time::{extreme, mean, mean_of, sum};
@@ -174,12 +176,24 @@ impl Walk<'_> {
         samples >= OVERLAPPING_SAMPLES && range / self.steps.step.max(1) >= 4
     }
 
+    /// The steps whose windows reach from before the last sample to behind the first one.
+    fn reached(&self) -> Range<usize> {
+        let (Some(first), Some(last)) = (self.times.first(), self.times.last()) else {
+            return 0..0;
+        };
+        let range = self.call.range.range();
+        let end = |time: i64| self.call.range.reference(time);
+        let is_early = |time: i64| end(time) < *first;
+        let is_not_late = |time: i64| end(time).saturating_sub(range) <= *last;
+        self.steps.partition_point(is_early)..self.steps.partition_point(is_not_late)
+    }
+
     /// Tells each window that has any samples, with its step.
     #[inline]
     fn windows(&self, mut found: impl FnMut(usize, Place)) {
         let range = self.call.range.range();
         let (mut from, mut to) = (Mark::default(), Mark::default());
-        for step in 0..self.steps.count {
+        for step in self.reached() {
             let end = self.call.range.reference(self.steps.time(step));
             let start = end.saturating_sub(range);
             to.advance(self.times, end.saturating_add(1));
@@ -223,6 +237,7 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
+    /// Room for so many steps; what is of a series before counts for no step.
     fn reset(&mut self, steps: usize) {
         for column in [
             &mut self.to_start,
@@ -231,7 +246,6 @@ impl Rates {
             &mut self.gaps,
             &mut self.first,
         ] {
-            column.clear();
             column.resize(steps, 0.0);
         }
     }
@@ -286,14 +300,18 @@ impl Rates {
             self.gaps[step] = number(last - first);
             self.first[step] = values[first];
         });
-        self.extrapolate(extrapolation, &mut out.values);
+        let reached = walk.reached();
+        self.extrapolate(extrapolation, &mut out.values, reached);
     }
 
-    fn extrapolate(&self, extrapolation: &Extrapolation, results: &mut [f64]) {
-        let starts = self.to_start.iter().zip(&self.to_end);
-        let windows = self.sampled.iter().zip(&self.gaps).zip(&self.first);
+    fn extrapolate(&self, extrapolation: &Extrapolation, results: &mut [f64], steps: Range<usize>) {
+        let starts = (self.to_start[steps.clone()].iter()).zip(&self.to_end[steps.clone()]);
+        let windows = (self.sampled[steps.clone()].iter())
+            .zip(&self.gaps[steps.clone()])
+            .zip(&self.first[steps.clone()]);
+        let results = results[steps].iter_mut();
         for ((result, (to_start, to_end)), ((sampled, gaps), first)) in
-            results.iter_mut().zip(starts).zip(windows)
+            results.zip(starts).zip(windows)
         {
             let factor = extrapolation.plain_factor(
                 (*to_start, *to_end),

@@ -335,7 +335,12 @@ impl Evaluation<'_> {
         let lookback = self.lookback();
         let closed = self.options().features.prometheus_2;
         let (mut floats, mut histograms) = (0, 0);
-        for step in steps.indices() {
+        let Some((first, last)) = series.bounds() else {
+            return;
+        };
+        let from = steps.partition_point(|time| select.reference(time) < first);
+        let is_not_late = |time| select.reference(time).saturating_sub(lookback) <= last;
+        for step in from..steps.partition_point(is_not_late) {
             let reference = select.reference(steps.time(step));
             while series
                 .timestamps

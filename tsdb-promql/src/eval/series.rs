@@ -73,6 +73,15 @@ impl RangeSeries {
         self.labels.metric_name().unwrap_or_default()
     }
 
+    /// The times of the first and of the last sample.
+    pub(crate) fn bounds(&self) -> Option<(i64, i64)> {
+        let histograms = || self.histograms.iter().map(|sample| sample.time);
+        let first = self.timestamps.first().copied().into_iter();
+        let last = self.timestamps.last().copied().into_iter();
+        let first = first.chain(histograms().next()).min()?;
+        Some((first, last.chain(histograms().next_back()).max()?))
+    }
+
     pub(crate) fn samples(&self) -> u64 {
         let histograms = self.histograms.iter().map(|one| one.histogram.samples());
         self.timestamps.len() as u64 + histograms.sum::<u64>()

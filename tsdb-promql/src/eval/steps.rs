@@ -40,6 +40,19 @@ impl Steps {
         0..self.count
     }
 
+    /// The first step of whose time this does not hold, where it holds of the times up to one.
+    pub(crate) fn partition_point(self, holds: impl Fn(i64) -> bool) -> usize {
+        let (mut from, mut to) = (0, self.count);
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            match holds(self.time(middle)) {
+                true => from = middle + 1,
+                false => to = middle,
+            }
+        }
+        from
+    }
+
     /// Only the first of them.
     pub(crate) fn first(self) -> Self {
         Self {
