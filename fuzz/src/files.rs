@@ -418,6 +418,9 @@ pub(crate) fn block_open(input: &[u8]) {
             assert!(timestamps.is_sorted_by(|a, b| a < b));
             ControlFlow::Continue(())
         });
+        let _ = block.newest(&mut RowSpace::default(), &rows, range, |_, newest| {
+            assert!(newest.is_none_or(|newest| range.contains(newest.timestamp)));
+        });
         let _ = block.read_histograms(&rows, range, |_, histograms| {
             assert!(histograms.is_sorted_by(|a, b| a.0 < b.0));
         });

@@ -9,6 +9,7 @@ mod group_index;
 mod histograms;
 mod layout;
 mod meta;
+mod newest;
 mod pages;
 mod reader;
 mod rows;

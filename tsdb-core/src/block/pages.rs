@@ -55,11 +55,16 @@ impl GroupPages {
                 self.want_bytes(times.offset, times.len);
             }
             if last != Some(page.values) {
-                if let Some((offset, len)) = group.values(page.values) {
-                    self.want_bytes(offset, len);
-                }
+                self.want_values(group, page.values);
                 last = Some(page.values);
             }
+        }
+    }
+
+    /// Notes that a page of values will be needed.
+    pub(super) fn want_values(&mut self, group: &Group, page: usize) {
+        if let Some((offset, len)) = group.values(page) {
+            self.want_bytes(offset, len);
         }
     }
 
@@ -163,18 +168,33 @@ impl GroupPages {
             }
             self.decoded.extend(pages.iter().map(|page| page.times));
         }
-        let tables = reader.tables()?;
         values.clear();
         values.reserve(self.timestamps.len());
         for page in pages {
-            let samples = group.timestamps(page.times).ok_or_else(gone)?.samples;
-            let (at, len) = group.values(page.values).ok_or_else(gone)?;
-            let bytes = page_bytes(loaded, at, len).ok_or_else(gone)?;
-            self.decoder
-                .decode(bytes, samples as usize, tables, values)
-                .map_err(|error| damaged(error, at))?;
+            self.decode_values(reader, group, *page, values)?;
         }
         Ok(&self.timestamps)
+    }
+
+    /// Appends the values of a page that was loaded.
+    pub(super) fn decode_values(
+        &mut self,
+        reader: &BlockReader,
+        group: &Group,
+        page: PagePlace,
+        values: &mut Vec<f64>,
+    ) -> Result<(), BlockError> {
+        let offset = group.summary().offset;
+        let gone = || reader.corrupt(offset, "a page that is not there");
+        let samples = group.timestamps(page.times).ok_or_else(gone)?.samples;
+        let (at, len) = group.values(page.values).ok_or_else(gone)?;
+        let bytes = page_bytes((&self.bytes, &self.pieces), at, len).ok_or_else(gone)?;
+        let tables = reader.tables()?;
+        let damaged =
+            |error| BlockError::decode(reader.path(), offset.saturating_add(u64::from(at)), error);
+        self.decoder
+            .decode(bytes, samples as usize, tables, values)
+            .map_err(damaged)
     }
 }
 

@@ -13,8 +13,8 @@ use crate::model::{Histogram, RowKey, TimeRange};
 /// Memory that reading rows needs. Used for one block after the other.
 #[derive(Debug, Default)]
 pub struct RowSpace {
-    pages: GroupPages,
-    values: Vec<f64>,
+    pub(super) pages: GroupPages,
+    pub(super) values: Vec<f64>,
     batch: Batch,
 }
 

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{BlockError, BlockHeader, BlockMeta, BlockReader, BlockScan, BlockWriter, Sealing};
+use super::{BlockError, BlockHeader, BlockMeta, BlockReader, BlockScan, BlockWriter, RowSpace, Sealing};
 use crate::model::{
     BlockId, Generation, Labels, NamespaceId, RowKey, STALE_NAN_BITS, SeriesId, ShardId, TimeRange,
     Window,
@@ -126,7 +126,17 @@ fn look_up(reader: &BlockReader, rows: &[u32], range: TimeRange) -> Result<Rows,
         }
         ControlFlow::Continue(())
     })?;
-    failed.map_or(Ok(found), Err)
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let last = |row: u32| found.get(keys.get(&row)?)?.1.last().copied();
+    reader.newest(&mut RowSpace::default(), rows, range, |row, newest| {
+        if let Some(newest) = newest {
+            let newest = (newest.timestamp, newest.value.to_bits());
+            assert_eq!(Some(newest), last(row), "the newest sample of row {row}");
+        }
+    })?;
+    Ok(found)
 }
 
 /// Values of every sort, in rows that share times, repeat each other, or do neither.

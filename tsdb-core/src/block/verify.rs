@@ -3,13 +3,10 @@
 use super::BlockError;
 use super::group::{Group, PagePlace};
 use super::histograms::HistogramPart;
-use super::layout::CRC_BYTES;
-use super::meta::Span;
+use super::newest::GroupStatistics;
 use super::pages::GroupPages;
 use super::reader::BlockReader;
-use crate::bits::{ByteReader, DecodeError, check_crc};
 use crate::model::{SeriesId, TimeRange, is_stale};
-use crate::page::PageStatistics;
 
 /// What a verified block was found to hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,33 +123,10 @@ impl BlockReader {
         group: &Group,
         pages: &[Option<u32>],
     ) -> Result<(), BlockError> {
-        let span = Span {
-            offset: group.summary().statistics_offset(),
-            len: u64::from(group.summary().statistics_len),
-        };
-        let bytes = self.read_span(span)?;
-        let check = || -> Result<(), DecodeError> {
-            let mut reader = ByteReader::new(&bytes);
-            let body = reader.take(bytes.len().saturating_sub(CRC_BYTES))?;
-            check_crc(&mut reader, &bytes, "wrong checksum of statistics")?;
-            let mut reader = ByteReader::new(body);
-            for samples in pages {
-                let len = usize::try_from(reader.uvarint()?).unwrap_or(usize::MAX);
-                if len == 0 {
-                    continue;
-                }
-                let mut one = ByteReader::new(reader.take(len)?);
-                let statistics = PageStatistics::decode(&mut one)?;
-                if !one.is_empty() || samples.is_none_or(|samples| statistics.count > samples) {
-                    return Err(reader.error("statistics of another page"));
-                }
-            }
-            if reader.is_empty() {
-                Ok(())
-            } else {
-                Err(reader.error("statistics behind those of the last page"))
-            }
-        };
-        check().map_err(|error| BlockError::decode(self.path(), span.offset, error))
+        let statistics = GroupStatistics::read(self, group)?;
+        for (page, samples) in pages.iter().enumerate() {
+            statistics.of(self, page, samples.unwrap_or_default())?;
+        }
+        Ok(())
     }
 }

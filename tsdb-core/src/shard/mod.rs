@@ -28,6 +28,7 @@ mod scan_batch;
 mod select;
 mod series;
 mod series_set;
+mod stripes;
 #[cfg(test)]
 mod tests;
 

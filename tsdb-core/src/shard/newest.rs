@@ -1,15 +1,15 @@
 //! The newest sample of each series in a range. Where the range reaches the present, the series' hot
 //! line tells it, and no chunk is looked at.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::deletes::Mask;
-use super::parts::{Entry, Known, PartsReader};
+use super::parts::{Entry, Known, PartsReader, Place};
 use super::readers::{Held, Reader};
 use super::scan::{Plan, split};
 use super::scan_batch::BatchSpace;
 use super::series_set::check_pins;
+use super::stripes::Stripes;
 use super::{Head, Live, ScanOptions, ShardError};
 use crate::model::{Histogram, Labels, Matcher, Sample, TimeRange};
 use crate::series::{MergedSamples, NewestSample};
@@ -45,9 +45,12 @@ pub struct NewestScan {
     plan: Arc<Plan>,
     /// The latest timestamp in runs that overlap the range, and in blocks.
     files_max: (Option<i64>, Option<i64>),
-    rest: Range<usize>,
-    /// What was found of the batch, which ends where the rest begins.
+    rest: Stripes,
+    /// What was found of the batch, and where that ends.
     found: std::vec::IntoIter<Found>,
+    batch_end: usize,
+    /// Whether it is all of a scan, and nothing was looked at.
+    is_whole: bool,
     current: Option<usize>,
     slots: Vec<u32>,
     space: BatchSpace,
@@ -70,7 +73,7 @@ impl NewestScan {
     fn new(
         (reader, plan): (Arc<Reader>, Arc<Plan>),
         files_max: (Option<i64>, Option<i64>),
-        rest: Range<usize>,
+        rest: Stripes,
     ) -> Self {
         Self {
             reader: Some(reader),
@@ -78,6 +81,8 @@ impl NewestScan {
             files_max,
             rest,
             found: Vec::new().into_iter(),
+            batch_end: 0,
+            is_whole: false,
             current: None,
             slots: Vec::new(),
             space: BatchSpace::default(),
@@ -91,7 +96,7 @@ impl NewestScan {
     pub fn next_newest(&mut self) -> Result<Option<Newest>, ShardError> {
         let next = self.advance();
         if !matches!(next, Ok(Some(_))) {
-            self.rest.start = self.rest.end;
+            self.rest.clear();
             self.found = Vec::new().into_iter();
             self.reader = None;
             self.current = None;
@@ -101,9 +106,8 @@ impl NewestScan {
 
     fn advance(&mut self) -> Result<Option<Newest>, ShardError> {
         loop {
-            let end = self.rest.start;
             while let Some(found) = self.found.next() {
-                let entry = end - self.found.len() - 1;
+                let entry = self.batch_end - self.found.len() - 1;
                 let (timestamp, value) = match found {
                     Found::Float(sample) => (sample.timestamp, NewestValue::Float(sample.value)),
                     Found::Histogram(time, one) => (time, NewestValue::Histogram(one)),
@@ -125,11 +129,8 @@ impl NewestScan {
 
     /// Looks at the next batch; whether there was any.
     fn look(&mut self) -> Result<bool, ShardError> {
-        let end = self
-            .rest
-            .end
-            .min(self.rest.start.saturating_add(BATCH_SERIES));
-        let numbers = self.rest.start..end;
+        self.is_whole = false;
+        let numbers = self.rest.take(BATCH_SERIES);
         let Some(reader) = self.reader.clone().filter(|_| !numbers.is_empty()) else {
             return Ok(false);
         };
@@ -139,10 +140,11 @@ impl NewestScan {
         let entries = plan.entries.get(numbers.clone()).unwrap_or_default();
         let parts = plan.parts(&held, plan.range);
         let mut found = self.in_memory(&held, entries);
-        self.decide(parts, entries, &mut found);
+        let open = self.decide(parts, entries, &mut found);
+        self.in_blocks(parts, entries, (&open, &mut found))?;
         self.read(parts, entries, &mut found)?;
         reader.set_own_bytes(self.space.heap_bytes() + found.capacity() * size_of::<Found>());
-        self.rest.start = end;
+        self.batch_end = numbers.end;
         self.found = found.into_iter();
         Ok(true)
     }
@@ -179,29 +181,81 @@ impl NewestScan {
         found
     }
 
-    /// Leaves what is the newest sample in the range for sure, and what has to be read.
-    fn decide(&self, parts: PartsReader<'_>, entries: &[Entry], found: &mut [Found]) {
+    /// Leaves what is the newest sample in the range for sure, and marks what has to be read. The
+    /// places of those of which blocks alone may have something newer.
+    fn decide(&self, parts: PartsReader<'_>, entries: &[Entry], found: &mut [Found]) -> Vec<usize> {
         let masks = parts.masks(entries);
         let is_masked = |at: usize| masks.get(at).is_some_and(|mask| !Mask::is_empty(mask));
+        let mut open = Vec::new();
         for (at, (entry, found)) in entries.iter().zip(found).enumerate() {
             // What files may hold: of blocks only those that have a row of the series.
             let in_blocks = self.files_max.1.filter(|_| !entry.places.is_empty());
             let on_disk = self.files_max.0.max(in_blocks);
-            let is_read = is_masked(at) || matches!(entry.known, Known::Labels(_));
-            let decided = match &*found {
-                _ if is_read => Found::Unread,
-                Found::Float(sample) if sample.timestamp > parts.range.max() => Found::Unread,
-                Found::Float(sample) if on_disk < Some(sample.timestamp) => {
-                    match parts.range.contains(sample.timestamp) {
-                        true => continue,
-                        false => Found::None,
-                    }
-                }
-                Found::None if on_disk.is_none() => Found::None,
-                _ => Found::Unread,
+            let is_foreign = matches!(entry.known, Known::Labels(_));
+            let newest = match &*found {
+                Found::Float(sample) => Some(sample.timestamp),
+                _ => None,
             };
-            *found = decided;
+            let is_told = match &*found {
+                Found::Float(sample) => sample.timestamp <= parts.range.max(),
+                Found::None => true,
+                Found::Histogram(..) | Found::Unread => false,
+            };
+            if !is_told || is_masked(at) {
+                *found = Found::Unread;
+                continue;
+            }
+            if newest.is_some_and(|newest| newest < parts.range.min()) {
+                *found = Found::None;
+            }
+            let is_settled = !is_foreign && (on_disk < newest || on_disk.is_none());
+            if !is_settled && self.files_max.0.is_none() {
+                open.push(at);
+            } else if !is_settled {
+                *found = Found::Unread;
+            }
         }
+        open
+    }
+
+    /// Asks the blocks for newer samples of the entries at the places `open`.
+    fn in_blocks(
+        &mut self,
+        parts: PartsReader<'_>,
+        entries: &[Entry],
+        (open, found): (&[usize], &mut [Found]),
+    ) -> Result<(), ShardError> {
+        let mut rows: Vec<(Place, usize)> = Vec::new();
+        for &at in open {
+            let of_one = entries.get(at).map(|entry| entry.places.clone());
+            let of_one = of_one.and_then(|places| parts.places.get(places));
+            rows.extend(of_one.unwrap_or_default().iter().map(|place| (*place, at)));
+        }
+        rows.sort_unstable();
+        for rows in rows.chunk_by(|a, b| a.0.0 == b.0.0) {
+            let block = rows.first().map_or(usize::MAX, |row| row.0.0);
+            let Some(block) = parts.held.live.blocks.get(block) else {
+                continue;
+            };
+            let numbers: Vec<u32> = rows.iter().map(|row| row.0.1).collect();
+            let visit = |row: u32, newest: Option<Sample>| {
+                let place = rows.binary_search_by_key(&row, |(place, _)| place.1);
+                let at = place.ok().and_then(|place| rows.get(place));
+                let Some(found) = at.and_then(|(_, at)| found.get_mut(*at)) else {
+                    return;
+                };
+                *found = match (newest, &*found) {
+                    (Some(one), Found::None) => Found::Float(one),
+                    (Some(one), Found::Float(kept)) if one.timestamp > kept.timestamp => {
+                        Found::Float(one)
+                    }
+                    (Some(one), Found::Float(kept)) if one.timestamp < kept.timestamp => return,
+                    _ => Found::Unread,
+                };
+            };
+            block.newest(self.space.block(), &numbers, parts.range, visit)?;
+        }
+        Ok(())
     }
 
     /// Reads what has to be read.
@@ -242,25 +296,32 @@ impl NewestScan {
         }
     }
 
+    /// As [`SeriesScan::place`](super::SeriesScan::place).
+    #[inline]
+    #[must_use]
+    pub fn place(&self) -> usize {
+        self.current.unwrap_or_default()
+    }
+
     /// The labels of each group, by number, perhaps of some without samples.
     #[must_use]
     pub fn groups(&self) -> &[Labels] {
         &self.plan.groups
     }
 
-    /// Parts what was not looked at yet into `parts` of about as many series each, one after the
-    /// other in order, for as many threads. They share limits and groups.
+    /// As [`SeriesScan::split`](super::SeriesScan::split).
     #[must_use]
-    pub fn split(self, parts: usize) -> Vec<Self> {
-        let Some(reader) = &self.reader else {
+    pub fn split(self, parts: usize, stripe: usize) -> Vec<Self> {
+        let Some(reader) = self.reader.as_ref().filter(|_| self.is_whole) else {
             return vec![self];
         };
-        let rest = self.rest.start - self.found.len()..self.rest.end;
+        let all = 0..self.plan.entries.len();
         let part = |(reader, rest)| {
             let plan = Arc::clone(&self.plan);
             Self::new((reader, plan), self.files_max, rest)
         };
-        split(reader, rest, parts).into_iter().map(part).collect()
+        let parts = split(reader, &all, (parts, stripe));
+        parts.into_iter().map(part).collect()
     }
 
     /// How many series at most are still to come.
@@ -307,8 +368,11 @@ impl Head {
         options: &ScanOptions,
     ) -> Result<NewestScan, ShardError> {
         let (reader, plan) = self.plan(range, matchers, options)?;
-        let all = 0..plan.entries.len();
+        let all = Stripes::whole(0..plan.entries.len());
         let files_max = files_max(&reader.held()?.live, range);
-        Ok(NewestScan::new((reader, Arc::new(plan)), files_max, all))
+        Ok(NewestScan {
+            is_whole: true,
+            ..NewestScan::new((reader, Arc::new(plan)), files_max, all)
+        })
     }
 }

@@ -10,6 +10,7 @@ use super::parts::{Entry, Known, PartsReader, Place};
 use super::readers::{Held, Reader};
 use super::scan_batch::BatchSpace;
 use super::series_set::{BATCH_SAMPLES, check_pins, samples_a_row};
+use super::stripes::Stripes;
 use super::{Head, Live, Names, SelectLimits, ShardError};
 use crate::index::{Grouper, Grouping};
 use crate::model::{Labels, Matcher, TimeRange};
@@ -109,26 +110,29 @@ pub struct SeriesScan {
     reader: Option<Arc<Reader>>,
     plan: Arc<Plan>,
     /// Entries still to be read.
-    rest: Range<usize>,
+    rest: Stripes,
     /// Entries that were read and not given out; the first of the batch has the first columns.
     ready: Range<usize>,
     batch_begin: usize,
     batch: usize,
+    /// Whether it is all of a scan, and nothing was read.
+    is_whole: bool,
     current: Option<usize>,
     space: BatchSpace,
 }
 
 impl SeriesScan {
-    pub(super) fn new(reader: Arc<Reader>, plan: Arc<Plan>, rest: Range<usize>) -> Self {
+    pub(super) fn new(reader: Arc<Reader>, plan: Arc<Plan>, rest: Stripes) -> Self {
         Self {
-            ready: rest.start..rest.start,
-            batch_begin: rest.start,
+            ready: 0..0,
+            batch_begin: 0,
             batch: plan.batch_max.min(FIRST_SERIES),
             reader: Some(reader),
             plan,
             rest,
             current: None,
             space: BatchSpace::default(),
+            is_whole: false,
         }
     }
 
@@ -167,11 +171,8 @@ impl SeriesScan {
 
     /// Decodes the next batch; whether there was any.
     fn read_batch(&mut self) -> Result<bool, ShardError> {
-        let end = self
-            .rest
-            .end
-            .min(self.rest.start.saturating_add(self.batch));
-        let entries = self.rest.start..end;
+        self.is_whole = false;
+        let entries = self.rest.take(self.batch);
         let Some(reader) = self.reader.as_ref().filter(|_| !entries.is_empty()) else {
             return Ok(false);
         };
@@ -180,14 +181,13 @@ impl SeriesScan {
         let parts = self.plan.parts(&held, self.plan.range);
         let batch = self.plan.entries.get(entries.clone()).unwrap_or_default();
         self.space.read(parts, batch)?;
-        let left = (self.rest.end - end) * size_of::<Entry>();
+        let left = self.rest.len() * size_of::<Entry>();
         reader.set_own_bytes(self.space.heap_bytes() + left);
         let columns = self.space.columns.iter().take(batch.len());
         let samples: usize = columns.map(MergedSamples::len).sum();
         let fitting = BATCH_DECODED * batch.len() / samples.max(1);
         self.batch = fitting.clamp(1, self.plan.batch_max.min(self.batch.saturating_mul(2)));
         self.batch_begin = entries.start;
-        self.rest.start = end;
         self.ready = entries;
         Ok(true)
     }
@@ -197,6 +197,14 @@ impl SeriesScan {
     #[must_use]
     pub fn group(&self) -> u32 {
         self.current.map_or(0, |entry| self.plan.group(entry))
+    }
+
+    /// Where the series that came last stands among all that match: rises, and is another one in
+    /// each part of a scan that was split.
+    #[inline]
+    #[must_use]
+    pub fn place(&self) -> usize {
+        self.current.unwrap_or_default()
     }
 
     /// The labels of the series that came last.
@@ -223,44 +231,45 @@ impl SeriesScan {
         self.rest.len() + self.ready.len()
     }
 
-    /// Parts what was not read yet into `parts` scans of about as many series each, one after the
-    /// other in order, for as many threads. They share limits and groups.
+    /// Parts a scan of which nothing was read yet into at most `parts`, for as many threads: stripes
+    /// of `stripe` series that match are dealt to each in turn. They share limits and groups. A scan
+    /// that was begun, or is a part itself, stays one.
     #[must_use]
-    pub fn split(self, parts: usize) -> Vec<Self> {
-        let Some(reader) = &self.reader else {
+    pub fn split(self, parts: usize, stripe: usize) -> Vec<Self> {
+        let Some(reader) = self.reader.as_ref().filter(|_| self.is_whole) else {
             return vec![self];
         };
-        let rest = self.rest.start - self.ready.len()..self.rest.end;
+        let all = 0..self.plan.entries.len();
         let part = |(reader, rest)| Self::new(reader, Arc::clone(&self.plan), rest);
-        split(reader, rest, parts).into_iter().map(part).collect()
+        let parts = split(reader, &all, (parts, stripe));
+        parts.into_iter().map(part).collect()
     }
 
     fn end(&mut self) {
-        self.ready = self.rest.end..self.rest.end;
-        self.rest.start = self.rest.end;
+        self.ready = 0..0;
+        self.rest.clear();
         self.current = None;
         self.reader = None;
         self.space = BatchSpace::default();
     }
 }
 
-/// Parts entries into `parts` that have about as many, at least one, each with a reader of its own.
+/// Deals entries out to `parts`, each with a reader of its own.
 pub(super) fn split(
     reader: &Arc<Reader>,
-    entries: Range<usize>,
-    parts: usize,
-) -> Vec<(Arc<Reader>, Range<usize>)> {
-    let parts = parts.clamp(1, entries.len().max(1));
-    let at = |part: usize| entries.start + entries.len() * part / parts;
-    let part = |part: usize| {
-        let reader = match (part, reader.held()) {
-            (1.., Ok(held)) => Arc::clone(&held.head).pins.readers().add(held),
-            // Refused, each of them says so.
-            _ => Arc::clone(reader),
-        };
-        (reader, at(part)..at(part + 1))
+    entries: &Range<usize>,
+    (parts, stripe): (usize, usize),
+) -> Vec<(Arc<Reader>, Stripes)> {
+    let reader = |part: usize| match (part, reader.held()) {
+        (1.., Ok(held)) => Arc::clone(&held.head).pins.readers().add(held),
+        // Refused, each of them says so.
+        _ => Arc::clone(reader),
     };
-    (0..parts).map(part).collect()
+    let parts = Stripes::deal(entries, parts, stripe).into_iter();
+    parts
+        .enumerate()
+        .map(|(part, stripes)| (reader(part), stripes))
+        .collect()
 }
 
 impl Head {
@@ -275,8 +284,11 @@ impl Head {
         options: &ScanOptions,
     ) -> Result<SeriesScan, ShardError> {
         let (reader, plan) = self.plan(range, matchers, options)?;
-        let all = 0..plan.entries.len();
-        Ok(SeriesScan::new(reader, Arc::new(plan), all))
+        let all = Stripes::whole(0..plan.entries.len());
+        Ok(SeriesScan {
+            is_whole: true,
+            ..SeriesScan::new(reader, Arc::new(plan), all)
+        })
     }
 
     /// What is to be read, and who reads it.

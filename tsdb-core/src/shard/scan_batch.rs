@@ -32,6 +32,11 @@ pub(super) struct BatchSpace {
 }
 
 impl BatchSpace {
+    /// What reading rows of blocks needs.
+    pub(super) fn block(&mut self) -> &mut RowSpace {
+        &mut self.block
+    }
+
     /// Bytes of memory held.
     pub(super) fn heap_bytes(&self) -> usize {
         let columns = self.columns.iter().map(MergedSamples::heap_bytes);

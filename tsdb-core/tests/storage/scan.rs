@@ -12,8 +12,8 @@ use tsdb_core::{
 use crate::support::{chain, coded};
 
 type Samples = Vec<(i64, u64)>;
-/// A series, and the labels of its group.
-type InGroup = ((Labels, Samples), Labels);
+/// Where a series stands, the series, and the labels of its group.
+type InGroup = (usize, (Labels, Samples), Labels);
 
 /// A grouping, and whether it keeps a label.
 fn grouping(random: &mut SplitMix64) -> (Option<Grouping>, fn(&str) -> bool) {
@@ -58,7 +58,14 @@ fn scanned(mut scan: SeriesScan) -> Result<Vec<InGroup>, String> {
         let samples: Result<Samples, String> = columns.samples().map(coded).collect();
         let labels = scan.labels().map_err(|error| chain(&error))?;
         let group = scan.groups().get(scan.group() as usize);
-        found.push(((labels, samples?), group.ok_or("no such group")?.clone()));
+        if found
+            .last()
+            .is_some_and(|last: &InGroup| last.0 >= scan.place())
+        {
+            return Err(format!("{labels} is out of place"));
+        }
+        let group = group.ok_or("no such group")?.clone();
+        found.push((scan.place(), (labels, samples?), group));
     }
     if !columns.is_empty() {
         return Err("columns that the end left behind".to_owned());
@@ -74,7 +81,7 @@ pub(crate) fn check(
     random: &mut SplitMix64,
 ) -> Result<(), String> {
     let expected = selected(namespace, range, matchers)?;
-    check_newest(namespace, (range, matchers), &expected)?;
+    check_newest(namespace, (range, matchers), &expected, random)?;
     let (grouping, keeps) = grouping(random);
     let options = ScanOptions {
         sorted: random.coin(),
@@ -87,7 +94,7 @@ pub(crate) fn check(
     if all.len() != scan.groups().len() {
         return Err(format!("a group twice: {:?}", scan.groups()));
     }
-    let (mut found, mut groups) = (Vec::new(), Vec::new());
+    let mut found: Vec<InGroup> = Vec::new();
     let mut columns = MergedSamples::default();
     if random.coin()
         && scan
@@ -95,22 +102,22 @@ pub(crate) fn check(
             .map_err(|error| chain(&error))?
     {
         let samples: Result<Samples, String> = columns.samples().map(coded).collect();
-        found.push((scan.labels().map_err(|error| chain(&error))?, samples?));
-        groups.push(scan.groups()[scan.group() as usize].clone());
+        let labels = scan.labels().map_err(|error| chain(&error))?;
+        let group = scan.groups()[scan.group() as usize].clone();
+        found.push((scan.place(), (labels, samples?), group));
     }
-    for part in scan.split(1 + random.index(8)) {
-        for (series, group) in scanned(part)? {
-            found.push(series);
-            groups.push(group);
-        }
+    for part in scan.split(1 + random.index(8), 1 + random.index(4)) {
+        found.extend(scanned(part)?);
     }
-    for ((labels, _), group) in found.iter().zip(&groups) {
+    found.sort_by_key(|found| found.0);
+    for (_, (labels, _), group) in &found {
         let kept = labels.iter().filter(|label| keeps(label.name));
         let kept = Labels::from_pairs(kept.map(|label| (label.name, label.value)));
         if kept.as_ref() != Ok(group) {
             return Err(format!("{labels} is in the group {group} by {options:?}"));
         }
     }
+    let mut found: Vec<_> = found.into_iter().map(|found| found.1).collect();
     if !options.sorted {
         found.sort_by(|a, b| a.0.cmp(&b.0));
     }
@@ -127,15 +134,23 @@ fn check_newest(
     namespace: &Namespace,
     (range, matchers): (TimeRange, &[Matcher]),
     selected: &[(Labels, Samples)],
+    random: &mut SplitMix64,
 ) -> Result<(), String> {
     let options = ScanOptions {
         grouping: Some(Grouping::without(["host"])),
         ..ScanOptions::default()
     };
     let scan = namespace.newest(range, matchers, &options);
-    let mut scan = scan.map_err(|error| chain(&error))?;
+    let scan = scan.map_err(|error| chain(&error))?;
+    let parts = scan.split(1 + random.index(4), 1 + random.index(4));
+    let mut parts = parts.into_iter();
+    let mut part = parts.next();
     let mut found = Vec::new();
-    while let Some(newest) = scan.next_newest().map_err(|error| chain(&error))? {
+    while let Some(scan) = &mut part {
+        let Some(newest) = scan.next_newest().map_err(|error| chain(&error))? else {
+            part = parts.next();
+            continue;
+        };
         let sample = match &newest.value {
             NewestValue::Float(value) => SampleRef::Float(Sample::new(newest.timestamp, *value)),
             NewestValue::Histogram(one) => SampleRef::Histogram(newest.timestamp, one),
