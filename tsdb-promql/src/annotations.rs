@@ -311,6 +311,20 @@ impl Annotations {
         }
     }
 
+    /// Adds all of another thread.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        let add = |from: Vec<(String, Option<Span>)>, to: &mut Vec<_>, seen: &mut BTreeSet<_>| {
+            for (text, span) in from {
+                if seen.insert((text.clone(), span.unwrap_or_default())) {
+                    to.push((text, span));
+                }
+            }
+        };
+        add(other.warnings, &mut self.warnings, &mut self.seen);
+        add(other.infos, &mut self.infos, &mut self.seen);
+        other.forced.into_iter().for_each(|one| self.forced(one));
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         let forced: u64 = self.forced.iter().map(|one| one.samples).sum();
@@ -324,7 +338,7 @@ impl Annotations {
         }
     }
 
-    /// Warnings and infos, with places in the text of the query.
+    /// Warnings and infos, sorted, with places in the text of the query.
     pub(crate) fn finish(mut self, query: &str) -> (Vec<String>, Vec<String>) {
         let forced = self
             .forced
@@ -341,10 +355,11 @@ impl Annotations {
                     }
                     None => text,
                 };
-                if !texts.contains(&text) {
-                    texts.push(text);
-                }
+                texts.push(text);
             }
+            // In which order they came upon is up to the source of series.
+            texts.sort_unstable();
+            texts.dedup();
             texts
         };
         (placed(self.warnings), placed(self.infos))

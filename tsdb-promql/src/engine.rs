@@ -76,6 +76,9 @@ pub struct EngineOptions {
     pub max_memory: u64,
     /// Most series a selector may find; no bound.
     pub max_series: u64,
+    /// How many threads may work on the series of a selector; 1, which is the one that asks. A
+    /// result does not tell how many there were.
+    pub threads: usize,
 }
 
 impl Default for EngineOptions {
@@ -87,6 +90,7 @@ impl Default for EngineOptions {
             max_samples: 50_000_000,
             max_memory: 1 << 30,
             max_series: u64::MAX,
+            threads: 1,
         }
     }
 }
@@ -124,7 +128,8 @@ impl Cancel {
     }
 }
 
-/// Evaluates queries over any source of series. Starts no thread, reads no clock.
+/// Evaluates queries over any source of series. Reads no clock, and starts no thread but where
+/// [`EngineOptions::threads`] allows some, which end with the query.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Engine {
     options: EngineOptions,

@@ -8,9 +8,10 @@ use tsdb_core::{
 use crate::queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};
 
 /// How series are read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum Reading {
     /// Not at all: the range holds no time.
+    #[default]
     Nothing,
     Samples(Box<SeriesScan>),
     /// The newest sample alone.
@@ -55,6 +56,30 @@ impl NamespaceStream {
             columns: MergedSamples::default(),
             group: 0,
         })
+    }
+
+    /// As [`SeriesStream::split_off`].
+    pub fn split(&mut self, parts: usize, stripe: usize) -> Vec<Self> {
+        let all: Vec<Reading> = match std::mem::take(&mut self.reading) {
+            Reading::Nothing => Vec::new(),
+            Reading::Samples(scan) => {
+                let parts = scan.split(parts, stripe).into_iter();
+                parts.map(|scan| Reading::Samples(Box::new(scan))).collect()
+            }
+            Reading::Newest(scan) => {
+                let parts = scan.split(parts, stripe).into_iter();
+                parts.map(|scan| Reading::Newest(Box::new(scan))).collect()
+            }
+        };
+        let mut all = all.into_iter();
+        self.reading = all.next().unwrap_or_default();
+        let other = |reading| Self {
+            reading,
+            is_grouped: self.is_grouped,
+            columns: MergedSamples::default(),
+            group: 0,
+        };
+        all.map(other).collect()
     }
 
     fn next_newest(&mut self, into: &mut SeriesSamples) -> Result<bool, SourceError> {
@@ -114,6 +139,31 @@ impl SeriesStream for NamespaceStream {
             into.labels = scan.labels().map_err(Error::from)?;
         }
         Ok(is_some)
+    }
+
+    fn len_at_most(&self) -> usize {
+        match &self.reading {
+            Reading::Nothing => 0,
+            Reading::Samples(scan) => scan.len_at_most(),
+            Reading::Newest(scan) => scan.len_at_most(),
+        }
+    }
+
+    fn place(&self) -> usize {
+        match &self.reading {
+            Reading::Nothing => 0,
+            Reading::Samples(scan) => scan.place(),
+            Reading::Newest(scan) => scan.place(),
+        }
+    }
+
+    fn split_off<'s>(&mut self, parts: usize, stripe: usize) -> Vec<Box<dyn SeriesStream + 's>>
+    where
+        Self: 's,
+    {
+        let others = self.split(parts, stripe);
+        let boxed = others.into_iter().map(|other| Box::new(other) as _);
+        boxed.collect()
     }
 
     fn group(&self) -> Option<u32> {

@@ -71,6 +71,27 @@ pub trait SeriesStream: Send {
         Labels::default()
     }
 
+    /// How many series may be still to come, where that is known.
+    fn len_at_most(&self) -> usize {
+        0
+    }
+
+    /// Where the series that came last stands among those of all parts of the stream; it rises.
+    fn place(&self) -> usize {
+        0
+    }
+
+    /// Parts a stream of which nothing was read yet: stripes of `stripe` series are dealt in turn to
+    /// it and to at most `parts - 1` others, which are given back. A stream that cannot be parted
+    /// gives back none.
+    fn split_off<'s>(&mut self, parts: usize, stripe: usize) -> Vec<Box<dyn SeriesStream + 's>>
+    where
+        Self: 's,
+    {
+        let _ = (parts, stripe);
+        Vec::new()
+    }
+
     /// What has to be said of what was read so far, beside the series.
     fn warnings(&self) -> Vec<String> {
         Vec::new()

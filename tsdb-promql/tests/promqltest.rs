@@ -8,10 +8,10 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use tsdb_promql::Features;
 use tsdb_promql::testkit::{
     Case, EngineSubject, Eval, Query, Script, SeriesOrder, Suite, engine_options, run,
 };
+use tsdb_promql::{EngineOptions, Features};
 
 /// What Prometheus' tests have switched on.
 const FEATURES: Features = Features {
@@ -29,18 +29,25 @@ fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The cases of a script; one that fails in any order of series fails.
+/// The cases of a script; one that fails in any order of series, or with other threads, fails.
 fn cases(script: &Script, features: Features, orders: &[SeriesOrder]) -> Vec<Case> {
     let mut verdicts: Vec<Case> = Vec::new();
-    for order in orders {
-        let mut subject = EngineSubject::new(engine_options(features), *order);
+    let ways = orders.iter().flat_map(|order| [(order, 1), (order, 3)]);
+    for (order, threads) in ways {
+        let options = EngineOptions {
+            threads,
+            ..engine_options(features)
+        };
+        let mut subject = EngineSubject::new(options, *order);
         let cases = run(script, &mut subject);
         if verdicts.is_empty() {
             verdicts = cases;
             continue;
         }
         for (verdict, case) in verdicts.iter_mut().zip(cases) {
-            let failure = case.failure.map(|text| format!("{order:?} series: {text}"));
+            let failure = case
+                .failure
+                .map(|text| format!("{order:?} series, {threads} threads: {text}"));
             verdict.failure = verdict.failure.take().or(failure);
         }
     }

@@ -1,4 +1,5 @@
-//! A result depends neither on where an embedded database keeps its samples nor on the order of series.
+//! A result depends neither on where an embedded database keeps its samples, nor on the order of
+//! series, nor on how many threads work on it.
 
 #![cfg(test)]
 
@@ -8,7 +9,8 @@ use proptest::prelude::*;
 use tsdb_core::{Db, DbOptions, Labels, Sample, WriteBatch};
 use tsdb_promql::testkit::{Load, LoadedPoint, LoadedSeries, SeriesOrder, Table};
 use tsdb_promql::{
-    Cancel, Engine, EngineOptions, Features, FloatHistogram, PointValue, Queryable, Value,
+    Cancel, Engine, EngineOptions, Features, FloatHistogram, PointValue, Queryable, Selection,
+    SeriesSamples, SeriesStream, SourceError, Value,
 };
 
 const STEP_MS: i64 = 15_000;
@@ -162,9 +164,75 @@ fn numbers(histogram: &FloatHistogram) -> Vec<f64> {
         .collect()
 }
 
+/// A source that is parted among threads although it is small.
+#[derive(Debug)]
+struct Parted<'s>(&'s dyn Queryable);
+
+struct PartedStream<'s>(Box<dyn SeriesStream + 's>);
+
+impl Queryable for Parted<'_> {
+    fn select<'q>(
+        &'q self,
+        selection: &Selection<'_>,
+    ) -> Result<Box<dyn SeriesStream + 'q>, SourceError> {
+        Ok(Box::new(PartedStream(self.0.select(selection)?)))
+    }
+}
+
+impl SeriesStream for PartedStream<'_> {
+    fn next_series(&mut self) -> Result<Option<SeriesSamples>, SourceError> {
+        self.0.next_series()
+    }
+
+    fn next_into(&mut self, into: &mut SeriesSamples) -> Result<bool, SourceError> {
+        self.0.next_into(into)
+    }
+
+    fn group(&self) -> Option<u32> {
+        self.0.group()
+    }
+
+    fn group_labels(&self, group: u32) -> Labels {
+        self.0.group_labels(group)
+    }
+
+    fn len_at_most(&self) -> usize {
+        usize::MAX
+    }
+
+    fn place(&self) -> usize {
+        self.0.place()
+    }
+
+    fn split_off<'s>(&mut self, parts: usize, _: usize) -> Vec<Box<dyn SeriesStream + 's>>
+    where
+        Self: 's,
+    {
+        self.0.split_off(parts, 2)
+    }
+}
+
+/// The points of a result, which are the same whether one thread works on it or several.
 fn points(source: &dyn Queryable, query: &str) -> Result<Points, String> {
+    let one = points_of(source, query, 1);
+    let three = points_of(&Parted(source), query, 3);
+    assert_eq!(bits(&one), bits(&three), "{query}: one thread and three");
+    one
+}
+
+fn bits(points: &Result<Points, String>) -> Result<Vec<(&(Labels, i64), Vec<u64>)>, &String> {
+    let bits = |values: &Vec<f64>| values.iter().map(|value| value.to_bits()).collect();
+    let points = points.as_ref()?;
+    Ok(points
+        .iter()
+        .map(|(key, values)| (key, bits(values)))
+        .collect())
+}
+
+fn points_of(source: &dyn Queryable, query: &str, threads: usize) -> Result<Points, String> {
     let engine = Engine::new(EngineOptions {
         features: Features::ALL,
+        threads,
         ..EngineOptions::default()
     });
     let cancel = Cancel::default();

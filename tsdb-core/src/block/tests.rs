@@ -9,7 +9,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{BlockError, BlockHeader, BlockMeta, BlockReader, BlockScan, BlockWriter, RowSpace, Sealing};
+use super::{
+    BlockError, BlockHeader, BlockMeta, BlockReader, BlockScan, BlockWriter, RowSpace, Sealing,
+};
 use crate::model::{
     BlockId, Generation, Labels, NamespaceId, RowKey, STALE_NAN_BITS, SeriesId, ShardId, TimeRange,
     Window,

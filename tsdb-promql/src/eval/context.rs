@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tsdb_core::Labels;
 use tsdb_core::model::HashMap;
@@ -36,7 +37,8 @@ pub(crate) struct Request<'q> {
 #[derive(Debug)]
 pub(crate) struct Evaluation<'q> {
     pub(crate) request: Request<'q>,
-    pub(crate) budget: Budget,
+    /// Shared by all threads of the query.
+    pub(crate) budget: Arc<Budget>,
     annotations: RefCell<Annotations>,
     /// Memory that is used again for each series.
     pub(super) rates: RefCell<Rates>,
@@ -44,6 +46,14 @@ pub(crate) struct Evaluation<'q> {
     pub(super) shared: RefCell<Shared>,
     series: Cell<u64>,
     samples: Cell<u64>,
+}
+
+/// What a thread of a query has to say in the end.
+#[derive(Debug)]
+pub(crate) struct Noted {
+    annotations: Annotations,
+    series: u64,
+    samples: u64,
 }
 
 /// The series of what is written more than once.
@@ -94,9 +104,14 @@ impl Drop for Held<'_> {
 
 impl<'q> Evaluation<'q> {
     pub(crate) fn new(request: Request<'q>) -> Self {
+        Self::beside(request, Arc::new(Budget::new(request.options)))
+    }
+
+    /// For another thread of a query.
+    pub(crate) fn beside(request: Request<'q>, budget: Arc<Budget>) -> Self {
         Self {
             request,
-            budget: Budget::new(request.options),
+            budget,
             annotations: RefCell::default(),
             rates: RefCell::default(),
             shared: RefCell::default(),
@@ -130,6 +145,22 @@ impl<'q> Evaluation<'q> {
     pub(crate) fn count_read(&self, samples: u64) {
         self.series.set(self.series.get() + 1);
         self.samples.set(self.samples.get() + samples);
+    }
+
+    /// What another thread of the query noted.
+    pub(crate) fn into_noted(self) -> Noted {
+        Noted {
+            annotations: self.annotations.into_inner(),
+            series: self.series.get(),
+            samples: self.samples.get(),
+        }
+    }
+
+    /// Notes what another thread of the query did.
+    pub(crate) fn absorb(&self, noted: Noted) {
+        self.annotations.borrow_mut().absorb(noted.annotations);
+        self.series.set(self.series.get() + noted.series);
+        self.samples.set(self.samples.get() + noted.samples);
     }
 
     /// Warnings, infos and what it cost.

@@ -14,6 +14,7 @@ mod label;
 mod map;
 mod matching;
 mod over_time;
+mod parallel;
 mod range;
 mod rates;
 mod regression;

@@ -10,7 +10,7 @@ use super::steps::Steps;
 use super::window::{Window, Windows};
 use crate::annotations::Annotation;
 use crate::error::QueryError;
-use crate::plan::{RangeCall, RangeFunction, RangeNode, SubqueryNode, VectorNode};
+use crate::plan::{RangeCall, RangeFunction, RangeNode, RangeSelect, SubqueryNode, VectorNode};
 use tsdb_core::{Grouping, Labels, ResetHint};
 
 /// A call at a step, for functions that look at more than the samples.
@@ -32,17 +32,38 @@ struct Reach {
 
 impl Evaluation<'_> {
     fn reach(&self, range: &RangeNode) -> Reach {
-        let lookback = self.lookback();
         match range {
-            RangeNode::Select(select) if select.select.anchored => Reach {
-                back: lookback,
-                ahead: 0,
+            RangeNode::Select(select) => self.reach_of(select),
+            RangeNode::Subquery(_) => Reach::default(),
+        }
+    }
+
+    fn reach_of(&self, select: &RangeSelect) -> Reach {
+        let lookback = self.lookback();
+        Reach {
+            back: match select.select.anchored || select.select.smoothed {
+                true => lookback,
+                false => 0,
             },
-            RangeNode::Select(select) if select.select.smoothed => Reach {
-                back: lookback,
-                ahead: lookback,
+            ahead: match select.select.smoothed {
+                true => lookback,
+                false => 0,
             },
-            _ => Reach::default(),
+        }
+    }
+
+    /// The samples of all ranges of all steps.
+    fn reading<'r>(
+        &self,
+        select: &'r RangeSelect,
+        (steps, grouping): (Steps, Option<&'r Grouping>),
+    ) -> Reading<'r> {
+        let reach = self.reach_of(select);
+        let back = select.range.saturating_add(reach.back);
+        Reading {
+            ahead: reach.ahead,
+            grouping,
+            ..Reading::new(&select.select, steps, back)
         }
     }
 
@@ -50,19 +71,12 @@ impl Evaluation<'_> {
     pub(crate) fn stream_range(
         &self,
         range: &RangeNode,
-        (steps, grouping): (Steps, Option<&Grouping>),
+        steps: Steps,
         each: &mut dyn FnMut(&mut RangeSeries) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let reach = self.reach(range);
         match range {
             RangeNode::Select(select) => {
-                let back = select.range.saturating_add(reach.back);
-                let reading = Reading {
-                    ahead: reach.ahead,
-                    grouping,
-                    ..Reading::new(&select.select, steps, back)
-                };
-                self.read(&reading, &mut |series| {
+                self.read(&self.reading(select, (steps, None)), &mut |series| {
                     without_stale(series);
                     each(series)
                 })
@@ -130,24 +144,47 @@ impl Evaluation<'_> {
         let scalars = call.scalars.iter().map(|scalar| self.scalar(scalar, steps));
         let scalars = scalars.collect::<Result<Vec<_>, _>>()?;
         let mut seen = (!self.is_unique_without_name(call)).then(LabelSets::default);
-        let mut scratch = VectorSeries::default();
-        self.stream_range(&call.range, (steps, grouping), &mut |series| {
-            self.evaluate(call, series, &scalars, steps, &mut scratch.column)?;
-            if scratch.column.is_empty() {
-                return Ok(());
+        let make = |of: &Evaluation<'_>, series: &mut RangeSeries, made: &mut VectorSeries| {
+            of.evaluate(call, series, &scalars, steps, &mut made.column)?;
+            if made.column.is_empty() {
+                return Ok(false);
             }
-            self.check_counter(call, series, &scratch.column);
-            scratch.become_series(series);
+            of.check_counter(call, series, &made.column);
+            made.become_series(series);
             if !call.function.keeps_name() {
-                self.drop_name(&mut scratch);
+                of.drop_name(made);
             }
+            Ok(true)
+        };
+        let mut give = |made: &mut VectorSeries| {
             if let Some(seen) = &mut seen
-                && !seen.insert(scratch.labels.clone())
+                && !seen.insert(made.labels.clone())
             {
                 return Err(same_labels());
             }
-            sink(&mut scratch)
-        })
+            sink(made)
+        };
+        match &call.range {
+            RangeNode::Select(select) => {
+                let reading = self.reading(select, (steps, grouping));
+                let make = |of: &Evaluation<'_>, series: &mut RangeSeries, made: &mut _| {
+                    without_stale(series);
+                    make(of, series, made)
+                };
+                self.stream_made(&reading, &make, &mut give)
+            }
+            RangeNode::Subquery(subquery) => {
+                let mut scratch = VectorSeries::default();
+                self.stream_subquery(subquery, steps, &mut |series| match make(
+                    self,
+                    series,
+                    &mut scratch,
+                )? {
+                    true => give(&mut scratch),
+                    false => Ok(()),
+                })
+            }
+        }
     }
 
     /// Whether no two of its series differ in their names alone, or the names are still there.
@@ -268,7 +305,7 @@ impl Evaluation<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let mut absent = Column::of_floats(vec![1.0; steps.count]);
-        self.stream_range(&call.range, (steps, None), &mut |series| {
+        self.stream_range(&call.range, steps, &mut |series| {
             let mut windows = Windows::new(series, self.options().features.prometheus_2);
             for step in steps.indices() {
                 let end = call.range.reference(steps.time(step));

@@ -94,7 +94,7 @@ impl Evaluation<'_> {
     fn range_value_at(&self, range: &RangeNode, steps: Steps) -> Result<Value, QueryError> {
         let mut all: Vec<MatrixSeries> = Vec::new();
         let mut held = 0;
-        self.stream_range(range, (steps, None), &mut |series| {
+        self.stream_range(range, steps, &mut |series| {
             let samples = series.samples();
             self.budget.hold(samples, samples * 16)?;
             held += samples;

@@ -1,6 +1,7 @@
 //! Series from the source, at steps or as ranges.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tsdb_core::model::STALE_NAN_BITS;
 use tsdb_core::{Grouping, ResetHint};
@@ -13,7 +14,7 @@ use super::window::Windows;
 use crate::error::QueryError;
 use crate::histogram::FloatHistogram;
 use crate::plan::Select;
-use crate::queryable::{Selection, SeriesSamples};
+use crate::queryable::{Selection, SeriesSamples, SeriesStream};
 
 /// How many series are read between looks at whether the query was ended.
 const SERIES_BETWEEN_CHECKS: u64 = 64;
@@ -87,9 +88,23 @@ impl Evaluation<'_> {
         reading: &Reading<'_>,
         each: &mut dyn FnMut(&mut RangeSeries) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
+        match self.open(reading)? {
+            Some(stream) => {
+                let count = AtomicU64::new(0);
+                self.read_stream(stream, (reading, &count), &mut |series, _| each(series))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What `reading` asks for; `None` where that is nothing.
+    pub(super) fn open(
+        &self,
+        reading: &Reading<'_>,
+    ) -> Result<Option<Box<dyn SeriesStream + '_>>, QueryError> {
         let Reading { select, steps, .. } = *reading;
         if steps.count == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let first = select.reference(steps.time(0)).saturating_sub(reading.back);
         let last = select.reference(steps.end());
@@ -100,14 +115,21 @@ impl Evaluation<'_> {
             newest_only: reading.newest_only && steps.count == 1,
             grouping: reading.grouping,
         };
-        let source = self.request.source;
-        let mut stream = source.select(&selection).map_err(QueryError::Source)?;
-        let mut count = 0;
+        let stream = self.request.source.select(&selection);
+        stream.map(Some).map_err(QueryError::Source)
+    }
+
+    /// Every series of a stream, with its place. `count` is how many were read, of all its parts.
+    pub(super) fn read_stream(
+        &self,
+        mut stream: Box<dyn SeriesStream + '_>,
+        (reading, count): (&Reading<'_>, &AtomicU64),
+        each: &mut dyn FnMut(&mut RangeSeries, usize) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
         let (mut samples, mut series) = (SeriesSamples::default(), RangeSeries::default());
         while stream.next_into(&mut samples).map_err(QueryError::Source)? {
-            count += 1;
-            self.check_series(count)?;
-            self.range(&mut samples, &mut series, select);
+            self.check_series(count.fetch_add(1, Ordering::Relaxed) + 1)?;
+            self.range(&mut samples, &mut series, reading.select);
             match stream.group() {
                 None => series.labels = std::mem::take(&mut samples.labels),
                 group if group == series.group => {}
@@ -118,7 +140,7 @@ impl Evaluation<'_> {
             self.count_read(read);
             // Of what is read only what a step looks at counts as samples; memory counts all.
             self.budget.hold(0, read * SAMPLE_BYTES)?;
-            let done = each(&mut series);
+            let done = each(&mut series, stream.place());
             self.budget.release(0, read * SAMPLE_BYTES);
             done?;
         }
@@ -186,31 +208,26 @@ impl Evaluation<'_> {
         if steps.count == 1 && !select.statistics_only {
             return self.stream_newest(select, (steps, grouping), sink);
         }
-        let mut scratch = VectorSeries::default();
         let reading = Reading {
             grouping,
             ..Reading::new(select, steps, self.lookback())
         };
-        self.read(&reading, &mut |series| {
-            scratch.column.reset(steps.count);
-            scratch.drop_name = false;
-            self.newest(series, select, steps, |step, newest| match newest {
+        let make = |of: &Evaluation<'_>, series: &mut RangeSeries, made: &mut VectorSeries| {
+            made.column.reset(steps.count);
+            of.newest(series, select, steps, |step, newest| match newest {
                 Newest::Float { place } => {
                     let value = series.values.get(place).copied().unwrap_or_default();
-                    scratch.column.set_float(step, value);
+                    made.column.set_float(step, value);
                 }
                 Newest::Histogram(sample) => {
-                    scratch
-                        .column
-                        .set_histogram(step, Arc::clone(&sample.histogram));
+                    let histogram = Arc::clone(&sample.histogram);
+                    made.column.set_histogram(step, histogram);
                 }
             });
-            if scratch.column.is_empty() {
-                return Ok(());
-            }
-            scratch.become_series(series);
-            sink(&mut scratch)
-        })
+            made.become_series(series);
+            Ok(!made.column.is_empty())
+        };
+        self.stream_made(&reading, &make, sink)
     }
 
     /// The newest sample of each series at one step, without columns between.

@@ -11,6 +11,6 @@ mod selectors;
 pub(crate) use build::{Planned, plan};
 pub(crate) use nodes::{
     AggregateNode, DateField, FloatFunction, HistogramFunction, HistogramInput, InfoNode,
-    LabelChange, MapFunction, RangeCall, RangeFunction, RangeNode, ScalarNode, Select, SortBy,
-    SubqueryNode, VectorBinary, VectorNode, VectorScalar,
+    LabelChange, MapFunction, RangeCall, RangeFunction, RangeNode, RangeSelect, ScalarNode, Select,
+    SortBy, SubqueryNode, VectorBinary, VectorNode, VectorScalar,
 };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use tsdb_core::{Grouping, Histogram, HistogramCounts, Labels, Matcher};
 
@@ -115,28 +116,86 @@ pub(super) fn stored(histogram: &FloatHistogram) -> Histogram {
     }
 }
 
+/// A series of a table on its way: its place, its group where those are asked for, in place of its
+/// labels, and what it has.
+type Placed = (usize, Option<u32>, SeriesSamples);
+
 /// Series of a table, one by one; without labels but with the numbers of groups, where those are
 /// asked for.
 struct TableStream {
-    series: std::vec::IntoIter<SeriesSamples>,
-    grouping: Option<Grouping>,
-    groups: Vec<Labels>,
+    series: std::vec::IntoIter<Placed>,
+    groups: Arc<Vec<Labels>>,
+    place: usize,
     group: Option<u32>,
+}
+
+impl TableStream {
+    fn new(series: Vec<SeriesSamples>, grouping: Option<&Grouping>) -> Self {
+        let mut groups: Vec<Labels> = Vec::new();
+        let mut number = |series: &mut SeriesSamples, grouping: &Grouping| {
+            let labels = grouping.labels_of(&std::mem::take(&mut series.labels));
+            let known = groups.iter().position(|group| *group == labels);
+            let place = known.unwrap_or_else(|| {
+                groups.push(labels);
+                groups.len() - 1
+            });
+            u32::try_from(place).ok()
+        };
+        let placed = series.into_iter().enumerate().map(|(place, mut series)| {
+            let group = grouping.and_then(|grouping| number(&mut series, grouping));
+            (place, group, series)
+        });
+        Self {
+            series: placed.collect::<Vec<Placed>>().into_iter(),
+            groups: Arc::new(groups),
+            place: 0,
+            group: None,
+        }
+    }
 }
 
 impl SeriesStream for TableStream {
     fn next_series(&mut self) -> Result<Option<SeriesSamples>, SourceError> {
-        let mut series = self.series.next();
-        if let (Some(grouping), Some(series)) = (&self.grouping, &mut series) {
-            let labels = grouping.labels_of(&std::mem::take(&mut series.labels));
-            let known = self.groups.iter().position(|group| *group == labels);
-            let place = known.unwrap_or_else(|| {
-                self.groups.push(labels);
-                self.groups.len() - 1
-            });
-            self.group = u32::try_from(place).ok();
+        let Some((place, group, series)) = self.series.next() else {
+            return Ok(None);
+        };
+        (self.place, self.group) = (place, group);
+        Ok(Some(series))
+    }
+
+    /// As if there were many, so that threads are worth their while.
+    fn len_at_most(&self) -> usize {
+        usize::MAX
+    }
+
+    fn place(&self) -> usize {
+        self.place
+    }
+
+    /// Stripes of one series: there are few.
+    fn split_off<'s>(&mut self, parts: usize, _: usize) -> Vec<Box<dyn SeriesStream + 's>>
+    where
+        Self: 's,
+    {
+        let mut dealt: Vec<Vec<Placed>> = Vec::new();
+        dealt.resize_with(parts.max(1), Vec::new);
+        for (number, one) in std::mem::take(&mut self.series).enumerate() {
+            if let Some(part) = dealt.get_mut(number % parts.max(1)) {
+                part.push(one);
+            }
         }
-        Ok(series)
+        let mut streams = dealt.into_iter().map(|series| Self {
+            series: series.into_iter(),
+            groups: Arc::clone(&self.groups),
+            place: 0,
+            group: None,
+        });
+        let own = streams.next();
+        let others = streams.map(|stream| Box::new(stream) as _).collect();
+        if let Some(own) = own {
+            *self = own;
+        }
+        others
     }
 
     fn group(&self) -> Option<u32> {
@@ -166,11 +225,6 @@ impl Queryable for Table {
         if self.order == SeriesOrder::Reversed {
             series.reverse();
         }
-        Ok(Box::new(TableStream {
-            series: series.into_iter(),
-            grouping: selection.grouping.cloned(),
-            groups: Vec::new(),
-            group: None,
-        }))
+        Ok(Box::new(TableStream::new(series, selection.grouping)))
     }
 }
