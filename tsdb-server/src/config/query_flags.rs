@@ -9,6 +9,7 @@ use regex::Regex;
 use tsdb_promql::{EngineOptions, Features};
 
 use crate::query::QueryOptions;
+use crate::runtime;
 use crate::units::{duration_of, size_of};
 
 /// Flags about expressions and who may ask them.
@@ -41,6 +42,15 @@ pub struct QueryFlags {
         default_value = "0"
     )]
     pub query_max_series: u64,
+
+    /// How many threads may work on an expression, fewer while several are evaluated; 0 for as many as there are cores
+    #[arg(
+        long,
+        env = "TSDB_QUERY_THREADS",
+        value_name = "COUNT",
+        default_value = "0"
+    )]
+    pub query_threads: usize,
 
     /// How old a sample may be to stand for the present, unless a request says otherwise
     #[arg(long, alias = "query.lookback-delta", env = "TSDB_QUERY_LOOKBACK_DELTA", value_name = "DURATION", default_value = "5m", value_parser = positive_duration_of)]
@@ -81,6 +91,10 @@ impl QueryFlags {
                 max_series: match self.query_max_series {
                     0 => u64::MAX,
                     most => most,
+                },
+                threads: match self.query_threads {
+                    0 => runtime::parallelism(),
+                    threads => threads,
                 },
                 ..EngineOptions::default()
             },
@@ -204,6 +218,7 @@ mod tests {
             (engine.max_samples, engine.max_series),
             (50_000_000, u64::MAX)
         );
+        assert_eq!(engine.threads, runtime::parallelism());
         assert_eq!(options.timeout, Duration::from_secs(120));
         assert_eq!(options.slow, Some(Duration::from_secs(10)));
     }
@@ -215,6 +230,7 @@ mod tests {
             "--query.max-samples=7",
             "--query.lookback-delta=1m",
             "--query-max-series=3",
+            "--query-threads=5",
             "--query-slow=0s",
             "--enable-feature=promql-experimental-functions,promql-delayed-name-removal",
             "--enable-feature=promql-duration-expr",
@@ -224,6 +240,7 @@ mod tests {
         assert!(engine.features.experimental_functions && engine.features.delayed_name_removal);
         assert!(!engine.features.fill);
         assert_eq!((engine.max_samples, engine.max_series), (7, 3));
+        assert_eq!(engine.threads, 5);
         assert_eq!(engine.lookback, Duration::from_secs(60));
         assert_eq!(options.timeout, Duration::from_secs(30));
         assert_eq!(options.slow, None);

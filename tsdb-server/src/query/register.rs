@@ -145,6 +145,11 @@ impl Register {
         found.map(|running| running.cancel.cancel()).is_some()
     }
 
+    /// How many run now.
+    pub(crate) fn running_len(&self) -> usize {
+        self.lock().running.len()
+    }
+
     /// Those that run, the oldest first.
     pub(crate) fn running(&self) -> Vec<Shown> {
         let state = self.lock();

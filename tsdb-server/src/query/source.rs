@@ -1,5 +1,6 @@
 //! A namespace as expressions read it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,7 +54,8 @@ pub(crate) struct Source {
     bounds: Bounds,
     progress: Arc<Progress>,
     /// What each selector read, where that is to be told.
-    traces: Option<Mutex<Vec<Trace>>>,
+    traces: Option<Mutex<Vec<(u64, Trace)>>>,
+    selectors: AtomicU64,
 }
 
 impl Source {
@@ -69,6 +71,7 @@ impl Source {
             bounds,
             progress,
             traces: is_traced.then(Mutex::default),
+            selectors: AtomicU64::new(0),
         }
     }
 
@@ -76,7 +79,8 @@ impl Source {
     pub(crate) fn into_traces(self) -> Vec<Trace> {
         let traces = self.traces.map(Mutex::into_inner);
         let traces = traces.map(|traces| traces.unwrap_or_else(PoisonError::into_inner));
-        traces.unwrap_or_default()
+        let traces = traces.unwrap_or_default().into_iter();
+        traces.map(|(_, trace)| trace).collect()
     }
 
     /// The beginning of what is told of a selector, and since when it reads.
@@ -121,6 +125,7 @@ impl Queryable for Source {
         add_time(&mut trace);
         Ok(Box::new(Selected {
             source: self,
+            number: self.selectors.fetch_add(1, Ordering::Relaxed),
             series,
             trace,
         }))
@@ -193,6 +198,8 @@ fn of_database(error: SourceError) -> SourceError {
 /// Series on their way to an expression.
 struct Selected<'s> {
     source: &'s Source,
+    /// Which selector they are of, that of all its parts.
+    number: u64,
     series: Series,
     trace: Option<(Trace, Instant)>,
 }
@@ -221,6 +228,48 @@ impl SeriesStream for Selected<'_> {
         Ok(true)
     }
 
+    fn len_at_most(&self) -> usize {
+        match &self.series {
+            Series::Database(stream) => stream.len_at_most(),
+            Series::None | Series::Cluster(_) => 0,
+        }
+    }
+
+    fn place(&self) -> usize {
+        match &self.series {
+            Series::Database(stream) => stream.place(),
+            Series::None | Series::Cluster(_) => 0,
+        }
+    }
+
+    fn split_off<'o>(&mut self, parts: usize, stripe: usize) -> Vec<Box<dyn SeriesStream + 'o>>
+    where
+        Self: 'o,
+    {
+        let Series::Database(stream) = &mut self.series else {
+            return Vec::new();
+        };
+        let other = |stream| {
+            let trace = self.trace.as_ref().map(|(trace, since)| {
+                let (name, detail) = (trace.name.clone(), trace.detail.clone());
+                let trace = Trace {
+                    name,
+                    detail,
+                    ..Trace::default()
+                };
+                (trace, *since)
+            });
+            let other = Self {
+                source: self.source,
+                number: self.number,
+                series: Series::Database(stream),
+                trace,
+            };
+            Box::new(other) as _
+        };
+        stream.split(parts, stripe).into_iter().map(other).collect()
+    }
+
     fn group(&self) -> Option<u32> {
         match &self.series {
             Series::Database(stream) => stream.group(),
@@ -244,7 +293,14 @@ impl Drop for Selected<'_> {
     fn drop(&mut self) {
         if let (Some(traces), Some((trace, _))) = (&self.source.traces, self.trace.take()) {
             let mut traces = traces.lock().unwrap_or_else(PoisonError::into_inner);
-            traces.push(trace);
+            match traces.iter_mut().find(|(number, _)| *number == self.number) {
+                Some((_, other)) => {
+                    other.series += trace.series;
+                    other.samples += trace.samples;
+                    other.nanoseconds = other.nanoseconds.saturating_add(trace.nanoseconds);
+                }
+                None => traces.push((self.number, trace)),
+            }
         }
     }
 }

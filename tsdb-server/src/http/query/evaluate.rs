@@ -118,6 +118,7 @@ fn result(
     let progress = ticket.progress().clone();
     let source = Source::new(namespace, bounds, progress, asked.trace);
     let mut options = app.queries.engine;
+    options.threads = (options.threads / app.register.running_len().max(1)).max(1);
     options.lookback = asked.lookback.unwrap_or(options.lookback);
     let engine = Engine::new(options);
     let mut answer = match asked.when {
