@@ -92,10 +92,16 @@ impl Evaluation<'_> {
             return Ok(());
         }
         let first = select.reference(steps.time(0)).saturating_sub(reading.back);
+        let first = first.saturating_add(self.before_start());
         let last = select.reference(steps.end());
+        // What is known of the first histogram of a window, the one before it tells.
+        let before = match select.statistics_only && !reading.newest_only {
+            true => self.lookback(),
+            false => 0,
+        };
         let selection = Selection {
             matchers: &select.matchers,
-            start: first.saturating_add(self.before_start()),
+            start: first.saturating_sub(before),
             end: last.saturating_add(reading.ahead),
             newest_only: reading.newest_only && steps.count == 1,
             grouping: reading.grouping,
@@ -105,6 +111,12 @@ impl Evaluation<'_> {
         let mut count = 0;
         let (mut samples, mut series) = (SeriesSamples::default(), RangeSeries::default());
         while stream.next_into(&mut samples).map_err(QueryError::Source)? {
+            if before > 0 {
+                samples.remove_before(first);
+                if samples.is_empty() {
+                    continue;
+                }
+            }
             count += 1;
             self.check_series(count)?;
             self.range(&mut samples, &mut series, select);

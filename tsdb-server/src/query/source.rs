@@ -176,6 +176,7 @@ impl Series {
                     histograms: samples.histograms,
                     start_timestamps: Vec::new(),
                 };
+                into.settle_reset_hints();
                 Ok(true)
             }
         }
