@@ -37,6 +37,26 @@ const METRICS: [(&str, &[&str]); 17] = [
     ("nothing_has_this_name", &["job"]),
 ];
 
+/// What selectors of native histograms find.
+const NATIVE_METRICS: [(&str, &[&str]); 5] = [
+    ("native_seconds", &["course", "counts", "instance", "job"]),
+    ("native_seconds", &["course", "counts", "instance", "job"]),
+    ("native_seconds", &["course", "counts"]),
+    ("native_gauge", &["counts", "instance"]),
+    ("native_mixed", &["counts", "instance"]),
+];
+
+const NATIVE_MATCHERS: [&str; 8] = [
+    "course=\"counter\"",
+    "course=\"reset\"",
+    "course=\"layout\"",
+    "course=\"gaps\"",
+    "course=~\"counter|gaps\"",
+    "counts=\"integer\"",
+    "counts=\"float\"",
+    "job=\"api\"",
+];
+
 const MATCHERS: [&str; 14] = [
     "job=\"api\"",
     "job!=\"api\"",
@@ -127,6 +147,19 @@ const DATES: [&str; 8] = [
     "year",
 ];
 
+/// Functions of a range of native histograms.
+const OF_NATIVE_RANGE: [&str; 8] = [
+    "rate",
+    "rate",
+    "increase",
+    "delta",
+    "last_over_time",
+    "count_over_time",
+    "present_over_time",
+    "absent_over_time",
+];
+
+const RANKS: [&str; 8] = ["0.5", "0.9", "0", "1", "-1", "2", "NaN", "0.999"];
 const AGGREGATIONS: [&str; 9] = [
     "sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "sum",
 ];
@@ -167,6 +200,8 @@ pub(super) struct Grammar {
     pub(super) chance: Chance,
     /// A time in seconds that `@` may name.
     pub(super) now: f64,
+    /// How many of a hundred selectors find native histograms, and their functions with them.
+    pub(super) natives: usize,
 }
 
 fn of(text: String, parts: Vec<Expression>) -> Expression {
@@ -183,13 +218,25 @@ impl Grammar {
         }
     }
 
+    fn of_natives(&mut self) -> bool {
+        self.natives > 0 && self.chance.is(self.natives)
+    }
+
     fn selector(&mut self) -> String {
-        let (name, labels) = self.chance.one_of(&METRICS);
+        let is_native = self.of_natives();
+        let (name, labels) = match is_native {
+            true => self.chance.one_of(&NATIVE_METRICS),
+            false => self.chance.one_of(&METRICS),
+        };
+        let known: &[&str] = match is_native {
+            true => &NATIVE_MATCHERS,
+            false => &MATCHERS,
+        };
         let mut matchers = Vec::new();
         for _ in 0..self.chance.below(5).saturating_sub(2) {
             let label = self.chance.one_of(labels);
             let fits = |matcher: &&&str| matcher.starts_with(label);
-            let fitting = Vec::from_iter(MATCHERS.iter().filter(fits));
+            let fitting = Vec::from_iter(known.iter().filter(fits));
             matchers.push(match self.chance.below(10) {
                 0 => self.chance.one_of(&MATCHERS).to_owned(),
                 1..6 if !fitting.is_empty() => (*self.chance.one_of(&fitting)).to_owned(),
@@ -294,6 +341,10 @@ impl Grammar {
 
     fn of_range(&mut self, depth: usize) -> Expression {
         let range = self.range(depth - 1);
+        if self.of_natives() {
+            let text = format!("{}({})", self.chance.one_of(&OF_NATIVE_RANGE), range.text);
+            return of(text, vec![range]);
+        }
         let text = &range.text;
         let text = match self.chance.below(24) {
             0 => format!(
@@ -316,6 +367,9 @@ impl Grammar {
 
     fn of_vector(&mut self, depth: usize) -> Expression {
         let inner = self.vector(depth - 1);
+        if self.of_natives() {
+            return self.of_native(inner);
+        }
         let text = &inner.text;
         let number = self.scalar(1).text;
         let text = match self.chance.below(16) {
@@ -327,6 +381,26 @@ impl Grammar {
             5 | 6 => return self.quantile(),
             7 | 8 => format!("{}((({text}) > -1e10) < 1e11)", self.chance.one_of(&DATES)),
             _ => format!("{}({text})", self.chance.one_of(&OF_VECTOR)),
+        };
+        of(text, vec![inner])
+    }
+
+    /// What is made of native histograms.
+    fn of_native(&mut self, inner: Expression) -> Expression {
+        let text = &inner.text;
+        let bound = |chance: &mut Chance| {
+            chance.one_of(&[
+                "-Inf", "-1", "0", "0.001", "0.5", "1", "1.7", "100", "+Inf", "NaN",
+            ])
+        };
+        let text = match self.chance.below(8) {
+            0..=2 => format!("histogram_quantile({}, {text})", self.chance.one_of(&RANKS)),
+            3 | 4 => {
+                let (lower, upper) = (bound(&mut self.chance), bound(&mut self.chance));
+                format!("histogram_fraction({lower}, {upper}, {text})")
+            }
+            5 => format!("histogram_sum({text})"),
+            _ => format!("histogram_count({text})"),
         };
         of(text, vec![inner])
     }
@@ -344,9 +418,7 @@ impl Grammar {
             2 => format!("sum without (instance, job) (increase({name}[10m]))"),
             _ => name.to_owned(),
         };
-        let rank = self
-            .chance
-            .one_of(&["0.5", "0.9", "0", "1", "-1", "2", "NaN", "0.999"]);
+        let rank = self.chance.one_of(&RANKS);
         let text = format!("histogram_quantile({rank}, {inner})");
         of(text, vec![of(inner, Vec::new())])
     }
@@ -383,6 +455,10 @@ impl Grammar {
                 "count_values{grouping} (\"{}\", {text})",
                 self.chance.one_of(&["value", "job", "9"])
             ),
+            _ if self.of_natives() => {
+                let name = self.chance.one_of(&["sum", "sum", "avg", "count", "group"]);
+                format!("{name}{grouping} ({text})")
+            }
             _ => format!("{}{grouping} ({text})", self.chance.one_of(&AGGREGATIONS)),
         };
         of(text, vec![inner])

@@ -7,5 +7,6 @@ mod fixed;
 mod generated;
 mod grammar;
 mod known;
+mod native;
 mod pair;
 mod vmalert;
