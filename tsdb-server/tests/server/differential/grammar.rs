@@ -37,26 +37,6 @@ const METRICS: [(&str, &[&str]); 17] = [
     ("nothing_has_this_name", &["job"]),
 ];
 
-/// What selectors of native histograms find.
-const NATIVE_METRICS: [(&str, &[&str]); 5] = [
-    ("native_seconds", &["course", "counts", "instance", "job"]),
-    ("native_seconds", &["course", "counts", "instance", "job"]),
-    ("native_seconds", &["course", "counts"]),
-    ("native_gauge", &["counts", "instance"]),
-    ("native_mixed", &["counts", "instance"]),
-];
-
-const NATIVE_MATCHERS: [&str; 8] = [
-    "course=\"counter\"",
-    "course=\"reset\"",
-    "course=\"layout\"",
-    "course=\"gaps\"",
-    "course=~\"counter|gaps\"",
-    "counts=\"integer\"",
-    "counts=\"float\"",
-    "job=\"api\"",
-];
-
 const MATCHERS: [&str; 14] = [
     "job=\"api\"",
     "job!=\"api\"",
@@ -147,25 +127,14 @@ const DATES: [&str; 8] = [
     "year",
 ];
 
-/// Functions of a range of native histograms.
-const OF_NATIVE_RANGE: [&str; 8] = [
-    "rate",
-    "rate",
-    "increase",
-    "delta",
-    "last_over_time",
-    "count_over_time",
-    "present_over_time",
-    "absent_over_time",
-];
-
-const RANKS: [&str; 8] = ["0.5", "0.9", "0", "1", "-1", "2", "NaN", "0.999"];
+/// Ranks of quantiles.
+pub(super) const RANKS: [&str; 8] = ["0.5", "0.9", "0", "1", "-1", "2", "NaN", "0.999"];
 const AGGREGATIONS: [&str; 9] = [
     "sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "sum",
 ];
 const ARITHMETIC: [&str; 7] = ["+", "-", "*", "/", "%", "^", "atan2"];
 const COMPARISONS: [&str; 6] = ["==", "!=", ">", "<", ">=", "<="];
-const RANGES: [&str; 8] = ["15s", "1m", "2m", "5m", "7m30s", "10m", "31s", "1h"];
+pub(super) const RANGES: [&str; 8] = ["15s", "1m", "2m", "5m", "7m30s", "10m", "31s", "1h"];
 const NUMBERS: [&str; 14] = [
     "0", "1", "2", "-1", "0.5", "1e3", "0x1F", "NaN", "Inf", "-Inf", "3.5e-2", "100", "60", "-0.25",
 ];
@@ -189,7 +158,7 @@ impl Chance {
         all[self.below(all.len())]
     }
 
-    fn is(&mut self, of_hundred: usize) -> bool {
+    pub(super) fn is(&mut self, of_hundred: usize) -> bool {
         self.below(100) < of_hundred
     }
 }
@@ -200,17 +169,20 @@ pub(super) struct Grammar {
     pub(super) chance: Chance,
     /// A time in seconds that `@` may name.
     pub(super) now: f64,
-    /// How many of a hundred selectors find native histograms, and their functions with them.
-    pub(super) natives: usize,
+    /// Whether native histograms are among what is asked for.
+    pub(super) has_natives: bool,
 }
 
-fn of(text: String, parts: Vec<Expression>) -> Expression {
+pub(super) fn of(text: String, parts: Vec<Expression>) -> Expression {
     Expression { text, parts }
 }
 
 impl Grammar {
     /// Any expression, rarely one that is refused.
     pub(super) fn expression(&mut self) -> Expression {
+        if self.has_natives && self.chance.is(50) {
+            return self.histograms(3);
+        }
         match self.chance.below(40) {
             0 => self.scalar(2),
             1 => self.wrong(),
@@ -218,25 +190,13 @@ impl Grammar {
         }
     }
 
-    fn of_natives(&mut self) -> bool {
-        self.natives > 0 && self.chance.is(self.natives)
-    }
-
     fn selector(&mut self) -> String {
-        let is_native = self.of_natives();
-        let (name, labels) = match is_native {
-            true => self.chance.one_of(&NATIVE_METRICS),
-            false => self.chance.one_of(&METRICS),
-        };
-        let known: &[&str] = match is_native {
-            true => &NATIVE_MATCHERS,
-            false => &MATCHERS,
-        };
+        let (name, labels) = self.chance.one_of(&METRICS);
         let mut matchers = Vec::new();
         for _ in 0..self.chance.below(5).saturating_sub(2) {
             let label = self.chance.one_of(labels);
             let fits = |matcher: &&&str| matcher.starts_with(label);
-            let fitting = Vec::from_iter(known.iter().filter(fits));
+            let fitting = Vec::from_iter(MATCHERS.iter().filter(fits));
             matchers.push(match self.chance.below(10) {
                 0 => self.chance.one_of(&MATCHERS).to_owned(),
                 1..6 if !fitting.is_empty() => (*self.chance.one_of(&fitting)).to_owned(),
@@ -257,7 +217,7 @@ impl Grammar {
     }
 
     /// What may stand behind a selector or subquery.
-    fn moved(&mut self) -> String {
+    pub(super) fn moved(&mut self) -> String {
         let at = format!(" @ {:.3}", self.now - self.chance.below(1200) as f64);
         let offset = format!(
             " offset {}",
@@ -273,6 +233,9 @@ impl Grammar {
     }
 
     fn leaf(&mut self) -> Expression {
+        if self.has_natives && self.chance.is(70) {
+            return self.of_histograms(1);
+        }
         let text = format!("{}{}", self.selector(), self.moved());
         of(text, Vec::new())
     }
@@ -292,7 +255,7 @@ impl Grammar {
         )
     }
 
-    fn scalar(&mut self, depth: usize) -> Expression {
+    pub(super) fn scalar(&mut self, depth: usize) -> Expression {
         let number = self.chance.one_of(&NUMBERS).to_owned();
         match self.chance.below(12) {
             0 => of("time()".to_owned(), Vec::new()),
@@ -341,10 +304,6 @@ impl Grammar {
 
     fn of_range(&mut self, depth: usize) -> Expression {
         let range = self.range(depth - 1);
-        if self.of_natives() {
-            let text = format!("{}({})", self.chance.one_of(&OF_NATIVE_RANGE), range.text);
-            return of(text, vec![range]);
-        }
         let text = &range.text;
         let text = match self.chance.below(24) {
             0 => format!(
@@ -367,9 +326,6 @@ impl Grammar {
 
     fn of_vector(&mut self, depth: usize) -> Expression {
         let inner = self.vector(depth - 1);
-        if self.of_natives() {
-            return self.of_native(inner);
-        }
         let text = &inner.text;
         let number = self.scalar(1).text;
         let text = match self.chance.below(16) {
@@ -381,26 +337,6 @@ impl Grammar {
             5 | 6 => return self.quantile(),
             7 | 8 => format!("{}((({text}) > -1e10) < 1e11)", self.chance.one_of(&DATES)),
             _ => format!("{}({text})", self.chance.one_of(&OF_VECTOR)),
-        };
-        of(text, vec![inner])
-    }
-
-    /// What is made of native histograms.
-    fn of_native(&mut self, inner: Expression) -> Expression {
-        let text = &inner.text;
-        let bound = |chance: &mut Chance| {
-            chance.one_of(&[
-                "-Inf", "-1", "0", "0.001", "0.5", "1", "1.7", "100", "+Inf", "NaN",
-            ])
-        };
-        let text = match self.chance.below(8) {
-            0..=2 => format!("histogram_quantile({}, {text})", self.chance.one_of(&RANKS)),
-            3 | 4 => {
-                let (lower, upper) = (bound(&mut self.chance), bound(&mut self.chance));
-                format!("histogram_fraction({lower}, {upper}, {text})")
-            }
-            5 => format!("histogram_sum({text})"),
-            _ => format!("histogram_count({text})"),
         };
         of(text, vec![inner])
     }
@@ -423,7 +359,7 @@ impl Grammar {
         of(text, vec![of(inner, Vec::new())])
     }
 
-    fn grouping(&mut self) -> String {
+    pub(super) fn grouping(&mut self) -> String {
         let mut labels = Vec::new();
         for _ in 0..self.chance.below(4) {
             labels.push(self.chance.one_of(&LABELS));
@@ -455,16 +391,12 @@ impl Grammar {
                 "count_values{grouping} (\"{}\", {text})",
                 self.chance.one_of(&["value", "job", "9"])
             ),
-            _ if self.of_natives() => {
-                let name = self.chance.one_of(&["sum", "sum", "avg", "count", "group"]);
-                format!("{name}{grouping} ({text})")
-            }
             _ => format!("{}{grouping} ({text})", self.chance.one_of(&AGGREGATIONS)),
         };
         of(text, vec![inner])
     }
 
-    fn matching(&mut self, is_set: bool) -> String {
+    pub(super) fn matching(&mut self, is_set: bool) -> String {
         let mut labels =
             Vec::from_iter((0..1 + self.chance.below(2)).map(|_| self.chance.one_of(&LABELS)));
         labels.dedup();
@@ -531,7 +463,7 @@ impl Grammar {
         )
     }
 
-    fn labelled(&mut self, depth: usize) -> Expression {
+    pub(super) fn labelled(&mut self, depth: usize) -> Expression {
         let inner = self.vector(depth - 1);
         let (text, label) = (&inner.text, self.chance.one_of(&LABELS));
         let text = match self.chance.below(4) {

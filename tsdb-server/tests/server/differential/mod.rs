@@ -8,5 +8,6 @@ mod generated;
 mod grammar;
 mod known;
 mod native;
+mod native_grammar;
 mod pair;
 mod vmalert;
