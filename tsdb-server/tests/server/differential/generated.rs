@@ -57,7 +57,7 @@ impl Found {
                 let cut = |answer: &(u16, serde_json::Value)| -> String {
                     format!("{} {}", answer.0, answer.1)
                         .chars()
-                        .take(2_000_000)
+                        .take(1500)
                         .collect()
                 };
                 let text = format!(
