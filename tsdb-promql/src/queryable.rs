@@ -14,6 +14,9 @@ pub struct Selection<'a> {
     pub matchers: &'a [Matcher],
     /// The first millisecond of interest.
     pub start: i64,
+    /// The first millisecond that is asked about; histograms before it only tell whether the first
+    /// one behind it goes on from them.
+    pub wanted_from: i64,
     /// The last millisecond of interest, included.
     pub end: i64,
     /// Whether only the newest sample of each series is of interest; others may be given as well.

@@ -102,6 +102,7 @@ impl Evaluation<'_> {
         let selection = Selection {
             matchers: &select.matchers,
             start: first.saturating_sub(before),
+            wanted_from: first,
             end: last.saturating_add(reading.ahead),
             newest_only: reading.newest_only && steps.count == 1,
             grouping: reading.grouping,
@@ -233,11 +234,12 @@ impl Evaluation<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let reference = select.reference(steps.start);
+        let first = reference.saturating_sub(self.lookback());
+        let first = first.saturating_add(self.before_start());
         let selection = Selection {
             matchers: &select.matchers,
-            start: reference
-                .saturating_sub(self.lookback())
-                .saturating_add(self.before_start()),
+            start: first,
+            wanted_from: first,
             end: reference,
             newest_only: true,
             grouping,
