@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use tsdb_core::bits::DecodeError;
-use tsdb_core::block::{BlockPart, BlockReader, BlockScan};
+use tsdb_core::block::{BlockPart, BlockReader, BlockScan, RowSpace};
 use tsdb_core::clock::ManualClock;
 use tsdb_core::manifest::{BackupFile, BackupManifest, Catalog, DataFormat, FileSums, Manifest};
 use tsdb_core::model::{FingerprintKey, Generation, RowKey, SeriesId, ShardId};

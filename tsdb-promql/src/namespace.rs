@@ -100,6 +100,7 @@ impl NamespaceStream {
             }
             NewestValue::Histogram(histogram) => {
                 into.histograms.push((newest.timestamp, histogram));
+                into.settle_reset_hints();
             }
         }
         self.group = newest.group;
@@ -134,6 +135,7 @@ impl SeriesStream for NamespaceStream {
         swap(&mut self.columns, into);
         let is_some = scan.next_into(&mut self.columns).map_err(Error::from)?;
         swap(&mut self.columns, into);
+        into.settle_reset_hints();
         self.group = scan.group();
         if is_some && !self.is_grouped {
             into.labels = scan.labels().map_err(Error::from)?;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use tsdb_core::{Grouping, Histogram, Labels, Matcher};
 
+use crate::histogram::read_hints;
+
 /// What a source of series is asked for.
 #[derive(Clone, Debug)]
 pub struct Selection<'a> {
@@ -12,6 +14,9 @@ pub struct Selection<'a> {
     pub matchers: &'a [Matcher],
     /// The first millisecond of interest.
     pub start: i64,
+    /// The first millisecond that is asked about; histograms before it only tell whether the first
+    /// one behind it goes on from them.
+    pub wanted_from: i64,
     /// The last millisecond of interest, included.
     pub end: i64,
     /// Whether only the newest sample of each series is of interest; others may be given as well.
@@ -30,10 +35,37 @@ pub struct SeriesSamples {
     pub timestamps: Vec<i64>,
     /// The floats, one a timestamp, stale markers among them.
     pub values: Vec<f64>,
-    /// Native histograms, rising; no float has the same timestamp.
+    /// Native histograms, rising; no float has the same timestamp. Their hints are those of
+    /// [`SeriesSamples::settle_reset_hints`].
     pub histograms: Vec<(i64, Histogram)>,
     /// When the counting of each float began, in milliseconds, 0 where unknown; empty where all are.
     pub start_timestamps: Vec<i64>,
+}
+
+impl SeriesSamples {
+    /// Replaces the reset hints that histograms were stored with by those that Prometheus' store
+    /// gives back: a gauge stays one; of a counter it is known that counting went on where the
+    /// histogram before it is given as well, has the same layout and no count that is higher;
+    /// otherwise nothing is known.
+    pub fn settle_reset_hints(&mut self) {
+        read_hints::settle(&mut self.histograms, &self.timestamps);
+    }
+
+    /// Takes out what is older than a time.
+    pub(crate) fn remove_before(&mut self, first: i64) {
+        let floats = self.timestamps.partition_point(|time| *time < first);
+        self.timestamps.drain(..floats);
+        self.values.drain(..floats);
+        if !self.start_timestamps.is_empty() {
+            self.start_timestamps.drain(..floats);
+        }
+        let histograms = self.histograms.partition_point(|(time, _)| *time < first);
+        self.histograms.drain(..histograms);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.timestamps.is_empty() && self.histograms.is_empty()
+    }
 }
 
 /// Why a source gave no series.

@@ -101,3 +101,26 @@ fn cases_of_our_own() {
     let played = suite.play(&scripts, |script| cases(script, FEATURES, &orders));
     say(&played.unwrap_or_else(|report| panic!("{report}")));
 }
+
+/// 2.42 looks for no zero of theirs, and has no case of this.
+#[test]
+fn prometheus_2_extrapolates_histograms_to_the_start_of_a_window() {
+    let text = "
+load 1m
+  h {{sum:1 count:1 buckets:[1]}} {{sum:100 count:100 buckets:[100]}}
+
+eval instant at 1m30s histogram_count(increase(h[2m]))
+  {} 198
+
+eval instant at 1m30s histogram_count(rate(h[2m]))
+  {} 1.65
+";
+    let features = Features {
+        prometheus_2: true,
+        ..Features::default()
+    };
+    let script = Script::parse("prometheus_2", text).unwrap();
+    for case in cases(&script, features, &[SeriesOrder::Sorted]) {
+        assert_eq!(case.failure, None, "{}", case.expression);
+    }
+}

@@ -17,7 +17,7 @@ const STEP_MS: i64 = 15_000;
 const END_MS: i64 = 600_000;
 
 /// Every way that samples are read: raw, in windows, aggregated, joined, in subqueries.
-const QUERIES: [&str; 44] = [
+const QUERIES: [&str; 46] = [
     "c",
     "g offset 1m",
     "g @ 120",
@@ -47,6 +47,8 @@ const QUERIES: [&str; 44] = [
     "rate(h[2m])",
     "sum_over_time(h[2m])",
     "histogram_quantile(0.9, rate(h[5m]))",
+    "histogram_count(sum_over_time(h[1m]))",
+    "histogram_sum(rate(h[2m]))",
     "sum by (job) (rate(c[1m]))",
     "sum without (instance) (h)",
     "avg by (job) (g)",

@@ -41,6 +41,14 @@ pub(super) struct Extrapolation {
 }
 
 impl Extrapolation {
+    /// The same for histograms, whose zero Prometheus 2 did not look for.
+    fn of_histograms(self) -> Self {
+        Self {
+            is_counter: self.is_counter && !self.zero_first,
+            ..self
+        }
+    }
+
     /// By what the count of a window is multiplied.
     #[inline]
     #[expect(
@@ -184,7 +192,8 @@ impl Evaluation<'_> {
         };
         let count = counted.value.count;
         let bounds = (window.start, window.end);
-        let factor = self.extrapolation(at.call).factor(&counted, count, bounds);
+        let extrapolation = self.extrapolation(at.call).of_histograms();
+        let factor = extrapolation.factor(&counted, count, bounds);
         counted.value.mul(factor);
         Ok(Some(Point::Histogram(Arc::new(counted.value))))
     }

@@ -106,17 +106,34 @@ impl Evaluation<'_> {
         if steps.count == 0 {
             return Ok(None);
         }
-        let first = select.reference(steps.time(0)).saturating_sub(reading.back);
+        let first = self.wanted_from(reading);
         let last = select.reference(steps.end());
         let selection = Selection {
             matchers: &select.matchers,
-            start: first.saturating_add(self.before_start()),
+            start: first.saturating_sub(self.hints_before(reading)),
+            wanted_from: first,
             end: last.saturating_add(reading.ahead),
             newest_only: reading.newest_only && steps.count == 1,
             grouping: reading.grouping,
         };
         let stream = self.request.source.select(&selection);
         stream.map(Some).map_err(QueryError::Source)
+    }
+
+    /// The first millisecond that `reading` asks about.
+    fn wanted_from(&self, reading: &Reading<'_>) -> i64 {
+        let first = reading.select.reference(reading.steps.time(0));
+        let first = first.saturating_sub(reading.back);
+        first.saturating_add(self.before_start())
+    }
+
+    /// How long before that histograms are read as well: what is known of the first one of a window,
+    /// the one before it tells.
+    fn hints_before(&self, reading: &Reading<'_>) -> i64 {
+        match reading.select.statistics_only && !reading.newest_only {
+            true => self.lookback(),
+            false => 0,
+        }
     }
 
     /// Every series of a stream, with its place. `count` is how many were read, of all its parts.
@@ -126,8 +143,15 @@ impl Evaluation<'_> {
         (reading, count): (&Reading<'_>, &AtomicU64),
         each: &mut dyn FnMut(&mut RangeSeries, usize) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
+        let (first, before) = (self.wanted_from(reading), self.hints_before(reading));
         let (mut samples, mut series) = (SeriesSamples::default(), RangeSeries::default());
         while stream.next_into(&mut samples).map_err(QueryError::Source)? {
+            if before > 0 {
+                samples.remove_before(first);
+                if samples.is_empty() {
+                    continue;
+                }
+            }
             self.check_series(count.fetch_add(1, Ordering::Relaxed) + 1)?;
             self.range(&mut samples, &mut series, reading.select);
             match stream.group() {
@@ -238,11 +262,12 @@ impl Evaluation<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let reference = select.reference(steps.start);
+        let first = reference.saturating_sub(self.lookback());
+        let first = first.saturating_add(self.before_start());
         let selection = Selection {
             matchers: &select.matchers,
-            start: reference
-                .saturating_sub(self.lookback())
-                .saturating_add(self.before_start()),
+            start: first,
+            wanted_from: first,
             end: reference,
             newest_only: true,
             grouping,

@@ -9,6 +9,7 @@ mod fractions;
 mod from_classic;
 mod layout;
 mod quantile;
+pub(crate) mod read_hints;
 mod reset;
 mod statistics;
 mod text;

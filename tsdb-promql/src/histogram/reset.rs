@@ -43,18 +43,7 @@ impl FloatHistogram {
     fn buckets_fell(&self, previous: &Self, side: Side) -> bool {
         let steps = previous.schema.abs_diff(self.schema);
         let before = reduced(previous.outside_zero(side, self.zero_threshold), steps);
-        let mut now = self.outside_zero(side, self.zero_threshold).peekable();
-        for (index, count) in before {
-            while now.next_if(|(mine, _)| *mine < index).is_some() {}
-            let fell = match now.peek() {
-                Some((mine, now)) if *mine == index => *now < count,
-                _ => count != 0.0,
-            };
-            if fell {
-                return true;
-            }
-        }
-        false
+        fell(before, self.outside_zero(side, self.zero_threshold))
     }
 
     /// Compares the buckets between the bounds that both lists have.
@@ -73,4 +62,23 @@ impl FloatHistogram {
         let (now, before) = (counts(self), counts(previous));
         now.iter().zip(&before).any(|(now, before)| now < before)
     }
+}
+
+/// Whether some bucket has less than before; both come as index and count, their indexes rising.
+pub(super) fn fell<Index: Ord>(
+    before: impl Iterator<Item = (Index, f64)>,
+    now: impl Iterator<Item = (Index, f64)>,
+) -> bool {
+    let mut now = now.peekable();
+    for (index, count) in before {
+        while now.next_if(|(mine, _)| *mine < index).is_some() {}
+        let fell = match now.peek() {
+            Some((mine, now)) if *mine == index => *now < count,
+            _ => count != 0.0,
+        };
+        if fell {
+            return true;
+        }
+    }
+    false
 }

@@ -15,7 +15,6 @@ mod histogram_line;
 mod load_lines;
 mod pinned;
 mod reply;
-mod reset_hints;
 mod runner;
 mod script;
 mod series_line;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use tsdb_core::{Grouping, Histogram, HistogramCounts, Labels, Matcher};
 
-use super::reset_hints::read_hint;
 use super::script::{Load, LoadedPoint};
 use crate::FloatHistogram;
 use crate::answer::PointValue;
@@ -68,28 +67,25 @@ fn samples(
         labels: labels.clone(),
         ..SeriesSamples::default()
     };
-    let mut before = None;
-    for point in points.values() {
+    for point in points.range(..=range.end()).map(|(_, point)| point) {
         match &point.value {
             PointValue::Float(value) => {
-                before = None;
-                if range.contains(&point.timestamp) {
-                    samples.timestamps.push(point.timestamp);
-                    samples.values.push(*value);
-                    samples.start_timestamps.push(point.start_timestamp);
-                }
+                samples.timestamps.push(point.timestamp);
+                samples.values.push(*value);
+                samples.start_timestamps.push(point.start_timestamp);
             }
             PointValue::Histogram(histogram) => {
-                let mut read = stored(histogram);
-                read.start_timestamp = point.start_timestamp;
-                read.reset_hint = read_hint(before, histogram);
-                before = Some(&**histogram);
-                if range.contains(&point.timestamp) {
-                    samples.histograms.push((point.timestamp, read));
-                }
+                let stored = Histogram {
+                    start_timestamp: point.start_timestamp,
+                    ..stored(histogram)
+                };
+                samples.histograms.push((point.timestamp, stored));
             }
         }
     }
+    // Those before the range tell of those in it.
+    samples.settle_reset_hints();
+    samples.remove_before(*range.start());
     if samples.start_timestamps.iter().all(|start| *start == 0) {
         samples.start_timestamps.clear();
     }

@@ -98,7 +98,8 @@ impl Source {
         let Ok(range) = TimeRange::inclusive(selection.start, selection.end) else {
             return Ok(Series::None);
         };
-        Bounds::check(self.bounds.range, range).map_err(StoreError::Refused)?;
+        let wanted = TimeRange::inclusive(selection.wanted_from, selection.end).unwrap_or(range);
+        Bounds::check(self.bounds.range, wanted).map_err(StoreError::Refused)?;
         let more = &self.bounds.matchers;
         let matchers: Vec<Matcher> = selection.matchers.iter().chain(more).cloned().collect();
         let limits = self.bounds.limits;
@@ -181,6 +182,7 @@ impl Series {
                     histograms: samples.histograms,
                     start_timestamps: Vec::new(),
                 };
+                into.settle_reset_hints();
                 Ok(true)
             }
         }

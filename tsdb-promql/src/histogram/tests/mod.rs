@@ -5,6 +5,7 @@ mod classic;
 mod layout;
 mod properties;
 mod quantile;
+mod read_hints;
 mod text;
 mod trim;
 

@@ -92,13 +92,21 @@ fn of_series(theirs: &BTreeMap<String, &Value>, ours: &BTreeMap<String, &Value>)
     pairs.find_map(|(theirs, ours)| of_points(&points(theirs), &points(ours)))
 }
 
+/// The floats of a series, and behind them its native histograms.
 fn points(series: &Value) -> Vec<&Value> {
-    let many = series["values"].as_array().into_iter().flatten();
-    series.get("value").into_iter().chain(many).collect()
+    let of = |one: &str, many: &str| {
+        let many = series[many].as_array().into_iter().flatten();
+        series.get(one).into_iter().chain(many)
+    };
+    let histograms = of("histogram", "histograms");
+    of("value", "values").chain(histograms).collect()
 }
 
 fn of_points(theirs: &[&Value], ours: &[&Value]) -> Option<Kind> {
-    let times = |points: &[&Value]| Vec::from_iter(points.iter().map(|point| point[0].as_f64()));
+    let times = |points: &[&Value]| {
+        let time = |point: &&Value| (point[0].as_f64(), point[1].is_object());
+        Vec::from_iter(points.iter().map(time))
+    };
     if times(theirs) != times(ours) {
         return Some(Kind::Times);
     }
@@ -110,8 +118,34 @@ fn of_points(theirs: &[&Value], ours: &[&Value]) -> Option<Kind> {
     }
 }
 
-/// Whether two values are the same number but for the order of additions, or the same text.
+/// Whether two values are the same but for the order of additions.
 fn is_near(theirs: &Value, ours: &Value) -> bool {
+    if !theirs.is_object() || !ours.is_object() {
+        return are_near(theirs, ours);
+    }
+    let (buckets, our_buckets) = (buckets(theirs), buckets(ours));
+    let all_near = |(theirs, ours): (&Value, &Value)| {
+        let mut places = 0..4;
+        places.all(|place| are_near(&theirs[place], &ours[place]))
+    };
+    ["count", "sum"]
+        .iter()
+        .all(|name| are_near(&theirs[name], &ours[name]))
+        && buckets.len() == our_buckets.len()
+        && buckets.into_iter().zip(our_buckets).all(all_near)
+}
+
+/// The buckets of a histogram but those that hold what rounding left.
+fn buckets(histogram: &Value) -> Vec<&Value> {
+    let buckets = histogram["buckets"].as_array().into_iter().flatten();
+    let nothing = Value::from("0");
+    buckets
+        .filter(|bucket| !are_near(&bucket[3], &nothing))
+        .collect()
+}
+
+/// Whether two values are the same number but for the order of additions, or the same text.
+fn are_near(theirs: &Value, ours: &Value) -> bool {
     let number = |value: &Value| value.as_str().and_then(|text| text.parse::<f64>().ok());
     let (Some(theirs), Some(ours)) = (number(theirs), number(ours)) else {
         return theirs == ours;

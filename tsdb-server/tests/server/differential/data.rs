@@ -1,9 +1,9 @@
 //! What both sides are filled with.
 
 use tsdb_core::STALE_NAN_BITS;
-use tsdb_proto::prometheus::TimeSeries;
+use tsdb_proto::prometheus::{Histogram, TimeSeries};
 
-use super::capture;
+use super::{capture, native};
 use crate::support::series;
 
 /// Scrapes of every series, and the milliseconds between them.
@@ -15,11 +15,21 @@ pub(super) const STEP: i64 = 15_000;
 pub(super) struct Line {
     labels: Vec<(String, String)>,
     samples: Vec<(i64, f64)>,
+    histograms: Vec<Histogram>,
 }
 
 impl Line {
     pub(super) fn new(labels: Vec<(String, String)>, samples: Vec<(i64, f64)>) -> Self {
-        Self { labels, samples }
+        Self {
+            labels,
+            samples,
+            histograms: Vec::new(),
+        }
+    }
+
+    /// The series with native histograms, which come behind its floats.
+    pub(super) fn with(self, histograms: Vec<Histogram>) -> Self {
+        Self { histograms, ..self }
     }
 
     /// As a part of a remote write.
@@ -31,12 +41,15 @@ impl Line {
             .samples
             .iter()
             .map(|(time, value)| (*time, value.to_bits()));
-        series(&Vec::from_iter(labels), &Vec::from_iter(samples))
+        TimeSeries {
+            histograms: self.histograms.clone(),
+            ..series(&Vec::from_iter(labels), &Vec::from_iter(samples))
+        }
     }
 }
 
 /// A number of a place in a series, always the same, below `below`.
-fn noise(series: usize, at: usize, below: u64) -> f64 {
+pub(super) fn noise(series: usize, at: usize, below: u64) -> f64 {
     let mixed = (series as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (at as u64) << 7;
     let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     ((mixed ^ mixed >> 32) % below) as f64
@@ -57,6 +70,7 @@ pub(super) fn lines(start: i64) -> Vec<Line> {
     counters(start, &mut lines);
     gauges(start, &mut lines);
     histograms(start, &mut lines);
+    native::lines(start, &mut lines);
     lines
 }
 

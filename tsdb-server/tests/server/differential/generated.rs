@@ -73,9 +73,17 @@ impl Found {
     }
 }
 
-/// Asks so many queries, each at an instant and over a range. `shift` is how far, in milliseconds,
-/// the times asked are off a multiple of 15 seconds.
+/// Asks of floats alone, and then of native histograms among them.
 async fn run(name: &str, pair: &Pair, lists: &[&str], shifts: &[i64]) {
+    run_with(false, name, pair, lists, shifts).await;
+    let name = format!("{name}, native histograms");
+    let lists = Vec::from_iter(lists.iter().copied().chain(["native.txt"]));
+    run_with(true, &name, pair, &lists, shifts).await;
+}
+
+/// Asks so many queries, each at an instant and over a range. `shifts` are how far, in milliseconds,
+/// the times asked are off a multiple of 15 seconds.
+async fn run_with(has_natives: bool, name: &str, pair: &Pair, lists: &[&str], shifts: &[i64]) {
     let (seed, count) = (
         number_of("TSDB_DIFF_SEED", SEED),
         number_of("TSDB_DIFF_COUNT", COUNT),
@@ -91,7 +99,12 @@ async fn run(name: &str, pair: &Pair, lists: &[&str], shifts: &[i64]) {
         let end = minute + shift;
         let start = end - step * (1 + chance.below(if step == 300_000 { 10 } else { 40 }) as i64);
         let now = (minute + shift) as f64 / 1000.0;
-        let expression = Grammar { chance, now }.expression();
+        let mut grammar = Grammar {
+            chance,
+            now,
+            has_natives,
+        };
+        let expression = grammar.expression();
         found.ask(pair, &list, &expression, Times::At(time)).await;
         found
             .ask(pair, &list, &expression, Times::Range(start, end, step))

@@ -127,12 +127,14 @@ const DATES: [&str; 8] = [
     "year",
 ];
 
+/// Ranks of quantiles.
+pub(super) const RANKS: [&str; 8] = ["0.5", "0.9", "0", "1", "-1", "2", "NaN", "0.999"];
 const AGGREGATIONS: [&str; 9] = [
     "sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "sum",
 ];
 const ARITHMETIC: [&str; 7] = ["+", "-", "*", "/", "%", "^", "atan2"];
 const COMPARISONS: [&str; 6] = ["==", "!=", ">", "<", ">=", "<="];
-const RANGES: [&str; 8] = ["15s", "1m", "2m", "5m", "7m30s", "10m", "31s", "1h"];
+pub(super) const RANGES: [&str; 8] = ["15s", "1m", "2m", "5m", "7m30s", "10m", "31s", "1h"];
 const NUMBERS: [&str; 14] = [
     "0", "1", "2", "-1", "0.5", "1e3", "0x1F", "NaN", "Inf", "-Inf", "3.5e-2", "100", "60", "-0.25",
 ];
@@ -156,7 +158,7 @@ impl Chance {
         all[self.below(all.len())]
     }
 
-    fn is(&mut self, of_hundred: usize) -> bool {
+    pub(super) fn is(&mut self, of_hundred: usize) -> bool {
         self.below(100) < of_hundred
     }
 }
@@ -167,15 +169,20 @@ pub(super) struct Grammar {
     pub(super) chance: Chance,
     /// A time in seconds that `@` may name.
     pub(super) now: f64,
+    /// Whether native histograms are among what is asked for.
+    pub(super) has_natives: bool,
 }
 
-fn of(text: String, parts: Vec<Expression>) -> Expression {
+pub(super) fn of(text: String, parts: Vec<Expression>) -> Expression {
     Expression { text, parts }
 }
 
 impl Grammar {
     /// Any expression, rarely one that is refused.
     pub(super) fn expression(&mut self) -> Expression {
+        if self.has_natives && self.chance.is(50) {
+            return self.histograms(3);
+        }
         match self.chance.below(40) {
             0 => self.scalar(2),
             1 => self.wrong(),
@@ -210,7 +217,7 @@ impl Grammar {
     }
 
     /// What may stand behind a selector or subquery.
-    fn moved(&mut self) -> String {
+    pub(super) fn moved(&mut self) -> String {
         let at = format!(" @ {:.3}", self.now - self.chance.below(1200) as f64);
         let offset = format!(
             " offset {}",
@@ -226,6 +233,9 @@ impl Grammar {
     }
 
     fn leaf(&mut self) -> Expression {
+        if self.has_natives && self.chance.is(70) {
+            return self.of_histograms(1);
+        }
         let text = format!("{}{}", self.selector(), self.moved());
         of(text, Vec::new())
     }
@@ -245,7 +255,7 @@ impl Grammar {
         )
     }
 
-    fn scalar(&mut self, depth: usize) -> Expression {
+    pub(super) fn scalar(&mut self, depth: usize) -> Expression {
         let number = self.chance.one_of(&NUMBERS).to_owned();
         match self.chance.below(12) {
             0 => of("time()".to_owned(), Vec::new()),
@@ -344,14 +354,12 @@ impl Grammar {
             2 => format!("sum without (instance, job) (increase({name}[10m]))"),
             _ => name.to_owned(),
         };
-        let rank = self
-            .chance
-            .one_of(&["0.5", "0.9", "0", "1", "-1", "2", "NaN", "0.999"]);
+        let rank = self.chance.one_of(&RANKS);
         let text = format!("histogram_quantile({rank}, {inner})");
         of(text, vec![of(inner, Vec::new())])
     }
 
-    fn grouping(&mut self) -> String {
+    pub(super) fn grouping(&mut self) -> String {
         let mut labels = Vec::new();
         for _ in 0..self.chance.below(4) {
             labels.push(self.chance.one_of(&LABELS));
@@ -388,7 +396,7 @@ impl Grammar {
         of(text, vec![inner])
     }
 
-    fn matching(&mut self, is_set: bool) -> String {
+    pub(super) fn matching(&mut self, is_set: bool) -> String {
         let mut labels =
             Vec::from_iter((0..1 + self.chance.below(2)).map(|_| self.chance.one_of(&LABELS)));
         labels.dedup();
@@ -455,7 +463,7 @@ impl Grammar {
         )
     }
 
-    fn labelled(&mut self, depth: usize) -> Expression {
+    pub(super) fn labelled(&mut self, depth: usize) -> Expression {
         let inner = self.vector(depth - 1);
         let (text, label) = (&inner.text, self.chance.one_of(&LABELS));
         let text = match self.chance.below(4) {

@@ -7,5 +7,7 @@ mod fixed;
 mod generated;
 mod grammar;
 mod known;
+mod native;
+mod native_grammar;
 mod pair;
 mod vmalert;

@@ -110,4 +110,11 @@ async fn m3_s_paths_and_headers_hold_for_expressions() {
             answer.text()
         );
     }
+    // What is read to know of resets does not count as asked for.
+    for (range, status) in [("1h", 200), ("61m", 400)] {
+        let query = format!("histogram_count(sum_over_time(requests_total[{range}]))");
+        let url = format!("{}/api/v1/query?query={query}&time={TIME}", server.api);
+        let answer = with(&url, Method::GET, &[("M3-Limit-Max-Range", "1h")]).await;
+        assert_eq!(answer.status, status, "{range}: {}", answer.text());
+    }
 }
