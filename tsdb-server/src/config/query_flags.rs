@@ -9,7 +9,7 @@ use regex::Regex;
 use tsdb_promql::{EngineOptions, Features};
 
 use crate::query::QueryOptions;
-use crate::units::{duration_of, size_of};
+use crate::units::{duration_of, positive_duration_of, size_of};
 
 /// Flags about expressions and who may ask them.
 #[derive(Clone, Debug, Args)]
@@ -167,13 +167,6 @@ impl FromStr for Feature {
             let names = Self::ALL.map(Self::name);
             format!("it is none of {}", names.join(", "))
         })
-    }
-}
-
-fn positive_duration_of(text: &str) -> Result<Duration, String> {
-    match duration_of(text)? {
-        Duration::ZERO => Err("it must be longer than nothing".to_owned()),
-        duration => Ok(duration),
     }
 }
 
