@@ -69,6 +69,8 @@ async fn grafana_gets_what_it_asks_for() {
             "targets?state=active",
             value!({"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}}),
         ),
+        ("targets/metadata?limit=1", value!([])),
+        ("scrape_pools", value!({"scrapePools": []})),
     ] {
         let found = json(&format!("{}/api/v1/{path}", server.api)).await;
         assert_eq!(found, value!({"status": "success", "data": data}), "{path}");
