@@ -42,6 +42,20 @@ pub struct QueryFlags {
     )]
     pub query_max_series: u64,
 
+    /// Longest time from the first to the last sample that a selector of an expression may ask for; 0s for any
+    #[arg(long, env = "TSDB_QUERY_MAX_RANGE", value_name = "DURATION", default_value = "0s", value_parser = range_of)]
+    pub query_max_range: Duration,
+
+    /// Whether an expression that finds more than --query-max-series is refused; false cuts what its selectors find, and says so
+    #[arg(
+        long,
+        env = "TSDB_QUERY_REQUIRE_EXHAUSTIVE",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub query_require_exhaustive: bool,
+
     /// How old a sample may be to stand for the present, unless a request says otherwise
     #[arg(long, alias = "query.lookback-delta", env = "TSDB_QUERY_LOOKBACK_DELTA", value_name = "DURATION", default_value = "5m", value_parser = positive_duration_of)]
     pub query_lookback_delta: Duration,
@@ -85,6 +99,8 @@ impl QueryFlags {
                 ..EngineOptions::default()
             },
             timeout: self.query_timeout,
+            longest: Some(self.query_max_range).filter(|range| !range.is_zero()),
+            exhaustive: self.query_require_exhaustive,
             slow: Some(self.query_slow).filter(|slow| !slow.is_zero()),
         }
     }
@@ -170,6 +186,14 @@ impl FromStr for Feature {
     }
 }
 
+/// A duration, of which M3 writes none as a plain 0.
+fn range_of(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        text => duration_of(text),
+    }
+}
+
 /// Matches whole origins, as Prometheus has it.
 fn origin_of(text: &str) -> Result<Regex, String> {
     Regex::new(&format!("^(?s:{text})$")).map_err(|error| error.to_string())
@@ -199,6 +223,13 @@ mod tests {
         );
         assert_eq!(options.timeout, Duration::from_secs(120));
         assert_eq!(options.slow, Some(Duration::from_secs(10)));
+        assert_eq!((options.longest, options.exhaustive), (None, true));
+        let plain = flags(&["--query-max-range=0"]).expect("flags").options();
+        assert_eq!(plain.longest, None);
+        let bounded = ["--query-max-range=31d", "--query-require-exhaustive=false"];
+        let bounded = flags(&bounded).expect("flags").options();
+        let month = Some(Duration::from_secs(31 * 86_400));
+        assert_eq!((bounded.longest, bounded.exhaustive), (month, false));
     }
 
     #[test]
@@ -239,6 +270,8 @@ mod tests {
             "--web-cors-origin=(",
             "--query-timeout=0s",
             "--query-max-samples=0",
+            "--query-max-range=1",
+            "--query-require-exhaustive=perhaps",
         ] {
             flags(&[wrong]).expect_err(wrong);
         }

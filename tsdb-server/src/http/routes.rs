@@ -185,6 +185,7 @@ static API: &[Route] = &[
     server_route(GET, "/api/v1/status/flags", Inspect, ("the settings that hold, by flag", &[]), |_, methods| on(methods, prometheus::flags)),
     server_route(GET, "/api/v1/status/config", Inspect, ("the settings that hold, as a file", &[]), |_, methods| on(methods, prometheus::config)),
     route(GET, "/api/v1/status/tsdb", Read, ("names, labels and pairs with most series", &["limit"]), |_, methods| on(methods, prometheus::cardinality)),
+    route(GET, "/api/v1/status/tsdb/blocks", Read, ("blocks on the disk of this server", &[]), |_, methods| on(methods, prometheus::blocks)),
     route(GET, "/api/v1/status/walreplay", Read, ("logs to replay at the start, and how many were", &[]), |_, methods| on(methods, health::wal_replay)),
     route(GET, "/health", Probe, ("the process answers", &[]), |_, methods| on(methods, health::health)),
     route(GET, "/-/healthy", Probe, ("the process answers", &[]), |_, methods| on(methods, health::healthy)),

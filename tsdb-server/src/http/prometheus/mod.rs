@@ -1,6 +1,7 @@
 //! What Prometheus' API says of the server itself, and of what a store of samples does not have.
 
 mod absent;
+mod blocks;
 mod build;
 mod cardinality;
 mod features;
@@ -8,6 +9,7 @@ mod settings;
 mod targets;
 
 pub(super) use absent::{alertmanagers, alerts, notifications, rules};
+pub(super) use blocks::blocks;
 pub(super) use build::{build_info, runtime_info, version};
 pub(super) use cardinality::cardinality;
 pub(super) use features::features;

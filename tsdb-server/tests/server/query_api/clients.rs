@@ -108,6 +108,7 @@ async fn the_server_tells_what_it_is_as_prometheus_does() {
             .status,
         200
     );
+    assert_eq!(status("tsdb/blocks").await, value!({"blocks": []}));
     let tsdb = status("tsdb?limit=1").await;
     assert_eq!(tsdb["headStats"]["numSeries"], 2);
     assert_eq!(
