@@ -146,7 +146,7 @@ mod tests {
         let two_hours = 2 * HOUR_MS;
         let levels = [2, 8, 32, 128].map(|hours| level(hours * HOUR_MS, two_hours));
         assert_eq!(levels, [1, 2, 3, 4]);
-        assert_eq!((level(HOUR_MS, two_hours), level(7, 0)), (1, 3));
+        assert_eq!((level(HOUR_MS, two_hours), level(7, 0)), (1, 2));
     }
 
     #[test]
