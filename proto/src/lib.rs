@@ -25,6 +25,15 @@ pub mod write_v2 {
     include!("generated/io.prometheus.write.v2.rs");
 }
 
+/// Package `io.prometheus.client`: families of metrics as they are scraped.
+#[expect(
+    missing_docs,
+    reason = "generated: the variants of enums say themselves what they are"
+)]
+pub mod client {
+    include!("generated/io.prometheus.client.rs");
+}
+
 /// Package `mvccpb`: values and events of etcd.
 #[expect(
     missing_docs,

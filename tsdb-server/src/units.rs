@@ -79,6 +79,17 @@ pub fn duration_of(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(total_ms))
 }
 
+/// A duration that is longer than nothing.
+///
+/// # Errors
+/// Text that says what is not a duration, or that it is none that lasts.
+pub(crate) fn positive_duration_of(text: &str) -> Result<Duration, String> {
+    match duration_of(text)? {
+        Duration::ZERO => Err("it must be longer than nothing".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
 /// A decimal number of units. `None` when it is no number, `Some(None)` when the product is not whole
 /// or too large.
 fn times(number: &str, unit: u64) -> Option<Option<u64>> {

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 /// The `.proto` files, relative to `proto/`.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "prometheus/types.proto",
     "prometheus/remote.proto",
     "io/prometheus/write/v2/types.proto",
+    "io/prometheus/client/metrics.proto",
     "mvccpb/kv.proto",
     "etcdserverpb/rpc.proto",
     "tsdb/node/v1/node.proto",

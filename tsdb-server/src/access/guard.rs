@@ -19,7 +19,7 @@ use super::policy::Policy;
 use super::routes::{Needed, needed};
 use super::secret::Secret;
 use super::verifier::{Asked, Busy};
-use crate::http::watch_body;
+use crate::http::{is_preflight, watch_body};
 use crate::telemetry::Refused;
 
 /// Why a request goes no further.
@@ -68,7 +68,7 @@ async fn guard(State(access): State<Access>, mut request: Request, next: Next) -
 
 /// Lets a request in: with its sender's identity, where authentication is on.
 async fn admit(access: &Access, policy: &Policy, request: &mut Request) -> Result<(), Refusal> {
-    if !policy.authenticates() {
+    if !policy.authenticates() || is_preflight(request) {
         return Ok(());
     }
     let matched = request.extensions().get::<MatchedPath>();
@@ -303,6 +303,34 @@ mod tests {
         let header = Some("Bearer 0123456789abcdef");
         let (status, _) = ask(with_token(), "/none", header).await;
         assert_eq!(status, 404);
+    }
+
+    #[tokio::test]
+    async fn browsers_ask_for_pages_without_credentials() {
+        let access = Access::with(with_token());
+        let ask = async |method: &str, path: &str, headers: &[&str]| {
+            let router = Router::new()
+                .route("/api/v1/labels", any(seen))
+                .route("/search", any(seen));
+            let mut request = http::Request::builder().method(method).uri(path);
+            for header in headers {
+                request = request.header(*header, "GET");
+            }
+            let request = request.body(Body::empty()).expect("a request");
+            let answer = guarded(router, &access).oneshot(request).await;
+            answer.expect("an answer").status().as_u16()
+        };
+        let both = ["origin", "access-control-request-method"];
+        assert_eq!(ask("OPTIONS", "/api/v1/labels", &both).await, 200);
+        for (method, path, headers) in [
+            ("GET", "/api/v1/labels", &both[..]),
+            ("POST", "/api/v1/labels", &both),
+            ("OPTIONS", "/api/v1/labels", &both[..1]),
+            ("OPTIONS", "/api/v1/labels", &both[1..]),
+            ("OPTIONS", "/search", &both),
+        ] {
+            assert_eq!(ask(method, path, headers).await, 401, "{method} {path}");
+        }
     }
 
     #[tokio::test]

@@ -135,6 +135,14 @@ const FLAGS: &[(&str, &str)] = &[
         "coordinator.limits.perQuery.maxFetchedSeries",
         "query_max_series",
     ),
+    (
+        "coordinator.limits.perQuery.maxFetchedRange",
+        "query_max_range",
+    ),
+    (
+        "coordinator.limits.perQuery.requireExhaustive",
+        "query_require_exhaustive",
+    ),
     ("coordinator.lookbackDuration", "query_lookback_delta"),
 ];
 

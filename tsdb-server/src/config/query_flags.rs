@@ -10,7 +10,7 @@ use tsdb_promql::{EngineOptions, Features};
 
 use crate::query::QueryOptions;
 use crate::runtime;
-use crate::units::{duration_of, size_of};
+use crate::units::{duration_of, positive_duration_of, size_of};
 
 /// Flags about expressions and who may ask them.
 #[derive(Clone, Debug, Args)]
@@ -51,6 +51,20 @@ pub struct QueryFlags {
         default_value = "0"
     )]
     pub query_threads: usize,
+
+    /// Longest time from the first to the last sample that a selector of an expression may ask for; 0s for any
+    #[arg(long, env = "TSDB_QUERY_MAX_RANGE", value_name = "DURATION", default_value = "0s", value_parser = range_of)]
+    pub query_max_range: Duration,
+
+    /// Whether an expression that finds more than --query-max-series is refused; false cuts what its selectors find, and says so
+    #[arg(
+        long,
+        env = "TSDB_QUERY_REQUIRE_EXHAUSTIVE",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub query_require_exhaustive: bool,
 
     /// How old a sample may be to stand for the present, unless a request says otherwise
     #[arg(long, alias = "query.lookback-delta", env = "TSDB_QUERY_LOOKBACK_DELTA", value_name = "DURATION", default_value = "5m", value_parser = positive_duration_of)]
@@ -99,6 +113,8 @@ impl QueryFlags {
                 ..EngineOptions::default()
             },
             timeout: self.query_timeout,
+            longest: Some(self.query_max_range).filter(|range| !range.is_zero()),
+            exhaustive: self.query_require_exhaustive,
             slow: Some(self.query_slow).filter(|slow| !slow.is_zero()),
         }
     }
@@ -184,10 +200,11 @@ impl FromStr for Feature {
     }
 }
 
-fn positive_duration_of(text: &str) -> Result<Duration, String> {
-    match duration_of(text)? {
-        Duration::ZERO => Err("it must be longer than nothing".to_owned()),
-        duration => Ok(duration),
+/// A duration, of which M3 writes none as a plain 0.
+fn range_of(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        text => duration_of(text),
     }
 }
 
@@ -221,6 +238,13 @@ mod tests {
         assert_eq!(engine.threads, runtime::parallelism());
         assert_eq!(options.timeout, Duration::from_secs(120));
         assert_eq!(options.slow, Some(Duration::from_secs(10)));
+        assert_eq!((options.longest, options.exhaustive), (None, true));
+        let plain = flags(&["--query-max-range=0"]).expect("flags").options();
+        assert_eq!(plain.longest, None);
+        let bounded = ["--query-max-range=31d", "--query-require-exhaustive=false"];
+        let bounded = flags(&bounded).expect("flags").options();
+        let month = Some(Duration::from_secs(31 * 86_400));
+        assert_eq!((bounded.longest, bounded.exhaustive), (month, false));
     }
 
     #[test]
@@ -263,6 +287,8 @@ mod tests {
             "--web-cors-origin=(",
             "--query-timeout=0s",
             "--query-max-samples=0",
+            "--query-max-range=1",
+            "--query-require-exhaustive=perhaps",
         ] {
             flags(&[wrong]).expect_err(wrong);
         }

@@ -82,6 +82,20 @@ fn a_file_of_today_needs_no_more_than_the_roles() {
 }
 
 #[test]
+fn the_bounds_of_m3_s_queries_are_ours() {
+    let text = "coordinator:\n  limits: {perQuery: {maxFetchedSeries: 7, maxFetchedRange: 24h, requireExhaustive: false, maxFetchedDocs: 9}}\n";
+    let loaded = loaded(text);
+    assert_eq!(flag(&loaded, "query_max_series"), Some("7"));
+    assert_eq!(flag(&loaded, "query_max_range"), Some("24h"));
+    assert_eq!(flag(&loaded, "query_require_exhaustive"), Some("false"));
+    let [warning] = loaded.warnings.as_slice() else {
+        panic!("{:?}", loaded.warnings);
+    };
+    let what = "coordinator.limits.perQuery.maxFetchedDocs has no effect";
+    assert!(warning.what.starts_with(what), "{}", warning.what);
+}
+
+#[test]
 fn a_slip_is_shown_with_its_line_and_the_key_that_was_meant() {
     let cases = [
         (

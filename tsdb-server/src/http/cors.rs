@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method, StatusCode};
 use regex::Regex;
@@ -18,8 +18,7 @@ const ANY: &str = "^(?s:.*)$";
 /// Tells browsers which pages may read an answer, and answers them when they ask before a request.
 pub(super) async fn cors(State(app): State<App>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
-    let asks = request.method() == Method::OPTIONS && is_of_api(request.uri().path());
-    let mut response = match asks {
+    let mut response = match asks(request.method(), request.uri().path()) {
         true => StatusCode::NO_CONTENT.into_response(),
         false => next.run(request).await,
     };
@@ -27,6 +26,18 @@ pub(super) async fn cors(State(app): State<App>, request: Request, next: Next) -
         allow(&app.origins, &origin, response.headers_mut());
     }
     response
+}
+
+/// Whether a browser asks what a page may ask: it never says who it is, and is told nothing but that.
+pub(crate) fn is_preflight<B>(request: &http::Request<B>) -> bool {
+    let has = |header| request.headers().contains_key(header);
+    asks(request.method(), request.uri().path())
+        && has(ORIGIN)
+        && has(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn asks(method: &Method, path: &str) -> bool {
+    method == Method::OPTIONS && is_of_api(path)
 }
 
 fn is_of_api(path: &str) -> bool {

@@ -241,8 +241,9 @@ fn bounds(headers: &HeaderMap) -> Result<Reads, HeaderError> {
     };
     const EXHAUSTIVE: &str = "M3-Limit-Require-Exhaustive";
     let exhaustive = match text(headers, EXHAUSTIVE)? {
-        None | Some("" | "true") => true,
-        Some("false") => false,
+        None | Some("") => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
         Some(other) => return refuse(EXHAUSTIVE, format!("{other:?} is neither true nor false")),
     };
     Ok(Reads {
@@ -360,7 +361,7 @@ mod tests {
             series: Some(7),
             samples: Some(1000),
             range: Some(Duration::from_secs(86_400)),
-            exhaustive: false,
+            exhaustive: Some(false),
             ..Reads::default()
         };
         assert_eq!(said.reads, reads);

@@ -45,6 +45,7 @@ mod tag_values;
 
 pub(crate) use app::App;
 pub(crate) use body_watch::watch_body;
+pub(crate) use cors::is_preflight;
 pub(crate) use listener::{Connections, serve};
 pub(crate) use query::write_answer;
 pub(crate) use router::{api, debug, metrics, of_cluster, of_node};

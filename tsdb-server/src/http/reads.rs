@@ -12,14 +12,14 @@ use tsdb_core::model::{Labels, LabelsBuilder, Matcher, TimeRange};
 use super::envelope::ApiError;
 use super::m3_headers::HeaderError;
 use crate::data::NamespaceData;
-use crate::query::Bounds;
+use crate::query::{Bounds, QueryOptions, RangeLimit};
 use crate::store::StoreError;
 
 /// M3's header that says why an answer is not whole.
 const LIMITED: HeaderName = HeaderName::from_static("m3-results-limited");
 
 /// What a request may read. One that says nothing may read all.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Reads {
     /// What holds of every series beside what the request asks for.
     pub(super) matchers: Vec<Matcher>,
@@ -32,23 +32,10 @@ pub(super) struct Reads {
     /// Longest time from start to end.
     pub(super) range: Option<Duration>,
     /// Whether a request for more is refused; otherwise it is cut short, and the answer says so.
-    pub(super) exhaustive: bool,
+    /// `None` where the request leaves it to the server: lists are whole.
+    pub(super) exhaustive: Option<bool>,
     /// How many replicas of a cluster are asked; `None` for the server's own level.
     pub(super) level: Option<ReadLevel>,
-}
-
-impl Default for Reads {
-    fn default() -> Self {
-        Self {
-            matchers: Vec::new(),
-            strip: Vec::new(),
-            series: None,
-            samples: None,
-            range: None,
-            exhaustive: true,
-            level: None,
-        }
-    }
 }
 
 impl Reads {
@@ -63,17 +50,37 @@ impl Reads {
     /// Checks how long the time is that the request asks for.
     pub(super) fn check_range(&self, range: Option<TimeRange>) -> Result<(), ApiError> {
         match range {
-            Some(range) => Bounds::check(self.range, range).map_err(ApiError::bad_data),
+            Some(range) => Bounds::check(self.range_limit(), range).map_err(ApiError::bad_data),
             None => Ok(()),
         }
     }
 
-    /// What an expression may read.
-    pub(super) fn bounds(&self) -> Bounds {
+    fn range_limit(&self) -> Option<RangeLimit> {
+        self.range.map(|longest| RangeLimit {
+            longest,
+            set_by: "M3-Limit-Max-Range",
+        })
+    }
+
+    /// What an expression may read, of what all of them may.
+    pub(super) fn bounds(&self, options: &QueryOptions) -> Bounds {
+        let own = options.longest.map(|longest| RangeLimit {
+            longest,
+            set_by: "--query-max-range",
+        });
+        let ranges = [self.range_limit(), own].into_iter().flatten();
+        let range = ranges.min_by_key(|limit| limit.longest);
+        let (mut limits, mut cut) = (self.limits(), None);
+        if !self.exhaustive.unwrap_or(options.exhaustive) {
+            let most = self.series.map_or(u64::MAX, |most| most as u64);
+            cut = Some(most.min(options.engine.max_series));
+            limits.series = SelectLimits::default().series;
+        }
         Bounds {
             matchers: self.matchers.clone(),
-            limits: self.limits(),
-            range: self.range,
+            limits,
+            range,
+            cut,
         }
     }
 
@@ -92,7 +99,7 @@ impl Reads {
             .series
             .filter(|limit| asked.is_none_or(|asked| asked > *limit));
         match by_header {
-            Some(limit) if cut && self.exhaustive => Err(too_many(limit)),
+            Some(limit) if cut && self.exhaustive.unwrap_or(true) => Err(too_many(limit)),
             Some(_) if cut => Ok(Limited(true)),
             _ => Ok(Limited(false)),
         }
@@ -101,22 +108,27 @@ impl Reads {
     /// Refuses what cannot be done where samples are read: their labels are those of the series, and
     /// an answer is whole.
     pub(super) fn check_samples(&self) -> Result<(), ApiError> {
-        let refused = if !self.strip.is_empty() {
-            (
-                "M3-Restrict-By-Tags-JSON",
-                "labels of samples are not stripped: leave strip out",
-            )
-        } else if !self.exhaustive && (self.series.is_some() || self.samples.is_some()) {
-            (
-                "M3-Limit-Require-Exhaustive",
-                "samples are not cut short: leave it out, or set it to true",
-            )
-        } else {
-            return Ok(());
-        };
-        let (header, what) = refused;
-        let what = what.to_owned();
-        Err(HeaderError { header, what }.into())
+        self.check_expression()?;
+        match self.exhaustive == Some(false) && self.series.is_some() {
+            true => Err(not_cut().into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses what cannot be done where an expression is evaluated: it may miss series, but no
+    /// samples of those that it has.
+    pub(super) fn check_expression(&self) -> Result<(), ApiError> {
+        if !self.strip.is_empty() {
+            return Err(HeaderError {
+                header: "M3-Restrict-By-Tags-JSON",
+                what: "labels of samples are not stripped: leave strip out".to_owned(),
+            }
+            .into());
+        }
+        match self.exhaustive == Some(false) && self.samples.is_some() {
+            true => Err(not_cut().into()),
+            false => Ok(()),
+        }
     }
 
     /// Refuses to bound samples where they are streamed.
@@ -180,19 +192,31 @@ impl Reads {
     }
 }
 
+fn not_cut() -> HeaderError {
+    HeaderError {
+        header: "M3-Limit-Require-Exhaustive",
+        what: "samples are not cut short: leave it out, or set it to true".to_owned(),
+    }
+}
+
 fn too_many(limit: usize) -> ApiError {
     ApiError::bad_data(format!(
         "query exceeded limit: require_exhaustive=true, series_limit={limit}: raise M3-Limit-Max-Series, or set M3-Limit-Require-Exhaustive to false"
     ))
 }
 
-/// Whether a header cut an answer short.
+/// Whether a limit cut an answer short.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Limited(bool);
 
 impl Limited {
     /// Of an answer that no header cuts short.
     pub(super) const NOT: Self = Self(false);
+
+    /// Of an answer to an expression, by the bound past which series were left out.
+    pub(super) fn of_cut(cut: Option<u64>) -> Self {
+        Self(cut.is_some())
+    }
 
     /// What M3's header says of an answer, that a limit cut it short or that too few replicas gave
     /// it; `None` where it is whole.
@@ -215,6 +239,8 @@ impl Limited {
 
 #[cfg(test)]
 mod tests {
+    use tsdb_promql::EngineOptions;
+
     use super::*;
 
     #[test]
@@ -241,16 +267,64 @@ mod tests {
             error.message
         );
         let partial = Reads {
-            exhaustive: false,
+            exhaustive: Some(false),
             ..reads.clone()
         };
         assert_eq!(partial.check_cut(None, true), Ok(Limited(true)));
         assert!(partial.check_samples().is_err() && reads.check_samples().is_ok());
+        assert!(partial.check_expression().is_ok());
+        let samples = Reads {
+            samples: Some(1),
+            ..partial
+        };
+        assert!(samples.check_expression().is_err());
         let range = |ms| TimeRange::inclusive(0, ms).ok();
         assert!(reads.check_range(range(10_000)).is_ok());
         assert!(reads.check_range(range(10_001)).is_err());
         assert!(reads.check_range(Some(TimeRange::ALL)).is_err());
         assert!(reads.check_range(None).is_ok());
+    }
+
+    #[test]
+    fn expressions_are_bounded_by_the_server_and_by_headers() {
+        let seconds = Duration::from_secs;
+        let mut options = QueryOptions {
+            engine: EngineOptions::default(),
+            timeout: seconds(1),
+            longest: Some(seconds(20)),
+            exhaustive: true,
+            slow: None,
+        };
+        options.engine.max_series = 7;
+        let of = |reads: &Reads, options: &QueryOptions| {
+            let bounds = reads.bounds(options);
+            let range = bounds.range.map(|limit| (limit.longest, limit.set_by));
+            (range, bounds.limits.series, bounds.cut)
+        };
+        let most = SelectLimits::default().series;
+        let own = Some((seconds(20), "--query-max-range"));
+        assert_eq!(of(&Reads::default(), &options), (own, most, None));
+        let shorter = Reads {
+            series: Some(5),
+            range: Some(seconds(10)),
+            ..Reads::default()
+        };
+        let header = Some((seconds(10), "M3-Limit-Max-Range"));
+        assert_eq!(of(&shorter, &options), (header, 5, None));
+        let longer = Reads {
+            series: Some(9),
+            range: Some(seconds(30)),
+            exhaustive: Some(false),
+            ..Reads::default()
+        };
+        assert_eq!(of(&longer, &options), (own, most, Some(7)));
+        options.exhaustive = false;
+        assert_eq!(of(&shorter, &options), (header, most, Some(5)));
+        let whole = Reads {
+            exhaustive: Some(true),
+            ..shorter
+        };
+        assert_eq!(of(&whole, &options), (header, 5, None));
     }
 
     #[test]

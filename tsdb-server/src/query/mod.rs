@@ -9,5 +9,5 @@ mod spent;
 
 pub(crate) use options::QueryOptions;
 pub(crate) use register::{Asked, Ended, Register, Shown, Ticket};
-pub(crate) use source::{Bounds, Source};
+pub(crate) use source::{Bounds, RangeLimit, Source};
 pub(crate) use spent::Top;

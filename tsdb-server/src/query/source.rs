@@ -1,6 +1,6 @@
 //! A namespace as expressions read it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,15 @@ use crate::data::{NamespaceData, SeriesSource};
 use crate::store::StoreError;
 use crate::units::duration_text;
 
+/// How long a range may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RangeLimit {
+    /// Longest time from start to end.
+    pub(crate) longest: Duration,
+    /// The header or the flag that says so.
+    pub(crate) set_by: &'static str,
+}
+
 /// What a request may read of a namespace.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
@@ -24,7 +33,9 @@ pub(crate) struct Bounds {
     /// Most series and samples of a selector.
     pub(crate) limits: SelectLimits,
     /// Longest time from the start to the end of a selector.
-    pub(crate) range: Option<Duration>,
+    pub(crate) range: Option<RangeLimit>,
+    /// So many series of a selector are read, and the others left out; `None` to refuse too many.
+    pub(crate) cut: Option<u64>,
 }
 
 impl Bounds {
@@ -32,17 +43,18 @@ impl Bounds {
     ///
     /// # Errors
     /// When it is longer than it may be.
-    pub(crate) fn check(limit: Option<Duration>, range: TimeRange) -> Result<(), String> {
+    pub(crate) fn check(limit: Option<RangeLimit>, range: TimeRange) -> Result<(), String> {
         let Some(limit) = limit else {
             return Ok(());
         };
         let asked_ms = range.max().saturating_sub(range.min()).unsigned_abs();
-        if u128::from(asked_ms) <= limit.as_millis() {
+        let RangeLimit { longest, set_by } = limit;
+        if u128::from(asked_ms) <= longest.as_millis() {
             return Ok(());
         }
         Err(format!(
-            "query exceeded limit: its range is longer than {}, the limit M3-Limit-Max-Range",
-            duration_text(limit)
+            "query exceeded limit: its range is longer than {}, the limit {set_by}",
+            duration_text(longest)
         ))
     }
 }
@@ -53,6 +65,8 @@ pub(crate) struct Source {
     namespace: NamespaceData,
     bounds: Bounds,
     progress: Arc<Progress>,
+    /// Whether series were left out.
+    is_cut: AtomicBool,
     /// What each selector read, where that is to be told.
     traces: Option<Mutex<Vec<(u64, Trace)>>>,
     selectors: AtomicU64,
@@ -70,9 +84,17 @@ impl Source {
             namespace,
             bounds,
             progress,
+            is_cut: AtomicBool::new(false),
             traces: is_traced.then(Mutex::default),
             selectors: AtomicU64::new(0),
         }
+    }
+
+    /// The bound past which series were left out; `None` when none were.
+    pub(crate) fn cut(&self) -> Option<u64> {
+        self.bounds
+            .cut
+            .filter(|_| self.is_cut.load(Ordering::Relaxed))
     }
 
     /// What each selector read.
@@ -128,6 +150,7 @@ impl Queryable for Source {
             source: self,
             number: self.selectors.fetch_add(1, Ordering::Relaxed),
             series,
+            count: 0,
             trace,
         }))
     }
@@ -203,6 +226,8 @@ struct Selected<'s> {
     /// Which selector they are of, that of all its parts.
     number: u64,
     series: Series,
+    /// How many were read.
+    count: u64,
     trace: Option<(Trace, Instant)>,
 }
 
@@ -219,6 +244,12 @@ impl SeriesStream for Selected<'_> {
         let is_some = self.series.next_into(into)?;
         add_time(&mut self.trace);
         if !is_some {
+            return Ok(false);
+        }
+        self.count += 1;
+        if self.source.bounds.cut.is_some_and(|most| self.count > most) {
+            self.source.is_cut.store(true, Ordering::Relaxed);
+            self.series = Series::None;
             return Ok(false);
         }
         let samples = (into.timestamps.len() + into.histograms.len()) as u64;
@@ -251,6 +282,10 @@ impl SeriesStream for Selected<'_> {
         let Series::Database(stream) = &mut self.series else {
             return Vec::new();
         };
+        if self.source.bounds.cut.is_some() {
+            // Which series are left out must not depend on threads.
+            return Vec::new();
+        }
         let other = |stream| {
             let trace = self.trace.as_ref().map(|(trace, since)| {
                 let (name, detail) = (trace.name.clone(), trace.detail.clone());
@@ -265,6 +300,7 @@ impl SeriesStream for Selected<'_> {
                 source: self.source,
                 number: self.number,
                 series: Series::Database(stream),
+                count: 0,
                 trace,
             };
             Box::new(other) as _

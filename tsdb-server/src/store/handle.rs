@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -296,6 +297,12 @@ impl Store {
             Some(reason) => work(Err(StoreError::DiskFull(reason))),
             None => self.hand_write(work),
         }
+    }
+
+    /// The folder of its data; `None` when it has none.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        let disk = self.shared.disk.as_ref();
+        disk.map(|disk| disk.folder.as_path())
     }
 
     /// Runs `work` on a store thread, with the database or why there is none; also where the disk

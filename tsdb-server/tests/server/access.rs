@@ -693,3 +693,51 @@ async fn who_is_bound_to_a_tenant_reaches_no_other() {
         assert_eq!(answer.status, status, "{tenant}: {}", answer.text());
     }
 }
+
+#[tokio::test]
+async fn browsers_ask_without_credentials_whether_a_page_may_ask() {
+    let origins = ["--web-cors-origin", "https://grafana\\.example"];
+    let Some(Guarded {
+        server, _folder, ..
+    }) = guarded(&origins)
+    else {
+        return;
+    };
+    let preflight = async |origin: &str, path: &str| {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization"),
+        ];
+        let url = format!("{}{path}", server.api);
+        let answer = request(Method::OPTIONS, &url, &headers, "").await;
+        answer.expect("an answer")
+    };
+    let allowed = |answer: &Answer| {
+        let origin = answer.headers.get("access-control-allow-origin");
+        origin.map(|origin| origin.to_str().expect("text").to_owned())
+    };
+    let origin = "https://grafana.example";
+    for path in ["/api/v1/query", "/api/v1/write", "/tenant/a/api/v1/query"] {
+        let answer = preflight(origin, path).await;
+        assert_eq!((answer.status, answer.text().as_str()), (204, ""), "{path}");
+        assert_eq!(allowed(&answer).as_deref(), Some(origin), "{path}");
+        let headers = &answer.headers["access-control-allow-headers"];
+        assert_eq!(headers, "Accept, Authorization, Content-Type, Origin");
+    }
+    let other = preflight("https://evil.example", "/api/v1/query").await;
+    assert_eq!((other.status, allowed(&other)), (204, None));
+    assert_eq!(preflight(origin, "/search").await.status, 401);
+    // What the page then asks needs them, as ever.
+    let url = format!("{}/api/v1/query?query=1", server.api);
+    let silent = request(Method::GET, &url, &[("origin", origin)], "").await;
+    assert_eq!(silent.expect("an answer").status, 401);
+    let authorization = format!("Bearer {READER}");
+    let headers = [("origin", origin), ("authorization", &authorization)];
+    let known = request(Method::GET, &url, &headers, "").await;
+    let known = known.expect("an answer");
+    assert_eq!(
+        (known.status, allowed(&known).as_deref()),
+        (200, Some(origin))
+    );
+}

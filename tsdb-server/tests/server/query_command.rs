@@ -6,7 +6,19 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Server, post, post_form};
+use crate::support::{Process, Server, json, post, post_form, wait_for};
+
+/// An expression that takes minutes: quantiles of long windows at thousands of steps.
+fn endless() -> Vec<String> {
+    let mut text = String::from("requests_total");
+    for number in 1..100 {
+        let part = format!(" + quantile_over_time(0.{number:03}, vector(time())[2h:1s])");
+        text.push_str(&part);
+    }
+    let range = ["--start", "0", "--end", "11000", "--step", "1s"];
+    let range = range.map(str::to_owned);
+    [text].into_iter().chain(range).collect()
+}
 
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -202,4 +214,86 @@ async fn what_is_wrong_is_shown_in_its_place() {
     let (code, _, told) = query(&["up", "--namespace", "x", "--data-dir", path]).await;
     assert_eq!(code, 1);
     assert!(told.contains("--namespace \"x\""), "{told}");
+}
+
+#[tokio::test]
+async fn an_expression_has_its_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("a path");
+    let server = filled(folder.path()).await;
+    let endless = endless();
+    let endless: Vec<&str> = endless.iter().map(String::as_str).collect();
+    for (from, why) in [
+        (
+            ["--data-dir", path],
+            "query timed out in expression evaluation: it had 200ms, --timeout gives it more",
+        ),
+        (
+            ["--url", server.api.as_str()],
+            "answered 503: query timed out in expression evaluation",
+        ),
+    ] {
+        let arguments = [&endless[..], &["--timeout", "200ms"], &from].concat();
+        let (code, out, told) = query(&arguments).await;
+        assert_eq!((code, out.as_str()), (1, ""));
+        assert!(told.trim_end().ends_with(why), "{told}");
+        let enough = [&["1 + 1", "--timeout", "1m"], &from[..]].concat();
+        assert_eq!(printed(&enough).await, "2\n");
+    }
+    let settings = Path::new(path).join("settings.yml");
+    std::fs::write(&settings, "tsdb: {queryTimeout: 300ms}\n").expect("a file");
+    let settings = ["--config", settings.to_str().expect("a path")];
+    let arguments = [&endless[..], &settings, &["--data-dir", path]].concat();
+    let (code, _, told) = query(&arguments).await;
+    assert!(code == 1 && told.contains("it had 300ms"), "{told}");
+    assert_eq!(query(&["up", "--timeout", "0s"]).await.0, 2);
+    stop(server).await;
+}
+
+/// The names of a process' threads.
+fn threads(process: u32) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("a process");
+    let name = |thread: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(thread.ok()?.path().join("comm")).ok()
+    };
+    let names = threads.filter_map(name);
+    names.map(|name| name.trim().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("a path");
+    let server = filled(folder.path()).await;
+    for from in [["--data-dir", path], ["--url", server.api.as_str()]] {
+        let mut arguments = vec!["query".to_owned()];
+        arguments.extend(endless());
+        arguments.extend(from.map(str::to_owned));
+        let program = env!("CARGO_BIN_EXE_tsdb-server");
+        let mut process = Process::start(program, &arguments);
+        let is_here = from[0] == "--data-dir";
+        wait_for("the evaluation", 60, async || {
+            match is_here {
+                true => threads(process.id()).contains(&"evaluate".to_owned()),
+                false => {
+                    let url = format!("{}/api/v1/status/queries", server.api);
+                    !json(&url).await["data"]["running"].as_array()?.is_empty()
+                }
+            }
+            .then_some(())
+        })
+        .await;
+        assert!(process.is_running());
+        process.signal(Signal::INT);
+        assert_eq!(process.ended(WITHIN).await.code(), Some(130));
+        assert_eq!(process.log(), "", "{from:?}");
+    }
+    // The server sees that nobody waits.
+    wait_for("the query to end", 60, async || {
+        let url = format!("{}/api/v1/status/queries", server.api);
+        let running = json(&url).await["data"]["running"].clone();
+        running.as_array()?.is_empty().then_some(())
+    })
+    .await;
+    stop(server).await;
 }

@@ -13,6 +13,7 @@ use super::csv::csv;
 use super::here::Watched;
 use super::reply::{Refusal, Reply};
 use super::sparkline::Span;
+use super::steps::{Steps, Stopped};
 use super::table::table;
 use super::times::{Times, When};
 use super::width::terminal_width;
@@ -23,7 +24,7 @@ use crate::commands::remote::{Remote, Server};
 use crate::commands::target::Folder;
 use crate::config::{Config, Feature};
 use crate::http::write_answer;
-use crate::units::{duration_of, duration_text};
+use crate::units::{duration_of, duration_text, positive_duration_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +40,7 @@ Examples:
       With what a server has behind switches.
 
 What is wrong or noteworthy is told on the standard error. Of histograms the line shows the count.
-Exit codes: 0 done, 1 not done, 2 wrong arguments or a wrong expression.";
+Exit codes: 0 done, 1 not done, 2 wrong arguments or a wrong expression, 130 ended by Ctrl-C.";
 
 /// Most bytes of a server's answer.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
@@ -74,6 +75,10 @@ pub struct Query {
     #[arg(long, value_name = "DURATION", value_parser = duration_of)]
     lookback: Option<Duration>,
 
+    /// For how long it may be evaluated; left out: as the settings have it, 2m, or a server's own. A server may give it less
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration_of)]
+    timeout: Option<Duration>,
+
     /// What of PromQL is switched on beside what the settings have, with commas between; prometheus-2 evaluates as Prometheus 2.42
     #[arg(
         id = "more_promql_features",
@@ -102,14 +107,30 @@ impl Query {
             Ok(when) => when,
             Err(why) => return wrong(&why),
         };
-        let answered = match self.remote.server()? {
-            Some(server) => self.ask(&server, when)?,
-            None => self.evaluate(config, when)?,
+        let server = self.remote.server()?;
+        let mut steps = Steps::new()?;
+        self.done(&mut steps, server, config, when)
+            .or_else(Stopped::outcome)
+    }
+
+    fn done(
+        &self,
+        steps: &mut Steps,
+        server: Option<Server>,
+        config: &Config,
+        when: When,
+    ) -> Result<ExitCode, Stopped> {
+        let own = self.clone();
+        let answered = match server {
+            // Without a client the server ends the query itself.
+            Some(server) => steps.left("ask", move || own.ask(&server, when))?,
+            None => self.evaluate(steps, config, when)?,
         };
-        match answered {
-            Ok(json) => self.show(json, when),
-            Err(why) => wrong(&complaint(&self.expr, &why)),
-        }
+        let own = self.clone();
+        steps.left("show", move || match answered {
+            Ok(json) => own.show(json, when),
+            Err(why) => wrong(&complaint(&own.expr, &why)),
+        })
     }
 
     fn show(&self, mut json: String, when: When) -> Result<ExitCode, CommandError> {
@@ -151,6 +172,9 @@ impl Query {
         if let Some(lookback) = self.lookback {
             form.append_pair("lookback_delta", &duration_text(lookback));
         }
+        if let Some(timeout) = self.timeout {
+            form.append_pair("timeout", &duration_text(timeout));
+        }
         Progress::new().say("asking");
         match server.post_for_much(route, &form.finish(), ANSWER_BYTES_MAX) {
             Ok(json) => Ok(Ok(json)),
@@ -167,35 +191,60 @@ impl Query {
         }
     }
 
-    fn evaluate(&self, config: &Config, when: When) -> Result<Answered, CommandError> {
-        let mut options = config.queries.options().engine;
+    fn evaluate(
+        &self,
+        steps: &mut Steps,
+        config: &Config,
+        when: When,
+    ) -> Result<Answered, Stopped> {
+        let options = config.queries.options();
+        let within = self.timeout.unwrap_or(options.timeout);
+        let mut options = options.engine;
         options.lookback = self.lookback.unwrap_or(options.lookback);
         for feature in &self.features {
             feature.switch_on(&mut options.features);
         }
-        let folder = Folder::existing(&config.data_dir)?;
-        let db = Db::open_read_only(folder.path()).map_err(folder.failed())?;
-        let source = Watched::new(namespace_of(&db, self.namespace.as_deref())?);
         let engine = Engine::new(options);
+        let (path, namespace) = (config.data_dir.clone(), self.namespace.clone());
+        let (folder, db, source) = steps.left("open", move || {
+            let folder = Folder::existing(&path)?;
+            let db = Db::open_read_only(folder.path()).map_err(folder.failed())?;
+            let source = Watched::new(namespace_of(&db, namespace.as_deref())?);
+            Ok((folder, db, source))
+        })?;
         let cancel = Cancel::default();
-        let answer = match when {
-            When::At(time) => engine.instant(&source, &self.expr, time, &cancel),
-            When::Range { start, end, step } => {
-                engine.range(&source, &self.expr, (start, end, step), &cancel)
-            }
-        };
-        source.clear();
-        match answer {
-            Ok(answer) => json_of(answer).map(Ok),
-            Err(error @ (QueryError::Parse(_) | QueryError::BadData(_))) => {
-                Ok(Err(error.to_string()))
-            }
-            Err(QueryError::Source(source)) => Err(match source.downcast::<tsdb_core::Error>() {
-                Ok(error) => folder.failed()(*error),
-                Err(other) => CommandError::Unevaluated(other.to_string()),
-            }),
-            Err(error) => Err(CommandError::Unevaluated(error.to_string())),
-        }
+        let (expr, ends) = (self.expr.clone(), cancel.clone());
+        steps.cancelled(&cancel, within, move || {
+            let answer = match when {
+                When::At(time) => engine.instant(&source, &expr, time, &ends),
+                When::Range { start, end, step } => {
+                    engine.range(&source, &expr, (start, end, step), &ends)
+                }
+            };
+            source.clear();
+            drop(db);
+            answered(answer, &folder, within)
+        })
+    }
+}
+
+fn answered(
+    answer: Result<Answer, QueryError>,
+    folder: &Folder,
+    within: Duration,
+) -> Result<Answered, CommandError> {
+    match answer {
+        Ok(answer) => json_of(answer).map(Ok),
+        Err(error @ (QueryError::Parse(_) | QueryError::BadData(_))) => Ok(Err(error.to_string())),
+        Err(QueryError::Source(source)) => Err(match source.downcast::<tsdb_core::Error>() {
+            Ok(error) => folder.failed()(*error),
+            Err(other) => CommandError::Unevaluated(other.to_string()),
+        }),
+        Err(error @ QueryError::TimedOut) => Err(CommandError::Unevaluated(format!(
+            "{error}: it had {}, --timeout gives it more",
+            duration_text(within)
+        ))),
+        Err(error) => Err(CommandError::Unevaluated(error.to_string())),
     }
 }
 

@@ -6,6 +6,7 @@ mod csv;
 mod here;
 mod reply;
 mod sparkline;
+mod steps;
 mod table;
 mod times;
 mod width;

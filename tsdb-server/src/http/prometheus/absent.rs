@@ -1,5 +1,5 @@
-//! Lists that are always empty, as nothing is scraped and no rules are evaluated here: user
-//! interfaces ask for them, and take an error for a fault.
+//! Lists that are always empty, as no rules are evaluated here: user interfaces ask for them, and
+//! take an error for a fault.
 
 use axum::response::Response;
 use serde_json::json;
@@ -17,19 +17,6 @@ pub(in crate::http) async fn alerts() -> Response {
 pub(in crate::http) async fn alertmanagers() -> Response {
     let none = json!({"activeAlertmanagers": [], "droppedAlertmanagers": []});
     success(&none, &[])
-}
-
-pub(in crate::http) async fn targets() -> Response {
-    let none = json!({"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}});
-    success(&none, &[])
-}
-
-pub(in crate::http) async fn target_metadata() -> Response {
-    success(&json!([]), &[])
-}
-
-pub(in crate::http) async fn scrape_pools() -> Response {
-    success(&json!({"scrapePools": []}), &[])
 }
 
 pub(in crate::http) async fn notifications() -> Response {

@@ -5,7 +5,8 @@ use tokio::time::{Instant, timeout_at};
 use tsdb_promql::{Answer, Cancel, Engine, QueryError, Trace};
 
 use super::super::app::App;
-use super::super::envelope::{ApiError, ErrorType};
+use super::super::envelope::{ApiError, ErrorType, TRUNCATED};
+use super::super::reads::Limited;
 use super::super::scope::Scope;
 use super::error::TIMED_OUT_IN_QUEUE;
 use super::parameters::{Parameters, When};
@@ -31,7 +32,7 @@ pub(super) async fn answer(
     asked: Parameters,
     gzip: bool,
 ) -> Result<Response, ApiError> {
-    scope.reads().check_samples()?;
+    scope.reads().check_expression()?;
     let within = app.queries.timeout;
     let within = asked.timeout.map_or(within, |asked| asked.min(within));
     let deadline = Instant::now() + within;
@@ -82,7 +83,7 @@ fn evaluate(
 ) -> Result<Reply, ApiError> {
     let waited = ticket.took();
     match result(app, &scope, &asked, cancel, &ticket) {
-        Ok((mut answer, told)) => {
+        Ok((mut answer, told, limited)) => {
             let evaluated = ticket.took().saturating_sub(waited);
             if let Some(trace) = &mut answer.trace {
                 trace.nanoseconds = u64::try_from(evaluated.as_nanos()).unwrap_or(u64::MAX);
@@ -93,6 +94,7 @@ fn evaluate(
             });
             let said = Said {
                 told,
+                limited,
                 limit: asked.limit,
                 times: asked.stats.then_some((waited, evaluated)),
             };
@@ -111,13 +113,17 @@ fn result(
     asked: &Parameters,
     cancel: &Cancel,
     ticket: &Ticket,
-) -> Result<(Answer, Vec<String>), ApiError> {
+) -> Result<(Answer, Vec<String>, Limited), ApiError> {
     let namespace = scope.data(&app.store.current()?)?;
     let marks = namespace.marks();
-    let bounds = scope.reads().bounds();
+    let bounds = scope.reads().bounds(&app.queries);
+    let mut options = app.queries.engine;
+    if bounds.cut.is_some() {
+        // The source ends before.
+        options.max_series = u64::MAX;
+    }
     let progress = ticket.progress().clone();
     let source = Source::new(namespace, bounds, progress, asked.trace);
-    let mut options = app.queries.engine;
     options.threads = (options.threads / app.register.running_len().max(1)).max(1);
     options.lookback = asked.lookback.unwrap_or(options.lookback);
     let engine = Engine::new(options);
@@ -127,6 +133,14 @@ fn result(
             engine.range(&source, &asked.text, (start, end, step), cancel)?
         }
     };
+    let cut = source.cut();
+    if let Some(most) = cut {
+        let told = format!(
+            "{TRUNCATED}: a selector finds more than {most} series, the others are left out"
+        );
+        // Before those of which only the number may be told.
+        answer.warnings.insert(0, told);
+    }
     if asked.trace {
         let of_engine = answer.trace.take();
         answer.trace = Some(Trace {
@@ -138,5 +152,5 @@ fn result(
             ..Trace::default()
         });
     }
-    Ok((answer, marks.tell()))
+    Ok((answer, marks.tell(), Limited::of_cut(cut)))
 }

@@ -11,7 +11,7 @@ mod stats;
 mod status;
 mod text;
 
-pub(super) use point::{write_timestamp, write_value};
+pub(super) use point::write_timestamp;
 pub(crate) use reply::write_answer;
 pub(super) use routes::{instant, range};
 pub(super) use status::{cancel, queries};

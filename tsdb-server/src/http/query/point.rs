@@ -8,7 +8,7 @@ use crate::http::html_safe::html_safe;
 use crate::sample_json::write_string;
 
 /// Appends a value.
-pub(in crate::http) fn write_value(out: &mut Vec<u8>, value: f64) {
+pub(super) fn write_value(out: &mut Vec<u8>, value: f64) {
     // Writing to a vector cannot fail.
     let _written = write!(out, "{}", SampleNumber(value));
 }

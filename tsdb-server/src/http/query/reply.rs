@@ -30,6 +30,8 @@ const TOLD_MAX: usize = 10;
 pub(super) struct Said {
     /// What has to be said of what was read.
     pub(super) told: Vec<String>,
+    /// Whether series were left out where it was read.
+    pub(super) limited: Limited,
     /// Most series.
     pub(super) limit: Option<usize>,
     /// For how long the query waited and was evaluated, where its cost is told.
@@ -40,6 +42,7 @@ pub(super) struct Said {
 pub(crate) fn write_answer(answer: Answer) -> Vec<u8> {
     let said = Said {
         told: Vec::new(),
+        limited: Limited::NOT,
         limit: None,
         times: None,
     };
@@ -57,6 +60,7 @@ pub(super) struct Reply {
     /// What makes the pieces behind it.
     rest: Option<Rest>,
     told: Vec<String>,
+    limited: Limited,
     gzip: bool,
 }
 
@@ -87,6 +91,7 @@ impl Reply {
             first,
             rest,
             told: said.told,
+            limited: said.limited,
             gzip,
         })
     }
@@ -103,7 +108,7 @@ impl Reply {
         if self.gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        Limited::NOT.tell(response, &self.told)
+        self.limited.tell(response, &self.told)
     }
 }
 
@@ -243,6 +248,7 @@ mod tests {
     fn said() -> Said {
         Said {
             told: vec!["w0".to_owned(), "below".to_owned()],
+            limited: Limited::NOT,
             limit: Some(1),
             times: Some((Duration::from_millis(250), Duration::from_millis(500))),
         }

@@ -1,9 +1,13 @@
 //! What expressions answer, to the byte.
 
+use http::Method;
+use prost::Message as _;
 use serde_json::{Value, json as value};
+use tsdb_core::{Clock, SystemClock};
+use tsdb_proto::client::{MetricFamily, MetricType};
 
 use super::{TIME, encoded, filled};
-use crate::support::{get, json, post_form};
+use crate::support::{get, json, post, post_form, request};
 
 #[tokio::test]
 async fn results_are_written_as_prometheus_writes_them() {
@@ -159,4 +163,72 @@ async fn the_latest_samples_are_a_page_to_be_scraped() {
         "{text}"
     );
     assert_eq!(lines.len(), 3, "old samples are left out: {text}");
+}
+
+#[tokio::test]
+async fn native_histograms_are_on_the_page_for_who_takes_protobuf() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = filled(folder.path(), &[]).await;
+    let now = SystemClock::new().now_ms();
+    let lines = [
+        format!(
+            r#"{{"metric":{{"__name__":"seconds","job":"a"}},"values":[],"timestamps":[],"histograms":[[{now},{{"schema":2,"count_int":3,"sum":4.5,"positive_spans":[[1,2]],"positive_deltas":[2,-1]}}]]}}"#
+        ),
+        format!(
+            r#"{{"metric":{{"__name__":"bytes","job":"a"}},"values":[],"timestamps":[],"histograms":[[{now},{{"schema":-53,"count_int":3,"sum":7,"positive_spans":[[0,2]],"positive_deltas":[2,-1],"custom_values":[5]}}]]}}"#
+        ),
+    ];
+    let import = format!("{}/api/v1/import", server.api);
+    let answer = post(&import, &[], lines.join("\n")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let url = format!("{}/federate?match[]=seconds&match[]=bytes", server.api);
+    let expected = format!(
+        "# TYPE bytes histogram\n\
+         bytes_bucket{{job=\"a\",instance=\"\",le=\"5\"}} 2 {now}\n\
+         bytes_bucket{{job=\"a\",instance=\"\",le=\"+Inf\"}} 3 {now}\n\
+         bytes_sum{{job=\"a\",instance=\"\"}} 7 {now}\n\
+         bytes_count{{job=\"a\",instance=\"\"}} 3 {now}\n"
+    );
+    assert_eq!(get(&url).await.text(), expected);
+    let protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,*/*;q=0.1";
+    let page = request(Method::GET, &url, &[("accept", protobuf)], "").await;
+    let page = page.expect("an answer");
+    let kind = page.headers["content-type"].to_str().expect("text");
+    assert!(
+        kind.starts_with("application/vnd.google.protobuf; proto="),
+        "{kind}"
+    );
+    let mut rest = page.body.clone();
+    let families = [(); 2].map(|()| MetricFamily::decode_length_delimited(&mut rest));
+    assert!(rest.is_empty());
+    let [bytes, seconds] = families.map(|family| family.expect("a family"));
+    assert_eq!(
+        (bytes.name(), bytes.r#type()),
+        ("bytes", MetricType::Histogram)
+    );
+    let classic = bytes.metric[0].histogram.clone().expect("a histogram");
+    let bound = &classic.bucket[0];
+    assert_eq!(
+        (
+            classic.schema,
+            bound.upper_bound(),
+            bound.cumulative_count_float()
+        ),
+        (None, 5.0, 2.0)
+    );
+    assert_eq!((seconds.name(), seconds.metric.len()), ("seconds", 1));
+    let native = seconds.metric[0].histogram.clone().expect("a histogram");
+    assert_eq!(
+        (
+            native.schema,
+            native.sample_count_float(),
+            native.sample_sum()
+        ),
+        (Some(2), 3.0, 4.5)
+    );
+    assert_eq!(
+        (native.positive_count, native.positive_span[0].offset()),
+        (vec![2.0, 1.0], 1)
+    );
+    assert_eq!(seconds.metric[0].timestamp_ms(), now);
 }

@@ -69,6 +69,8 @@ async fn grafana_gets_what_it_asks_for() {
             "targets?state=active",
             value!({"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}}),
         ),
+        ("targets/metadata?limit=1", value!([])),
+        ("scrape_pools", value!({"scrapePools": []})),
     ] {
         let found = json(&format!("{}/api/v1/{path}", server.api)).await;
         assert_eq!(found, value!({"status": "success", "data": data}), "{path}");
@@ -106,6 +108,7 @@ async fn the_server_tells_what_it_is_as_prometheus_does() {
             .status,
         200
     );
+    assert_eq!(status("tsdb/blocks").await, value!({"blocks": []}));
     let tsdb = status("tsdb?limit=1").await;
     assert_eq!(tsdb["headStats"]["numSeries"], 2);
     assert_eq!(

@@ -1,6 +1,7 @@
 //! Prometheus' query API, as its clients call it.
 
 mod answers;
+mod bounds;
 mod clients;
 mod errors;
 mod running;
