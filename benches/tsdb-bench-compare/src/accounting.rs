@@ -1,24 +1,30 @@
-//! CPU and memory of another process, from /proc.
+//! CPU of another process by its own clock, and its memory from /proc.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 
 use crate::error::Error;
 
-/// Nanoseconds of a tick: Linux tells user space CPU times in hundredths of a second.
-const TICK_NS: u64 = 10_000_000;
+/// The highest number of a process in Linux: a clock's number has no room for more, and others would
+/// stand for whoever asks, as 0 does.
+const PROCESS_MAX: i32 = 1 << 22;
 
-/// What /proc says about one process.
+/// What the kernel says about one process.
 #[derive(Debug, Clone)]
 pub(crate) struct Accounting {
+    process: u32,
     folder: PathBuf,
 }
 
 impl Accounting {
     pub(crate) fn of(process: u32) -> Self {
         Self {
+            process,
             folder: PathBuf::from(format!("/proc/{process}")),
         }
     }
@@ -28,44 +34,20 @@ impl Accounting {
         fs::read_to_string(&path).map_err(Error::io("reading", &path))
     }
 
-    /// CPU time since its start, user and system, of all its threads: by ticks with those that
-    /// ended, or to the nanosecond without them, whichever is more.
+    /// CPU time since its start, user and system, of all its threads, those that ended too.
     pub(crate) fn cpu_ns(&self) -> Result<u64, Error> {
-        let by_ticks = stat(&self.read("stat")?)?.cpu_ns;
-        Ok(by_ticks.max(self.threads_ns()?))
-    }
-
-    /// CPU time as it is now, to be compared with a later one.
-    pub(crate) fn reading(&self) -> Result<Reading, Error> {
-        Ok(Reading {
-            by_ticks: stat(&self.read("stat")?)?.cpu_ns,
-            threads: self.threads()?,
-        })
-    }
-
-    fn threads_ns(&self) -> Result<u64, Error> {
-        Ok(self.threads()?.values().sum())
-    }
-
-    /// CPU time of each thread that lives, by its number.
-    fn threads(&self) -> Result<BTreeMap<OsString, u64>, Error> {
-        let folder = self.folder.join("task");
-        let threads = fs::read_dir(&folder).map_err(Error::io("listing", &folder))?;
-        let mut found = BTreeMap::new();
-        for thread in threads {
-            let thread = thread.map_err(Error::io("listing", &folder))?;
-            // A thread may end between the two readings.
-            if let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) {
-                let ns = schedstat_ns(&text).unwrap_or_default();
-                found.insert(thread.file_name(), ns);
-            }
-        }
-        Ok(found)
+        let process = i32::try_from(self.process).ok();
+        let spent = process
+            .filter(|process| (1..=PROCESS_MAX).contains(process))
+            .ok_or(Errno::ESRCH)
+            .and_then(|process| clock_getcpuclockid(Pid::from_raw(process))?.now())
+            .map_err(|error| Error::io("asking for the CPU time of", &self.folder)(error.into()))?;
+        Ok(u64::try_from(Duration::from(spent).as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// Whether it ended and was not waited for yet: its CPU time still stands there.
     pub(crate) fn has_ended(&self) -> Result<bool, Error> {
-        Ok(matches!(stat(&self.read("stat")?)?.state, 'Z' | 'X'))
+        Ok(matches!(state(&self.read("stat")?)?, 'Z' | 'X'))
     }
 
     /// Memory it holds now, in bytes.
@@ -89,55 +71,10 @@ impl Accounting {
     }
 }
 
-/// CPU time of a process at one moment.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Reading {
-    pub(crate) by_ticks: u64,
-    pub(crate) threads: BTreeMap<OsString, u64>,
-}
-
-impl Reading {
-    /// CPU time from an earlier reading to this one: of the threads that live, to the nanosecond,
-    /// unless ticks tell that others took some and ended.
-    pub(crate) fn since_ns(&self, earlier: &Self) -> u64 {
-        let of = |(thread, ns): (&OsString, &u64)| {
-            let before = earlier.threads.get(thread).copied().unwrap_or_default();
-            ns.saturating_sub(before)
-        };
-        let living: u64 = self.threads.iter().map(of).sum();
-        let by_ticks = self.by_ticks.saturating_sub(earlier.by_ticks);
-        match by_ticks > living + TICK_NS {
-            true => by_ticks,
-            false => living,
-        }
-    }
-}
-
-/// The fields of /proc/PID/stat that matter here.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Stat {
-    pub(crate) state: char,
-    pub(crate) cpu_ns: u64,
-}
-
-/// Reads /proc/PID/stat; the program's name may hold spaces and brackets.
-pub(crate) fn stat(text: &str) -> Result<Stat, Error> {
-    let parsed = || {
-        let (_, fields) = text.rsplit_once(") ")?;
-        let fields: Vec<&str> = fields.split(' ').collect();
-        let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
-        Some(Stat {
-            state: fields.first()?.chars().next()?,
-            // utime and stime are fields 14 and 15, state is field 3.
-            cpu_ns: (ticks(11)? + ticks(12)?) * TICK_NS,
-        })
-    };
+/// The state in /proc/PID/stat; the program's name may hold spaces and brackets.
+pub(crate) fn state(text: &str) -> Result<char, Error> {
+    let parsed = || text.rsplit_once(") ")?.1.chars().next();
     parsed().ok_or_else(|| Error::Answer(format!("stat of a process does not parse: {text:?}")))
-}
-
-/// Time on a CPU, the first number of /proc/PID/task/TID/schedstat.
-pub(crate) fn schedstat_ns(text: &str) -> Option<u64> {
-    text.split(' ').next()?.parse().ok()
 }
 
 /// A line of /proc/PID/status that is given in kB.

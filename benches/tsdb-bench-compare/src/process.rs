@@ -113,13 +113,11 @@ impl Process {
     pub(crate) fn stop(&mut self, watch: &Watch) -> Result<u64, Error> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)
             .map_err(|error| Error::io("stopping", "the server")(error.into()))?;
-        // Threads that ended are known by ticks alone: the last look at them alive may know more.
-        let mut cpu_ns = 0;
         let every = Duration::from_millis(2);
         watch.until("a clean stop", every, STOP_SECONDS_MAX, || {
-            cpu_ns = self.accounting.cpu_ns()?.max(cpu_ns);
             Ok(self.accounting.has_ended()?.then_some(()))
         })?;
+        let cpu_ns = self.accounting.cpu_ns()?;
         let status = self
             .child
             .wait()

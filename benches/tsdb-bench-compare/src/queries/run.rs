@@ -171,7 +171,7 @@ impl Run<'_> {
         for _ in 0..self.options.query_runs.max(1) {
             self.bench.watch.interrupt.check()?;
             running.process.check_running()?;
-            let before = running.process.accounting.reading()?;
+            let before = running.process.accounting.cpu_ns()?;
             let began = now();
             let request = Request {
                 method: "GET",
@@ -182,8 +182,8 @@ impl Run<'_> {
             let (head, body) = connection.exchange(request).map_err(doing())?;
             cost.wall_ns
                 .push(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
-            let after = running.process.accounting.reading()?;
-            cost.cpu_ns.push(after.since_ns(&before));
+            let after = running.process.accounting.cpu_ns()?;
+            cost.cpu_ns.push(after.saturating_sub(before));
             if !head.is_success() {
                 let said = String::from_utf8_lossy(&body);
                 let said: String = said.trim().chars().take(300).collect();
