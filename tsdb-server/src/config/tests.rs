@@ -91,7 +91,7 @@ fn the_bounds_of_m3_s_queries_are_ours() {
     let [warning] = loaded.warnings.as_slice() else {
         panic!("{:?}", loaded.warnings);
     };
-    let what = "coordinator.limits.perQuery.maxFetchedDocs has no effect";
+    let what = "the rest of coordinator.limits has no effect";
     assert!(warning.what.starts_with(what), "{}", warning.what);
 }
 
