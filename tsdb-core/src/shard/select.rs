@@ -10,8 +10,8 @@ use super::{Head, Limited, Live, Names, SelectLimits, SeriesSet, ShardError};
 use crate::block::BlockReader;
 use crate::index::Cardinality;
 use crate::model::{
-    FingerprintDomain, Generation, HashMap, Labels, Matcher, RowKey, ShardId, ShardSet, Texts,
-    TimeRange,
+    Fingerprint, FingerprintDomain, Generation, HashMap, Labels, Matcher, RowKey, SeriesId,
+    ShardId, ShardSet, Texts, TimeRange,
 };
 use crate::postings::Postings;
 use crate::series::ChunkPart;
@@ -28,37 +28,47 @@ struct BlockRows {
 /// Series that only blocks know, in the order they were found.
 #[derive(Debug, Default)]
 struct Foreign {
-    numbers: HashMap<Labels, usize>,
+    labels: Vec<Labels>,
     /// Number of the series, and a row of it.
     places: Vec<(usize, Place)>,
 }
 
 impl Foreign {
     fn len(&self) -> usize {
-        self.numbers.len()
+        self.labels.len()
     }
 
-    fn add(&mut self, labels: Labels, place: Place) {
-        let next = self.numbers.len();
-        let number = *self.numbers.entry(labels).or_insert(next);
-        self.places.push((number, place));
+    /// A further series; its number.
+    fn add(&mut self, labels: Labels) -> usize {
+        self.labels.push(labels);
+        self.labels.len() - 1
     }
 
-    /// Each series with its rows, as found.
-    fn into_series(mut self) -> Vec<(Labels, Vec<Place>)> {
-        let mut series = vec![(Labels::default(), Vec::new()); self.numbers.len()];
-        for (labels, number) in self.numbers.drain() {
-            if let Some(of_one) = series.get_mut(number) {
-                of_one.0 = labels;
+    /// Adds the rows of each series to `places`, and tells which of them these are.
+    fn into_series(mut self, places: &mut Vec<Place>) -> Vec<(Labels, Range<usize>)> {
+        self.places.sort_unstable();
+        let mut rest = self.places.into_iter().peekable();
+        let series = self.labels.into_iter().enumerate();
+        let with_places = series.map(|(number, labels)| {
+            let from = places.len();
+            while let Some((_, place)) = rest.next_if(|(of, _)| *of == number) {
+                places.push(place);
             }
-        }
-        for (number, place) in self.places {
-            if let Some(of_one) = series.get_mut(number) {
-                of_one.1.push(place);
-            }
-        }
-        series
+            (labels, from..places.len())
+        });
+        with_places.collect()
     }
+}
+
+/// What a row is of that memory does not know by its id.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    /// A series that came back under a new id, and has this slot.
+    Slot(u32),
+    /// A series that only blocks know, by number.
+    Foreign(usize),
+    /// One that is not asked for.
+    Nobody,
 }
 
 impl Head {
@@ -125,6 +135,9 @@ impl Head {
         // Memory tells the shard of a series that it knows without a look at the block's labels.
         let of_labels = matchers.iter().filter(|one| one.shard_set().is_none());
         let of_labels: Vec<Matcher> = of_labels.cloned().collect();
+        // Of a series that is in several blocks, the first of them tells.
+        let mut owners: HashMap<SeriesId, Owner> = HashMap::new();
+        let mut numbers: HashMap<Fingerprint, usize> = HashMap::new();
         for (number, block) in live.blocks.iter().enumerate() {
             if !range.overlaps(block.meta().min_time, block.meta().max_time) {
                 continue;
@@ -134,37 +147,70 @@ impl Head {
                 keys.push((row, key))
             })?;
             let names = self.names.read();
-            let mut unknown = Vec::new();
+            let (mut unknown, mut owned) = (Vec::new(), Vec::new());
             for (row, key) in keys {
                 match names.registry.slot(key.series) {
                     Some(slot) if matching.contains(slot) => {
                         rows.known.push((slot, (number, row)));
                     }
                     Some(slot) if !is_wanted(&names, slot) => {}
-                    _ => unknown.push(row),
+                    _ => match owners.get(&key.series) {
+                        Some(owner) => owned.push((row, *owner)),
+                        None => unknown.push((row, key.series)),
+                    },
                 }
             }
             drop(names);
             // Of these only the block knows the labels; they may have come back under a new id.
-            let mut labelled = Vec::new();
+            let mut labelled = Vec::with_capacity(unknown.len());
             if !unknown.is_empty() {
-                block.labels_many(unknown, |row, labels| {
-                    if shards.iter().all(|set| set.holds(&labels)) {
-                        labelled.push((row, labels));
-                    }
+                let numbers = unknown.iter().map(|(row, _)| *row);
+                block.labels_many(numbers, |row, labels| {
+                    let is_wanted = shards.iter().all(|set| set.holds(&labels));
+                    labelled.push((row, is_wanted.then_some(labels)));
                 })?;
             }
             let names = self.names.read();
+            let mut unknown = unknown.into_iter();
             for (row, labels) in labelled {
-                let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
-                let among = |slot| matching.contains(slot);
-                match names.find_labels_where(fingerprint, &labels, among) {
-                    Some(slot) => rows.known.push((slot, (number, row))),
-                    None => rows.foreign.add(labels, (number, row)),
+                let owner = match labels {
+                    Some(labels) => self.owner(&names, labels, matching, (&mut numbers, &mut rows)),
+                    None => Owner::Nobody,
+                };
+                owned.push((row, owner));
+                if let Some((_, id)) = unknown.find(|(of, _)| *of == row) {
+                    owners.insert(id, owner);
+                }
+            }
+            drop(names);
+            for (row, owner) in owned {
+                match owner {
+                    Owner::Slot(slot) => rows.known.push((slot, (number, row))),
+                    Owner::Foreign(series) => rows.foreign.places.push((series, (number, row))),
+                    Owner::Nobody => {}
                 }
             }
         }
         Ok(rows)
+    }
+
+    /// The series with these labels, whose id memory does not know.
+    fn owner(
+        &self,
+        names: &Names,
+        labels: Labels,
+        matching: &Postings,
+        (numbers, rows): (&mut HashMap<Fingerprint, usize>, &mut BlockRows),
+    ) -> Owner {
+        let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
+        let among = |slot| matching.contains(slot);
+        match names.find_labels_where(fingerprint, &labels, among) {
+            Some(slot) => Owner::Slot(slot),
+            None => {
+                let add = || rows.foreign.add(labels);
+                Owner::Foreign(*numbers.entry(fingerprint).or_insert_with(add))
+            }
+        }
     }
 
     /// What each of the slots has in `range`, in memory and in runs. `masks` are theirs, or none
@@ -314,12 +360,19 @@ impl Head {
             }
         }
         rows.known = known;
-        for (labels, places) in std::mem::take(&mut rows.foreign).into_series() {
+        let mut places = Vec::new();
+        for (labels, of_one) in std::mem::take(&mut rows.foreign).into_series(&mut places) {
             let mask = Mask::of(&deletes, &labels);
-            for place in places {
-                if visible(place, &mask)? {
-                    rows.foreign.add(labels.clone(), place);
+            let mut kept = Vec::new();
+            for place in places.get(of_one).unwrap_or_default() {
+                if visible(*place, &mask)? {
+                    kept.push(*place);
                 }
+            }
+            if !kept.is_empty() {
+                let series = rows.foreign.add(labels);
+                let kept = kept.into_iter().map(|place| (series, place));
+                rows.foreign.places.extend(kept);
             }
         }
         Ok(())
@@ -622,17 +675,13 @@ fn join(names: &Names, slots: Vec<u32>, mut rows: BlockRows) -> (Vec<Entry>, Vec
         rest
     };
     let mut later = take(&mut entries, 0);
-    let mut foreign = rows.foreign.into_series();
+    let mut foreign = rows.foreign.into_series(&mut places);
     foreign.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    for (labels, of_one) in foreign {
+    for (labels, places) in foreign {
         let before = |slot: &u32| names.index.labels(*slot).is_some_and(|one| one < labels);
         later = take(&mut entries, later.partition_point(before));
-        let from = places.len();
-        places.extend(of_one);
-        entries.push(Entry {
-            known: Known::Labels(labels),
-            places: from..places.len(),
-        });
+        let known = Known::Labels(labels);
+        entries.push(Entry { known, places });
     }
     take(&mut entries, later.len());
     (entries, places)
@@ -655,13 +704,9 @@ fn join_unsorted(matching: &Postings, mut rows: BlockRows) -> (Vec<Entry>, Vec<P
         });
         at += of_slot;
     }
-    for (labels, of_one) in rows.foreign.into_series() {
-        let from = places.len();
-        places.extend(of_one);
-        entries.push(Entry {
-            known: Known::Labels(labels),
-            places: from..places.len(),
-        });
+    for (labels, places) in rows.foreign.into_series(&mut places) {
+        let known = Known::Labels(labels);
+        entries.push(Entry { known, places });
     }
     (entries, places)
 }

@@ -1,6 +1,7 @@
 //! Reads an index: opening reads its footer, a look-up the few parts on its way.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::IndexError;
@@ -14,7 +15,7 @@ use super::row::take_row;
 use super::term_page::BlockPage;
 use super::terms::TermTree;
 use super::tree::Parts;
-use crate::bits::put_uvarint;
+use crate::bits::{put_uvarint, uvarint_len};
 use crate::index::plan::{Terms, rows_matching};
 use crate::model::{HashMap, Labels, Matcher, Texts};
 use crate::postings::Postings;
@@ -107,36 +108,39 @@ impl IndexReader {
         mut each: impl FnMut(u32, Labels),
     ) -> Result<(), IndexError> {
         self.canonical_many(rows, |row, bytes| {
-            let labels = Labels::from_bytes(bytes.into());
-            let Ok(labels) = labels else {
-                return Err(IndexError::corrupt(0, "labels of a row that are no set"));
-            };
-            each(row, labels);
+            each(row, Labels::from_canonical(bytes));
             Ok(())
         })
     }
 
-    /// The same, the labels as their bytes, of which nothing was checked.
+    /// The same, the labels as their canonical bytes.
     pub(super) fn canonical_many(
         &self,
         rows: impl IntoIterator<Item = u32>,
         mut each: impl FnMut(u32, &[u8]) -> Result<(), IndexError>,
     ) -> Result<(), IndexError> {
+        let no_set = || IndexError::corrupt(0, "labels of a row that are no set");
         let mut bytes = Vec::with_capacity(256);
-        let mut texts: HashMap<u32, Box<[u8]>> = HashMap::new();
+        let mut known = KnownTerms::default();
         self.for_each_row(rows, |row, terms| {
-            if texts.len() > TERMS_REMEMBERED {
-                texts.clear();
+            if known.places.len() > TERMS_REMEMBERED {
+                known = KnownTerms::default();
             }
             bytes.clear();
+            let mut last_name = 0..0;
             for &term in terms {
-                if let Some(text) = texts.get(&term) {
-                    bytes.extend_from_slice(text);
-                    continue;
+                let place = match known.places.get(&term) {
+                    Some(place) => place.clone(),
+                    None => known
+                        .add(term, &self.label_bytes(term)?)
+                        .ok_or_else(no_set)?,
+                };
+                // Names rise, so that there is none twice.
+                if known.text(&place.name) <= known.text(&last_name) {
+                    return Err(no_set());
                 }
-                let text = self.label_bytes(term)?;
-                bytes.extend_from_slice(&text);
-                texts.insert(term, text.into());
+                bytes.extend_from_slice(known.text(&place.label));
+                last_name = place.name;
             }
             each(row, &bytes)
         })
@@ -363,5 +367,40 @@ impl IndexReader {
             tree: &self.footer.terms,
             skip: skip_list,
         }
+    }
+}
+
+/// Labels of terms while many rows are read, each found to be a set of its own.
+#[derive(Debug, Default)]
+struct KnownTerms {
+    bytes: Vec<u8>,
+    places: HashMap<u32, TermPlace>,
+}
+
+/// Where the label of a term is in canonical form, and within it the name.
+#[derive(Clone, Debug)]
+struct TermPlace {
+    label: Range<usize>,
+    name: Range<usize>,
+}
+
+impl KnownTerms {
+    /// `None` where the bytes are no canonical label.
+    fn add(&mut self, term: u32, label: &[u8]) -> Option<TermPlace> {
+        let labels = Labels::from_bytes(label.into()).ok()?;
+        let name = labels.iter().next()?.name.len();
+        let from = self.bytes.len();
+        let name_from = from + uvarint_len(name as u64);
+        self.bytes.extend_from_slice(label);
+        let place = TermPlace {
+            label: from..self.bytes.len(),
+            name: name_from..name_from + name,
+        };
+        self.places.insert(term, place.clone());
+        Some(place)
+    }
+
+    fn text(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
     }
 }
