@@ -22,11 +22,9 @@ const BATCH_STEPS: usize = 1 << 15;
 const BATCH_SERIES_MAX: usize = 256;
 /// How many batches a thread may be ahead of what is taken.
 const BATCHES_AHEAD: usize = 4;
-/// Fewer steps of series than this are done sooner than a thread is started for them.
-const STEPS_MIN: usize = 1 << 16;
-/// With fewer steps of each, labels that one thread makes and another frees cost what is won.
-const STEPS_WITH_LABELS_MIN: usize = 16;
-/// What reading a series takes, in steps.
+/// Fewer steps of series than this are done sooner than threads are worth: in some milliseconds.
+const STEPS_MIN: usize = 1 << 18;
+/// What reading a series takes, in steps. Where its labels are made, handing those over costs as much.
 const STEPS_A_SERIES: usize = 8;
 
 /// Series that were made, in order. Those behind the first `count` are memory to be used again.
@@ -184,10 +182,12 @@ impl Evaluation<'_> {
 
     /// How many threads are worth their while.
     fn threads_for(&self, stream: &dyn SeriesStream, reading: &Reading<'_>) -> usize {
-        let steps = reading.steps.count.saturating_add(STEPS_A_SERIES);
-        let is_much = stream.len_at_most().saturating_mul(steps) >= STEPS_MIN;
-        let has_labels = reading.grouping.is_none();
-        if is_much && (!has_labels || reading.steps.count >= STEPS_WITH_LABELS_MIN) {
+        let of_reading = match reading.grouping {
+            Some(_) => STEPS_A_SERIES,
+            None => 0,
+        };
+        let steps = reading.steps.count.saturating_add(of_reading);
+        if stream.len_at_most().saturating_mul(steps) >= STEPS_MIN {
             self.options().threads.max(1)
         } else {
             1
