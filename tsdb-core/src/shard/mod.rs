@@ -6,6 +6,7 @@
 //! reserving space.
 
 mod append;
+mod block_rows;
 mod buffers;
 mod columns;
 mod compaction;

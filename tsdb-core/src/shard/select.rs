@@ -4,72 +4,15 @@ use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
+use super::block_rows::BlockRows;
 use super::deletes::{Delete, Mask, hide_chunks};
 use super::parts::{Entry, Known, Place};
 use super::{Head, Limited, Live, Names, SelectLimits, SeriesSet, ShardError};
 use crate::block::BlockReader;
 use crate::index::Cardinality;
-use crate::model::{
-    Fingerprint, FingerprintDomain, Generation, HashMap, Labels, Matcher, RowKey, SeriesId,
-    ShardId, ShardSet, Texts, TimeRange,
-};
+use crate::model::{Generation, HashMap, Labels, Matcher, RowKey, ShardId, Texts, TimeRange};
 use crate::postings::Postings;
 use crate::series::ChunkPart;
-
-/// Rows of blocks that match, by series.
-#[derive(Debug, Default)]
-struct BlockRows {
-    /// Of series that are in memory: slot and place.
-    known: Vec<(u32, Place)>,
-    /// Of series that only blocks know.
-    foreign: Foreign,
-}
-
-/// Series that only blocks know, in the order they were found.
-#[derive(Debug, Default)]
-struct Foreign {
-    labels: Vec<Labels>,
-    /// Number of the series, and a row of it.
-    places: Vec<(usize, Place)>,
-}
-
-impl Foreign {
-    fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// A further series; its number.
-    fn add(&mut self, labels: Labels) -> usize {
-        self.labels.push(labels);
-        self.labels.len() - 1
-    }
-
-    /// Adds the rows of each series to `places`, and tells which of them these are.
-    fn into_series(mut self, places: &mut Vec<Place>) -> Vec<(Labels, Range<usize>)> {
-        self.places.sort_unstable();
-        let mut rest = self.places.into_iter().peekable();
-        let series = self.labels.into_iter().enumerate();
-        let with_places = series.map(|(number, labels)| {
-            let from = places.len();
-            while let Some((_, place)) = rest.next_if(|(of, _)| *of == number) {
-                places.push(place);
-            }
-            (labels, from..places.len())
-        });
-        with_places.collect()
-    }
-}
-
-/// What a row is of that memory does not know by its id.
-#[derive(Clone, Copy, Debug)]
-enum Owner {
-    /// A series that came back under a new id, and has this slot.
-    Slot(u32),
-    /// A series that only blocks know, by number.
-    Foreign(usize),
-    /// One that is not asked for.
-    Nobody,
-}
 
 impl Head {
     /// The series that match all `matchers` and have samples in `range`.
@@ -115,102 +58,6 @@ impl Head {
         let names = self.names.read();
         names.index.sort(&mut slots);
         Ok(join(&names, slots, rows))
-    }
-
-    /// The rows of blocks that match and have samples in `range`, to the exactness of pages.
-    fn block_rows(
-        &self,
-        live: &Live,
-        range: TimeRange,
-        matchers: &[Matcher],
-        matching: &Postings,
-    ) -> Result<BlockRows, ShardError> {
-        let mut rows = BlockRows::default();
-        let shards = matchers.iter().filter_map(Matcher::shard_set);
-        let shards: Vec<&ShardSet> = shards.filter(|set| !set.is_all()).collect();
-        let is_wanted = |names: &Names, slot| {
-            let mut shards = shards.iter();
-            shards.all(|set| names.index.is_in_shards(slot, set))
-        };
-        // Memory tells the shard of a series that it knows without a look at the block's labels.
-        let of_labels = matchers.iter().filter(|one| one.shard_set().is_none());
-        let of_labels: Vec<Matcher> = of_labels.cloned().collect();
-        // Of a series that is in several blocks, the first of them tells.
-        let mut owners: HashMap<SeriesId, Owner> = HashMap::new();
-        let mut numbers: HashMap<Fingerprint, usize> = HashMap::new();
-        for (number, block) in live.blocks.iter().enumerate() {
-            if !range.overlaps(block.meta().min_time, block.meta().max_time) {
-                continue;
-            }
-            let mut keys: Vec<(u32, RowKey)> = Vec::new();
-            block.keys(block.matches(&of_labels)?, range, |row, key| {
-                keys.push((row, key))
-            })?;
-            let names = self.names.read();
-            let (mut unknown, mut owned) = (Vec::new(), Vec::new());
-            for (row, key) in keys {
-                match names.registry.slot(key.series) {
-                    Some(slot) if matching.contains(slot) => {
-                        rows.known.push((slot, (number, row)));
-                    }
-                    Some(slot) if !is_wanted(&names, slot) => {}
-                    _ => match owners.get(&key.series) {
-                        Some(owner) => owned.push((row, *owner)),
-                        None => unknown.push((row, key.series)),
-                    },
-                }
-            }
-            drop(names);
-            // Of these only the block knows the labels; they may have come back under a new id.
-            let mut labelled = Vec::with_capacity(unknown.len());
-            if !unknown.is_empty() {
-                let numbers = unknown.iter().map(|(row, _)| *row);
-                block.labels_many(numbers, |row, labels| {
-                    let is_wanted = shards.iter().all(|set| set.holds(&labels));
-                    labelled.push((row, is_wanted.then_some(labels)));
-                })?;
-            }
-            let names = self.names.read();
-            let mut unknown = unknown.into_iter();
-            for (row, labels) in labelled {
-                let owner = match labels {
-                    Some(labels) => self.owner(&names, labels, matching, (&mut numbers, &mut rows)),
-                    None => Owner::Nobody,
-                };
-                owned.push((row, owner));
-                if let Some((_, id)) = unknown.find(|(of, _)| *of == row) {
-                    owners.insert(id, owner);
-                }
-            }
-            drop(names);
-            for (row, owner) in owned {
-                match owner {
-                    Owner::Slot(slot) => rows.known.push((slot, (number, row))),
-                    Owner::Foreign(series) => rows.foreign.places.push((series, (number, row))),
-                    Owner::Nobody => {}
-                }
-            }
-        }
-        Ok(rows)
-    }
-
-    /// The series with these labels, whose id memory does not know.
-    fn owner(
-        &self,
-        names: &Names,
-        labels: Labels,
-        matching: &Postings,
-        (numbers, rows): (&mut HashMap<Fingerprint, usize>, &mut BlockRows),
-    ) -> Owner {
-        let fingerprint = self.key.of(FingerprintDomain::Canonical, labels.as_bytes());
-        let among = |slot| matching.contains(slot);
-        match names.find_labels_where(fingerprint, &labels, among) {
-            Some(slot) => Owner::Slot(slot),
-            None => {
-                let add = || rows.foreign.add(labels);
-                Owner::Foreign(*numbers.entry(fingerprint).or_insert_with(add))
-            }
-        }
     }
 
     /// What each of the slots has in `range`, in memory and in runs. `masks` are theirs, or none
