@@ -1,10 +1,11 @@
 //! One selector read and worked on by several threads, and given on in the order in which one alone
 //! would: a result does not tell how many there were.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread::ScopedJoinHandle;
+use std::thread::{Builder, ScopedJoinHandle};
 
 use super::context::{Evaluation, Noted, Sink};
 use super::select::Reading;
@@ -108,6 +109,12 @@ impl Work<'_> {
     }
 }
 
+fn cannot_start(error: &io::Error) -> QueryError {
+    QueryError::Execution(format!(
+        "a thread for a selector cannot be started: {error}; allow the process more, or the query fewer (--query-threads, EngineOptions::threads)"
+    ))
+}
+
 fn give_on(
     evaluation: &Evaluation<'_>,
     mut batch: Batch,
@@ -162,21 +169,23 @@ impl Evaluation<'_> {
                 let (give, made) = sync_channel(BATCHES_AHEAD);
                 let (used, take_back) = channel();
                 let budget = Arc::clone(budget);
-                let thread = scope.spawn(move || {
+                let thread = Builder::new().spawn_scoped(scope, move || {
                     let evaluation = Evaluation::beside(request, budget);
                     work.run(&evaluation, stream, &give, &take_back)?;
                     Ok(evaluation.into_noted())
                 });
-                Lane {
+                Ok(Lane {
                     made,
                     used,
-                    thread,
+                    thread: thread.map_err(|error| cannot_start(&error))?,
                     batch: Batch::default(),
                     next: 0,
                     ended: false,
-                }
+                })
             });
-            self.take_all(lanes.collect(), sink)
+            // Those that were started end where another one could not be.
+            let lanes: Result<Vec<Lane<'_>>, QueryError> = lanes.collect();
+            self.take_all(lanes?, sink)
         })
     }
 
