@@ -106,54 +106,47 @@ impl Folded {
 }
 
 /// The sums of a group, which are asked for most: columns, so that several steps are added at a time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Sums {
-    sums: Vec<f64>,
+    /// The sum of nothing is -0: what adding to changes nothing.
+    sums: Column,
     compensations: Vec<f64>,
-    is_there: Vec<bool>,
 }
 
 impl Sums {
-    fn new(steps: usize) -> Self {
-        Self {
-            // The sum of nothing: -0 is what adding to changes nothing.
-            sums: vec![-0.0; steps],
-            compensations: vec![0.0; steps],
-            is_there: vec![false; steps],
-        }
-    }
-
     fn add(&mut self, column: &Column) {
+        if self.sums.steps() == 0 {
+            self.sums = column.floats_over(-0.0);
+            self.compensations = vec![0.0; column.steps()];
+            return;
+        }
         if let Some((from, values)) = column.stretch() {
             let places = from..from + values.len();
-            let sums = self.sums.get_mut(places.clone()).unwrap_or_default();
+            let sums = self.sums.values.get_mut(places.clone());
             let compensations = self.compensations.get_mut(places.clone());
-            let sums = sums.iter_mut().zip(compensations.unwrap_or_default());
+            let sums = sums.unwrap_or_default().iter_mut();
+            let sums = sums.zip(compensations.unwrap_or_default());
             for ((sum, compensation), value) in sums.zip(values) {
                 add_to(sum, compensation, *value);
             }
-            let is_there = self.is_there.get_mut(places);
-            is_there.unwrap_or_default().fill(true);
+            self.sums.mark_all(places);
             return;
         }
         for (step, value) in column.floats() {
-            let sum = self
-                .sums
-                .get_mut(step)
-                .zip(self.compensations.get_mut(step));
-            if let (Some((sum, compensation)), Some(is_there)) = (sum, self.is_there.get_mut(step))
-            {
+            let sum = self.sums.values.get_mut(step);
+            if let Some((sum, compensation)) = sum.zip(self.compensations.get_mut(step)) {
                 add_to(sum, compensation, value);
-                *is_there = true;
+                self.sums.mark(step);
             }
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
-        let sums = self.sums.iter().zip(&self.compensations);
-        let there = self.is_there.iter().zip(sums).enumerate();
-        let there = there.filter(|(_, (is_there, _))| **is_there);
-        there.map(|(step, (_, (sum, compensation)))| (step, sum + compensation))
+    fn finish(mut self) -> Column {
+        let sums = self.sums.values.iter_mut().zip(self.compensations);
+        for (sum, compensation) in sums {
+            *sum += compensation;
+        }
+        self.sums
     }
 }
 
@@ -190,7 +183,7 @@ impl Group {
         Self {
             labels,
             drop_name: false,
-            sums: Sums::new(if is_sum { steps } else { 0 }),
+            sums: Sums::default(),
             floats: vec![Folded::Nothing; if is_quantile || is_sum { 0 } else { steps }],
             histograms: Vec::new(),
             values: vec![Vec::new(); if is_quantile { steps } else { 0 }],
@@ -414,15 +407,16 @@ impl Evaluation<'_> {
         quantiles: &[f64],
         steps: Steps,
     ) -> VectorSeries {
-        let mut series = VectorSeries::new(group.labels, Column::new(steps.count));
+        let column = match of.op {
+            AggregateOp::Sum => group.sums.finish(),
+            _ => Column::new(steps.count),
+        };
+        let mut series = VectorSeries::new(group.labels, column);
         series.drop_name = group.drop_name;
         for (step, (mut values, q)) in group.values.into_iter().zip(quantiles).enumerate() {
             if !values.is_empty() {
                 series.column.set_float(step, quantile(*q, &mut values));
             }
-        }
-        for (step, value) in group.sums.all() {
-            series.column.set_float(step, value);
         }
         for (step, folded) in group.floats.iter().enumerate() {
             if let Some(value) = folded.finish(of.op) {

@@ -1,5 +1,6 @@
 //! The values of one series at all steps.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::histogram::FloatHistogram;
@@ -55,9 +56,46 @@ impl Column {
         self.values.len()
     }
 
-    fn mark(&mut self, step: usize) {
+    /// Says that there is a float at the step.
+    #[inline]
+    pub(crate) fn mark(&mut self, step: usize) {
         if let Some(word) = self.present.get_mut(step / 64) {
             *word |= 1 << (step % 64);
+        }
+    }
+
+    /// The same of all `steps`.
+    pub(crate) fn mark_all(&mut self, steps: Range<usize>) {
+        let mut step = steps.start;
+        while step < steps.end {
+            let end = steps.end.min((step / 64 + 1) * 64);
+            let bits = u64::MAX >> (64 - (end - step));
+            if let Some(word) = self.present.get_mut(step / 64) {
+                *word |= bits << (step % 64);
+            }
+            step = end;
+        }
+    }
+
+    /// Its floats, and `other` as what does not count.
+    pub(crate) fn floats_over(&self, other: f64) -> Self {
+        let steps = self.values.len();
+        let mut values = Vec::with_capacity(steps);
+        match self.stretch() {
+            Some((from, floats)) => {
+                values.resize(from, other);
+                values.extend_from_slice(floats);
+                values.resize(steps, other);
+            }
+            None => {
+                let all = (0..steps).map(|step| self.float(step));
+                values.extend(all.map(|float| float.unwrap_or(other)));
+            }
+        }
+        Self {
+            values,
+            present: self.present.clone(),
+            histograms: Vec::new(),
         }
     }
 
@@ -237,5 +275,41 @@ impl Iterator for Bits {
         let bit = self.0.trailing_zeros() as usize;
         self.0 &= self.0 - 1;
         Some(bit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_steps_are_marked_as_each_alone() {
+        for (from, to) in [
+            (0, 0),
+            (0, 1),
+            (3, 64),
+            (63, 65),
+            (64, 128),
+            (1, 200),
+            (199, 200),
+        ] {
+            let (mut many, mut each) = (Column::new(200), Column::new(200));
+            many.mark_all(from..to);
+            (from..to).for_each(|step| each.mark(step));
+            assert_eq!(many.present, each.present, "{from}..{to}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_count_is_replaced() {
+        let mut column = Column::of_floats(vec![1.0, 2.0, 3.0, 4.0]);
+        column.clear(0);
+        let over = |column: &Column| column.floats_over(-7.0).values;
+        assert_eq!(over(&column), [-7.0, 2.0, 3.0, 4.0]);
+        column.clear(2);
+        assert_eq!(over(&column), [-7.0, 2.0, -7.0, 4.0]);
+        let floats: Vec<_> = column.floats_over(-7.0).floats().collect();
+        assert_eq!(floats, [(1, 2.0), (3, 4.0)]);
+        assert_eq!(over(&Column::new(2)), [-7.0, -7.0]);
     }
 }
