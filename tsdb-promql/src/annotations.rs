@@ -291,13 +291,17 @@ pub(crate) struct Annotations {
 
 impl Annotations {
     pub(crate) fn add(&mut self, annotation: &Annotation<'_>, span: Span) {
-        let text = annotation.to_string();
-        if !self.seen.insert((text.clone(), span)) {
-            return;
-        }
-        match annotation.is_info() {
-            true => self.infos.push((text, Some(span))),
-            false => self.warnings.push((text, Some(span))),
+        self.note((annotation.to_string(), Some(span)), annotation.is_info());
+    }
+
+    fn note(&mut self, (text, span): (String, Option<Span>), is_info: bool) {
+        if self.seen.insert((text.clone(), span.unwrap_or_default())) {
+            let told = if is_info {
+                &mut self.infos
+            } else {
+                &mut self.warnings
+            };
+            told.push((text, span));
         }
     }
 
@@ -313,15 +317,11 @@ impl Annotations {
 
     /// Adds all of another thread.
     pub(crate) fn absorb(&mut self, other: Self) {
-        let add = |from: Vec<(String, Option<Span>)>, to: &mut Vec<_>, seen: &mut BTreeSet<_>| {
-            for (text, span) in from {
-                if seen.insert((text.clone(), span.unwrap_or_default())) {
-                    to.push((text, span));
-                }
-            }
-        };
-        add(other.warnings, &mut self.warnings, &mut self.seen);
-        add(other.infos, &mut self.infos, &mut self.seen);
+        other
+            .warnings
+            .into_iter()
+            .for_each(|one| self.note(one, false));
+        other.infos.into_iter().for_each(|one| self.note(one, true));
         other.forced.into_iter().for_each(|one| self.forced(one));
     }
 
@@ -333,9 +333,7 @@ impl Annotations {
 
     /// What the source of series says.
     pub(crate) fn warn(&mut self, text: String) {
-        if self.seen.insert((text.clone(), Span::default())) {
-            self.warnings.push((text, None));
-        }
+        self.note((text, None), false);
     }
 
     /// Warnings and infos, sorted, with places in the text of the query.

@@ -37,12 +37,13 @@ impl GroupStatistics {
         })
     }
 
-    /// What is said of a distinct page of so many samples, if it is not constant.
+    /// What is said of a distinct page, if it is not constant; `samples` is how many it has, `None`
+    /// where no row has the page.
     pub(super) fn of(
         &self,
         reader: &BlockReader,
         page: usize,
-        samples: u32,
+        samples: Option<u32>,
     ) -> Result<Option<PageStatistics>, BlockError> {
         let place = self.places.get(page).copied().unwrap_or_default();
         let bytes = self.bytes.get(place.0..place.1).unwrap_or_default();
@@ -52,7 +53,7 @@ impl GroupStatistics {
         let decoded = || {
             let mut bytes = ByteReader::new(bytes);
             let statistics = PageStatistics::decode(&mut bytes)?;
-            match bytes.is_empty() && statistics.count <= samples {
+            match bytes.is_empty() && samples.is_some_and(|samples| statistics.count <= samples) {
                 true => Ok(statistics),
                 false => Err(bytes.error("statistics of another page")),
             }
@@ -141,7 +142,7 @@ impl BlockReader {
                 visit(row, None);
                 continue;
             };
-            match statistics.of(self, last.values, times.samples)? {
+            match statistics.of(self, last.values, Some(times.samples))? {
                 // Where there are stale markers, one of them may be the last.
                 Some(found) if found.count < times.samples => visit(row, None),
                 Some(found) => visit(row, Some(Sample::new(times.max, found.last))),

@@ -125,7 +125,7 @@ impl BlockReader {
     ) -> Result<(), BlockError> {
         let statistics = GroupStatistics::read(self, group)?;
         for (page, samples) in pages.iter().enumerate() {
-            statistics.of(self, page, samples.unwrap_or_default())?;
+            statistics.of(self, page, *samples)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::deletes::Mask;
-use super::parts::{Entry, Known, PartsReader, Place};
+use super::parts::{Entry, Known, PartsReader};
 use super::readers::{Held, Reader};
 use super::scan::{Plan, split};
 use super::scan_batch::BatchSpace;
@@ -225,18 +225,9 @@ impl NewestScan {
         entries: &[Entry],
         (open, found): (&[usize], &mut [Found]),
     ) -> Result<(), ShardError> {
-        let mut rows: Vec<(Place, usize)> = Vec::new();
-        for &at in open {
-            let of_one = entries.get(at).map(|entry| entry.places.clone());
-            let of_one = of_one.and_then(|places| parts.places.get(places));
-            rows.extend(of_one.unwrap_or_default().iter().map(|place| (*place, at)));
-        }
-        rows.sort_unstable();
-        for rows in rows.chunk_by(|a, b| a.0.0 == b.0.0) {
-            let block = rows.first().map_or(usize::MAX, |row| row.0.0);
-            let Some(block) = parts.held.live.blocks.get(block) else {
-                continue;
-            };
+        let entries = open.iter().filter_map(|at| Some((*at, entries.get(*at)?)));
+        let mut rows = Vec::new();
+        for (block, rows) in parts.by_block(entries, &mut rows) {
             let numbers: Vec<u32> = rows.iter().map(|row| row.0.1).collect();
             let visit = |row: u32, newest: Option<Sample>| {
                 let place = rows.binary_search_by_key(&row, |(place, _)| place.1);

@@ -68,7 +68,7 @@ pub(super) struct PartsReader<'a> {
     pub(super) places: &'a [Place],
 }
 
-impl PartsReader<'_> {
+impl<'a> PartsReader<'a> {
     /// What is hidden of each of the entries; nothing at all where nothing was deleted.
     pub(super) fn masks(&self, entries: &[Entry]) -> Vec<Mask> {
         if self.deletes.is_empty() {
@@ -107,21 +107,32 @@ impl PartsReader<'_> {
                 parts.chunks = chunks;
             }
         }
-        let mut rows: Vec<(Place, usize)> = Vec::new();
-        for (number, entry) in entries.iter().enumerate() {
+        let mut rows = Vec::new();
+        for (block, rows) in self.by_block(entries.iter().enumerate(), &mut rows) {
+            self.read_block(block, rows, &masks, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// The rows that some entries have in blocks, block by block, rising, each with the entry's
+    /// number. They are put into `rows`.
+    pub(super) fn by_block<'r>(
+        &self,
+        entries: impl Iterator<Item = (usize, &'r Entry)>,
+        rows: &'r mut Vec<(Place, usize)>,
+    ) -> impl Iterator<Item = (&'a BlockReader, &'r [(Place, usize)])> {
+        rows.clear();
+        for (number, entry) in entries {
             let places = self.places.get(entry.places.clone()).unwrap_or_default();
             rows.extend(places.iter().map(|place| (*place, number)));
         }
         rows.sort_unstable();
-        for of_block in rows.chunk_by(|a, b| a.0.0 == b.0.0) {
-            let block = of_block
-                .first()
-                .and_then(|row| held.live.blocks.get(row.0.0));
-            if let Some(block) = block {
-                self.read_block(block, of_block, &masks, &mut found)?;
-            }
-        }
-        Ok(found)
+        let blocks = &self.held.live.blocks;
+        let of_blocks = rows.chunk_by(|a, b| a.0.0 == b.0.0);
+        of_blocks.filter_map(move |rows| {
+            let block = blocks.get(rows.first()?.0.0)?;
+            Some((&**block, rows))
+        })
     }
 
     fn read_block(

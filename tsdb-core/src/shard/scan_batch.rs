@@ -47,6 +47,7 @@ impl BatchSpace {
             + self.rows.capacity() * size_of::<(Place, usize)>()
             + self.decode.heap_bytes()
             + self.block.heap_bytes()
+            + self.numbers.capacity() * size_of::<u32>()
     }
 
     /// Makes the columns of `entries`.
@@ -102,19 +103,8 @@ impl BatchSpace {
         entries: &[Entry],
     ) -> Result<(), ShardError> {
         let mut rows = std::mem::take(&mut self.rows);
-        rows.clear();
-        for (number, entry) in entries.iter().enumerate() {
-            let places = source.places.get(entry.places.clone()).unwrap_or_default();
-            rows.extend(places.iter().map(|place| (*place, number)));
-        }
-        rows.sort_unstable();
-        let blocks = rows.chunk_by(|a, b| a.0.0 == b.0.0);
-        let mut blocks: Vec<_> = blocks
-            .filter_map(|rows| {
-                let place = rows.first()?.0;
-                Some((&**source.held.live.blocks.get(place.0)?, rows))
-            })
-            .collect();
+        let blocks = source.by_block(entries.iter().enumerate(), &mut rows);
+        let mut blocks: Vec<_> = blocks.collect();
         blocks.sort_by_key(|(block, _)| block.meta().min_time);
         for (block, rows) in blocks {
             self.read_block(source, block, rows)?;

@@ -188,12 +188,13 @@ impl Walk<'_> {
         self.steps.partition_point(is_early)..self.steps.partition_point(is_not_late)
     }
 
-    /// Tells each window that has any samples, with its step.
+    /// Tells each window that has any samples, with its step; answers the steps it looked at.
     #[inline]
-    fn windows(&self, mut found: impl FnMut(usize, Place)) {
+    fn windows(&self, mut found: impl FnMut(usize, Place)) -> Range<usize> {
         let range = self.call.range.range();
         let (mut from, mut to) = (Mark::default(), Mark::default());
-        for step in self.reached() {
+        let reached = self.reached();
+        for step in reached.clone() {
             let end = self.call.range.reference(self.steps.time(step));
             let start = end.saturating_sub(range);
             to.advance(self.times, end.saturating_add(1));
@@ -211,6 +212,7 @@ impl Walk<'_> {
                 );
             }
         }
+        reached
     }
 
     /// Asks for the value of each window that has any samples.
@@ -273,7 +275,7 @@ impl Rates {
         self.reset(walk.steps.count);
         self.find_resets(values, extrapolation.is_counter);
         let mut next_reset = 0;
-        walk.windows(|step, place| {
+        let reached = walk.windows(|step, place| {
             let (first, last) = (place.from, place.to - 1);
             if first == last {
                 return;
@@ -300,7 +302,6 @@ impl Rates {
             self.gaps[step] = number(last - first);
             self.first[step] = values[first];
         });
-        let reached = walk.reached();
         self.extrapolate(extrapolation, &mut out.values, reached);
     }
 

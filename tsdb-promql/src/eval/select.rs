@@ -261,26 +261,21 @@ impl Evaluation<'_> {
         (steps, grouping): (Steps, Option<&Grouping>),
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let reference = select.reference(steps.start);
-        let first = reference.saturating_sub(self.lookback());
-        let first = first.saturating_add(self.before_start());
-        let selection = Selection {
-            matchers: &select.matchers,
-            start: first,
-            wanted_from: first,
-            end: reference,
-            newest_only: true,
+        let reading = Reading {
             grouping,
+            ..Reading::newest(select, steps, self.lookback())
         };
-        let source = self.request.source;
-        let mut stream = source.select(&selection).map_err(QueryError::Source)?;
+        let Some(mut stream) = self.open(&reading)? else {
+            return Ok(());
+        };
+        let within = (self.wanted_from(&reading), select.reference(steps.start));
         let mut count = 0;
         let (mut samples, mut out) = (SeriesSamples::default(), VectorSeries::default());
         while stream.next_into(&mut samples).map_err(QueryError::Source)? {
             count += 1;
             self.check_series(count)?;
             self.count_read(1);
-            let Some(point) = newest_of(&samples, (selection.start, selection.end)) else {
+            let Some(point) = newest_of(&samples, within) else {
                 continue;
             };
             out.column.reset(1);
