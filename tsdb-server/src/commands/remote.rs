@@ -8,6 +8,7 @@ use bytes::Bytes;
 use clap::Args;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::request::Builder;
+use http::uri::Scheme;
 use http::{Method, Request, Response, Uri};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
@@ -88,14 +89,15 @@ pub(super) struct Remote {
 /// So long a server may take to say whether it is ready.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// So long it is waited for what a server says against our certificate; one that takes it says nothing.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A running server that can be asked.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     url: String,
     authorization: Option<HeaderValue>,
     tls: ClientTls,
-    /// Whether it is shown a certificate.
-    shows_certificate: bool,
 }
 
 impl Remote {
@@ -159,7 +161,6 @@ impl Remote {
             url,
             authorization,
             tls,
-            shows_certificate: self.client_cert.is_some(),
         })
     }
 
@@ -273,14 +274,14 @@ impl Server {
         }
     }
 
-    /// Why a request failed. A server that takes no certificate of ours says so behind the handshake,
-    /// where a client that has begun to send may not hear it: it is asked once more.
+    /// Why a request failed. A server that takes no certificate of ours, or misses one, says so behind
+    /// the handshake, where a client that has begun to send may not hear it: it is asked once more.
     pub(super) async fn why(&self, uri: &Uri, error: &client::Error) -> String {
         let text = told(error);
-        if !self.shows_certificate || error.is_connect() {
+        if uri.scheme() != Some(&Scheme::HTTPS) || error.is_connect() {
             return text;
         }
-        let refusal = timeout(HEALTH_TIMEOUT, self.tls.refusal(uri)).await;
+        let refusal = timeout(REFUSAL_TIMEOUT, self.tls.refusal(uri)).await;
         refusal.ok().flatten().unwrap_or(text)
     }
 

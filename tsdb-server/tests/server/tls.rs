@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Authority, Server, Signed, TlsClient, basic, program, request, wait_for};
+use crate::support::{
+    Authority, Server, Signed, TlsClient, basic, program, refuse_silently_then_aloud, request,
+    wait_for,
+};
 
 /// A server with a certificate, and what its clients need.
 struct Secured {
@@ -63,12 +66,17 @@ impl Secured {
 
 /// The command `compact` of a running server.
 fn compact(server: &Server, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tsdb-server"))
-        .args(["compact", "--url", &server.api])
+    compact_at(&server.api)
         .args(arguments)
         .envs(variables.iter().copied())
         .output()
         .expect("it starts")
+}
+
+fn compact_at(url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tsdb-server"));
+    command.args(["compact", "--url", url]);
+    command
 }
 
 fn path(file: &Path) -> &str {
@@ -342,6 +350,28 @@ async fn client_certificates_are_verified() {
     let once = TlsClient::new(&secured.ca.file, Some(&expired));
     assert!(once.get(metrics, "/metrics", &[]).await.is_err());
     assert_eq!(failed().await, before + 1);
+}
+
+/// Whether a client hears why it is refused, while it sends already, is a matter of luck.
+#[tokio::test]
+async fn a_refusal_that_was_not_heard_is_asked_for_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca = Authority::new(folder.path(), "ca");
+    let own = ca.sign(&["127.0.0.1"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("https://{}", listener.local_addr().expect("an address"));
+    let ca_file = ca.file.clone();
+    let server = tokio::spawn(async move {
+        refuse_silently_then_aloud(listener, &ca_file, &own).await;
+    });
+    let mut command = compact_at(&url);
+    command.args(["--ca-file", path(&ca.file)]);
+    let command = tokio::task::spawn_blocking(move || command.output().expect("it starts"));
+    refused(
+        &command.await.expect("it ends"),
+        "the server asks for a certificate: give --client-cert and --client-key",
+    );
+    server.await.expect("it was asked twice");
 }
 
 #[tokio::test]

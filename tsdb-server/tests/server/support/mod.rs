@@ -18,7 +18,7 @@ pub(crate) use etcd::{Etcd, lasting_port};
 pub(crate) use link::Link;
 pub(crate) use process::{Process, Server};
 pub(crate) use programs::{Prometheus, found, free_port, program};
-pub(crate) use secure::{TlsClient, basic};
+pub(crate) use secure::{TlsClient, basic, refuse_silently_then_aloud};
 
 /// Polls until `condition` gives a value; fails the test after `seconds`, saying what was waited for.
 pub(crate) async fn wait_for<T, F>(what: &str, seconds: u64, mut condition: impl FnMut() -> F) -> T

@@ -12,10 +12,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::{Answer, Signed};
 
@@ -31,22 +33,53 @@ pub(crate) enum SecureConnection {
     Two(http2::SendRequest<Full<Bytes>>),
 }
 
+/// Shakes hands with one connection and ends it without a word; the next is asked for a certificate.
+pub(crate) async fn refuse_silently_then_aloud(listener: TcpListener, ca: &Path, own: &Signed) {
+    let provider = Arc::new(ring::default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)), Arc::clone(&provider));
+    let asking = verifier.build().expect("a verifier");
+    for verifier in [WebPkiClientVerifier::no_client_auth(), asking] {
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(certificates(&own.certificate), key(own))
+            .expect("a pair");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        // The second ends here, by what the client does not show.
+        if let Ok(mut stream) = acceptor.accept(stream).await {
+            let read = stream.read_u8().await;
+            assert!(read.is_ok(), "the client begins to send: {read:?}");
+        }
+    }
+}
+
+fn roots(ca: &Path) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(ca) {
+        roots.add(certificate).expect("a CA");
+    }
+    roots
+}
+
+fn key(own: &Signed) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::from_pem_file(&own.key).expect("a key")
+}
+
 impl TlsClient {
     pub(crate) fn new(ca: &Path, own: Option<&Signed>) -> Self {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(ca) {
-            roots.add(certificate).expect("a CA");
-        }
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
-            .with_root_certificates(roots);
+            .with_root_certificates(roots(ca));
         let config = match own {
             None => builder.with_no_client_auth(),
             Some(own) => {
-                let key = PrivateKeyDer::from_pem_file(&own.key).expect("a key");
                 let chain = certificates(&own.certificate);
-                builder.with_client_auth_cert(chain, key).expect("a pair")
+                let built = builder.with_client_auth_cert(chain, key(own));
+                built.expect("a pair")
             }
         };
         Self { config }
