@@ -83,6 +83,6 @@ pub struct Answer {
     pub infos: Vec<String>,
     /// What it cost.
     pub stats: QueryStats,
-    /// Where the time went, if the engine tells.
+    /// Where the time went, with [`EngineOptions::stopwatch`](crate::EngineOptions::stopwatch).
     pub trace: Option<Trace>,
 }

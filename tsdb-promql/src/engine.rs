@@ -10,6 +10,7 @@ use crate::eval::{Request, Steps, answer};
 use crate::plan::plan;
 use crate::queryable::Queryable;
 use crate::syntax::{ValueType, parse};
+use crate::trace::Stopwatch;
 
 /// What of PromQL is switched on. The default is that of Prometheus 3.14 without flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,8 @@ pub struct EngineOptions {
     /// How many threads may work on the series of a selector; 1, which is the one that asks. A
     /// result does not tell how many there were.
     pub threads: usize,
+    /// What traces are timed with; without it none are made.
+    pub stopwatch: Option<Stopwatch>,
 }
 
 impl Default for EngineOptions {
@@ -91,6 +94,7 @@ impl Default for EngineOptions {
             max_memory: 1 << 30,
             max_series: u64::MAX,
             threads: 1,
+            stopwatch: None,
         }
     }
 }
@@ -128,7 +132,7 @@ impl Cancel {
     }
 }
 
-/// Evaluates queries over any source of series. Reads no clock, and starts no thread but where
+/// Evaluates queries over any source of series. Reads no clock but that of traces, and starts no thread but where
 /// [`EngineOptions::threads`] allows some, which end with the query.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Engine {
@@ -195,11 +199,12 @@ impl Engine {
         let planned_step = if is_range { step } else { 0 };
         let planned = plan(&expr, (start, end, planned_step), &self.options)?;
         let request = Request {
+            query,
             source,
             options: &self.options,
             cancel,
             is_range,
         };
-        answer(query, &planned, Steps::between(start, end, step), request)
+        answer(&planned, Steps::between(start, end, step), request)
     }
 }

@@ -29,4 +29,4 @@ pub use kahan::KahanSum;
 pub use namespace::NamespaceStream;
 pub use number::{GeneralNumber, PlainNumber, SampleNumber, parse_float};
 pub use queryable::{Queryable, Selection, SeriesSamples, SeriesStream, SourceError};
-pub use trace::Trace;
+pub use trace::{Stopwatch, Trace};

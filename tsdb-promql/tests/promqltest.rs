@@ -29,13 +29,15 @@ fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The cases of a script; one that fails in any order of series, or with other threads, fails.
+/// The cases of a script; one that fails in any order of series, or with other threads and a trace,
+/// fails.
 fn cases(script: &Script, features: Features, orders: &[SeriesOrder]) -> Vec<Case> {
     let mut verdicts: Vec<Case> = Vec::new();
     let ways = orders.iter().flat_map(|order| [(order, 1), (order, 3)]);
     for (order, threads) in ways {
         let options = EngineOptions {
             threads,
+            stopwatch: (threads > 1).then_some(|| 0),
             ..engine_options(features)
         };
         let mut subject = EngineSubject::new(options, *order);

@@ -210,6 +210,7 @@ fn is_grouped_by_source(node: &VectorNode) -> Option<bool> {
             let drops = of.op.is_arithmetic() || of.returns_bool;
             is_grouped_by_source(&of.vector).map(|dropped| dropped || drops)
         }
+        VectorNode::Traced { node, .. } => is_grouped_by_source(node),
         _ => None,
     }
 }

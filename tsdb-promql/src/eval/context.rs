@@ -12,8 +12,9 @@ use super::column::Column;
 use super::kernels::Rates;
 use super::series::{VectorSeries, is_described, without_description};
 use super::steps::Steps;
+use super::tracing::{OpenSteps, ReadSoFar};
 use crate::annotations::{Annotation, Annotations, ForcedMonotonicity};
-use crate::answer::QueryStats;
+use crate::answer::{Answer, QueryStats, Value};
 use crate::engine::{Cancel, EngineOptions};
 use crate::error::QueryError;
 use crate::plan::VectorNode;
@@ -26,6 +27,7 @@ pub(crate) type Sink<'s> = dyn FnMut(&mut VectorSeries) -> Result<(), QueryError
 /// What a query runs with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'q> {
+    pub(crate) query: &'q str,
     pub(crate) source: &'q dyn Queryable,
     pub(crate) options: &'q EngineOptions,
     pub(crate) cancel: &'q Cancel,
@@ -44,16 +46,15 @@ pub(crate) struct Evaluation<'q> {
     pub(super) rates: RefCell<Rates>,
     /// What is written more than once, by its text and steps.
     pub(super) shared: RefCell<Shared>,
-    series: Cell<u64>,
-    samples: Cell<u64>,
+    read: Cell<ReadSoFar>,
+    pub(super) steps: RefCell<OpenSteps>,
 }
 
 /// What a thread of a query has to say in the end.
 #[derive(Debug)]
 pub(crate) struct Noted {
     annotations: Annotations,
-    series: u64,
-    samples: u64,
+    read: ReadSoFar,
 }
 
 /// The series of what is written more than once.
@@ -115,8 +116,8 @@ impl<'q> Evaluation<'q> {
             annotations: RefCell::default(),
             rates: RefCell::default(),
             shared: RefCell::default(),
-            series: Cell::new(0),
-            samples: Cell::new(0),
+            read: Cell::default(),
+            steps: RefCell::default(),
         }
     }
 
@@ -143,36 +144,56 @@ impl<'q> Evaluation<'q> {
 
     /// Counts what was read of the source.
     pub(crate) fn count_read(&self, samples: u64) {
-        self.series.set(self.series.get() + 1);
-        self.samples.set(self.samples.get() + samples);
+        self.add_read(ReadSoFar {
+            series: 1,
+            samples,
+            nanoseconds: 0,
+        });
+    }
+
+    pub(super) fn read_so_far(&self) -> ReadSoFar {
+        self.read.get()
+    }
+
+    pub(super) fn add_read(&self, more: ReadSoFar) {
+        let mut read = self.read.get();
+        read.series += more.series;
+        read.samples += more.samples;
+        read.nanoseconds = read.nanoseconds.saturating_add(more.nanoseconds);
+        self.read.set(read);
     }
 
     /// What another thread of the query noted.
     pub(crate) fn into_noted(self) -> Noted {
         Noted {
             annotations: self.annotations.into_inner(),
-            series: self.series.get(),
-            samples: self.samples.get(),
+            read: self.read.get(),
         }
     }
 
     /// Notes what another thread of the query did.
     pub(crate) fn absorb(&self, noted: Noted) {
         self.annotations.borrow_mut().absorb(noted.annotations);
-        self.series.set(self.series.get() + noted.series);
-        self.samples.set(self.samples.get() + noted.samples);
+        self.add_read(noted.read);
     }
 
-    /// Warnings, infos and what it cost.
-    pub(crate) fn finish(self, query: &str) -> (Vec<String>, Vec<String>, QueryStats) {
-        let (warnings, infos) = self.annotations.into_inner().finish(query);
-        let stats = QueryStats {
-            series: self.series.get(),
-            samples: self.samples.get(),
-            peak_samples: self.budget.peak_samples(),
-            peak_bytes: self.budget.peak_bytes(),
-        };
-        (warnings, infos, stats)
+    /// The value with warnings, infos, and what it cost.
+    pub(crate) fn finish(self, value: Value, nanoseconds: u64) -> Answer {
+        let read = self.read.get();
+        let trace = self.trace(nanoseconds);
+        let (warnings, infos) = self.annotations.into_inner().finish(self.request.query);
+        Answer {
+            value,
+            warnings,
+            infos,
+            stats: QueryStats {
+                series: read.series,
+                samples: read.samples,
+                peak_samples: self.budget.peak_samples(),
+                peak_bytes: self.budget.peak_bytes(),
+            },
+            trace,
+        }
     }
 
     /// All series of a node.

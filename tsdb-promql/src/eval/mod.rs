@@ -27,6 +27,7 @@ mod sliding;
 mod sort;
 mod steps;
 mod top;
+mod tracing;
 mod vector;
 mod window;
 

@@ -135,9 +135,17 @@ impl Evaluation<'_> {
         make: &Make<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let Some(mut stream) = self.open(reading)? else {
-            return Ok(());
-        };
+        self.open(reading, |stream| {
+            self.make_all(stream, (reading, make), sink)
+        })
+    }
+
+    fn make_all(
+        &self,
+        mut stream: Box<dyn SeriesStream + '_>,
+        (reading, make): (&Reading<'_>, &Make<'_>),
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
         let count = AtomicU64::new(0);
         let batch = (BATCH_STEPS / reading.steps.count.max(1)).clamp(1, BATCH_SERIES_MAX);
         let others = match self.threads_for(&*stream, reading) {

@@ -372,6 +372,7 @@ pub(crate) fn has_one_name(node: &VectorNode) -> bool {
         VectorNode::Map { .. } | VectorNode::Negate(_) => true,
         VectorNode::Sort { node, .. }
         | VectorNode::Shared { node, .. }
+        | VectorNode::Traced { node, .. }
         | VectorNode::Invariant(node) => has_one_name(node),
         VectorNode::WithScalar(of) => of.op.is_arithmetic() || has_one_name(&of.vector),
         VectorNode::Aggregate(of) if of.op.keeps_series() => has_one_name(&of.node),

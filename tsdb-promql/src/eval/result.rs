@@ -15,12 +15,12 @@ use crate::plan::{Planned, RangeNode, VectorNode};
 
 /// Evaluates a plan at all steps.
 pub(crate) fn answer(
-    query: &str,
     planned: &Planned,
     steps: Steps,
     request: Request<'_>,
 ) -> Result<Answer, QueryError> {
     let evaluation = Evaluation::new(request);
+    let begun = evaluation.now();
     let value = match planned {
         Planned::Text(text) => Value::String {
             timestamp: steps.start,
@@ -33,14 +33,8 @@ pub(crate) fn answer(
         Planned::Vector(node) => evaluation.vector_value(node, steps)?,
         Planned::Range(range) => evaluation.range_value_at(range, steps)?,
     };
-    let (warnings, infos, stats) = evaluation.finish(query);
-    Ok(Answer {
-        value,
-        warnings,
-        infos,
-        stats,
-        trace: None,
-    })
+    let took = evaluation.now().saturating_sub(begun);
+    Ok(evaluation.finish(value, took))
 }
 
 fn scalar_value(values: &[f64], steps: Steps, is_range: bool) -> Value {
@@ -163,6 +157,7 @@ fn is_in_order(node: &VectorNode) -> bool {
         | VectorNode::Label { node, .. }
         | VectorNode::Negate(node)
         | VectorNode::Shared { node, .. }
+        | VectorNode::Traced { node, .. }
         | VectorNode::Invariant(node) => is_in_order(node),
         _ => false,
     }

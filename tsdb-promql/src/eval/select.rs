@@ -88,23 +88,21 @@ impl Evaluation<'_> {
         reading: &Reading<'_>,
         each: &mut dyn FnMut(&mut RangeSeries) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        match self.open(reading)? {
-            Some(stream) => {
-                let count = AtomicU64::new(0);
-                self.read_stream(stream, (reading, &count), &mut |series, _| each(series))
-            }
-            None => Ok(()),
-        }
+        self.open(reading, |stream| {
+            let count = AtomicU64::new(0);
+            self.read_stream(stream, (reading, &count), &mut |series, _| each(series))
+        })
     }
 
-    /// What `reading` asks for; `None` where that is nothing.
-    pub(super) fn open(
-        &self,
+    /// Hands over what `reading` asks for, unless that is nothing.
+    pub(super) fn open<'e>(
+        &'e self,
         reading: &Reading<'_>,
-    ) -> Result<Option<Box<dyn SeriesStream + '_>>, QueryError> {
+        read: impl FnOnce(Box<dyn SeriesStream + 'e>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
         let Reading { select, steps, .. } = *reading;
         if steps.count == 0 {
-            return Ok(None);
+            return Ok(());
         }
         let first = self.wanted_from(reading);
         let last = select.reference(steps.end());
@@ -116,8 +114,23 @@ impl Evaluation<'_> {
             newest_only: reading.newest_only && steps.count == 1,
             grouping: reading.grouping,
         };
-        let stream = self.request.source.select(&selection);
-        stream.map(Some).map_err(QueryError::Source)
+        self.traced_selector(&selection, || {
+            let stream = self.of_source(|| self.request.source.select(&selection));
+            read(stream.map_err(QueryError::Source)?)
+        })
+    }
+
+    /// Reads the next series of a stream; whether there was one.
+    fn next(
+        &self,
+        stream: &mut dyn SeriesStream,
+        samples: &mut SeriesSamples,
+    ) -> Result<bool, QueryError> {
+        let next = match self.options().stopwatch {
+            Some(_) => self.of_source(|| stream.next_into(samples)),
+            None => stream.next_into(samples),
+        };
+        next.map_err(QueryError::Source)
     }
 
     /// The first millisecond that `reading` asks about.
@@ -145,7 +158,7 @@ impl Evaluation<'_> {
     ) -> Result<(), QueryError> {
         let (first, before) = (self.wanted_from(reading), self.hints_before(reading));
         let (mut samples, mut series) = (SeriesSamples::default(), RangeSeries::default());
-        while stream.next_into(&mut samples).map_err(QueryError::Source)? {
+        while self.next(&mut *stream, &mut samples)? {
             if before > 0 {
                 samples.remove_before(first);
                 if samples.is_empty() {
@@ -265,35 +278,34 @@ impl Evaluation<'_> {
             grouping,
             ..Reading::newest(select, steps, self.lookback())
         };
-        let Some(mut stream) = self.open(&reading)? else {
-            return Ok(());
-        };
-        let within = (self.wanted_from(&reading), select.reference(steps.start));
-        let mut count = 0;
-        let (mut samples, mut out) = (SeriesSamples::default(), VectorSeries::default());
-        while stream.next_into(&mut samples).map_err(QueryError::Source)? {
-            count += 1;
-            self.check_series(count)?;
-            self.count_read(1);
-            let Some(point) = newest_of(&samples, within) else {
-                continue;
-            };
-            out.column.reset(1);
-            out.column.set(0, point);
-            out.drop_name = false;
-            match stream.group() {
-                None => out.labels = std::mem::take(&mut samples.labels),
-                group if group == out.group => {}
-                Some(group) => out.labels = stream.group_labels(group),
+        self.open(&reading, |mut stream| {
+            let within = (self.wanted_from(&reading), select.reference(steps.start));
+            let mut count = 0;
+            let (mut samples, mut out) = (SeriesSamples::default(), VectorSeries::default());
+            while self.next(&mut *stream, &mut samples)? {
+                count += 1;
+                self.check_series(count)?;
+                self.count_read(1);
+                let Some(point) = newest_of(&samples, within) else {
+                    continue;
+                };
+                out.column.reset(1);
+                out.column.set(0, point);
+                out.drop_name = false;
+                match stream.group() {
+                    None => out.labels = std::mem::take(&mut samples.labels),
+                    group if group == out.group => {}
+                    Some(group) => out.labels = stream.group_labels(group),
+                }
+                out.group = stream.group();
+                sink(&mut out)?;
             }
-            out.group = stream.group();
-            sink(&mut out)?;
-        }
-        stream
-            .warnings()
-            .into_iter()
-            .for_each(|text| self.warn(text));
-        Ok(())
+            stream
+                .warnings()
+                .into_iter()
+                .for_each(|text| self.warn(text));
+            Ok(())
+        })
     }
 
     /// When the newest sample of each series was taken, or its counting began, in seconds.

@@ -70,6 +70,10 @@ impl Evaluation<'_> {
             VectorNode::Binary(of) if of.op.is_set() => self.set_operation(of, steps, sink),
             VectorNode::Binary(of) => self.binary(of, steps, sink),
             VectorNode::Aggregate(of) => self.aggregate(of, steps, sink),
+            VectorNode::Traced { name, span, node } => {
+                let run = |sink: &mut Sink<'_>| self.stream_grouped(node, (steps, grouping), sink);
+                self.traced((name, *span), run, sink)
+            }
             VectorNode::Shared { key, node } => self.stream_shared(key, node, steps, sink),
             VectorNode::Invariant(node) => self.stream(node, steps.first(), &mut |series| {
                 series.column.repeat_first(steps.count);

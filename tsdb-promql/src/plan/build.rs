@@ -162,14 +162,33 @@ impl Planner<'_> {
             repeated @ (Expr::Aggregate(_) | Expr::Call(_)) => self.repeated.text(repeated),
             _ => None,
         };
-        Ok(match key {
+        let node = match key {
             // What is read of histograms depends on what it is for.
             Some(key) => VectorNode::Shared {
                 key: format!("{key} {}", used.is_statistics_only()),
                 node: Box::new(node),
             },
             None => node,
-        })
+        };
+        Ok(self.traced(bare(expr), node))
+    }
+
+    /// A selector is traced where it is read.
+    fn traced(&self, expr: &Expr, node: VectorNode) -> VectorNode {
+        let name = match expr {
+            Expr::Aggregate(aggregate) => aggregate.op.text(),
+            Expr::Binary(binary) => binary.op.text(),
+            Expr::Call(call) => call.function.name,
+            _ => return node,
+        };
+        match self.options.stopwatch {
+            Some(_) => VectorNode::Traced {
+                name,
+                span: expr.span(),
+                node: Box::new(node),
+            },
+            None => node,
+        }
     }
 
     fn unshared(&self, expr: &Expr, used: HistogramUse) -> Result<VectorNode, QueryError> {

@@ -29,6 +29,7 @@ pub(super) fn settle(node: &mut VectorNode) {
         | VectorNode::Absent { node, .. }
         | VectorNode::Histogram { node, .. }
         | VectorNode::Shared { node, .. }
+        | VectorNode::Traced { node, .. }
         | VectorNode::Negate(node) => settle(node),
         VectorNode::Info(of) => settle(&mut of.node),
         VectorNode::WithScalar(of) => settle(&mut of.vector),
@@ -54,6 +55,7 @@ fn is_invariant(node: &VectorNode) -> bool {
         | VectorNode::Sort { node, .. }
         | VectorNode::Absent { node, .. }
         | VectorNode::Shared { node, .. }
+        | VectorNode::Traced { node, .. }
         | VectorNode::Negate(node) => is_invariant(node),
         VectorNode::Info(of) => of.at.is_some() && is_invariant(&of.node),
         VectorNode::WithScalar(of) => is_invariant(&of.vector) && is_scalar_invariant(&of.scalar),

@@ -309,6 +309,12 @@ pub(crate) struct AggregateNode {
 #[derive(Clone, Debug)]
 pub(crate) enum VectorNode {
     Select(Select),
+    /// Something of which it is to be told how long it takes.
+    Traced {
+        name: &'static str,
+        span: Span,
+        node: Box<VectorNode>,
+    },
     /// When the sample was taken, or its counting began.
     TimeOf {
         select: Select,

@@ -1,14 +1,13 @@
 //! A namespace as expressions read it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tsdb_core::model::{MatchOp, Matcher, TimeRange};
+use tsdb_core::model::{Matcher, TimeRange};
 use tsdb_core::{Labels, SelectLimits};
 use tsdb_promql::{
-    NamespaceStream, Queryable, Selection, SeriesSamples, SeriesStream, SourceError, Trace,
+    NamespaceStream, Queryable, Selection, SeriesSamples, SeriesStream, SourceError,
 };
 
 use super::progress::Progress;
@@ -67,26 +66,16 @@ pub(crate) struct Source {
     progress: Arc<Progress>,
     /// Whether series were left out.
     is_cut: AtomicBool,
-    /// What each selector read, where that is to be told.
-    traces: Option<Mutex<Vec<(u64, Trace)>>>,
-    selectors: AtomicU64,
 }
 
 impl Source {
-    /// What `bounds` leave of a namespace; traced, it tells what each selector read.
-    pub(crate) fn new(
-        namespace: NamespaceData,
-        bounds: Bounds,
-        progress: Arc<Progress>,
-        is_traced: bool,
-    ) -> Self {
+    /// What `bounds` leave of a namespace.
+    pub(crate) fn new(namespace: NamespaceData, bounds: Bounds, progress: Arc<Progress>) -> Self {
         Self {
             namespace,
             bounds,
             progress,
             is_cut: AtomicBool::new(false),
-            traces: is_traced.then(Mutex::default),
-            selectors: AtomicU64::new(0),
         }
     }
 
@@ -95,25 +84,6 @@ impl Source {
         self.bounds
             .cut
             .filter(|_| self.is_cut.load(Ordering::Relaxed))
-    }
-
-    /// What each selector read.
-    pub(crate) fn into_traces(self) -> Vec<Trace> {
-        let traces = self.traces.map(Mutex::into_inner);
-        let traces = traces.map(|traces| traces.unwrap_or_else(PoisonError::into_inner));
-        let traces = traces.unwrap_or_default().into_iter();
-        traces.map(|(_, trace)| trace).collect()
-    }
-
-    /// The beginning of what is told of a selector, and since when it reads.
-    fn trace(&self, selection: &Selection<'_>) -> Option<(Trace, Instant)> {
-        self.traces.as_ref()?;
-        let trace = Trace {
-            name: "selector".to_owned(),
-            detail: text(selection),
-            ..Trace::default()
-        };
-        Some((trace, Instant::now()))
     }
 
     fn open(&self, selection: &Selection<'_>) -> Result<Series, StoreError> {
@@ -143,40 +113,11 @@ impl Queryable for Source {
         &'q self,
         selection: &Selection<'_>,
     ) -> Result<Box<dyn SeriesStream + 'q>, SourceError> {
-        let mut trace = self.trace(selection);
-        let series = self.open(selection)?;
-        add_time(&mut trace);
         Ok(Box::new(Selected {
             source: self,
-            number: self.selectors.fetch_add(1, Ordering::Relaxed),
-            series,
+            series: self.open(selection)?,
             count: 0,
-            trace,
         }))
-    }
-}
-
-/// A selector as it is written, and its time in milliseconds.
-fn text(selection: &Selection<'_>) -> String {
-    let matchers = selection.matchers.iter().map(|matcher| {
-        let op = match matcher.op() {
-            MatchOp::Equal => "=",
-            MatchOp::NotEqual => "!=",
-            MatchOp::Regex => "=~",
-            MatchOp::NotRegex | MatchOp::Shards => "!~",
-        };
-        format!("{}{op}{:?}", matcher.name(), matcher.value())
-    });
-    let matchers: Vec<String> = matchers.collect();
-    let (start, end) = (selection.start, selection.end);
-    format!("{{{}}} from {start} to {end}", matchers.join(","))
-}
-
-/// The time until now is of this selector.
-fn add_time(trace: &mut Option<(Trace, Instant)>) {
-    if let Some((trace, since)) = trace {
-        let nanos = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        trace.nanoseconds = trace.nanoseconds.saturating_add(nanos);
     }
 }
 
@@ -223,12 +164,9 @@ fn of_database(error: SourceError) -> SourceError {
 /// Series on their way to an expression.
 struct Selected<'s> {
     source: &'s Source,
-    /// Which selector they are of, that of all its parts.
-    number: u64,
     series: Series,
     /// How many were read.
     count: u64,
-    trace: Option<(Trace, Instant)>,
 }
 
 impl SeriesStream for Selected<'_> {
@@ -238,12 +176,7 @@ impl SeriesStream for Selected<'_> {
     }
 
     fn next_into(&mut self, into: &mut SeriesSamples) -> Result<bool, SourceError> {
-        if let Some((_, since)) = &mut self.trace {
-            *since = Instant::now();
-        }
-        let is_some = self.series.next_into(into)?;
-        add_time(&mut self.trace);
-        if !is_some {
+        if !self.series.next_into(into)? {
             return Ok(false);
         }
         self.count += 1;
@@ -254,10 +187,6 @@ impl SeriesStream for Selected<'_> {
         }
         let samples = (into.timestamps.len() + into.histograms.len()) as u64;
         self.source.progress.add(samples);
-        if let Some((trace, _)) = &mut self.trace {
-            trace.series += 1;
-            trace.samples += samples;
-        }
         Ok(true)
     }
 
@@ -287,21 +216,10 @@ impl SeriesStream for Selected<'_> {
             return Vec::new();
         }
         let other = |stream| {
-            let trace = self.trace.as_ref().map(|(trace, since)| {
-                let (name, detail) = (trace.name.clone(), trace.detail.clone());
-                let trace = Trace {
-                    name,
-                    detail,
-                    ..Trace::default()
-                };
-                (trace, *since)
-            });
             let other = Self {
                 source: self.source,
-                number: self.number,
                 series: Series::Database(stream),
                 count: 0,
-                trace,
             };
             Box::new(other) as _
         };
@@ -324,21 +242,5 @@ impl SeriesStream for Selected<'_> {
 
     fn warnings(&self) -> Vec<String> {
         self.source.namespace.marks().so_far()
-    }
-}
-
-impl Drop for Selected<'_> {
-    fn drop(&mut self) {
-        if let (Some(traces), Some((trace, _))) = (&self.source.traces, self.trace.take()) {
-            let mut traces = traces.lock().unwrap_or_else(PoisonError::into_inner);
-            match traces.iter_mut().find(|(number, _)| *number == self.number) {
-                Some((_, other)) => {
-                    other.series += trace.series;
-                    other.samples += trace.samples;
-                    other.nanoseconds = other.nanoseconds.saturating_add(trace.nanoseconds);
-                }
-                None => traces.push((self.number, trace)),
-            }
-        }
     }
 }

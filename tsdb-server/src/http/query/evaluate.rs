@@ -1,8 +1,10 @@
 //! Evaluating an expression on a query thread, as long as somebody waits for it.
 
+use std::sync::LazyLock;
+
 use axum::response::Response;
 use tokio::time::{Instant, timeout_at};
-use tsdb_promql::{Answer, Cancel, Engine, QueryError, Trace};
+use tsdb_promql::{Answer, Cancel, Engine, QueryError};
 
 use super::super::app::App;
 use super::super::envelope::{ApiError, ErrorType, TRUNCATED};
@@ -83,11 +85,8 @@ fn evaluate(
 ) -> Result<Reply, ApiError> {
     let waited = ticket.took();
     match result(app, &scope, &asked, cancel, &ticket) {
-        Ok((mut answer, told, limited)) => {
+        Ok((answer, told, limited)) => {
             let evaluated = ticket.took().saturating_sub(waited);
-            if let Some(trace) = &mut answer.trace {
-                trace.nanoseconds = u64::try_from(evaluated.as_nanos()).unwrap_or(u64::MAX);
-            }
             ticket.end(Ended {
                 outcome: "success",
                 error: None,
@@ -123,9 +122,10 @@ fn result(
         options.max_series = u64::MAX;
     }
     let progress = ticket.progress().clone();
-    let source = Source::new(namespace, bounds, progress, asked.trace);
+    let source = Source::new(namespace, bounds, progress);
     options.threads = (options.threads / app.register.running_len().max(1)).max(1);
     options.lookback = asked.lookback.unwrap_or(options.lookback);
+    options.stopwatch = asked.trace.then_some(nanoseconds);
     let engine = Engine::new(options);
     let mut answer = match asked.when {
         When::At(time) => engine.instant(&source, &asked.text, time, cancel)?,
@@ -141,16 +141,11 @@ fn result(
         // Before those of which only the number may be told.
         answer.warnings.insert(0, told);
     }
-    if asked.trace {
-        let of_engine = answer.trace.take();
-        answer.trace = Some(Trace {
-            name: "query".to_owned(),
-            detail: asked.text.clone(),
-            series: answer.stats.series,
-            samples: answer.stats.samples,
-            children: of_engine.into_iter().chain(source.into_traces()).collect(),
-            ..Trace::default()
-        });
-    }
     Ok((answer, marks.tell(), Limited::of_cut(cut)))
+}
+
+/// Nanoseconds since the first call.
+fn nanoseconds() -> u64 {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(FIRST.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }

@@ -91,10 +91,16 @@ async fn limits_stats_traces_and_annotations_are_told_beside_the_result() {
         (&trace["name"], &trace["detail"]),
         (&value!("query"), &value!("sum(requests_total)"))
     );
-    let children = trace["children"].as_array().expect("a list");
-    let selector = children.iter().find(|one| one["name"] == "selector");
-    let selector = selector.expect("one that was read");
-    assert_eq!(selector["series"], 2);
+    let sum = &trace["children"][0];
+    assert_eq!((&sum["name"], &sum["series"]), (&value!("sum"), &value!(1)));
+    let selector = &sum["children"][0];
+    assert_eq!(
+        (&selector["name"], &selector["series"]),
+        (&value!("selector"), &value!(2))
+    );
+    let took = [trace, sum, selector].map(|step| step["duration_ms"].as_f64());
+    assert!(took.is_sorted_by(|around, part| around >= part), "{took:?}");
+    assert!(took[2] > Some(0.0), "{took:?}");
     let detail = selector["detail"].as_str().expect("text");
     assert!(detail.contains("__name__=\"requests_total\""), "{detail}");
 
