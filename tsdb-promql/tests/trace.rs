@@ -48,7 +48,8 @@ fn trace(query: &str) -> Trace {
         ..EngineOptions::default()
     });
     let answer = engine.range(&Four, query, (0, 9000, 1000), &Cancel::default());
-    answer.unwrap().trace.unwrap()
+    let trace = answer.expect("an answer").trace;
+    trace.expect("a trace")
 }
 
 /// A line a step, moved in by its depth.
@@ -145,5 +146,5 @@ fn long_texts_are_cut_short_at_a_letter() {
 fn nothing_is_told_where_nobody_asks() {
     let engine = Engine::new(EngineOptions::default());
     let answer = engine.instant(&Four, "sum(m_total)", 9000, &Cancel::default());
-    assert_eq!(answer.unwrap().trace, None);
+    assert_eq!(answer.expect("an answer").trace, None);
 }

@@ -95,10 +95,10 @@ impl Evaluation<'_> {
     }
 
     /// Hands over what `reading` asks for, unless that is nothing.
-    pub(super) fn open<'e>(
-        &'e self,
+    pub(super) fn open(
+        &self,
         reading: &Reading<'_>,
-        read: impl FnOnce(Box<dyn SeriesStream + 'e>) -> Result<(), QueryError>,
+        read: impl FnOnce(Box<dyn SeriesStream + '_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let Reading { select, steps, .. } = *reading;
         if steps.count == 0 {

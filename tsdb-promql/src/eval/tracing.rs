@@ -136,8 +136,8 @@ fn shortened(text: &str) -> String {
     if text.len() <= TEXT_BYTES_MAX {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
-    format!("{}...", text.get(..end).unwrap_or_default())
+    let begin = (0..=TEXT_BYTES_MAX).rev().find_map(|end| text.get(..end));
+    format!("{}...", begin.unwrap_or_default())
 }
 
 /// A selector as it is written, and its time in milliseconds.
