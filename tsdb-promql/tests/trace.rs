@@ -1,5 +1,7 @@
 //! What a trace tells: each step of a query within the one that asked for it.
 
+#![cfg(test)]
+
 use std::cell::Cell;
 
 use tsdb_core::Labels;
