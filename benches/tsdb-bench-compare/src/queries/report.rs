@@ -7,6 +7,11 @@ use super::question::{QUESTIONS, Question, When};
 use crate::options::ServerName;
 use crate::table::{NOTHING, Table};
 
+/// How a table names it.
+const READ: &str = "remote read of everything, CPU ns a sample, least / median";
+/// The cell of a server that has none.
+const NO_READ: &str = "none";
+
 /// All answers to one question.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cost {
@@ -25,6 +30,24 @@ impl Cost {
     }
 }
 
+/// All samples as streamed chunks by remote read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Read {
+    /// CPU of the server's process, of each time.
+    pub(super) cpu_ns: Vec<u64>,
+    /// How many samples there were, each time.
+    pub(super) samples: u64,
+}
+
+impl Read {
+    /// CPU of a sample, the least and the one in the middle.
+    fn ns(&self) -> [f64; 2] {
+        let least = self.cpu_ns.iter().min().copied();
+        [least.unwrap_or_default(), median(&self.cpu_ns)]
+            .map(|cpu_ns| cpu_ns as f64 / self.samples as f64)
+    }
+}
+
 /// A server that was asked everything.
 #[derive(Debug, Clone)]
 pub(super) struct Stage {
@@ -32,6 +55,8 @@ pub(super) struct Stage {
     pub(super) version: String,
     /// In the order of the questions.
     pub(super) costs: Vec<Cost>,
+    /// `None` of a server that has no remote read.
+    pub(super) read: Option<Read>,
     /// Memory before the first question, and the most until the last answer, in bytes.
     pub(super) rss: u64,
     pub(super) peak: u64,
@@ -59,7 +84,7 @@ impl Report {
     pub(crate) fn table(&self) -> Table {
         let mut headings = vec!["query".to_owned()];
         headings.extend(QUESTIONS.iter().map(|question| question.title()));
-        headings.extend(["MiB before".to_owned(), "MiB at most".to_owned()]);
+        headings.extend([READ, "MiB before", "MiB at most"].map(str::to_owned));
         let mut table = Table {
             notes: self.differences(),
             rows: vec![headings],
@@ -69,10 +94,14 @@ impl Report {
             match &row.outcome {
                 Ok(stage) => {
                     cells.extend(stage.costs.iter().map(cell));
+                    cells.push(match stage.read.as_ref().map(Read::ns) {
+                        Some([least, median]) => format!("{least:.1} / {median:.1}"),
+                        None => NO_READ.to_owned(),
+                    });
                     cells.extend([stage.rss, stage.peak].map(|bytes| (bytes >> 20).to_string()));
                 }
                 Err(why) => {
-                    cells.resize(QUESTIONS.len() + 3, NOTHING.to_owned());
+                    cells.resize(QUESTIONS.len() + 4, NOTHING.to_owned());
                     table
                         .notes
                         .push(format!("{}: no figures: {why}", row.title));
@@ -134,6 +163,13 @@ impl Report {
                 cells.extend(
                     pairs.map(|(theirs, own)| format!("{:.1}", theirs.least_ms() / own.least_ms())),
                 );
+                let reads = (stage.read.as_ref()).zip(ours.read.as_ref());
+                cells.push(
+                    match reads.map(|(theirs, own)| (theirs.ns()[0], own.ns()[0])) {
+                        Some((theirs, own)) => format!("{:.1}", theirs / own),
+                        None => NO_READ.to_owned(),
+                    },
+                );
                 let of = |theirs: u64, own: u64| format!("{:.1}", theirs as f64 / own as f64);
                 cells.push(of(stage.rss, ours.rss));
                 cells.push(of(stage.peak, ours.peak));
@@ -160,6 +196,17 @@ impl Report {
                         row.title
                     ));
                 }
+            }
+        }
+        for row in &self.rows {
+            let read = row.stage().and_then(|stage| stage.read.as_ref());
+            if let (Some(own), Some(theirs)) = (&ours.read, read)
+                && (own.samples != theirs.samples || own.samples == 0)
+            {
+                found.push(format!(
+                    "remote read gives {} samples of {} and {} of {}",
+                    own.samples, reference.title, theirs.samples, row.title
+                ));
             }
         }
         for (question, own) in QUESTIONS.iter().zip(&ours.costs) {
@@ -189,8 +236,10 @@ impl Stage {
             })
         };
         let queries: Vec<Value> = QUESTIONS.iter().zip(&self.costs).map(of).collect();
+        let read = self.read.as_ref();
         json!({
             "version": self.version,
+            "remote_read": read.map(|read| json!({ "samples": read.samples, "cpu_ns": read.cpu_ns })),
             "rss_before_bytes": self.rss,
             "rss_peak_bytes": self.peak,
             "queries": queries,
@@ -220,8 +269,12 @@ fn cell(cost: &Cost) -> String {
 
 /// The one in the middle, the upper of two, in milliseconds.
 pub(super) fn median_ms(all: &[u64]) -> f64 {
+    median(all) as f64 / 1e6
+}
+
+fn median(all: &[u64]) -> u64 {
     let mut sorted = all.to_vec();
     sorted.sort_unstable();
     let middle = sorted.get(sorted.len() / 2).copied();
-    middle.unwrap_or_default() as f64 / 1e6
+    middle.unwrap_or_default()
 }

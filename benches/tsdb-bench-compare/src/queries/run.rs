@@ -8,11 +8,12 @@ use tsdb_core::Clock as _;
 use super::answer::Answer;
 use super::fleet::Fleet;
 use super::question::{QUESTIONS, Question};
-use super::report::{Cost, Report, Row, Stage};
+use super::report::{Cost, Read, Report, Row, Stage};
 use crate::command::folder;
 use crate::error::Error;
 use crate::http::{Connection, Request};
 use crate::options::{Options, ServerName};
+use crate::read_back;
 use crate::run::Bench;
 use crate::sender::{self, Sent};
 use crate::server::{Running, Server};
@@ -144,9 +145,14 @@ impl Run<'_> {
             self.say(running.name, question.expression);
             costs.push(self.ask(running, question, range_ms)?);
         }
+        self.say(running.name, "remote read");
         let stage = Stage {
             version: version.to_owned(),
             costs,
+            read: match running.name {
+                ServerName::VictoriaMetrics => None,
+                _ => Some(self.read(running, range_ms)?),
+            },
             rss,
             peak: running.process.accounting.peak_bytes()?,
         };
@@ -156,6 +162,19 @@ impl Run<'_> {
             outcome: Ok(stage),
         });
         Ok(())
+    }
+
+    fn read(&self, running: &mut Running, range_ms: (i64, i64)) -> Result<Read, Error> {
+        let mut read = Read::default();
+        for _ in 0..self.options.query_runs.max(1) {
+            self.bench.watch.interrupt.check()?;
+            running.process.check_running()?;
+            let before = running.process.accounting.cpu_ns()?;
+            read.samples = read_back::count(running, range_ms)?;
+            let after = running.process.accounting.cpu_ns()?;
+            read.cpu_ns.push(after.saturating_sub(before));
+        }
+        Ok(read)
     }
 
     fn ask(

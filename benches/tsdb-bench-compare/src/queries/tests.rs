@@ -4,7 +4,7 @@ use tsdb_remote::write::WriteProtocol;
 use super::answer::Answer;
 use super::fleet::Fleet;
 use super::question::QUESTIONS;
-use super::report::{Cost, Report, Row, Stage, difference, median_ms};
+use super::report::{Cost, Read, Report, Row, Stage, difference, median_ms};
 use crate::options::{Options, ServerName};
 
 const NOW_MS: i64 = 1_800_000_000_000;
@@ -89,6 +89,12 @@ fn row(server: ServerName, cpu_ms: u64, value: &str) -> Row {
         outcome: Ok(Stage {
             version: "1".to_owned(),
             costs: vec![cost; QUESTIONS.len()],
+            read: (server != ServerName::VictoriaMetrics).then(|| Read {
+                cpu_ns: [cpu_ms + 1, cpu_ms, cpu_ms + 2]
+                    .map(|ms| ms * 1_000_000)
+                    .into(),
+                samples: 1_000_000,
+            }),
             rss: 10 << 20,
             peak: 20 << 20,
         }),
@@ -103,17 +109,20 @@ fn a_table_has_least_median_wall_and_how_many_times_ours() {
         rows: vec![
             row(ServerName::Ours, 2, "1"),
             row(ServerName::Prometheus, 8, "1"),
+            row(ServerName::VictoriaMetrics, 8, "1"),
         ],
     };
     assert_eq!(report.findings(), Vec::<String>::new());
     let table = report.table();
     assert!(table.is_filled());
     assert_eq!(table.rows[1][1], "2.0 / 3.0; 9.0");
-    assert_eq!(table.rows[3][..2], ["Prometheus / tsdb-server", "4.0"]);
-    assert_eq!(
-        table.turned().rows[1][1..],
-        ["2.0 / 3.0; 9.0", "8.0 / 9.0; 9.0", "4.0"]
-    );
+    assert_eq!(table.rows[4][..2], ["Prometheus / tsdb-server", "4.0"]);
+    let turned = table.turned();
+    let costs = ["2.0 / 3.0; 9.0", "8.0 / 9.0; 9.0", "8.0 / 9.0; 9.0"];
+    assert_eq!(turned.rows[1][1..4], costs);
+    assert_eq!(turned.rows[1][4..], ["4.0", "4.0"]);
+    let reads = ["2.0 / 3.0", "8.0 / 9.0", "none", "4.0", "none"];
+    assert_eq!(turned.rows[QUESTIONS.len() + 1][1..], reads);
     assert_eq!(table.turned().turned(), table);
 }
 
@@ -123,17 +132,19 @@ fn what_differs_or_fails_is_found() {
         outcome: Err("it is not there".to_owned()),
         ..row(ServerName::VictoriaMetrics, 1, "1")
     };
+    let mut fewer = row(ServerName::Prometheus, 8, "2");
+    if let Ok(stage) = &mut fewer.outcome {
+        stage.read = stage.read.take().map(|read| Read { samples: 7, ..read });
+    }
     let report = Report {
         description: String::new(),
         runs: 3,
-        rows: vec![
-            row(ServerName::Ours, 2, "1"),
-            row(ServerName::Prometheus, 8, "2"),
-            failed,
-        ],
+        rows: vec![row(ServerName::Ours, 2, "1"), fewer, failed],
     };
     let findings = report.findings();
-    assert_eq!(findings.len(), 1 + QUESTIONS.len());
+    assert_eq!(findings.len(), 2 + QUESTIONS.len());
+    let read = "remote read gives 1000000 samples of tsdb-server and 7 of Prometheus";
+    assert!(findings.iter().any(|found| found == read), "{findings:?}");
     assert!(findings[0].contains("it is not there"), "{findings:?}");
     assert!(!report.table().is_filled());
     assert_eq!(median_ms(&[]), 0.0);
