@@ -135,7 +135,7 @@ async fn a_node_that_hangs_or_is_dead_costs_its_queue_and_no_write() {
     write_for_sure(members[0].api(), 0).await;
     // It hangs: its socket takes everything, and no answer comes.
     let hanging = members[2].server.as_ref().expect("it runs");
-    hanging.process.signal(Signal::STOP);
+    hanging.process.pause();
     let limit = of_third(&members[0], "tsdb_cluster_write_queue_limit_bytes").await;
     let mut most = 0.0_f64;
     let mut rounds = 1;
@@ -220,7 +220,7 @@ async fn a_sender_that_floods_does_not_fill_the_queues_of_slow_nodes() {
         .iter()
         .map(|one| one.server.as_ref().expect("it runs"))
         .collect();
-    slow.iter().for_each(|one| one.process.signal(Signal::STOP));
+    slow.iter().for_each(|one| one.process.pause());
     // No majority answers: what is let in waits.
     let api = members[0].api();
     let mut flood: FuturesUnordered<_> = (0..400)

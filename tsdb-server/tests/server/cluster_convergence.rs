@@ -38,7 +38,7 @@ async fn a_node_that_was_stopped_is_given_what_it_missed() {
     }
     become_equal(&members, 10).await;
     let stopped = members[2].server.as_ref().expect("it runs");
-    stopped.process.signal(Signal::STOP);
+    stopped.process.pause();
     for round in 10..200 {
         let at = usize::try_from(round % 2).expect("small");
         write_for_sure(members[at].api(), round).await;

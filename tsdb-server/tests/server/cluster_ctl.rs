@@ -317,9 +317,7 @@ async fn a_report_takes_no_longer_than_one_node_may() {
         .iter()
         .map(|one| one.server.as_ref().expect("it runs"));
     let hanging: Vec<_> = hanging.collect();
-    hanging
-        .iter()
-        .for_each(|one| one.process.signal(Signal::STOP));
+    hanging.iter().for_each(|one| one.process.pause());
     let begun = std::time::Instant::now();
     let partial = report(&members[0]).await;
     // Both are asked at once, each for 2 s.

@@ -308,13 +308,11 @@ async fn break_each(plant: &mut Plant, writer: &Writer) {
     writer.goes_on().await;
     plant.coordinators[1].start(&folder);
 
-    let process = |plant: &mut Plant, signal| {
-        let server = plant.node("n1").member.server.as_ref().expect("it runs");
-        server.process.signal(signal);
-    };
-    process(plant, Signal::STOP);
+    let server = plant.node("n1").member.server.as_ref();
+    server.expect("it runs").process.pause();
     writer.goes_on_for(SILENCE).await;
-    process(plant, Signal::CONT);
+    let server = plant.node("n1").member.server.as_ref();
+    server.expect("it runs").process.signal(Signal::CONT);
     writer.goes_on().await;
 
     let lines = |plant: &mut Plant| {

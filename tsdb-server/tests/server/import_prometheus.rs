@@ -244,7 +244,7 @@ async fn an_import_that_was_killed_goes_on() {
     let arguments = [text(&data), "--url", &server.api, "--state", text(&state)];
     let mut killed = start(&arguments);
     begun(&state).await;
-    server.process.signal(Signal::STOP);
+    server.process.pause();
     assert!(killed.is_running(), "{}", killed.log());
     killed.kill();
     server.process.signal(Signal::CONT);

@@ -114,7 +114,7 @@ impl Etcd {
 
     /// It does nothing until it goes on; its connections stay.
     pub(crate) async fn pause(&self) {
-        self.process.signal(Signal::STOP);
+        self.process.pause();
         let threads = format!("/proc/{}/task", self.process.id());
         wait_for("all threads of etcd to stop", 20, async || {
             let is_stopped = |thread: std::io::Result<std::fs::DirEntry>| {

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// A process and what it wrote to stderr. Killed by its id when dropped.
 #[derive(Debug)]
@@ -84,6 +84,18 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("a child can be signalled");
+    }
+
+    /// Stops it until it is sent [`Signal::CONT`]; all of its threads stand still then.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+        let child = WaitId::Pid(Pid::from_child(&self.child));
+        let stopped = waitid(child, WaitIdOptions::STOPPED).expect("its own child");
+        assert!(
+            stopped.is_some_and(|status| status.stopped()),
+            "{}",
+            self.log()
+        );
     }
 
     /// Waits for its end.
