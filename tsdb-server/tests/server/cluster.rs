@@ -179,6 +179,19 @@ pub(crate) async fn has_rounds(member: &Member, rounds: i64) {
     }
 }
 
+/// Waits until a member asks all others again: it spares those that it did not reach just now.
+async fn asks_all(member: &Member) {
+    let url = format!("{}/api/v1/cluster", member.api());
+    wait_for("all nodes to be asked again", 30, async || {
+        let answer: Value = serde_json::from_slice(&get(&url).await.body).expect("JSON");
+        let nodes = answer["data"]["nodes"].as_array().expect("a list");
+        let is_asked =
+            |node: &Value| node["reachable"] == true && node["circuits"]["calls"] == "closed";
+        nodes.iter().all(is_asked).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_was_acknowledged_is_there_whoever_dies() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -209,6 +222,7 @@ async fn what_was_acknowledged_is_there_whoever_dies() {
     has_rounds(&members[1], 20).await;
     // It comes back, and another dies: what it missed is read from the third.
     members[2].start(folder.path());
+    asks_all(&members[0]).await;
     members[1].kill();
     has_rounds(&members[0], 20).await;
     has_rounds(&members[2], 20).await;
