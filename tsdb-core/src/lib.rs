@@ -34,9 +34,9 @@ pub use manifest::{Document, check_namespace_name};
 pub use model::{
     AppendReport, BatchExemplar, BucketSpan, EncodedLabels, Exemplar, ExemplarError, Histogram,
     HistogramCounts, HistogramError, Label, Labels, LabelsBuilder, LabelsError, MatchOp, Matcher,
-    MatcherError, MetricKind, MetricMetadata, RejectReason, Rejected, ResetHint, SHARDS_MAX,
-    STALE_NAN_BITS, Sample, SeriesKey, ShardSet, ShardSetError, TimeRange, TimeRangeError,
-    WriteBatch, shard_of,
+    MatcherError, MetricKind, MetricMetadata, Pushdown, RejectReason, Rejected, ResetHint,
+    SHARDS_MAX, STALE_NAN_BITS, Sample, SeriesKey, ShardSet, ShardSetError, TimeRange,
+    TimeRangeError, WriteBatch, shard_of,
 };
 pub use series::{ChunkPart, MergedSamples, SampleRef};
 pub use shard::{

@@ -41,6 +41,7 @@ impl NamespaceStream {
             limits,
             sorted: false,
             grouping: selection.grouping.cloned(),
+            pushdown: selection.pushdown,
         };
         let matchers = selection.matchers;
         let reading = match TimeRange::inclusive(selection.start, selection.end) {
@@ -126,6 +127,7 @@ impl SeriesStream for NamespaceStream {
 
     fn next_into(&mut self, into: &mut SeriesSamples) -> Result<bool, SourceError> {
         into.start_timestamps.clear();
+        into.left_out = 0;
         let scan = match &mut self.reading {
             Reading::Nothing => return Ok(false),
             Reading::Newest(_) => return self.next_newest(into),
@@ -137,6 +139,7 @@ impl SeriesStream for NamespaceStream {
         swap(&mut self.columns, into);
         into.settle_reset_hints();
         self.group = scan.group();
+        into.left_out = scan.left_out();
         if is_some && !self.is_grouped {
             into.labels = scan.labels().map_err(Error::from)?;
         }

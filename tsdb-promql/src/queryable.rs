@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use tsdb_core::{Grouping, Histogram, Labels, Matcher};
+use tsdb_core::{Grouping, Histogram, Labels, Matcher, Pushdown};
 
 use crate::histogram::read_hints;
 
@@ -21,6 +21,9 @@ pub struct Selection<'a> {
     pub end: i64,
     /// Whether only the newest sample of each series is of interest; others may be given as well.
     pub newest_only: bool,
+    /// What is asked of the samples from `start` to `end` taken together: a source may leave out those
+    /// that make no difference to it, and tells how many in [`SeriesSamples::left_out`].
+    pub pushdown: Pushdown,
     /// By which labels the series are aggregated, where nothing else of them is of interest: a source
     /// that numbers its groups by itself need not make labels.
     pub grouping: Option<&'a Grouping>,
@@ -40,6 +43,9 @@ pub struct SeriesSamples {
     pub histograms: Vec<(i64, Histogram)>,
     /// When the counting of each float began, in milliseconds, 0 where unknown; empty where all are.
     pub start_timestamps: Vec<i64>,
+    /// How many floats were left out, since [`Selection::pushdown`] makes nothing of them: none where
+    /// there are histograms or start timestamps.
+    pub left_out: u64,
 }
 
 impl SeriesSamples {

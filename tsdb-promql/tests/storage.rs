@@ -4,9 +4,10 @@
 #![cfg(test)]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
-use tsdb_core::{Db, DbOptions, Labels, Sample, WriteBatch};
+use tsdb_core::{Db, DbOptions, Labels, Matcher, Sample, TimeRange, WriteBatch};
 use tsdb_promql::testkit::{Load, LoadedPoint, LoadedSeries, SeriesOrder, Table};
 use tsdb_promql::{
     Cancel, Engine, EngineOptions, Features, FloatHistogram, PointValue, Queryable, Selection,
@@ -17,7 +18,7 @@ const STEP_MS: i64 = 15_000;
 const END_MS: i64 = 600_000;
 
 /// Every way that samples are read: raw, in windows, aggregated, joined, in subqueries.
-const QUERIES: [&str; 46] = [
+const QUERIES: [&str; 57] = [
     "c",
     "g offset 1m",
     "g @ 120",
@@ -64,6 +65,17 @@ const QUERIES: [&str; 46] = [
     "c and g unless g > 50",
     "max_over_time(rate(c[1m])[5m:30s])",
     "rate(c[2m] smoothed) or increase(c[1m] anchored)",
+    "rate(c[11m] @ 600)",
+    "increase(c[11m] @ 600 anchored)",
+    "resets(c[11m] @ 600)",
+    "delta(g[11m] @ 600)",
+    "count_over_time(m[11m] @ 600)",
+    "min_over_time(g[11m] @ 600)",
+    "sum by (job) (max_over_time(g[11m] @ 600))",
+    "last_over_time(m[11m] @ 600)",
+    "first_over_time(m[11m] @ 600)",
+    "ts_of_last_over_time(g[11m] @ 600)",
+    "max_over_time(c[11m] @ 600) - min_over_time(c[3m] @ 600)",
 ];
 
 /// A point: a counter's, a gauge's, a histogram's number.
@@ -214,6 +226,30 @@ impl SeriesStream for PartedStream<'_> {
     }
 }
 
+/// A source of which it is told how many samples were left out.
+#[derive(Debug)]
+struct Counted<'s>(&'s dyn Queryable, AtomicU64);
+
+struct CountedStream<'s>(Box<dyn SeriesStream + 's>, &'s AtomicU64);
+
+impl Queryable for Counted<'_> {
+    fn select<'q>(
+        &'q self,
+        selection: &Selection<'_>,
+    ) -> Result<Box<dyn SeriesStream + 'q>, SourceError> {
+        Ok(Box::new(CountedStream(self.0.select(selection)?, &self.1)))
+    }
+}
+
+impl SeriesStream for CountedStream<'_> {
+    fn next_series(&mut self) -> Result<Option<SeriesSamples>, SourceError> {
+        let next = self.0.next_series()?;
+        let left_out = next.as_ref().map_or(0, |next| next.left_out);
+        self.1.fetch_add(left_out, Ordering::Relaxed);
+        Ok(next)
+    }
+}
+
 /// The points of a result, which are the same whether one thread works on it or several.
 fn points(source: &dyn Queryable, query: &str) -> Result<Points, String> {
     let one = points_of(source, query, 1);
@@ -333,5 +369,111 @@ proptest! {
         db.close().unwrap();
         let db = Db::open_read_only(folder.path()).unwrap();
         check(&db.default_namespace(), &expected, "opened again");
+    }
+}
+
+/// Counters that begin anew, gauges with holes and stale markers, and what stands still, each second.
+fn of_hours(series: usize, at: i64) -> Option<f64> {
+    let number = (at * 7919 + series as i64 * 31) % 1000;
+    match series % 5 {
+        0 => Some((at % 5_000) as f64),
+        1 if number < 10 => None,
+        1 => Some(number as f64 - 500.0),
+        2 => Some(3.0),
+        3 if number == 77 => Some(f64::NAN),
+        3 if at == 9_000 => Some(f64::from_bits(tsdb_core::STALE_NAN_BITS)),
+        3 => Some(number as f64 / 8.0),
+        _ => Some((at / 100) as f64),
+    }
+}
+
+/// Whether two points are the same to the last bit.
+fn is_same(a: &(&(Labels, i64), &Vec<f64>), b: &(&(Labels, i64), &Vec<f64>)) -> bool {
+    let bits =
+        |values: &[f64]| -> Vec<u64> { values.iter().map(|value| value.to_bits()).collect() };
+    a.0 == b.0 && bits(a.1) == bits(b.1)
+}
+
+/// Whether pages are decoded or their statistics asked makes no difference to the last bit.
+#[test]
+fn statistics_of_pages_answer_long_windows() {
+    const SECONDS: i64 = 4 * 3600;
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(folder.path(), DbOptions::default()).unwrap();
+    let own: Vec<Labels> = (0..10)
+        .map(|series| Labels::from_pairs([("__name__", "s"), ("n", &series.to_string())]).unwrap())
+        .collect();
+    for from in (0..SECONDS).step_by(1000) {
+        let mut batch = WriteBatch::new();
+        for at in from..(from + 1000).min(SECONDS) {
+            for (series, labels) in own.iter().enumerate() {
+                if let Some(value) = of_hours(series, at) {
+                    batch.push(labels, Sample::new(at * 1000, value));
+                }
+            }
+        }
+        assert!(
+            db.default_namespace()
+                .write(&batch)
+                .unwrap()
+                .rejected
+                .is_empty()
+        );
+    }
+    let functions = [
+        "rate",
+        "increase",
+        "delta",
+        "resets",
+        "count_over_time",
+        "min_over_time",
+        "max_over_time",
+        "first_over_time",
+        "last_over_time",
+        "present_over_time",
+        "ts_of_first_over_time",
+        "ts_of_last_over_time",
+        "sum_over_time",
+    ];
+    let windows = ["4h", "3h", "100m", "600s", "1s"];
+    let asked = |function: &str| {
+        let query = |window| format!("{function}(s[{window}] @ {SECONDS} offset 311s)");
+        windows.map(query)
+    };
+    let queries: Vec<String> = functions.into_iter().flat_map(asked).collect();
+    let ask = |source: &dyn Queryable| -> Vec<Points> {
+        let asked = queries.iter();
+        asked
+            .map(|query| points_of(source, query, 1).unwrap())
+            .collect()
+    };
+    let source = db.default_namespace();
+    let buffers = ask(&source);
+    db.compact().unwrap();
+    let counted = Counted(&source, AtomicU64::new(0));
+    let blocks = ask(&counted);
+    for ((query, buffers), blocks) in queries.iter().zip(&buffers).zip(&blocks) {
+        let other = buffers.iter().zip(blocks).find(|(a, b)| !is_same(a, b));
+        assert!(other.is_none(), "{query}: {other:?}");
+        assert_eq!(buffers.len(), blocks.len(), "{query}");
+    }
+    let left_out = counted.1.into_inner();
+    assert!(left_out > 1_000_000, "{left_out}");
+
+    // What was deleted is in pages still, and what comes late is not in them.
+    let deleted = TimeRange::inclusive(1_000_000, 1_999_000).unwrap();
+    let matchers = [Matcher::equal("n", "4")];
+    source.delete(deleted, &matchers).unwrap();
+    let mut late = WriteBatch::new();
+    late.push(&own[2], Sample::new(3_000_500, 1e6));
+    assert!(source.write(&late).unwrap().rejected.is_empty());
+    for (query, expected) in [
+        ("count_over_time(s{n='4'}[4h] @ 14400)", 14_399.0 - 1000.0),
+        ("count_over_time(s{n='2'}[4h] @ 14400)", 14_399.0 + 1.0),
+        ("max_over_time(s{n='2'}[4h] @ 14400)", 1e6),
+    ] {
+        let found = points_of(&source, query, 1).unwrap();
+        let found = found.values().next().unwrap();
+        assert_eq!(*found, [expected], "{query}");
     }
 }

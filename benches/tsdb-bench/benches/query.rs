@@ -102,6 +102,19 @@ fn hours() {
                 (series * rounds * halves / 2) as u64
             });
         }
+        for query in [
+            "sum by (job) (max_over_time(http_requests_total[6h]))",
+            "sum by (job) (increase(http_requests_total[6h]))",
+        ] {
+            say(
+                &format!("hours at once, {place}, {query}"),
+                "a sample",
+                || {
+                    instant(&metrics, query, times.1);
+                    (series * rounds / 2) as u64
+                },
+            );
+        }
         move_on(&db, place);
     }
     db.close().expect("a clean close");

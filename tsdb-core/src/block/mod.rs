@@ -2,6 +2,7 @@
 //! values, timestamps shared between series, and an index of labels. `docs/format/block.md`.
 
 mod cells;
+mod condense;
 mod error;
 mod group;
 mod group_builder;
@@ -19,6 +20,7 @@ mod tests;
 mod verify;
 mod writer;
 
+pub use condense::CondensedRow;
 pub use error::BlockError;
 pub use layout::FORMAT_VERSION;
 pub use meta::{BlockHeader, BlockMeta, Sealing};

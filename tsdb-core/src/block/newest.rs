@@ -21,6 +21,11 @@ pub(super) struct GroupStatistics {
 }
 
 impl GroupStatistics {
+    /// Bytes of memory held.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity() + self.places.capacity() * size_of::<(usize, usize)>()
+    }
+
     pub(super) fn read(reader: &BlockReader, group: &Group) -> Result<Self, BlockError> {
         let summary = group.summary();
         let span = Span {

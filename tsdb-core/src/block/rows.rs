@@ -1,9 +1,10 @@
 //! Reading rows: some of them with few reads, or all of them one after the other.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::BlockError;
+use super::condense::CondenseSpace;
 use super::group::{Group, PagePlace};
 use super::histograms::HistogramPart;
 use super::pages::GroupPages;
@@ -15,15 +16,28 @@ use crate::model::{Histogram, RowKey, TimeRange};
 pub struct RowSpace {
     pub(super) pages: GroupPages,
     pub(super) values: Vec<f64>,
-    batch: Batch,
+    pub(super) batch: Batch,
+    pub(super) condense: CondenseSpace,
 }
 
 /// Rows and the places of their pages.
 #[derive(Debug, Default)]
-struct Batch {
+pub(super) struct Batch {
     /// Each row, and where its places end.
     rows: Vec<(u32, usize)>,
-    places: Vec<PagePlace>,
+    pub(super) places: Vec<PagePlace>,
+}
+
+impl Batch {
+    /// Each row that has any pages, and which of the places are its.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, Range<usize>)> {
+        let mut from = 0;
+        self.rows.iter().filter_map(move |&(row, end)| {
+            let places = from..end;
+            from = end;
+            (!places.is_empty()).then_some((row, places))
+        })
+    }
 }
 
 impl RowSpace {
@@ -34,6 +48,7 @@ impl RowSpace {
             + self.values.capacity() * size_of::<f64>()
             + self.batch.rows.capacity() * size_of::<(u32, usize)>()
             + self.batch.places.capacity() * size_of::<PagePlace>()
+            + self.condense.heap_bytes()
     }
 }
 
@@ -67,38 +82,48 @@ impl BlockReader {
         range: TimeRange,
         mut visit: impl FnMut(u32, &[i64], &[f64]) -> ControlFlow<()>,
     ) -> Result<(), BlockError> {
-        if !range.overlaps(self.meta().min_time, self.meta().max_time) {
-            return Ok(());
-        }
         let RowSpace {
             pages,
             values,
             batch,
+            ..
         } = space;
+        self.by_batch(batch, rows, range, |group, batch| {
+            pages.start(group);
+            pages.want(group, &batch.places);
+            pages.load(self, group)?;
+            for (row, places) in batch.rows() {
+                let places = batch.places.get(places).unwrap_or_default();
+                let timestamps = pages.decode(self, group, places, values)?;
+                if visit(row, timestamps, values).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Gathers the places of the pages of `rows` (rising, each once) that overlap `range`, about
+    /// [`PLACES_MAX`] at a time, of one group each time. Stops when `visit` breaks.
+    pub(super) fn by_batch(
+        &self,
+        batch: &mut Batch,
+        rows: &[u32],
+        range: TimeRange,
+        mut visit: impl FnMut(&Group, &Batch) -> Result<ControlFlow<()>, BlockError>,
+    ) -> Result<(), BlockError> {
+        if !range.overlaps(self.meta().min_time, self.meta().max_time) {
+            return Ok(());
+        }
         let mut flow = ControlFlow::Continue(());
         self.by_group(rows.iter().copied(), |summary, group, rows| {
-            if flow.is_break() || !range.overlaps(summary.min_time, summary.max_time) {
+            if !range.overlaps(summary.min_time, summary.max_time) {
                 return Ok(());
             }
-            pages.start(group);
             let mut rest = rows;
-            while !rest.is_empty() {
+            while flow.is_continue() && !rest.is_empty() {
                 rest = self.places(group, rest, range, batch)?;
-                pages.want(group, &batch.places);
-                pages.load(self, group)?;
-                let mut from = 0;
-                for &(row, end) in &batch.rows {
-                    let places = batch.places.get(from..end).unwrap_or_default();
-                    from = end;
-                    if places.is_empty() {
-                        continue;
-                    }
-                    let timestamps = pages.decode(self, group, places, values)?;
-                    flow = visit(row, timestamps, values);
-                    if flow.is_break() {
-                        return Ok(());
-                    }
-                }
+                flow = visit(group, batch)?;
             }
             Ok(())
         })

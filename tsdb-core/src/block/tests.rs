@@ -1,4 +1,5 @@
 mod budget;
+mod condensing;
 mod corruption;
 mod cutting;
 mod golden;
@@ -115,12 +116,14 @@ fn look_up(reader: &BlockReader, rows: &[u32], range: TimeRange) -> Result<Rows,
         keys.insert(row, key);
     })?;
     let mut found = Rows::new();
+    let mut by_row = BTreeMap::new();
     let mut failed = None;
     reader.read_rows(rows, range, |row, timestamps, values| {
         let mut samples = samples(timestamps, values);
         samples.retain(|sample| range.contains(sample.0));
         match reader.labels(row) {
             Ok(labels) if !samples.is_empty() => {
+                by_row.insert(row, samples.clone());
                 found.insert(keys[&row], (labels, samples));
             }
             Ok(_) => {}
@@ -131,6 +134,7 @@ fn look_up(reader: &BlockReader, rows: &[u32], range: TimeRange) -> Result<Rows,
     if let Some(error) = failed {
         return Err(error);
     }
+    condensing::check(reader, rows, range, &by_row)?;
     let last = |row: u32| found.get(keys.get(&row)?)?.1.last().copied();
     reader.newest(&mut RowSpace::default(), rows, range, |row, newest| {
         if let Some(newest) = newest {

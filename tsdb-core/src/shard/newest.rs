@@ -11,7 +11,7 @@ use super::scan_batch::BatchSpace;
 use super::series_set::check_pins;
 use super::stripes::Stripes;
 use super::{Head, Live, ScanOptions, ShardError};
-use crate::model::{Histogram, Labels, Matcher, Sample, TimeRange};
+use crate::model::{Histogram, Labels, Matcher, Pushdown, Sample, TimeRange};
 use crate::series::{MergedSamples, NewestSample};
 
 /// How many series are looked at at a time.
@@ -268,7 +268,7 @@ impl NewestScan {
         // Fewer at a time where they may have many samples.
         let batch = self.plan.batch_max;
         for (entries, places) in entries.chunks(batch).zip(places.chunks_mut(batch)) {
-            self.space.read(parts, entries)?;
+            self.space.read(parts, entries, Pushdown::None)?;
             for (columns, place) in self.space.columns.iter_mut().zip(places) {
                 **place = newest_of(columns);
             }

@@ -13,7 +13,7 @@ use super::series_set::{BATCH_SAMPLES, check_pins, samples_a_row};
 use super::stripes::Stripes;
 use super::{Head, Live, Names, SelectLimits, ShardError};
 use crate::index::{Grouper, Grouping};
-use crate::model::{Labels, Matcher, TimeRange};
+use crate::model::{Labels, Matcher, Pushdown, TimeRange};
 use crate::series::MergedSamples;
 
 /// Series of the first batch; later ones follow what was found.
@@ -32,6 +32,8 @@ pub struct ScanOptions {
     pub sorted: bool,
     /// By which labels the series are numbered; `None` for one group of all.
     pub grouping: Option<Grouping>,
+    /// What is asked of the samples, so that some may be left out ([`SeriesScan::left_out`]).
+    pub pushdown: Pushdown,
 }
 
 /// What is to be read, which all parts of a scan share.
@@ -48,6 +50,7 @@ pub(super) struct Plan {
     /// The group of each entry; none where all make one.
     entry_groups: Vec<u32>,
     pub(super) groups: Vec<Labels>,
+    pushdown: Pushdown,
     /// The most series of a batch, for what blocks hold of them.
     pub(super) batch_max: usize,
 }
@@ -180,7 +183,7 @@ impl SeriesScan {
         check_pins(&held)?;
         let parts = self.plan.parts(&held, self.plan.range);
         let batch = self.plan.entries.get(entries.clone()).unwrap_or_default();
-        self.space.read(parts, batch)?;
+        self.space.read(parts, batch, self.plan.pushdown)?;
         let left = self.rest.len() * size_of::<Entry>();
         reader.set_own_bytes(self.space.heap_bytes() + left);
         let columns = self.space.columns.iter().take(batch.len());
@@ -197,6 +200,15 @@ impl SeriesScan {
     #[must_use]
     pub fn group(&self) -> u32 {
         self.current.map_or(0, |entry| self.plan.group(entry))
+    }
+
+    /// How many samples of the series that came last were left out, in memory runs and blocks that
+    /// were not merged: those that [`ScanOptions::pushdown`] makes nothing of.
+    #[inline]
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        let left_out = |entry: usize| self.space.left_out(entry - self.batch_begin);
+        self.current.map_or(0, left_out)
     }
 
     /// Where the series that came last stands among all that match: rises, and is another one in
@@ -318,6 +330,7 @@ impl Head {
             places,
             entry_groups,
             groups,
+            pushdown: options.pushdown,
             batch_max: usize::try_from(batch_max)
                 .map_or(BATCH_SERIES_MAX, |max| max.clamp(1, BATCH_SERIES_MAX)),
         };

@@ -9,7 +9,7 @@ use super::deletes::Mask;
 use super::parts::{Entry, Known, PartsReader, Place};
 use crate::block::{BlockReader, RowSpace};
 use crate::chunk::{Encoding, decode_range};
-use crate::model::RowKey;
+use crate::model::{Pushdown, RowKey};
 use crate::run::RunReader;
 use crate::series::{DecodeSpace, MergedSamples};
 
@@ -20,6 +20,8 @@ pub(super) struct BatchSpace {
     pub(super) columns: Vec<MergedSamples>,
     /// Whether a series of the batch has to be merged.
     merge: Vec<bool>,
+    /// How many samples of a series of the batch were left out.
+    left_out: Vec<u64>,
     /// Slots of the batch and which of its series each is.
     slots: Vec<u32>,
     slot_entries: Vec<usize>,
@@ -42,6 +44,7 @@ impl BatchSpace {
         let columns = self.columns.iter().map(MergedSamples::heap_bytes);
         columns.sum::<usize>()
             + self.columns.capacity() * size_of::<MergedSamples>()
+            + self.left_out.capacity() * size_of::<u64>()
             + self.keys.capacity() * size_of::<(RowKey, usize)>()
             + self.sorted.capacity() * size_of::<RowKey>()
             + self.rows.capacity() * size_of::<(Place, usize)>()
@@ -50,14 +53,20 @@ impl BatchSpace {
             + self.numbers.capacity() * size_of::<u32>()
     }
 
+    /// How many samples of a series of the batch were left out.
+    pub(super) fn left_out(&self, number: usize) -> u64 {
+        self.left_out.get(number).copied().unwrap_or_default()
+    }
+
     /// Makes the columns of `entries`.
     pub(super) fn read(
         &mut self,
         source: PartsReader<'_>,
         entries: &[Entry],
+        pushdown: Pushdown,
     ) -> Result<(), ShardError> {
         self.begin(source, entries);
-        self.read_blocks(source, entries)?;
+        self.read_blocks(source, entries, pushdown)?;
         self.read_runs(source)?;
         self.read_generations(source)?;
         let merge = entries.iter().zip(&self.merge);
@@ -69,8 +78,10 @@ impl BatchSpace {
             return Ok(());
         }
         for (number, parts) in numbers.into_iter().zip(source.read(&entries)?) {
-            if let Some(columns) = self.columns.get_mut(number) {
+            let places = self.columns.get_mut(number);
+            if let Some((columns, left_out)) = places.zip(self.left_out.get_mut(number)) {
                 *columns = parts.into_samples(source.range)?;
+                *left_out = 0;
             }
         }
         Ok(())
@@ -87,6 +98,8 @@ impl BatchSpace {
         self.merge
             .extend(masks.iter().map(|mask| !Mask::is_empty(mask)));
         self.merge.resize(entries.len(), false);
+        self.left_out.clear();
+        self.left_out.resize(entries.len(), 0);
         self.slots.clear();
         self.slot_entries.clear();
         for (number, entry) in entries.iter().enumerate() {
@@ -101,13 +114,14 @@ impl BatchSpace {
         &mut self,
         source: PartsReader<'_>,
         entries: &[Entry],
+        pushdown: Pushdown,
     ) -> Result<(), ShardError> {
         let mut rows = std::mem::take(&mut self.rows);
         let blocks = source.by_block(entries.iter().enumerate(), &mut rows);
         let mut blocks: Vec<_> = blocks.collect();
         blocks.sort_by_key(|(block, _)| block.meta().min_time);
         for (block, rows) in blocks {
-            self.read_block(source, block, rows)?;
+            self.read_block(source, (block, rows), pushdown)?;
         }
         self.rows = rows;
         Ok(())
@@ -116,21 +130,22 @@ impl BatchSpace {
     fn read_block(
         &mut self,
         source: PartsReader<'_>,
-        block: &BlockReader,
-        rows: &[(Place, usize)],
+        (block, rows): (&BlockReader, &[(Place, usize)]),
+        pushdown: Pushdown,
     ) -> Result<(), ShardError> {
         let range = source.range;
-        let mut rest = rows.iter();
         let Self {
             columns,
             merge,
+            left_out: all_left_out,
             block: space,
             numbers,
             ..
         } = self;
         numbers.clear();
         numbers.extend(rows.iter().map(|row| row.0.1));
-        block.read_rows_in(space, numbers, range, |row, timestamps, values| {
+        let mut rest = rows.iter();
+        let mut add = |row: u32, timestamps: &[i64], values: &[f64], left_out: u64| {
             let place = rest.find(|(place, _)| place.1 == row);
             let number = place.map_or(usize::MAX, |place| place.1);
             let from = timestamps.partition_point(|&t| t < range.min());
@@ -141,12 +156,24 @@ impl BatchSpace {
                     columns.timestamps.extend_from_slice(timestamps);
                     let values = values.get(from..to).unwrap_or_default();
                     columns.values.extend_from_slice(values);
+                    if let Some(all) = all_left_out.get_mut(number) {
+                        *all += left_out;
+                    }
                 } else if let Some(merge) = merge.get_mut(number) {
                     *merge = true;
                 }
             }
-            ControlFlow::Continue(())
-        })?;
+        };
+        if pushdown == Pushdown::None {
+            block.read_rows_in(space, numbers, range, |row, timestamps, values| {
+                add(row, timestamps, values, 0);
+                ControlFlow::Continue(())
+            })?;
+        } else {
+            block.read_condensed(space, numbers, (range, pushdown), |row| {
+                add(row.row, row.timestamps, row.values, row.left_out);
+            })?;
+        }
         let mut rest = rows.iter();
         block.read_histograms(numbers, range, |row, _| {
             let place = rest.find(|(place, _)| place.1 == row);

@@ -65,6 +65,7 @@ impl Evaluation<'_> {
         let walk = Walk {
             call,
             times,
+            left_out: series.left_out,
             steps,
             is_closed: self.options().features.prometheus_2,
         };
@@ -107,7 +108,9 @@ impl Evaluation<'_> {
             RangeFunction::Max => walk.each(out, |at| {
                 Some(extreme(&values[at.from..at.to], |value, most| value > most))
             }),
-            RangeFunction::Count => walk.each(out, |at| Some(number(at.to - at.from))),
+            RangeFunction::Count => {
+                walk.each(out, |at| Some(number(at.to - at.from + walk.left_out)))
+            }
             RangeFunction::Last => walk.each(out, |at| Some(values[at.to - 1])),
             RangeFunction::First => walk.each(out, |at| Some(values[at.from])),
             RangeFunction::Present => walk.each(out, |_| Some(1.0)),
@@ -129,6 +132,8 @@ fn number(count: usize) -> f64 {
 pub(super) struct Walk<'w> {
     call: &'w RangeCall,
     times: &'w [i64],
+    /// How many samples of the only window are not there.
+    left_out: usize,
     steps: Steps,
     /// Whether a sample at the very start is inside.
     is_closed: bool,
@@ -299,7 +304,7 @@ impl Rates {
             self.to_start[step] = span(place.start, times[first]);
             self.to_end[step] = span(times[last], place.end);
             self.sampled[step] = span(times[first], times[last]);
-            self.gaps[step] = number(last - first);
+            self.gaps[step] = number(last - first + walk.left_out);
             self.first[step] = values[first];
         });
         self.extrapolate(extrapolation, &mut out.values, reached);

@@ -34,7 +34,7 @@ fn count(value: usize) -> f64 {
 impl Evaluation<'_> {
     /// Functions that need no more than the samples.
     pub(super) fn over_time(&self, at: &AtStep<'_>, window: &Window<'_>) -> Option<Point> {
-        let all = window.timestamps.len() + window.histograms.len();
+        let all = window.timestamps.len() + window.histograms.len() + window.left_out;
         match at.call.function {
             RangeFunction::Count => return Some(Point::Float(count(all))),
             RangeFunction::Present => return Some(Point::Float(1.0)),

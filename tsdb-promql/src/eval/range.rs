@@ -166,7 +166,11 @@ impl Evaluation<'_> {
         };
         match &call.range {
             RangeNode::Select(select) => {
-                let reading = self.reading(select, (steps, grouping));
+                let mut reading = self.reading(select, (steps, grouping));
+                // Beyond its bounds other samples matter.
+                if !select.select.anchored && !select.select.smoothed {
+                    reading.pushdown = call.function.pushdown();
+                }
                 let make = |of: &Evaluation<'_>, series: &mut RangeSeries, made: &mut _| {
                     without_stale(series);
                     make(of, series, made)

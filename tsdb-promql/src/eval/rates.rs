@@ -238,7 +238,7 @@ impl Evaluation<'_> {
             value,
             first_time,
             last_time,
-            gaps: window.values.len() - 1,
+            gaps: window.values.len() - 1 + window.left_out,
             first_value: first,
             began,
         })

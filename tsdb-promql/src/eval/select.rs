@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tsdb_core::model::STALE_NAN_BITS;
-use tsdb_core::{Grouping, ResetHint};
+use tsdb_core::{Grouping, Pushdown, ResetHint};
 
 use super::column::{Column, Point};
 use super::context::{Evaluation, Sink};
@@ -33,6 +33,8 @@ pub(crate) struct Reading<'r> {
     pub(crate) ahead: i64,
     /// Whether of one step only the newest sample is of interest.
     pub(crate) newest_only: bool,
+    /// What of one step is asked of all that is read.
+    pub(crate) pushdown: Pushdown,
     pub(crate) grouping: Option<&'r Grouping>,
 }
 
@@ -45,6 +47,7 @@ impl<'r> Reading<'r> {
             back,
             ahead: 0,
             newest_only: false,
+            pushdown: Pushdown::None,
             grouping: None,
         }
     }
@@ -112,6 +115,10 @@ impl Evaluation<'_> {
             wanted_from: first,
             end: last.saturating_add(reading.ahead),
             newest_only: reading.newest_only && steps.count == 1,
+            pushdown: match steps.count == 1 && self.hints_before(reading) == 0 {
+                true => reading.pushdown,
+                false => Pushdown::None,
+            },
             grouping: reading.grouping,
         };
         self.traced_selector(&selection, || {
@@ -174,7 +181,7 @@ impl Evaluation<'_> {
             }
             series.group = stream.group();
             let read = series.samples();
-            self.count_read(read);
+            self.count_read(read + series.left_out as u64);
             // Of what is read only what a step looks at counts as samples; memory counts all.
             self.budget.hold(0, read * SAMPLE_BYTES)?;
             let done = each(&mut series, stream.place());
@@ -203,6 +210,7 @@ impl Evaluation<'_> {
     /// Makes what was read the present series; what that held before is left to be used again.
     fn range(&self, from: &mut SeriesSamples, into: &mut RangeSeries, select: &Select) {
         into.drop_name = false;
+        into.left_out = usize::try_from(from.left_out).unwrap_or(usize::MAX);
         std::mem::swap(&mut into.timestamps, &mut from.timestamps);
         std::mem::swap(&mut into.values, &mut from.values);
         into.histograms.clear();

@@ -57,6 +57,8 @@ pub(crate) struct RangeSeries {
     /// When the counting of each float began; empty where nothing is known.
     pub(crate) starts: Vec<i64>,
     pub(crate) histograms: Vec<HistogramSample>,
+    /// How many floats of the only range were not read.
+    pub(crate) left_out: usize,
 }
 
 /// A native histogram at a time.

@@ -10,6 +10,8 @@ pub(crate) struct Window<'s> {
     /// Empty where nothing is known of when counting began.
     pub(crate) starts: &'s [i64],
     pub(crate) histograms: &'s [HistogramSample],
+    /// As [`RangeSeries::left_out`].
+    pub(crate) left_out: usize,
     /// The time of the step, and the bounds of the range.
     pub(crate) time: i64,
     pub(crate) start: i64,
@@ -95,6 +97,7 @@ impl<'s> Windows<'s> {
             values: series.values.get(floats.clone()).unwrap_or_default(),
             starts: series.starts.get(floats).unwrap_or_default(),
             histograms: series.histograms.get(histograms).unwrap_or_default(),
+            left_out: series.left_out,
             time: last,
             start: first,
             end: last,

@@ -1,6 +1,6 @@
 //! What has to be done, as a tree.
 
-use tsdb_core::Matcher;
+use tsdb_core::{Matcher, Pushdown};
 
 use crate::syntax::{AggregateOp, BinaryOp, Grouping, Matching, Span};
 
@@ -135,6 +135,23 @@ impl RangeFunction {
     /// Whether its result is one of the samples, with the series' name.
     pub(crate) fn keeps_name(self) -> bool {
         matches!(self, Self::First | Self::Last)
+    }
+
+    /// What it asks of the samples.
+    pub(crate) fn pushdown(self) -> Pushdown {
+        match self {
+            Self::Rate | Self::Increase | Self::Resets => Pushdown::Falls,
+            Self::Delta
+            | Self::Count
+            | Self::First
+            | Self::Last
+            | Self::Present
+            | Self::TimeOfFirst
+            | Self::TimeOfLast => Pushdown::Ends,
+            Self::Min => Pushdown::Least,
+            Self::Max => Pushdown::Greatest,
+            _ => Pushdown::None,
+        }
     }
 }
 

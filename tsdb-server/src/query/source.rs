@@ -145,6 +145,7 @@ impl Series {
                     values: samples.values,
                     histograms: samples.histograms,
                     start_timestamps: Vec::new(),
+                    left_out: 0,
                 };
                 into.settle_reset_hints();
                 Ok(true)
