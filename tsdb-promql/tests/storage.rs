@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
@@ -394,15 +395,16 @@ fn is_same(a: &(&(Labels, i64), &Vec<f64>), b: &(&(Labels, i64), &Vec<f64>)) -> 
     a.0 == b.0 && bits(a.1) == bits(b.1)
 }
 
-/// Whether pages are decoded or their statistics asked makes no difference to the last bit.
-#[test]
-fn statistics_of_pages_answer_long_windows() {
-    const SECONDS: i64 = 4 * 3600;
-    let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(folder.path(), DbOptions::default()).unwrap();
-    let own: Vec<Labels> = (0..10)
-        .map(|series| Labels::from_pairs([("__name__", "s"), ("n", &series.to_string())]).unwrap())
-        .collect();
+const SECONDS: i64 = 4 * 3600;
+
+fn label(series: usize) -> Labels {
+    Labels::from_pairs([("__name__", "s"), ("n", &series.to_string())]).unwrap()
+}
+
+/// Ten series of four hours.
+fn hours(folder: &Path) -> Db {
+    let db = Db::open(folder, DbOptions::default()).unwrap();
+    let own: Vec<Labels> = (0..10).map(label).collect();
     for from in (0..SECONDS).step_by(1000) {
         let mut batch = WriteBatch::new();
         for at in from..(from + 1000).min(SECONDS) {
@@ -412,14 +414,17 @@ fn statistics_of_pages_answer_long_windows() {
                 }
             }
         }
-        assert!(
-            db.default_namespace()
-                .write(&batch)
-                .unwrap()
-                .rejected
-                .is_empty()
-        );
+        let report = db.default_namespace().write(&batch).unwrap();
+        assert!(report.rejected.is_empty());
     }
+    db
+}
+
+/// Whether pages are decoded or their statistics asked makes no difference to the last bit.
+#[test]
+fn statistics_of_pages_answer_long_windows() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = hours(folder.path());
     let functions = [
         "rate",
         "increase",
@@ -435,10 +440,9 @@ fn statistics_of_pages_answer_long_windows() {
         "ts_of_last_over_time",
         "sum_over_time",
     ];
-    let windows = ["4h", "3h", "100m", "600s", "1s"];
     let asked = |function: &str| {
         let query = |window| format!("{function}(s[{window}] @ {SECONDS} offset 311s)");
-        windows.map(query)
+        ["4h", "3h", "100m", "600s", "1s"].map(query)
     };
     let queries: Vec<String> = functions.into_iter().flat_map(asked).collect();
     let ask = |source: &dyn Queryable| -> Vec<Points> {
@@ -459,13 +463,20 @@ fn statistics_of_pages_answer_long_windows() {
     }
     let left_out = counted.1.into_inner();
     assert!(left_out > 1_000_000, "{left_out}");
+}
 
-    // What was deleted is in pages still, and what comes late is not in them.
+/// What was deleted is in pages still, and what comes late is not in them.
+#[test]
+fn statistics_of_pages_do_not_hide_deletes_and_late_samples() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = hours(folder.path());
+    db.compact().unwrap();
+    let source = db.default_namespace();
     let deleted = TimeRange::inclusive(1_000_000, 1_999_000).unwrap();
     let matchers = [Matcher::equal("n", "4")];
     source.delete(deleted, &matchers).unwrap();
-    let mut late = WriteBatch::new();
-    late.push(&own[2], Sample::new(3_000_500, 1e6));
+    let (mut late, labels) = (WriteBatch::new(), label(2));
+    late.push(&labels, Sample::new(3_000_500, 1e6));
     assert!(source.write(&late).unwrap().rejected.is_empty());
     for (query, expected) in [
         ("count_over_time(s{n='4'}[4h] @ 14400)", 14_399.0 - 1000.0),
@@ -473,7 +484,6 @@ fn statistics_of_pages_answer_long_windows() {
         ("max_over_time(s{n='2'}[4h] @ 14400)", 1e6),
     ] {
         let found = points_of(&source, query, 1).unwrap();
-        let found = found.values().next().unwrap();
-        assert_eq!(*found, [expected], "{query}");
+        assert_eq!(*found.values().next().unwrap(), [expected], "{query}");
     }
 }

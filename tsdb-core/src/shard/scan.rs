@@ -202,8 +202,8 @@ impl SeriesScan {
         self.current.map_or(0, |entry| self.plan.group(entry))
     }
 
-    /// How many samples of the series that came last were left out, in memory runs and blocks that
-    /// were not merged: those that [`ScanOptions::pushdown`] makes nothing of.
+    /// How many samples of the series that came last were left out, as [`ScanOptions::pushdown`] makes
+    /// nothing of them.
     #[inline]
     #[must_use]
     pub fn left_out(&self) -> u64 {

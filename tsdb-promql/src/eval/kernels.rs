@@ -101,12 +101,10 @@ impl Evaluation<'_> {
             RangeFunction::Sum => walk.each(out, |at| Some(sum(&values[at.from..at.to]))),
             RangeFunction::Avg => walk.each(out, |at| Some(mean(&values[at.from..at.to]))),
             RangeFunction::Min => walk.each(out, |at| {
-                Some(extreme(&values[at.from..at.to], |value, least| {
-                    value < least
-                }))
+                Some(extreme(&values[at.from..at.to], |next, least| next < least))
             }),
             RangeFunction::Max => walk.each(out, |at| {
-                Some(extreme(&values[at.from..at.to], |value, most| value > most))
+                Some(extreme(&values[at.from..at.to], |next, most| next > most))
             }),
             RangeFunction::Count => {
                 walk.each(out, |at| Some(number(at.to - at.from + walk.left_out)))
