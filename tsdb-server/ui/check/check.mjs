@@ -163,11 +163,12 @@ await step("all of it fits a narrow window, and stays where it is", async ({ pag
 
 await step("light and dark differ", async ({ page }) => {
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  const toggle = page.getByRole("button", { name: /Colours/ });
-  await toggle.click();
-  const light = await ground();
-  await toggle.click();
-  assert.notEqual(await ground(), light);
+  const toggle = async (becomes) => {
+    await page.getByRole("button", { name: /Colours/ }).click();
+    await page.waitForFunction((theme) => document.documentElement.dataset.theme === theme, becomes);
+    return ground();
+  };
+  assert.notEqual(await toggle("light"), await toggle("dark"));
 });
 
 await browser.close();

@@ -1,19 +1,17 @@
 // Answers to look at views with, in the shapes of docs/server.md and docs/cluster.md.
 
 export const trace = {
-  name: "query_range", detail: "sum by (instance) (rate(node_cpu_seconds_total[5m]))", duration_ms: 184.2, series: 3, samples: 48_213,
+  name: "query", detail: "sum by (instance) (rate(node_cpu_seconds_total[5m]))", duration_ms: 184.2, series: 48, samples: 46_080,
   children: [
-    { name: "parse", duration_ms: 0.08 },
     {
-      name: "select", detail: 'node_cpu_seconds_total{job="node"}', duration_ms: 121.7, series: 48, samples: 46_080,
+      name: "sum", detail: "sum by (instance) (rate(node_cpu_seconds_total[5m]))", duration_ms: 182.7, series: 3, samples: 2133,
       children: [
-        { name: "node", detail: "n1 127.0.0.1:9001", duration_ms: 64.1, series: 16, samples: 15_360, children: [{ name: "blocks", detail: "3 of raw", duration_ms: 41, series: 16, samples: 12_000 }] },
-        { name: "node", detail: "n2 127.0.0.1:9002", duration_ms: 118.3, series: 16, samples: 15_360 },
-        { name: "node", detail: "n3 127.0.0.1:9003", duration_ms: 58.6, series: 16, samples: 15_360 },
+        {
+          name: "rate", detail: "rate(node_cpu_seconds_total[5m])", duration_ms: 160.1, series: 48, samples: 34_128,
+          children: [{ name: "selector", detail: '{__name__="node_cpu_seconds_total"} from 1796029185001 to 1796029500000', duration_ms: 121.7, series: 48, samples: 46_080, children: [] }],
+        },
       ],
     },
-    { name: "rate", duration_ms: 38.4, series: 48, samples: 2133 },
-    { name: "sum", detail: "by (instance)", duration_ms: 22.6, series: 3, samples: 2133 },
   ],
 };
 

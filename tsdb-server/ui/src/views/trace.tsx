@@ -45,7 +45,7 @@ export function Trace({ trace }: { trace: TraceNode }) {
                     <span class="fold" />
                   )}
                   <span>
-                    <b>{node.name}</b> {node.detail !== undefined && node.detail !== "" && <code>{node.detail}</code>}
+                    <b>{node.name}</b> {node.detail !== undefined && node.detail !== "" && <code title={node.detail}>{node.detail}</code>}
                   </span>
                 </div>
               </td>
