@@ -64,7 +64,7 @@ pub enum Value {
 pub struct QueryStats {
     /// Series that were read.
     pub series: u64,
-    /// Samples that were read.
+    /// Samples that were read, or told by the source without reading them.
     pub samples: u64,
     /// Most samples that were held at one time.
     pub peak_samples: u64,
