@@ -43,6 +43,13 @@ pub(crate) fn go_two_digits(value: f64) -> String {
     format!("{mantissa}e{sign}{:02}", number.unsigned_abs())
 }
 
+/// A time in RFC 3339, to the millisecond.
+pub(crate) fn utc_millis(millis: i64) -> String {
+    let seconds = utc_seconds(millis);
+    let seconds = seconds.trim_end_matches('Z');
+    format!("{seconds}.{:03}Z", millis.rem_euclid(1000))
+}
+
 /// A time in RFC 3339.
 pub(crate) fn utc_seconds(millis: i64) -> String {
     let seconds = millis.div_euclid(1000);
@@ -75,5 +82,7 @@ mod tests {
         }
         assert_eq!(go_quoted("a\"b"), "\"a\\\"b\"");
         assert_eq!(utc_seconds(1_456_790_399_000), "2016-02-29T23:59:59Z");
+        assert_eq!(utc_millis(1_456_790_399_007), "2016-02-29T23:59:59.007Z");
+        assert_eq!(utc_millis(-4_999), "1969-12-31T23:59:55.001Z");
     }
 }

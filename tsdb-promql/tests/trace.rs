@@ -87,7 +87,7 @@ query 4 40 | 1 + (sum by (job) (rate(m_total[5s])))
   + 2 18 | 1 + (sum by (job) (rate(m_total[5s])))
     sum 2 18 | sum by (job) (rate(m_total[5s]))
       rate 4 36 | rate(m_total[5s])
-        selector 4 40 | {__name__="m_total"} from -4999 to 9000
+        selector 4 40 | {__name__="m_total"} from 1969-12-31T23:59:55.001Z to 1970-01-01T00:00:09.000Z
 "#,
     );
     assert_steps(
@@ -96,10 +96,10 @@ query 4 40 | 1 + (sum by (job) (rate(m_total[5s])))
 query 8 80 | abs(m_total) / on (n) max_over_time(deriv(m_total[4s])[4s:2s] offset 1s)
   / 4 28 | abs(m_total) / on (n) max_over_time(deriv(m_total[4s])[4s:2s] offset 1s)
     abs 4 40 | abs(m_total)
-      selector 4 40 | {__name__="m_total"} from -299999 to 9000
+      selector 4 40 | {__name__="m_total"} from 1969-12-31T23:55:00.001Z to 1970-01-01T00:00:09.000Z
     max_over_time 4 28 | max_over_time(deriv(m_total[4s])[4s:2s] offset 1s)
       deriv 4 16 | deriv(m_total[4s])
-        selector 4 40 | {__name__="m_total"} from -7999 to 8000
+        selector 4 40 | {__name__="m_total"} from 1969-12-31T23:59:52.001Z to 1970-01-01T00:00:08.000Z
 "#,
     );
 }
@@ -113,11 +113,11 @@ fn what_is_not_done_again_is_not_told_again() {
 query 8 44 | sum(m_total) - sum(m_total) / sum(m_total @ 3)
   - 1 10 | sum(m_total) - sum(m_total) / sum(m_total @ 3)
     sum 1 10 | sum(m_total)
-      selector 4 40 | {__name__="m_total"} from -299999 to 9000
+      selector 4 40 | {__name__="m_total"} from 1969-12-31T23:55:00.001Z to 1970-01-01T00:00:09.000Z
     / 1 10 | sum(m_total) / sum(m_total @ 3)
       sum 1 10 | sum(m_total)
       sum 1 1 | sum(m_total @ 3)
-        selector 4 4 | {__name__="m_total"} from -296999 to 3000
+        selector 4 4 | {__name__="m_total"} from 1969-12-31T23:55:03.001Z to 1970-01-01T00:00:03.000Z
 "#,
     );
 }

@@ -4,6 +4,7 @@ use super::context::{Evaluation, Sink};
 use crate::error::QueryError;
 use crate::queryable::Selection;
 use crate::syntax::Span;
+use crate::text::{go_quoted, utc_millis};
 use crate::trace::Trace;
 use tsdb_core::MatchOp;
 
@@ -140,7 +141,7 @@ fn shortened(text: &str) -> String {
     format!("{}...", begin.unwrap_or_default())
 }
 
-/// A selector as it is written, and its time in milliseconds.
+/// A selector as it is written, and the time of it that is read.
 fn asked(selection: &Selection<'_>) -> String {
     let matchers = selection.matchers.iter().map(|matcher| {
         let op = match matcher.op() {
@@ -149,12 +150,10 @@ fn asked(selection: &Selection<'_>) -> String {
             MatchOp::Regex => "=~",
             MatchOp::NotRegex | MatchOp::Shards => "!~",
         };
-        format!("{}{op}{:?}", matcher.name(), matcher.value())
+        format!("{}{op}{}", matcher.name(), go_quoted(matcher.value()))
     });
     let matchers: Vec<String> = matchers.collect();
-    let (start, end) = (selection.start, selection.end);
-    format!(
-        "{{{}}} from {start} to {end}",
-        shortened(&matchers.join(","))
-    )
+    let matchers = shortened(&matchers.join(","));
+    let (start, end) = (utc_millis(selection.start), utc_millis(selection.end));
+    format!("{{{matchers}}} from {start} to {end}")
 }

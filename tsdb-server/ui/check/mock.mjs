@@ -8,7 +8,7 @@ export const trace = {
       children: [
         {
           name: "rate", detail: "rate(node_cpu_seconds_total[5m])", duration_ms: 160.1, series: 48, samples: 34_128,
-          children: [{ name: "selector", detail: '{__name__="node_cpu_seconds_total"} from 1796029185001 to 1796029500000', duration_ms: 121.7, series: 48, samples: 46_080, children: [] }],
+          children: [{ name: "selector", detail: '{__name__="node_cpu_seconds_total"} from 2026-11-30T08:59:45.001Z to 2026-11-30T09:05:00.000Z', duration_ms: 121.7, series: 48, samples: 46_080, children: [] }],
         },
       ],
     },
