@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::SeriesError;
 use crate::bits::{crc32c, crc32c_append, put_u32, put_u64, put_uvarint};
 use crate::model::{MetricMetadata, NamespaceId, SeriesId, ShardId};
-use crate::vfs::{File, OpenMode, Vfs, create_anew, write_all_at};
+use crate::vfs::{File, OpenMode, Vfs, allocate_some, create_anew, write_all_at};
 
 /// First bytes of a series file.
 pub const SERIES_MAGIC: [u8; 8] = *b"TSDBSER\n";
@@ -205,11 +205,9 @@ impl SeriesFile {
         let mut state = self.state.lock();
         let needed = state.end_written + state.queue.len() as u64 + state.promised + bytes;
         if needed > state.reserved {
-            let up_to = needed.next_multiple_of(RESERVE_STEP_BYTES);
-            self.file
-                .allocate(up_to)
+            let step = needed.next_multiple_of(RESERVE_STEP_BYTES);
+            state.reserved = allocate_some(&*self.file, needed, step)
                 .map_err(|error| SeriesError::io("reserving space", &self.path, error))?;
-            state.reserved = up_to;
         }
         state.promised += bytes;
         Ok(())

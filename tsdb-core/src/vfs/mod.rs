@@ -21,5 +21,6 @@ pub use lazy::{LazyFile, LazyFiles};
 pub use memory::MemVfs;
 pub use os::OsVfs;
 pub use transfer::{
-    create_anew, open_if_there, read_exact_at, read_to_end, remove_if_there, rewrite, write_all_at,
+    allocate_some, create_anew, open_if_there, read_exact_at, read_to_end, remove_if_there,
+    rewrite, write_all_at,
 };

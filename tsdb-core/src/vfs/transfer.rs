@@ -83,6 +83,20 @@ pub fn open_if_there(
     }
 }
 
+/// Reserves disk space for the first `most` bytes, or for the first `least` where the disk has not so
+/// much left; which of them it became.
+///
+/// # Errors
+/// When the disk has not even space for `least`, or fails.
+pub fn allocate_some(file: &dyn File, least: u64, most: u64) -> io::Result<u64> {
+    match file.allocate(most) {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull && least < most => {
+            file.allocate(least).map(|()| least)
+        }
+        allocated => allocated.map(|()| most),
+    }
+}
+
 /// Makes a new file, in the place of one that an attempt that was cut short may have left.
 pub fn create_anew(vfs: &dyn Vfs, path: &Path) -> io::Result<Box<dyn File>> {
     remove_if_there(vfs, path)?;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::file::RESERVE_STEP_BYTES;
 use super::{FRAME_STAMP_BYTES, FrameStamp, LOG_HEADER_BYTES, LogFile, WalError};
 use crate::clock::Clock;
 use crate::model::{Generation, ProtocolRules};
@@ -139,10 +138,10 @@ impl CommitLog {
         rules: ProtocolRules,
     ) -> Self {
         let state = State {
+            reserved: file.reserved(),
             file: Arc::new(file),
             end_written: LOG_HEADER_BYTES as u64,
             end_queued: LOG_HEADER_BYTES as u64,
-            reserved: RESERVE_STEP_BYTES,
             promised: 0,
             queue: Vec::new(),
             spare: Vec::new(),
@@ -502,7 +501,7 @@ impl CommitLog {
         };
         state.end_written = LOG_HEADER_BYTES as u64;
         state.end_queued = state.end_written;
-        state.reserved = RESERVE_STEP_BYTES;
+        state.reserved = next.reserved();
         (batch, old)
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::WalError;
 use crate::bits::{ByteReader, crc32c, put_u32, put_u64};
 use crate::model::{Generation, ProtocolRules};
-use crate::vfs::{File, OpenMode, Vfs, create_anew, write_all_at};
+use crate::vfs::{File, OpenMode, Vfs, allocate_some, create_anew, write_all_at};
 
 /// First bytes of a log file.
 pub const LOG_MAGIC: [u8; 8] = *b"TSDBLOG\n";
@@ -15,7 +15,10 @@ pub const LOG_VERSION: u32 = 1;
 pub const LOG_HEADER_BYTES: usize = 8 + 4 + 8 + 8 + 4;
 
 /// Space is reserved in steps of this many bytes.
-pub(crate) const RESERVE_STEP_BYTES: u64 = 4 << 20;
+const RESERVE_STEP_BYTES: u64 = 4 << 20;
+
+/// As much as a log begins with on a disk that has no space for a whole step.
+const RESERVED_BYTES_MIN: u64 = 4 << 10;
 
 /// Path of a generation's log.
 #[must_use]
@@ -98,11 +101,14 @@ pub struct LogFile {
     path: PathBuf,
     file: Box<dyn File>,
     generation: Generation,
+    /// Up to where space was reserved at first.
+    reserved: u64,
 }
 
 impl LogFile {
     /// Makes the file of a generation under a temporary name, with `RESERVE_STEP_BYTES` of
-    /// space reserved, so that [`LogFile::begin`] needs none.
+    /// space reserved, or as much as the header takes where there is no more, so that
+    /// [`LogFile::begin`] needs none.
     ///
     /// # Errors
     /// When the disk refuses; nothing that counts is left behind then.
@@ -111,12 +117,13 @@ impl LogFile {
         let temporary = temporary_path(&path);
         let io = |operation| move |source| WalError::io(operation, temporary_path(&path), source);
         let file = create_anew(vfs, &temporary).map_err(io.clone()("creating"))?;
-        file.allocate(RESERVE_STEP_BYTES)
+        let reserved = allocate_some(&*file, RESERVED_BYTES_MIN, RESERVE_STEP_BYTES)
             .map_err(io("reserving space"))?;
         Ok(Self {
             path: log_path(generation),
             file,
             generation,
+            reserved,
         })
     }
 
@@ -159,7 +166,14 @@ impl LogFile {
             path,
             file,
             generation,
+            reserved: 0,
         })
+    }
+
+    /// Up to where space was reserved when the file was made.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        self.reserved
     }
 
     /// The file's path.
@@ -180,11 +194,9 @@ impl LogFile {
     /// # Errors
     /// When the disk has none; nothing changed then.
     pub fn reserve(&self, needed: u64) -> Result<u64, WalError> {
-        let up_to = needed.next_multiple_of(RESERVE_STEP_BYTES);
-        self.file
-            .allocate(up_to)
-            .map_err(|error| WalError::io("reserving space", &self.path, error))?;
-        Ok(up_to)
+        let step = needed.next_multiple_of(RESERVE_STEP_BYTES);
+        allocate_some(&*self.file, needed, step)
+            .map_err(|error| WalError::io("reserving space", &self.path, error))
     }
 
     /// Writes frames at `offset`.
@@ -196,16 +208,15 @@ impl LogFile {
             .map_err(|error| WalError::io("writing", &self.path, error))
     }
 
-    /// Cuts the file to `len` bytes, and writes what is left from `offset` on once more: after
-    /// a failed sync the system may take for clean what never reached the disk.
+    /// Cuts the file to `len` bytes, what was reserved behind them with it, and writes what is left
+    /// from `offset` on once more: after a failed sync the system may take for clean what never
+    /// reached the disk.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn cut_and_rewrite(&self, len: u64, offset: u64) -> Result<(), WalError> {
         let io = |operation| move |error| WalError::io(operation, &self.path, error);
-        if self.file.len().map_err(io("reading the length"))? != len {
-            self.file.set_len(len).map_err(io("cutting"))?;
-        }
+        self.file.set_len(len).map_err(io("cutting"))?;
         crate::vfs::rewrite(&*self.file, offset, len).map_err(io("rewriting"))
     }
 

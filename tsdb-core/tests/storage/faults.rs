@@ -428,3 +428,41 @@ fn a_full_disk_refuses_appends_and_takes_them_again_when_space_returns() {
         assert_eq!(filler.count() as i64, filler.next, "round {round}");
     }
 }
+
+/// A log reserves more ahead than a disk may have left when its process was killed.
+#[test]
+fn what_was_killed_on_a_full_disk_opens_again() {
+    let vfs = FaultVfs::new(6);
+    let open = || {
+        let mut options = small_options(ProtocolRules::default());
+        options.log_cap_bytes = 1 << 30;
+        let clock = Arc::new(ManualClock::new(START));
+        Db::open_with(Arc::new(vfs.clone()), clock, options).unwrap()
+    };
+    let mut filler = Filler {
+        db: open(),
+        next: 0,
+        universe: Universe::new(1),
+    };
+    filler.append().unwrap();
+    for _ in 0..2 {
+        vfs.set_capacity(Some(vfs.used_bytes()));
+        while filler.append().is_ok() {}
+        let next = filler.next;
+        drop(filler);
+        // A page for the lock, and some for what opening writes.
+        vfs.set_capacity(Some(vfs.used_bytes() + (64 << 10)));
+        filler = Filler {
+            db: open(),
+            next,
+            universe: Universe::new(1),
+        };
+        assert_eq!(filler.count() as i64, next);
+    }
+    let refused = (0..1_000).find_map(|_| filler.append().err());
+    let refused = refused.expect("space that is not there");
+    assert!(refused.is_retryable(), "{refused}");
+    vfs.set_capacity(None);
+    filler.append().unwrap();
+    assert_eq!(filler.count() as i64, filler.next);
+}
