@@ -132,8 +132,8 @@ impl Cancel {
     }
 }
 
-/// Evaluates queries over any source of series. Reads no clock but that of traces, and starts no thread but where
-/// [`EngineOptions::threads`] allows some, which end with the query.
+/// Evaluates queries over any source of series. Reads no clock but that of traces, and starts no
+/// thread but where [`EngineOptions::threads`] allows some, which end with the query.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Engine {
     options: EngineOptions,

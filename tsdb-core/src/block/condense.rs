@@ -105,15 +105,15 @@ fn told(statistics: &PageStatistics, samples: u32, pushdown: Pushdown) -> Told {
     }
 }
 
-/// What the values of a constant page tell, as far as is asked.
-fn constant(page: &[f64], pushdown: Pushdown) -> Told {
-    match (page.last(), pushdown) {
-        (None, _) | (_, Pushdown::None) => Told::Samples,
-        (Some(value), _) if is_stale(*value) => Told::Samples,
-        (Some(value), Pushdown::Ends | Pushdown::Falls) if page.len() > 1 => {
-            Told::Two(*value, *value)
-        }
-        (Some(value), _) => Told::One(*value),
+/// What a constant page has no statistics to tell.
+fn of_constant(value: f64, samples: u32) -> PageStatistics {
+    PageStatistics {
+        count: if is_stale(value) { 0 } else { samples },
+        min: value,
+        max: value,
+        first: value,
+        last: value,
+        ..PageStatistics::of(&[])
     }
 }
 
@@ -133,9 +133,7 @@ impl CondenseSpace {
             + self.timestamps.capacity() * size_of::<i64>()
             + self.values.capacity() * size_of::<f64>()
     }
-}
 
-impl CondenseSpace {
     /// Looks what stands for each of `places`: of those inside the range what statistics say.
     fn tell(
         &mut self,
@@ -212,25 +210,28 @@ impl BlockReader {
                 timestamps.clear();
                 values.clear();
                 let mut left_out = 0;
-                let told = condense.told.get(places.clone()).unwrap_or_default();
+                let of_row = condense.told.get(places.clone()).unwrap_or_default();
                 // Pages side by side are decoded at once: the next row may share their times.
-                for run in told.chunk_by(|a, b| matches!((a, b), (Told::Samples, Told::Samples))) {
+                for run in of_row.chunk_by(|a, b| matches!((a, b), (Told::Samples, Told::Samples)))
+                {
                     let of_run = places.start..places.start + run.len();
                     places.start = of_run.end;
                     let of_run = batch.places.get(of_run).unwrap_or_default();
-                    let (Some(first), [told, ..]) = (of_run.first(), run) else {
+                    let (Some(first), [of_first, ..]) = (of_run.first(), run) else {
                         continue;
                     };
-                    let mut told = *told;
-                    if let Told::Constant = told {
+                    let mut stands = *of_first;
+                    let times = group.timestamps(first.times);
+                    if let (Told::Constant, Some(times)) = (stands, times) {
                         page.clear();
                         pages.decode_values(self, group, *first, page)?;
-                        told = constant(page, pushdown);
+                        let value = page.last().copied().unwrap_or_default();
+                        stands = told(&of_constant(value, times.samples), times.samples, pushdown);
                     }
-                    match group.timestamps(first.times) {
-                        Some(times) if !matches!(told, Told::Samples) => {
-                            told.stand_in((times.min, times.max), timestamps, values);
-                            left_out += u64::from(times.samples) - told.kept();
+                    match times {
+                        Some(times) if !matches!(stands, Told::Samples) => {
+                            stands.stand_in((times.min, times.max), timestamps, values);
+                            left_out += u64::from(times.samples) - stands.kept();
                         }
                         _ => {
                             timestamps.extend_from_slice(pages.decode(self, group, of_run, page)?);

@@ -133,10 +133,7 @@ impl Evaluation<'_> {
         stream: &mut dyn SeriesStream,
         samples: &mut SeriesSamples,
     ) -> Result<bool, QueryError> {
-        let next = match self.options().stopwatch {
-            Some(_) => self.of_source(|| stream.next_into(samples)),
-            None => stream.next_into(samples),
-        };
+        let next = self.of_source(|| stream.next_into(samples));
         next.map_err(QueryError::Source)
     }
 

@@ -107,8 +107,11 @@ impl Evaluation<'_> {
         Ok(())
     }
 
-    /// Asks the source, whose time is noted.
+    /// Asks the source, whose time is noted if there is a stopwatch.
     pub(super) fn of_source<T>(&self, ask: impl FnOnce() -> T) -> T {
+        if self.options().stopwatch.is_none() {
+            return ask();
+        }
         let begun = self.now();
         let answer = ask();
         self.add_read(ReadSoFar {
